@@ -1,0 +1,1 @@
+"""Strongroom hosts models for many tenants and can prove that it does so safely."""

@@ -1,0 +1,60 @@
+"""Identifiers: random where others may see them, typed everywhere, validated when they are made.
+
+No public id comes from a sequence: a neighbour's id can neither be counted nor guessed.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Final, NewType
+from uuid import UUID
+
+TenantId = NewType("TenantId", UUID)
+WorkloadId = NewType("WorkloadId", UUID)
+AccountId = NewType("AccountId", UUID)
+DeploymentId = NewType("DeploymentId", UUID)
+KeyId = NewType("KeyId", str)
+Name = NewType("Name", str)
+
+PLATFORM: Final = TenantId(UUID(int=0))
+"""Stands in the tenant's place for what belongs to the installation itself. No tenant can have it."""
+
+_KEY_ID_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_KEY_ID_LENGTH: Final = 16
+_KEY_ID: Final = re.compile(r"[0-9a-z]{16}")
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+_NAME_RULE: Final = "1 to 63 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit, without '..'"
+
+
+def new_uuid() -> UUID:
+    """Return a version 7 UUID (RFC 9562 §5.7): 48 bits of Unix milliseconds, the rest random."""
+    millis = time.time_ns() // 1_000_000
+    value = (millis & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)
+
+
+def new_key_id() -> KeyId:
+    """Return the public part of a new key: 16 characters, 82 bits, no meaning."""
+    return KeyId("".join(secrets.choice(_KEY_ID_ALPHABET) for _ in range(_KEY_ID_LENGTH)))
+
+
+def parse_key_id(text: str) -> KeyId | None:
+    """Return `text` as a key id, or nothing when it could never be one."""
+    return KeyId(text) if _KEY_ID.fullmatch(text) else None
+
+
+def parse_name(text: str) -> Name:
+    """Return `text` as the name of a tenant, workload or model.
+
+    ASCII only, so that no two names look alike, and nothing that a path or URL would read as structure.
+
+    Raises:
+        ValueError: with the rule, when `text` breaks it.
+    """
+    if not _NAME.fullmatch(text) or ".." in text:
+        raise ValueError(f"a name is {_NAME_RULE}")
+    return Name(text)
