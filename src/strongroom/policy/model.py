@@ -1,0 +1,129 @@
+"""What can be asked for, and of what.
+
+Always true here:
+- `Action` is the whole list of verbs; a verb that is not here cannot be asked for, permitted or audited;
+- each verb works on exactly one kind of resource, and the Cedar schema says the same;
+- a resource names its place (tenant, environment) itself: it is built from what was looked up or from the caller's own
+  principal, never from what a request says about itself;
+- a resource id is short and plain, so it can stand in a log line and can never be a key.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Final, Self
+
+from strongroom.kernel.ids import PLATFORM, TenantId
+from strongroom.kernel.principal import Environment
+
+EVERY: Final = "*"
+"""Stands in the id's place when a verb is about a whole collection, or about a thing that has no id yet."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9.:-]{1,128}|\*")
+
+
+@unique
+class Kind(StrEnum):
+    """What a resource is. The value is what people read in the audit log."""
+
+    TENANT = "tenant"
+    ENVIRONMENT = "environment"
+    WORKLOAD = "workload"
+    KEY = "key"
+    ACCOUNT = "account"
+    RELEASE = "release"
+    DEPLOYMENT = "deployment"
+    AUDIT_LOG = "audit-log"
+    CONFIGURATION = "configuration"
+    SELF = "self"
+
+
+@unique
+class Sensitivity(StrEnum):
+    """How closely a tenant holds a resource."""
+
+    NORMAL = "normal"
+    RESTRICTED = "restricted"  # evaluation may not touch it; an operator may look and switch off, not create
+
+
+@unique
+class Action(StrEnum):
+    """Every verb of the product: its name, the kind of resource it works on, and what it means."""
+
+    kind: Kind
+    meaning: str
+
+    def __new__(cls, name: str, kind: Kind, meaning: str) -> Self:
+        """Make a member whose value is its name alone."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.kind = kind
+        member.meaning = meaning
+        return member
+
+    TENANT_CREATE = ("tenant.create", Kind.TENANT, "Create a tenant with its three environments.")
+    TENANT_LIST = ("tenant.list", Kind.TENANT, "List the tenants of the installation.")
+    TENANT_READ = ("tenant.read", Kind.TENANT, "Read one tenant's record.")
+    TENANT_DELETE = ("tenant.delete", Kind.TENANT, "Delete a tenant and everything that belongs to it.")
+    ENVIRONMENT_LIST = ("environment.list", Kind.ENVIRONMENT, "List a tenant's environments.")
+    WORKLOAD_CREATE = ("workload.create", Kind.WORKLOAD, "Create a workload in an environment.")
+    WORKLOAD_LIST = ("workload.list", Kind.WORKLOAD, "List a tenant's workloads.")
+    WORKLOAD_DELETE = ("workload.delete", Kind.WORKLOAD, "Delete a workload and end its keys.")
+    KEY_CREATE = ("key.create", Kind.KEY, "Issue a key to a workload, or to an account.")
+    KEY_LIST = ("key.list", Kind.KEY, "List keys, without their secrets.")
+    KEY_READ = ("key.read", Kind.KEY, "Read one key's record, without its secret.")
+    KEY_REVOKE = ("key.revoke", Kind.KEY, "End a key at once.")
+    ACCOUNT_CREATE = ("account.create", Kind.ACCOUNT, "Create a person's account.")
+    ACCOUNT_LIST = ("account.list", Kind.ACCOUNT, "List the accounts.")
+    ACCOUNT_DELETE = ("account.delete", Kind.ACCOUNT, "Delete an account and end its keys.")
+    MODEL_LIST = ("model.list", Kind.RELEASE, "Read the installation's catalogue of model releases.")
+    DEPLOYMENT_CREATE = ("deployment.create", Kind.DEPLOYMENT, "Deploy a release in an environment.")
+    DEPLOYMENT_LIST = ("deployment.list", Kind.DEPLOYMENT, "List a tenant's deployments.")
+    DEPLOYMENT_DELETE = ("deployment.delete", Kind.DEPLOYMENT, "Withdraw a deployment.")
+    AUDIT_READ = ("audit.read", Kind.AUDIT_LOG, "Read a tenant's audit log.")
+    AUDIT_READ_PLATFORM = ("audit.read_platform", Kind.AUDIT_LOG, "Read the installation's audit log.")
+    CONFIG_EXPLAIN = ("config.explain", Kind.CONFIGURATION, "Read the settings in force and where each came from.")
+    MODEL_INVOKE = ("model.invoke", Kind.DEPLOYMENT, "Ask a deployed model: chat, completions or embeddings.")
+    MODEL_SEE = ("model.see", Kind.DEPLOYMENT, "See that a deployed model exists.")
+    WHOAMI = ("whoami", Kind.SELF, "Read who one is.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What an action is about.
+
+    Attributes:
+        kind: what it is.
+        id: its public id or name, or `EVERY`.
+        tenant: whose it is; None for what belongs to the installation.
+        environment: where it lives; None when it belongs to all of a tenant's environments.
+        sensitivity: how closely it is held.
+    """
+
+    kind: Kind
+    id: str = EVERY
+    tenant: TenantId | None = None
+    environment: Environment | None = None
+    sensitivity: Sensitivity = Sensitivity.NORMAL
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be named in a log or could mean two things.
+
+        Raises:
+            ValueError: for an id outside a-z, A-Z, 0-9, '.', ':' and '-' or over 128 long, for a place that cannot be.
+        """
+        if not _ID.fullmatch(self.id):
+            raise ValueError("a resource id is 1 to 128 of letters, digits, '.', ':' and '-', or '*'")
+        if self.tenant == PLATFORM:
+            raise ValueError("what belongs to the installation has no tenant; say None")
+        if self.environment is not None and self.tenant is None:
+            raise ValueError("an environment belongs to a tenant")
+
+    def __str__(self) -> str:
+        """Return its path, for the audit log: `tenant/<uuid>/prod/key/<id>` or `installation/account/<id>`."""
+        place = "installation" if self.tenant is None else f"tenant/{self.tenant}"
+        if self.environment is not None:
+            place = f"{place}/{self.environment}"
+        return f"{place}/{self.kind}/{self.id}"
