@@ -1,0 +1,113 @@
+# Two commands matter, each complete on a fresh machine: `make up` and `make test`. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # the steps of `test` have an order; pytest does what can be done side by side
+
+PORT ?= 8400
+CONTROL_PORT ?= 8401
+HOME_DIR ?=
+ARGS ?=
+# Two: each brings its own PostgreSQL and models, and two cores are what the figures were taken on.
+WORKERS ?= 2
+
+BIN := .venv/bin
+INSTALLED := .venv/.strongroom-installed
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+# A checkout that has moved installs anew: the scripts in .venv carry its path.
+ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
+.PHONY: $(INSTALLED)
+endif
+
+$(INSTALLED): pyproject.toml uv.lock tools/uv.txt tools/install
+	@tools/install
+
+##@ Run
+
+.PHONY: up
+up: $(INSTALLED) ## Install, then serve the demo in the foreground (PORT=8400 CONTROL_PORT=8401 HOME_DIR=./.strongroom)
+	@exec $(BIN)/strongroom up --demo --port $(PORT) --control-port $(CONTROL_PORT) $(if $(HOME_DIR),--home '$(HOME_DIR)') $(ARGS)
+
+.PHONY: install
+install: $(INSTALLED) ## Install everything into .venv, and nothing else
+
+.PHONY: browser
+browser: ## Install Chromium for the console's tests (the one step that needs root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation
+
+##@ Check
+
+.PHONY: test
+test: needs lint types layers docs all-tests ## Run everything that CI runs
+
+.PHONY: needs
+needs: ## Say what the machine lacks for `make test`
+	@tools/needs
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check style and format (ruff)
+	@echo '== lint'
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+.PHONY: types
+types: $(INSTALLED) ## Check types twice (mypy --strict, pyright strict), with the lines that must not type-check
+	@echo '== types'
+	@$(BIN)/mypy --strict
+	@$(BIN)/pyright
+	@$(BIN)/pyright --project tests/typing
+
+.PHONY: layers
+layers: $(INSTALLED) ## Check that each room imports only rooms below it (import-linter)
+	@echo '== layers'
+	@$(BIN)/lint-imports
+
+.PHONY: docs
+docs: $(INSTALLED) ## Build the documentation into site/; a broken link or anchor fails
+	@echo '== docs'
+	@$(BIN)/properdocs build --quiet --strict --config-file mkdocs.yml
+
+.PHONY: all-tests
+all-tests: $(INSTALLED) ## Run every pytest (unit, property, functional, isolation, architecture)
+	@echo '== tests'
+	@$(PYTEST) tests $(ARGS)
+
+.PHONY: unit property functional isolation architecture typing
+unit: $(INSTALLED) ## Run the unit tests
+	@$(PYTEST) tests/unit $(ARGS)
+property: $(INSTALLED) ## Run the property tests
+	@$(PYTEST) tests/property $(ARGS)
+functional: $(INSTALLED) ## Run the tests against a real PostgreSQL, real models and a real browser
+	@$(PYTEST) tests/functional $(ARGS)
+isolation: $(INSTALLED) ## Run the negative isolation tests
+	@$(PYTEST) tests/isolation $(ARGS)
+architecture: $(INSTALLED) ## Run the checks of the repository itself
+	@$(PYTEST) tests/architecture $(ARGS)
+typing: $(INSTALLED) ## Check that what must not type-check does not
+	@$(PYTEST) tests/architecture/test_typing.py $(ARGS)
+
+##@ Change
+
+.PHONY: format
+format: $(INSTALLED) ## Put the code in format and mend what ruff can mend
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: lock
+lock: ## Resolve dependencies anew after pyproject.toml has changed
+	@tools/install --uv-only
+	@.tools/uv/bin/uv lock
+
+.PHONY: clean
+clean: ## Remove what was built or installed here; never the state in .strongroom
+	rm -rf .venv .tools site build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z%-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
