@@ -1,0 +1,32 @@
+"""PostgreSQL and nothing else: the only room that imports the driver.
+
+Always true here:
+- the only way to rows is a transaction that is typed by what it may see (`TenantTx`, `OperatorTx`, `AppendTx`);
+- row security holds against the roles that serve, whatever SQL they are made to run;
+- the embedded server listens on a unix socket only and never runs as root.
+
+`Database.tenant` and `Database.operator` are called by the policy room's Gate alone.
+"""
+
+from __future__ import annotations
+
+from strongroom.store.database import Appender, Database
+from strongroom.store.dsn import Dsn
+from strongroom.store.errors import Conflict, Denied, StoreError, Unavailable, Unsafe
+from strongroom.store.tx import AppendTx, OperatorTx, Record, TenantTx, Tx
+
+__all__ = [
+    "AppendTx",
+    "Appender",
+    "Conflict",
+    "Database",
+    "Denied",
+    "Dsn",
+    "OperatorTx",
+    "Record",
+    "StoreError",
+    "TenantTx",
+    "Tx",
+    "Unavailable",
+    "Unsafe",
+]

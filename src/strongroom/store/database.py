@@ -1,0 +1,235 @@
+"""The pools behind every transaction.
+
+Always true here:
+- one pool per database role: nothing that is said in a tenant's transaction can become the operator;
+- the tenant is set by `SET LOCAL` inside the transaction, from a `UUID` and never from text, so that it ends with it:
+  by commit, by rollback, by a cancelled task, by a lost connection;
+- every wait has an end: to get a connection, for an answer, to give a connection back;
+- nothing here reconnects on a timer: the next caller after an outage finds a fresh connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import asyncpg
+
+from strongroom.kernel.ids import PLATFORM, TenantId
+from strongroom.store.dsn import Dsn
+from strongroom.store.errors import Unavailable, Unsafe, mapped
+from strongroom.store.tx import AppendTx, Connection, OperatorTx, TenantTx
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from asyncpg.pool import PoolConnectionProxy
+
+    Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+ACQUIRE: Final = 2.0
+"""Seconds to wait for a connection, a new one included."""
+
+ANSWER: Final = 10.0
+"""Seconds to wait for one statement; the roles' statement_timeout is shorter and ends it in the server."""
+
+RELEASE: Final = 2.0
+"""Seconds to wait for a connection to be reset; after that it is thrown away."""
+
+# A role that could do any of these would turn a bug in a query into a breach, so nobody serves with it.
+_POWERS: Final = """
+    select r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rolreplication as too_mighty,
+           has_function_privilege('pg_catalog.set_config(text, text, boolean)', 'execute') as may_set_config,
+           exists (select from pg_catalog.pg_class c where c.relowner = r.oid) as is_owner
+    from pg_catalog.pg_roles r where r.rolname = current_user
+"""
+
+
+class _Pooled:
+    """One role's pool, checked before it is used."""
+
+    __slots__ = ("_pool",)
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool: Final = pool
+
+    @classmethod
+    async def open(cls, dsn: Dsn, *, size: int) -> _Pooled:
+        with mapped():
+            pool: Pool = await asyncpg.create_pool(
+                **dsn.arguments(),
+                min_size=0,
+                max_size=size,
+                timeout=ACQUIRE,
+                command_timeout=ANSWER,
+                server_settings={"application_name": f"strongroom {dsn.user}", "jit": "off"},
+            )
+        pooled = cls(pool)
+        try:
+            await pooled._refuse_powers(dsn)
+        except BaseException:
+            pool.terminate()
+            raise
+        return pooled
+
+    async def _refuse_powers(self, dsn: Dsn) -> None:
+        async with self.connection() as connection:
+            with mapped():
+                row = await connection.fetchrow(_POWERS)
+        if row is None or row["too_mighty"] or row["is_owner"]:
+            raise Unsafe(f"role {dsn.user} has powers that row security cannot bind; run `strongroom doctor`")
+        if row["may_set_config"]:
+            raise Unsafe(
+                f"role {dsn.user} may call set_config, so a query could change its tenant; revoke it from PUBLIC"
+            )
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[PoolConnectionProxy[asyncpg.Record]]:
+        with mapped():
+            held = await self._pool.acquire(timeout=ACQUIRE)
+        try:
+            yield held
+        finally:
+            await self._give_back(held)
+
+    async def _give_back(self, held: PoolConnectionProxy[asyncpg.Record]) -> None:
+        # Shielded: a cancelled caller must not leave a connection that is neither reset nor closed.
+        try:
+            with mapped():
+                await asyncio.shield(self._pool.release(held, timeout=RELEASE))
+        except Unavailable:
+            pass  # the pool has closed what it could not reset; the caller's own outcome stands
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            with mapped():
+                await transaction.start()
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    with mapped():
+                        await transaction.rollback()
+                raise
+            with mapped():
+                await transaction.commit()
+
+    async def close(self) -> None:
+        try:
+            async with asyncio.timeout(RELEASE):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+class Database:
+    """The control plane's way to the database: tenant transactions and operator transactions."""
+
+    def __init__(self, tenants: _Pooled, operators: _Pooled) -> None:
+        self._tenants: Final = tenants
+        self._operators: Final = operators
+
+    @classmethod
+    async def connect(cls, control: Dsn, operator: Dsn, *, size: int = 8) -> Database:
+        """Open both pools and refuse roles that could step around row security.
+
+        Args:
+            control: login of `sr_control`.
+            operator: login of `sr_operator`.
+            size: most connections for tenants; operators get half as many.
+
+        Raises:
+            Unavailable: when the database cannot be reached.
+            Unsafe: when a role could.
+        """
+        tenants = await _Pooled.open(control, size=size)
+        try:
+            operators = await _Pooled.open(operator, size=max(1, size // 2))
+        except BaseException:
+            await tenants.close()
+            raise
+        return cls(tenants, operators)
+
+    async def close(self) -> None:
+        """Close both pools, waiting briefly for what is still running."""
+        await asyncio.gather(self._tenants.close(), self._operators.close())
+
+    @asynccontextmanager
+    async def tenant(self, tenant: TenantId) -> AsyncGenerator[TenantTx]:
+        """Open a transaction that sees one tenant. Called by the Gate alone.
+
+        Raises:
+            Unavailable: when the database does not answer.
+        """
+        statement = _set_tenant(tenant)
+        async with self._tenants.transaction() as connection:
+            with mapped():
+                await connection.execute(statement)
+            tx = TenantTx(connection, tenant)
+            try:
+                yield tx
+            finally:
+                tx.end()
+
+    @asynccontextmanager
+    async def operator(self) -> AsyncGenerator[OperatorTx]:
+        """Open a transaction on the installation's own tables. Called by the Gate alone.
+
+        Raises:
+            Unavailable: when the database does not answer.
+        """
+        async with self._operators.transaction() as connection:
+            tx = OperatorTx(connection)
+            try:
+                yield tx
+            finally:
+                tx.end()
+
+
+class Appender:
+    """The gateway's way to the database: it adds rows and reads none."""
+
+    def __init__(self, pooled: _Pooled) -> None:
+        self._pooled: Final = pooled
+
+    @classmethod
+    async def connect(cls, dsn: Dsn, *, size: int = 2) -> Appender:
+        """Open the pool for `sr_gateway`.
+
+        Raises:
+            Unavailable: when the database cannot be reached.
+            Unsafe: when the role could do more than it should.
+        """
+        return cls(await _Pooled.open(dsn, size=size))
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._pooled.close()
+
+    @asynccontextmanager
+    async def append(self) -> AsyncGenerator[AppendTx]:
+        """Open a transaction for one batch.
+
+        Use `INSERT … SELECT … FROM unnest(…) ON CONFLICT DO NOTHING` (no conflict target: naming one needs SELECT).
+
+        Raises:
+            Unavailable: when the database does not answer.
+        """
+        async with self._pooled.transaction() as connection:
+            tx = AppendTx(connection)
+            try:
+                yield tx
+            finally:
+                tx.end()
+
+
+def _set_tenant(tenant: TenantId) -> str:
+    # The one statement that is not a literal: SET takes no parameters. A UUID prints as hex and hyphens, nothing else.
+    if type(tenant) is not UUID or tenant == PLATFORM:
+        raise ValueError("a tenant is a UUID, and not the platform's")
+    return f"set local strongroom.tenant = '{tenant}'"
