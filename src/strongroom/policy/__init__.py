@@ -6,7 +6,25 @@ Always true here:
 - nothing outside `gate.py` may ask the store for a transaction.
 """
 
-from strongroom.policy.engine import NO_CONTEXT, Decision, Engine
-from strongroom.policy.model import EVERY, Action, Kind, Resource, Sensitivity
+from strongroom.policy.engine import NO_CONTEXT, Decision, Engine, PolicyError
+from strongroom.policy.events import EntryLost, Passed
+from strongroom.policy.gate import Gate
+from strongroom.policy.model import EVERY, KNOWN_BY, Action, Kind, Resource, Sensitivity
+from strongroom.policy.recorder import Ask
 
-__all__ = ["EVERY", "NO_CONTEXT", "Action", "Decision", "Engine", "Kind", "Resource", "Sensitivity"]
+__all__ = [
+    "EVERY",
+    "KNOWN_BY",
+    "NO_CONTEXT",
+    "Action",
+    "Ask",
+    "Decision",
+    "Engine",
+    "EntryLost",
+    "Gate",
+    "Kind",
+    "Passed",
+    "PolicyError",
+    "Resource",
+    "Sensitivity",
+]

@@ -1,67 +1,131 @@
 """The only way to a transaction: ask, be permitted, be recorded.
 
 Always true here:
-- the audit entry of what is permitted stands in the same transaction as what is done: both or neither;
-- an installation-wide transaction (`OperatorTx`) never reaches a caller who belongs to a tenant, whatever the policies say.
+- the audit entry of what is permitted stands in the transaction of what is done: both or neither; when it cannot be
+  written, nothing is done;
+- a refusal is recorded before it is answered; when it cannot be recorded, the caller hears that instead;
+- two walls stand here whatever the policies say: a caller who belongs to a tenant gets no transaction of another tenant,
+  and none over the installation;
+- nothing is ambient: who asks, for what, and under which request id are all parameters.
+
+After a permit:
+- a `Refused` raised in the body undoes the transaction with its entry; an entry `refused` is written in its place;
+- a fault undoes it too; an entry `failed` is written in its place;
+- a cancelled body leaves no entry: nothing was done and nothing was answered.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import replace
+from typing import Final
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
 from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy.engine import Engine
-from strongroom.policy.model import Action, Resource
+from strongroom.policy.model import KNOWN_BY, Action, Resource
+from strongroom.policy.recorder import Ask, Case, Recorder
 from strongroom.store import Database, OperatorTx, TenantTx
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What goes with a request into its audit entry, passed on by hand.
-
-    Attributes:
-        request_id: the id that the caller was told, so that both ends can name the same request.
-        detail: a few short facts about what is asked; no content and no secrets.
-    """
-
-    request_id: str = ""
-    detail: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Gate:
     """Decides, records, and hands out transactions."""
 
     def __init__(self, database: Database, engine: Engine, clock: Clock, observer: Observer = ignore) -> None:
-        self._database = database
-        self._engine = engine
-        self._clock = clock
-        self._observer = observer
+        self._database: Final = database
+        self._engine: Final = engine
+        self._recorder: Final = Recorder(database, clock, observer)
 
     @asynccontextmanager
     async def permit(
         self, who: Principal, action: Action, resource: Resource, ask: Ask | None = None
-    ) -> AsyncGenerator[TenantTx]:
-        """Yield a transaction in the resource's tenant (in the caller's own when the resource has none).
+    ) -> AsyncGenerator[TenantTx, None]:
+        """Yield a transaction in the resource's tenant, or in the caller's own when the resource has none.
+
+        Args:
+            who: the verified caller.
+            action: the verb.
+            resource: what it is about; its tenant is the transaction's.
+            ask: the request's id and facts, for the log.
 
         Raises:
-            Refused: with `hidden` when the caller may not know the resource, with FORBIDDEN when it may.
+            Refused: hidden when the caller may not know the resource, forbidden when it may.
+            Unavailable: when the database, and so the audit log, cannot be reached; nothing was done.
+            ValueError: when neither has a tenant; that is a matter for `permit_platform`.
         """
-        raise NotImplementedError
-        yield
+        place = resource.tenant or who.tenant
+        if place is None:
+            raise ValueError("no tenant to act in; ask permit_platform")
+        case = self._decide(who, action, resource, ask)
+        if who.tenant is not None and who.tenant != place:
+            case = _walled(case, "the transaction would be another tenant's")
+        if not case.decision.allowed:
+            raise await self._refuse(case)
+        try:
+            async with self._database.tenant(place) as tx:
+                await self._recorder.allowed(tx, case)
+                yield tx
+        except Exception as cause:
+            await self._recorder.undone(case, cause, place)
+            raise
+        self._recorder.done(case)
 
     @asynccontextmanager
     async def permit_platform(
         self, who: Principal, action: Action, resource: Resource, ask: Ask | None = None
-    ) -> AsyncGenerator[OperatorTx]:
+    ) -> AsyncGenerator[OperatorTx, None]:
         """Yield a transaction over the installation, for accounts that belong to no tenant.
 
+        Where an action is about one tenant, `permit` is the better question: its entry stands in that tenant's log too.
+
+        Args:
+            who: the verified caller.
+            action: the verb.
+            resource: what it is about.
+            ask: the request's id and facts, for the log.
+
         Raises:
-            Refused: as `permit`.
+            Refused: as `permit`; always for a caller who belongs to a tenant.
+            Unavailable: as `permit`.
         """
-        raise NotImplementedError
-        yield
+        case = self._decide(who, action, resource, ask)
+        if who.tenant is not None:
+            case = _walled(case, "the transaction would be the installation's")
+        if not case.decision.allowed:
+            raise await self._refuse(case)
+        try:
+            async with self._database.operator() as tx:
+                await self._recorder.allowed(tx, case)
+                yield tx
+        except Exception as cause:
+            await self._recorder.undone(case, cause, None)
+            raise
+        self._recorder.done(case)
+
+    def _decide(self, who: Principal, action: Action, resource: Resource, ask: Ask | None) -> Case:
+        return Case(who, action, resource, ask or Ask(), self._engine.decide(who, action, resource))
+
+    async def _refuse(self, case: Case) -> Refused:
+        """Record a refusal and return it, ready to be raised."""
+        await self._recorder.refused(case, case.decision.reason, case.who.tenant)
+        return Refused(self._answer(case))
+
+    def _answer(self, case: Case) -> Refusal:
+        """Say "not you" to who may know the resource, and "nothing here" to everybody else."""
+        may_know = (self._engine.decide(case.who, action, case.resource) for action in KNOWN_BY[case.resource.kind])
+        if not any(decision.allowed for decision in may_know):
+            return hidden(case.decision.reason)
+        return Refusal(
+            kind=RefusalKind.FORBIDDEN,
+            reason=case.decision.reason,
+            tell=f"This credential does not permit {case.action} here.",
+        )
+
+
+def _walled(case: Case, reason: str) -> Case:
+    """Return `case` refused; what the policies said first stays in the reason."""
+    said = case.decision
+    return replace(case, decision=replace(said, allowed=False, reason=f"{reason}; policies: {said.reason}"))

@@ -90,6 +90,21 @@ class Action(StrEnum):
     WHOAMI = ("whoami", Kind.SELF, "Read who one is.")
 
 
+KNOWN_BY: Final = {
+    Kind.TENANT: (Action.TENANT_READ,),
+    Kind.ENVIRONMENT: (Action.ENVIRONMENT_LIST,),
+    Kind.WORKLOAD: (Action.WORKLOAD_LIST,),
+    Kind.KEY: (Action.KEY_READ,),
+    Kind.ACCOUNT: (Action.ACCOUNT_LIST,),
+    Kind.RELEASE: (Action.MODEL_LIST,),
+    Kind.DEPLOYMENT: (Action.DEPLOYMENT_LIST, Action.MODEL_SEE),
+    Kind.AUDIT_LOG: (Action.AUDIT_READ,),
+    Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN,),
+    Kind.SELF: (Action.WHOAMI,),
+}
+"""Who may do one of these may know that the resource exists, and is told "not you" instead of "nothing here"."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """What an action is about.

@@ -1,0 +1,23 @@
+"""What was asked, and what became of it: entries that are appended and never changed.
+
+Always true here:
+- the entry of a change is written in the transaction of the change;
+- entries hold who, what, when and the outcome; never content, never a secret.
+"""
+
+from strongroom.audit.model import DETAIL_LIMIT, TEXT_LIMIT, Entry, Outcome, check_detail, plain
+from strongroom.audit.tables import PAGE_LIMIT, append, append_batch, append_platform, recent
+
+__all__ = [
+    "DETAIL_LIMIT",
+    "PAGE_LIMIT",
+    "TEXT_LIMIT",
+    "Entry",
+    "Outcome",
+    "append",
+    "append_batch",
+    "append_platform",
+    "check_detail",
+    "plain",
+    "recent",
+]

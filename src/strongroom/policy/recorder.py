@@ -1,0 +1,157 @@
+"""What the gate writes down: one entry for every request, in the logs of those it concerns.
+
+Who reads about whom:
+- what a tenant's principal asks, allowed or refused, stands in *its own* tenant's log. When it was refused something
+  outside that tenant, the entry stands in the installation's log as well, for detection. It never stands in another
+  tenant's log: whoever could write there could flood it, and it would tell one tenant about another;
+- what an account of the installation does in a tenant stands in that tenant's log *and* in the installation's, in one
+  transaction: the tenant sees who touched it, and the installation still does when the tenant is gone;
+- what such an account is refused, and what it does to the installation, stands in the installation's log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from strongroom import audit
+from strongroom.audit import Entry, Outcome
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.events import Observer
+from strongroom.kernel.ids import TenantId, new_uuid
+from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refused
+from strongroom.policy.engine import Decision
+from strongroom.policy.events import EntryLost, Passed
+from strongroom.policy.model import Action, Resource
+from strongroom.store import Database, TenantTx, Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What goes with a request into its audit entry, passed on by hand.
+
+    Attributes:
+        request_id: the id that the caller was told, so that both ends can name the same request.
+        detail: a few short facts about what is asked; no content and no secrets. `policy` is the gate's to say.
+    """
+
+    request_id: str = ""
+    detail: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        """Refuse here, before anything is decided, what the audit log would not take.
+
+        Raises:
+            ValueError: as `audit.check_detail`.
+        """
+        audit.check_detail({**self.detail, "policy": ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request at the gate, with its answer."""
+
+    who: Principal
+    action: Action
+    resource: Resource
+    ask: Ask
+    decision: Decision
+
+
+class Recorder:
+    """Writes entries: in the transaction of the change, or in one of their own when there was no change."""
+
+    def __init__(self, database: Database, clock: Clock, observer: Observer) -> None:
+        self._database: Final = database
+        self._clock: Final = clock
+        self._observer: Final = observer
+        self._writing: Final[set[asyncio.Task[None]]] = set()
+
+    async def allowed(self, tx: Tx, case: Case) -> None:
+        """Append the entry of a permitted action to the transaction it is done in."""
+        await self._append(tx, case, self._entry(case, Outcome.ALLOWED, case.decision.reason))
+
+    def done(self, case: Case) -> None:
+        """Tell the observer that a permitted action is committed."""
+        self._tell(case, Outcome.ALLOWED, case.decision.reason)
+
+    async def refused(self, case: Case, reason: str, place: TenantId | None) -> None:
+        """Record a no; in the log of `place`, or in the installation's when that is None.
+
+        It is finished even when the caller is cancelled: hanging up must not keep a refusal out of the log.
+        """
+        task = asyncio.ensure_future(self._alone(case, Outcome.REFUSED, reason, place))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        await asyncio.shield(task)
+
+    async def undone(self, case: Case, cause: Exception, place: TenantId | None) -> None:
+        """Record that a permitted action was undone: by a no that was found on the way, or by a fault.
+
+        A fault is named by its type; its message could hold anything. When its entry cannot be written either, the
+        observer is told and the fault remains the one to raise.
+        """
+        if isinstance(cause, Refused):
+            await self.refused(case, cause.refusal.reason, place)
+            return
+        fault = type(cause).__name__
+        try:
+            await self._alone(case, Outcome.FAILED, f"undone by {fault}", place)
+        except Exception:  # noqa: BLE001 - the first fault is the one to raise
+            self._observer(
+                EntryLost(
+                    actor=str(case.who),
+                    action=case.action,
+                    resource=str(case.resource),
+                    fault=fault,
+                    request_id=case.ask.request_id,
+                )
+            )
+
+    async def _alone(self, case: Case, outcome: Outcome, reason: str, place: TenantId | None) -> None:
+        entry = self._entry(case, outcome, reason)
+        if place is None:
+            async with self._database.operator() as operator:
+                await audit.append(operator, entry)
+        else:
+            async with self._database.tenant(place) as tx:
+                await self._append(tx, case, entry)
+                if case.who.tenant is not None and case.resource.tenant != case.who.tenant:
+                    await audit.append_platform(tx, entry)
+        self._tell(case, outcome, reason)
+
+    @staticmethod
+    async def _append(tx: Tx, case: Case, entry: Entry) -> None:
+        await audit.append(tx, entry)
+        if isinstance(tx, TenantTx) and case.who.tenant is None:
+            await audit.append_platform(tx, entry)
+
+    def _entry(self, case: Case, outcome: Outcome, reason: str) -> Entry:
+        return Entry(
+            id=new_uuid(),
+            at=self._clock.now(),
+            actor=str(case.who),
+            credential=case.who.credential,
+            action=case.action.value,
+            resource=str(case.resource),
+            outcome=outcome,
+            reason=audit.plain(reason),
+            request_id=case.ask.request_id,
+            detail={**case.ask.detail, "policy": case.decision.version},
+        )
+
+    def _tell(self, case: Case, outcome: Outcome, reason: str) -> None:
+        self._observer(
+            Passed(
+                actor=str(case.who),
+                action=case.action,
+                resource=str(case.resource),
+                outcome=outcome,
+                reason=reason,
+                request_id=case.ask.request_id,
+            )
+        )
