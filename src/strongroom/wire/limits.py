@@ -14,7 +14,7 @@ class Limits:
         max_header_bytes: request line and all fields; more is 431. Trailers are held to it too.
         max_headers: fields; more is 431.
         max_body_bytes: decoded body; more is 413, known from Content-Length before a byte of it is read.
-        max_pipelined: requests waiting behind the one being answered; more is 400 once those are answered.
+        max_pipelined_bytes: what a client may send ahead of the answer it waits for; beyond it the socket is not read.
         max_connections: open connections of one server; one more gets 503 and is closed.
         header_timeout_s: from the first byte of a request (or from the accept) to the end of its fields.
         body_timeout_s: from the end of the fields to the end of the body.
@@ -22,13 +22,15 @@ class Limits:
         min_body_bytes_per_s: a body slower than this over its whole time is 408.
         idle_timeout_s: between two requests on a connection.
         write_timeout_s: how long a client may leave a full send buffer untouched before it is cut off.
+        linger_timeout_s: after a refusal, how long what the client still sends is read and thrown away, so that it can
+            see the answer before the connection ends.
     """
 
     max_target_bytes: int = 4096
     max_header_bytes: int = 16 * 1024
     max_headers: int = 64
     max_body_bytes: int = 1024 * 1024
-    max_pipelined: int = 8
+    max_pipelined_bytes: int = 64 * 1024
     max_connections: int = 1024
     header_timeout_s: float = 10.0
     body_timeout_s: float = 60.0
@@ -36,6 +38,7 @@ class Limits:
     min_body_bytes_per_s: int = 1024
     idle_timeout_s: float = 75.0
     write_timeout_s: float = 30.0
+    linger_timeout_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

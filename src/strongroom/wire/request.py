@@ -61,6 +61,7 @@ class Request:
         tls_peer: bytes | None = None,
         secure: bool = False,
         version: str = "1.1",
+        first: dict[bytes, bytes] | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -72,7 +73,7 @@ class Request:
         self.tls_peer = tls_peer
         self.secure = secure
         self.version = version
-        self._first: dict[bytes, bytes] | None = None
+        self._first = first
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first value of the field `name` (lower case), or None."""

@@ -23,7 +23,7 @@ class SseEvent:
     retry: int | None = None
 
 
-class SseTooLarge(ValueError):
+class SseTooLarge(ValueError):  # noqa: N818 - named for what happened
     """An event grew beyond the parser's bound."""
 
 
