@@ -207,22 +207,29 @@ async def serve_tcp(
 
 async def serve_unix(
     handler: Handler,
-    path: Path,
+    path: Path | None,
     *,
     mode: int = 0o600,
     limits: Limits | None = None,
     admission: Admission | None = None,
+    sock: socket.socket | None = None,
     render_error: ErrorRenderer | None = None,
     on_fault: FaultObserver | None = None,
 ) -> Server:
     """Listen on a unix socket made with permissions `mode`; a dead socket in its place is replaced.
+
+    With `sock` (bound, listening or not) `mode` is not used; with `path` None nothing is unlinked at the end, because
+    whoever made the socket owns its name.
 
     Raises:
         ValueError: when `path` is longer than 107 bytes.
         OSError: when something else lives at `path` or a server still answers there.
     """
     site = _site(handler, limits, admission, render_error, on_fault)
-    sock = _bind_unix(path, mode)
+    if sock is None:
+        if path is None:
+            raise ValueError("a unix socket needs a path, or the socket itself")
+        sock = _bind_unix(path, mode)
     listener = await site.loop.create_unix_server(lambda: Connection(site), sock=sock, backlog=_BACKLOG)
     return Server(site, listener, path=path)
 
