@@ -19,16 +19,14 @@ from uuid import UUID
 import asyncpg
 
 from strongroom.kernel.ids import PLATFORM, TenantId
+from strongroom.store.driver import SETTINGS, Serving
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import Unavailable, Unsafe, mapped
-from strongroom.store.tx import AppendTx, Connection, OperatorTx, TenantTx
+from strongroom.store.tx import AppendTx, OperatorTx, TenantTx
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    from asyncpg.pool import PoolConnectionProxy
-
-    Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+    from strongroom.store.driver import Held, Pool
+    from strongroom.store.tx import Connection
 
 ACQUIRE: Final = 2.0
 """Seconds to wait for a connection, a new one included."""
@@ -61,11 +59,12 @@ class _Pooled:
         with mapped():
             pool: Pool = await asyncpg.create_pool(
                 **dsn.arguments(),
+                connection_class=Serving,
                 min_size=0,
                 max_size=size,
                 timeout=ACQUIRE,
                 command_timeout=ANSWER,
-                server_settings={"application_name": f"strongroom {dsn.user}", "jit": "off"},
+                server_settings={**SETTINGS, "application_name": f"strongroom {dsn.user}"},
             )
         pooled = cls(pool)
         try:
@@ -87,7 +86,7 @@ class _Pooled:
             )
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[PoolConnectionProxy[asyncpg.Record]]:
+    async def connection(self) -> AsyncGenerator[Held]:
         with mapped():
             held = await self._pool.acquire(timeout=ACQUIRE)
         try:
@@ -95,7 +94,7 @@ class _Pooled:
         finally:
             await self._give_back(held)
 
-    async def _give_back(self, held: PoolConnectionProxy[asyncpg.Record]) -> None:
+    async def _give_back(self, held: Held) -> None:
         # Shielded: a cancelled caller must not leave a connection that is neither reset nor closed.
         try:
             with mapped():

@@ -22,12 +22,13 @@ import asyncpg
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
+from strongroom.store.driver import SETTINGS, Serving
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import Unavailable, mapped
 from strongroom.store.feed import CHANNEL, FeedEntry
 
 if TYPE_CHECKING:
-    Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+    from strongroom.store.driver import Connection
 
 LEASE: Final = 2.0
 """Seconds for which a read may be relied on, from the moment it was sent."""
@@ -133,13 +134,14 @@ class Follower:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
 
-    async def _connect(self) -> Driver:
+    async def _connect(self) -> Connection:
         with mapped():
-            connection: Driver = await asyncpg.connect(
+            connection: Connection = await asyncpg.connect(
                 **self._dsn.arguments(),
+                connection_class=Serving,
                 timeout=_CONNECT_LIMIT,
                 command_timeout=_READ_LIMIT,
-                server_settings={"application_name": "strongroom follower", "jit": "off"},
+                server_settings={**SETTINGS, "application_name": "strongroom follower"},
             )
             try:
                 await connection.add_listener(CHANNEL, self._notified)
@@ -155,7 +157,7 @@ class Follower:
     def _lost(self, _: object) -> None:
         self._wake.set()
 
-    async def _read(self, connection: Driver) -> None:
+    async def _read(self, connection: Connection) -> None:
         sent = self._clock.boottime()
         with mapped():
             rows = await connection.fetch(_CHANGES, self.version if self._epoch else -1)

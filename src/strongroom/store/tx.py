@@ -19,9 +19,10 @@ from strongroom.kernel.ids import PLATFORM, TenantId
 from strongroom.store.errors import mapped
 
 if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
+    from strongroom.store.driver import Connection as Direct
+    from strongroom.store.driver import Held
 
-    Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+    Connection: TypeAlias = Direct | Held
 
 Record: TypeAlias = asyncpg.Record
 """One row: a mapping from column name to value."""
