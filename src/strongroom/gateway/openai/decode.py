@@ -1,0 +1,80 @@
+"""From bytes to a request struct, or to a refusal that names the field at fault and quotes nothing of the content."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from strongroom.gateway.openai.requests import AnyRequest, ChatRequest, CompletionRequest, EmbeddingRequest
+from strongroom.gateway.surface import Endpoint
+from strongroom.kernel.refusal import Refusal, invalid
+
+MAX_DEPTH: Final = 32
+"""How deep arrays and objects may nest. Engines turn schemas into grammars by recursion."""
+
+_DECODERS: Final[dict[Endpoint, msgspec.json.Decoder[ChatRequest | CompletionRequest | EmbeddingRequest]]] = {
+    Endpoint.CHAT: msgspec.json.Decoder(ChatRequest),
+    Endpoint.COMPLETION: msgspec.json.Decoder(CompletionRequest),
+    Endpoint.EMBEDDING: msgspec.json.Decoder(EmbeddingRequest),
+}
+_AT: Final = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`")
+_MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+
+
+def decode(endpoint: Endpoint, body: bytes) -> AnyRequest | Refusal:
+    """Return the request in `body`, or why it is none."""
+    if nests_too_deep(body):
+        return invalid(f"The request body nests deeper than {MAX_DEPTH} levels.")
+    try:
+        return _DECODERS[endpoint].decode(body)
+    except msgspec.ValidationError as error:
+        return _explain(str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return invalid("The request body is not valid JSON in UTF-8.")
+
+
+def nests_too_deep(body: bytes) -> bool:
+    """Whether brackets outside strings nest deeper than `MAX_DEPTH`. A body with few of them is not walked."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for token in _STRUCTURE.finditer(body):
+        first = token[0][0]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif first in b"]}":
+            depth -= 1
+    return False
+
+
+# Strings are matched as units so that brackets inside them do not count; no alternative can match what another can.
+_STRUCTURE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def _explain(message: str) -> Refusal:
+    """Turn msgspec's words into ours. They hold names of fields and types, and no values except a field's own name."""
+    at = _AT.search(message)
+    path = at["path"] if at else ""
+    unknown, missing = _UNKNOWN.match(message), _MISSING.match(message)
+    named = unknown or missing
+    if named is not None:
+        path = f"{path}.{named['name']}" if path else named["name"]
+    # An unknown field's name comes from the caller: it is shown only when it looks like one.
+    param = (
+        path if path and all(_NAME.fullmatch(part) for part in re.split(r"[\[\].]+", path) if part.strip(".")) else None
+    )
+    shown = f" `{param}`" if param else ""
+    if unknown is not None:
+        return invalid(f"Unknown field{shown}.", param=param)
+    if missing is not None:
+        return invalid(f"The field{shown} is missing.", param=param)
+    what = _AT.sub("", message)
+    if "Invalid enum value" in what:
+        what = "This value is not one of those allowed"
+    return invalid(f"{what}{' in' + shown if shown else ''}.", param=param)

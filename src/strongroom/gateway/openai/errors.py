@@ -1,0 +1,83 @@
+"""How a no reads in the OpenAI dialect. The one place where this dialect renders one."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.wire import Headers
+
+_JSON: Final = (b"content-type", b"application/json")
+
+_BY_KIND: Final[dict[RefusalKind, tuple[int, str, str]]] = {
+    # kind: status, type, code
+    RefusalKind.INVALID: (400, "invalid_request_error", "invalid_request"),
+    RefusalKind.UNAUTHENTICATED: (401, "authentication_error", "invalid_api_key"),
+    RefusalKind.FORBIDDEN: (403, "permission_error", "not_allowed"),
+    RefusalKind.HIDDEN: (404, "invalid_request_error", "not_found"),
+    RefusalKind.CONFLICT: (409, "invalid_request_error", "conflict"),
+    RefusalKind.TOO_LARGE: (413, "invalid_request_error", "request_too_large"),
+    RefusalKind.UNAVAILABLE: (503, "server_error", "unavailable"),
+    RefusalKind.UPSTREAM: (502, "server_error", "model_failed"),
+}
+_BAD_REQUEST: Final = ("invalid_request_error", "bad_request")
+_BY_STATUS: Final = {
+    404: ("invalid_request_error", "not_found"),
+    405: ("invalid_request_error", "method_not_allowed"),
+    408: ("invalid_request_error", "request_timeout"),
+    413: ("invalid_request_error", "request_too_large"),
+}
+
+
+class _Error(msgspec.Struct, frozen=True, kw_only=True):
+    message: str
+    type: str
+    param: str | None
+    code: str
+    request_id: str
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    error: _Error
+
+
+def headers_for(request_id: str) -> list[tuple[bytes, bytes]]:
+    """Return the fields that every answer has."""
+    return [_JSON, (b"x-request-id", request_id.encode()), (b"cache-control", b"no-store")]
+
+
+def status_of(refusal: Refusal) -> int:
+    """Return the HTTP status that `refusal` has in this dialect."""
+    return _BY_KIND[refusal.kind][0]
+
+
+def body_of(refusal: Refusal, request_id: str) -> bytes:
+    """Return `refusal` as an error body. Only `tell` and `param` are in it: `reason` is for the operator."""
+    _, kind, code = _BY_KIND[refusal.kind]
+    return _encode(refusal.tell, kind, refusal.param, code, request_id)
+
+
+def render(refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
+    """Return (status, headers, body) for `refusal`."""
+    headers = headers_for(request_id)
+    if refusal.kind is RefusalKind.UNAUTHENTICATED:
+        headers.append((b"www-authenticate", b'Bearer realm="strongroom"'))
+    elif refusal.kind is RefusalKind.UNAVAILABLE:
+        headers.append((b"retry-after", b"1"))
+    return status_of(refusal), headers, body_of(refusal, request_id)
+
+
+def render_status(status: int, message: str, request_id: str) -> tuple[Headers, bytes]:
+    """Return (headers, body) for a failure of the protocol itself."""
+    fallback = ("server_error", "server_error") if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _BAD_REQUEST
+    kind, code = _BY_STATUS.get(status, fallback)
+    return headers_for(request_id), _encode(message, kind, None, code, request_id)
+
+
+def _encode(message: str, kind: str, param: str | None, code: str, request_id: str) -> bytes:
+    return msgspec.json.encode(
+        _Envelope(_Error(message=message, type=kind, param=param, code=code, request_id=request_id))
+    )

@@ -1,0 +1,199 @@
+"""Requests of the OpenAI API (reference of 2026-10), as far as they are served: every field is typed and bounded.
+
+A field that OpenAI documents and Strongroom does not serve is named in `Unserved` and refused in so many words; one that
+nobody documents is refused as unknown. Silently ignoring either would answer a question that was not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(max_length=1_000_000)]
+Short = Annotated[str, msgspec.Meta(max_length=256)]
+Model = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+TokenCount = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+Temperature = Annotated[float, msgspec.Meta(ge=0, le=2)]
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Stop = Short | Annotated[list[Short], msgspec.Meta(max_length=4)]
+JsonObject = dict[str, Any]
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A request part: unknown fields are errors, unset fields are not sent on."""
+
+
+class StreamOptions(_Strict, frozen=True, kw_only=True):
+    """`stream_options`."""
+
+    include_usage: bool = False
+    include_obfuscation: bool | None = None
+
+
+class TextPart(_Strict, frozen=True, kw_only=True):
+    """A text part of a message's content."""
+
+    type: Literal["text"]
+    text: Text
+
+
+class FunctionCall(_Strict, frozen=True, kw_only=True):
+    """A call that an earlier answer made."""
+
+    name: Short
+    arguments: Text
+
+
+class ToolCall(_Strict, frozen=True, kw_only=True):
+    """A tool call in a message's history."""
+
+    id: Short
+    type: Literal["function"]
+    function: FunctionCall
+
+
+class Message(_Strict, frozen=True, kw_only=True):
+    """One turn of a conversation."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: Text | Annotated[list[TextPart], msgspec.Meta(max_length=1024)] | None = None
+    name: Short | None = None
+    tool_calls: Annotated[list[ToolCall], msgspec.Meta(max_length=128)] | None = None
+    tool_call_id: Short | None = None
+    refusal: Text | None = None
+
+
+class FunctionDefinition(_Strict, frozen=True, kw_only=True):
+    """A function that the caller offers."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    description: Text | None = None
+    parameters: JsonObject | None = None
+    strict: bool | None = None
+
+
+class Tool(_Strict, frozen=True, kw_only=True):
+    """A tool that the caller offers."""
+
+    type: Literal["function"]
+    function: FunctionDefinition
+
+
+class _ChosenFunction(_Strict, frozen=True, kw_only=True):
+    name: Short
+
+
+class ToolChoice(_Strict, frozen=True, kw_only=True):
+    """The one tool that must be called."""
+
+    type: Literal["function"]
+    function: _ChosenFunction
+
+
+class ResponseFormat(_Strict, frozen=True, kw_only=True):
+    """The shape that the answer must have."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonObject | None = None
+
+
+class _Sampling(_Strict, frozen=True, kw_only=True):
+    """What chat and plain completions share. The last group is documented by OpenAI and not served."""
+
+    model: Model
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: TokenCount | None = None
+    temperature: Temperature | None = None
+    top_p: Probability | None = None
+    stop: Stop | None = None
+    seed: Seed | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    user: Short | None = None
+
+    n: int | None = None
+    logprobs: bool | int | None = None
+    logit_bias: JsonObject | None = None
+
+
+class ChatRequest(_Sampling, frozen=True, kw_only=True):
+    """`POST /v1/chat/completions`."""
+
+    messages: Annotated[list[Message], msgspec.Meta(min_length=1, max_length=2048)]
+    max_completion_tokens: TokenCount | None = None
+    tools: Annotated[list[Tool], msgspec.Meta(max_length=128)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    metadata: dict[str, str] | None = None
+    safety_identifier: Short | None = None
+    prompt_cache_key: Short | None = None
+
+    top_logprobs: int | None = None
+    audio: JsonObject | None = None
+    functions: list[JsonObject] | None = None
+    function_call: Any = None
+    modalities: list[str] | None = None
+    prediction: JsonObject | None = None
+    prompt_cache_retention: str | None = None
+    reasoning_effort: str | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+    verbosity: str | None = None
+    web_search_options: JsonObject | None = None
+
+
+class CompletionRequest(_Sampling, frozen=True, kw_only=True):
+    """`POST /v1/completions`."""
+
+    prompt: Text | Annotated[list[Text], msgspec.Meta(min_length=1, max_length=1)]
+
+    best_of: int | None = None
+    echo: bool | None = None
+    suffix: str | None = None
+
+
+Token = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+
+
+class EmbeddingRequest(_Strict, frozen=True, kw_only=True):
+    """`POST /v1/embeddings`."""
+
+    model: Model
+    input: Text | Annotated[list[Text | Token | list[Token]], msgspec.Meta(max_length=8192)]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: TokenCount | None = None
+    user: Short | None = None
+
+
+AnyRequest = ChatRequest | CompletionRequest | EmbeddingRequest
+
+_HARMLESS: dict[str, tuple[object, ...]] = {
+    # What means "as usual" is no request for a feature: client libraries send these unasked.
+    "n": (1,),
+    "logprobs": (False,),
+    "best_of": (1,),
+    "echo": (False,),
+    "store": (False,),
+    "modalities": (["text"],),
+    "service_tier": ("auto", "default"),
+    "logit_bias": ({},),
+}
+_UNSERVED = (
+    "n", "logprobs", "logit_bias", "top_logprobs", "audio", "functions", "function_call", "modalities", "prediction",
+    "prompt_cache_retention", "reasoning_effort", "service_tier", "store", "verbosity", "web_search_options", "best_of",
+    "echo", "suffix", "dimensions",
+)  # fmt: skip
+
+
+def unserved(body: AnyRequest) -> Iterator[str]:
+    """Yield the documented fields that are set to something Strongroom does not serve."""
+    for field in _UNSERVED:
+        value = getattr(body, field, None)
+        if value is not None and value not in _HARMLESS.get(field, ()):
+            yield field

@@ -1,0 +1,124 @@
+"""What a gateway process decides by: credentials, routes and policy, in memory, true only while the lease holds.
+
+The lease is counted from the moment at which the feed's last successful read was *sent*. A frozen or cut-off database
+therefore makes the snapshot invalid by itself, and a revoked key cannot live on in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from strongroom.identity import Directory
+from strongroom.kernel.ids import DeploymentId, TenantId
+from strongroom.kernel.principal import Environment, Principal
+from strongroom.policy import Action, Decision, Engine, Kind, Resource
+from strongroom.registry import DEPLOYMENT, Operation, RouteDocument
+from strongroom.store.feed import FeedEntry
+from strongroom.store.follower import Follower
+
+_ENSURE_S: Final = 0.25
+_MAX_DECISIONS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A deployment as the gateway sees it."""
+
+    deployment: DeploymentId
+    tenant: TenantId
+    environment: Environment
+    name: str
+    release: str
+    kind: Operation
+    created: int
+
+    @property
+    def resource(self) -> Resource:
+        """Return what policy is asked about."""
+        return Resource(kind=Kind.DEPLOYMENT, id=str(self.deployment), tenant=self.tenant, environment=self.environment)
+
+
+class Snapshot:
+    """The state behind every decision of this process. One thread."""
+
+    def __init__(self, directory: Directory, engine: Engine) -> None:
+        self.directory = directory
+        self._engine = engine
+        self._routes: dict[tuple[TenantId, Environment, str], Route] = {}
+        self._by_id: dict[str, Route] = {}
+        self._decisions: dict[tuple[str, DeploymentId, Action], Decision] = {}
+        self._follower: Follower | None = None
+
+    def follow(self, follower: Follower) -> None:
+        """Hold the lease of `follower`, which was given `apply` to call."""
+        self._follower = follower
+
+    @property
+    def policy_version(self) -> str:
+        """The digest of the policies in force."""
+        return self._engine.version
+
+    def valid(self) -> bool:
+        """Whether the lease holds now."""
+        return self._follower is not None and self._follower.valid()
+
+    async def ensure(self) -> bool:
+        """Return whether the lease holds, after one bounded read of the database if it had run out."""
+        return self._follower is not None and await self._follower.ensure(_ENSURE_S)
+
+    def apply(self, entries: list[FeedEntry], full: bool) -> None:
+        """Take in what the feed delivered."""
+        self._decisions.clear()
+        self.directory.apply(entries, full=full)
+        if full:
+            self._routes.clear()
+            self._by_id.clear()
+        for entry in entries:
+            if entry.kind == DEPLOYMENT:
+                self._apply_route(entry)
+
+    def _apply_route(self, entry: FeedEntry) -> None:
+        old = self._by_id.pop(entry.id, None)
+        if old is not None:
+            self._routes.pop((old.tenant, old.environment, old.name), None)
+        if entry.deleted:
+            return
+        document = msgspec.json.decode(entry.body, type=RouteDocument)
+        route = Route(
+            DeploymentId(UUID(entry.id)),
+            entry.tenant,
+            document.environment,
+            document.name,
+            document.release,
+            document.kind,
+            document.created,
+        )
+        self._by_id[entry.id] = route
+        self._routes[route.tenant, route.environment, route.name] = route
+
+    def route(self, who: Principal, name: str) -> Route | None:
+        """Return the deployment that `name` means to `who`: in its own tenant and environment or nowhere."""
+        if who.tenant is None or who.environment is None:
+            return None
+        return self._routes.get((who.tenant, who.environment, name))
+
+    def routes(self, who: Principal | None = None) -> Iterator[Route]:
+        """Yield every route, or those of the caller's own tenant and environment."""
+        for route in self._by_id.values():
+            if who is None or (route.tenant == who.tenant and route.environment == who.environment):
+                yield route
+
+    def decide(self, who: Principal, action: Action, route: Route) -> Decision:
+        """Return what policy says. Kept until anything at all changes, as decisions are pure."""
+        key = (who.credential, route.deployment, action)
+        decision = self._decisions.get(key)
+        if decision is None:
+            if len(self._decisions) >= _MAX_DECISIONS:
+                self._decisions.clear()
+            decision = self._decisions[key] = self._engine.decide(who, action, route.resource)
+        return decision

@@ -1,0 +1,70 @@
+"""The workers of this machine, by the release and environment they serve, and what they are asked with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from strongroom.gateway.snapshot import Route
+from strongroom.kernel.principal import Environment
+from strongroom.runtime.cachescope import CacheScope, cache_scope
+from strongroom.wire import ClientError, Pool, UnixTarget
+
+_HEALTH_S: Final = 1.0
+_MAX_SCOPES: Final = 100_000
+
+
+def worker_socket(directory: Path, environment: Environment, digest: str) -> Path:
+    """Return where the worker for (environment, release) listens. Short: a socket path has 107 bytes."""
+    return directory / f"{environment}-{digest.removeprefix('sha256:')[:12]}.sock"
+
+
+class Upstreams:
+    """Connection pools to workers. A worker is release x environment: dev, test and prod never share one."""
+
+    def __init__(self, directory: Path, scope_key: bytes, *, max_connections: int = 256) -> None:
+        self._directory = directory
+        self._scope_key = scope_key
+        self._max_connections = max_connections
+        self._pools: dict[tuple[Environment, str], Pool] = {}
+        self._scopes: dict[tuple[str, str, str], CacheScope] = {}
+
+    def pool(self, route: Route) -> Pool:
+        """Return the pool for the worker that serves `route`."""
+        key = (route.environment, route.release)
+        pool = self._pools.get(key)
+        if pool is None:
+            target = UnixTarget(worker_socket(self._directory, route.environment, route.release))
+            pool = self._pools[key] = Pool(target, max_connections=self._max_connections)
+        return pool
+
+    def scope(self, tenant: str, environment: str, workload: str) -> CacheScope:
+        """Return the prompt-cache scope of a workload: no two workloads ever meet in a cache."""
+        key = (tenant, environment, workload)
+        scope = self._scopes.get(key)
+        if scope is None:
+            if len(self._scopes) >= _MAX_SCOPES:
+                self._scopes.clear()
+            scope = self._scopes[key] = cache_scope(self._scope_key, *key)
+        return scope
+
+    async def all_healthy(self, routes: Iterable[Route]) -> bool:
+        """Whether every worker behind `routes` would take a request now."""
+        workers = {(route.environment, route.release): route for route in routes}
+        answers = await asyncio.gather(*(self._healthy(route) for route in workers.values()))
+        return all(answers)
+
+    async def _healthy(self, route: Route) -> bool:
+        try:
+            async with self.pool(route).request("GET", "/health", timeout_s=_HEALTH_S) as response:
+                await response.read(4096)
+                return response.status == HTTPStatus.OK
+        except ClientError:
+            return False
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))

@@ -1,0 +1,105 @@
+"""Accounts of people in the installation, and their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from strongroom.identity import publish, secretkey, tables
+from strongroom.identity.model import MAX_ACCOUNT_KEY_DAYS, Account, NewAccount
+from strongroom.identity.service import fingerprint_of
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import AccountId, Name, TenantId, new_uuid
+from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.store import Conflict, OperatorTx
+from strongroom.vault import PurposeKeys
+
+
+class Accounts:
+    """Makes, lists and ends accounts. An account has one living token; issuing another ends the one before."""
+
+    def __init__(self, gate: Gate, keys: PurposeKeys, clock: Clock) -> None:
+        self._gate = gate
+        self._keys = keys
+        self._clock = clock
+
+    async def create(
+        self, who: Principal, name: Name, role: Role, *, tenant: TenantId | None = None, demo: bool = False, ask: Ask
+    ) -> NewAccount:
+        """Create an account and its first token.
+
+        Raises:
+            Refused: INVALID when role and tenant do not fit, CONFLICT when the name is taken.
+        """
+        if role.is_workload:
+            raise Refused(invalid(f"{role} is a workload's role, not a person's.", param="role"))
+        if (role is Role.TENANT_ADMIN) != (tenant is not None):
+            raise Refused(invalid("A tenant administrator has a tenant; the other roles have none.", param="tenant"))
+        account = Account(id=new_uuid(), name=name, role=role, demo=demo, created_at=self._clock.now(), tenant=tenant)
+        try:
+            async with self._gate.permit_platform(who, Action.ACCOUNT_CREATE, _resource(name), ask) as tx:
+                await tables.insert_account(tx, account)
+                return await self._issue(tx, account)
+        except Conflict:
+            tell = f"There is an account called {name} already."
+            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+
+    async def reissue(self, who: Principal, name: Name, ask: Ask) -> NewAccount:
+        """End the account's token and make another."""
+        async with self._gate.permit_platform(who, Action.KEY_CREATE, _key_resource(), ask) as tx:
+            account = await _account(tx, name)
+            await self._end(tx, [account], "reissued")
+            return await self._issue(tx, account)
+
+    async def list(self, who: Principal, ask: Ask) -> list[Account]:
+        """Return the living accounts."""
+        async with self._gate.permit_platform(who, Action.ACCOUNT_LIST, _resource("*"), ask) as tx:
+            return await tables.accounts(tx)
+
+    async def delete(self, who: Principal, name: Name, ask: Ask) -> None:
+        """End an account and its token."""
+        async with self._gate.permit_platform(who, Action.ACCOUNT_DELETE, _resource(name), ask) as tx:
+            await self._remove(tx, [await _account(tx, name)], "account deleted")
+
+    async def delete_of_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
+        """End the accounts bound to `tenant`."""
+        async with self._gate.permit_platform(who, Action.ACCOUNT_DELETE, _resource("*"), ask) as tx:
+            await self._remove(tx, await tables.accounts_of(tx, tenant), "tenant deleted")
+
+    async def _remove(self, tx: OperatorTx, accounts: Sequence[Account], reason: str) -> None:
+        await self._end(tx, accounts, reason)
+        for account in accounts:
+            await tables.delete_account(tx, AccountId(account.id), self._clock.now())
+
+    async def _end(self, tx: OperatorTx, accounts: Sequence[Account], reason: str) -> None:
+        ids = [account.id for account in accounts]
+        await publish.gone(tx, await tables.revoke_account_keys(tx, ids, self._clock.now(), reason))
+
+    async def _issue(self, tx: OperatorTx, account: Account) -> NewAccount:
+        now = self._clock.now()
+        expires_at = now + timedelta(days=MAX_ACCOUNT_KEY_DAYS)
+        secret = secretkey.mint(account.role, None)
+        fingerprint = fingerprint_of(secret, self._keys)
+        version = self._keys.current
+        await tables.insert_account_key(
+            tx, AccountId(account.id), secret.id, fingerprint, version, created_at=now, expires_at=expires_at
+        )
+        await publish.account_key(tx, account, secret.id, fingerprint, version, expires_at.timestamp())
+        return NewAccount(account=account, key_id=secret.id, token=secret.text, expires_at=expires_at)
+
+
+def _resource(name: str) -> Resource:
+    return Resource(kind=Kind.ACCOUNT, id=name)
+
+
+def _key_resource() -> Resource:
+    return Resource(kind=Kind.KEY)
+
+
+async def _account(tx: OperatorTx, name: Name) -> Account:
+    found = await tables.account_named(tx, name)
+    if found is None:
+        raise Refused(hidden(f"no account {name}"))
+    return found

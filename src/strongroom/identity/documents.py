@@ -1,0 +1,46 @@
+"""What identity publishes to the feed for every process that authenticates callers.
+
+Persisted and read across versions: fields are only added, with a default, and golden files hold the bytes.
+No secret is in them: a fingerprint is keyed and 256 bits wide.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from strongroom.kernel.principal import Environment, Role
+
+TENANT: Final = "tenant"
+CREDENTIAL: Final = "credential"
+
+
+class TenantDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag="tenant/1"):
+    """A tenant that exists. The installation publishes it; the entry's id is the tenant's."""
+
+    name: str
+
+
+class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag="credential/1"):
+    """A credential that counts until `expires_at` (Unix seconds) unless it is withdrawn.
+
+    `networks`: where it may be used from; empty means anywhere. `tenant` is None for accounts of the installation.
+    """
+
+    fingerprint: bytes
+    pepper_version: int
+    role: Role
+    name: str
+    expires_at: float
+    tenant: UUID | None = None
+    environment: Environment | None = None
+    workload: UUID | None = None
+    networks: tuple[str, ...] = ()
+    demo: bool = False
+
+
+def encode(document: TenantDocument | CredentialDocument) -> bytes:
+    """Return `document` as JSON, fields in order of definition."""
+    return msgspec.json.encode(document)

@@ -1,0 +1,146 @@
+"""The values of identity, and the rules that need no database.
+
+They are msgspec structs because they are also what the control API shows: one definition for code, API and CLI.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Final, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from strongroom.kernel.principal import Environment, Role
+
+MAX_KEY_DAYS: Final = {Environment.DEV: 7, Environment.TEST: 30, Environment.PROD: 90}
+"""Longest life of a static key, by environment."""
+
+MAX_ACCOUNT_KEY_DAYS: Final = 30
+
+NetworkAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+Owner = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+"""A person or team that answers for a thing, in words."""
+
+
+class Tenant(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer or business unit: the wall that everything else stands behind."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+
+
+class Environments(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment of a tenant, with the longest life its static keys may have."""
+
+    name: Environment
+    max_key_days: int
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """A program of a tenant that asks models, in one environment and one role."""
+
+    id: UUID
+    environment: Environment
+    name: str
+    role: Role
+    owner: str
+    created_at: datetime
+
+
+class KeyException(msgspec.Struct, frozen=True, kw_only=True):
+    """A departure from the rules for keys: visible, with a reason and an end, and bound to networks.
+
+    Once it has ended the key no longer works: an exception is never silently permanent.
+    """
+
+    reason: str
+    networks: tuple[str, ...]
+    expires_at: datetime
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be known of a key after it was made: everything but its text."""
+
+    id: str
+    environment: Environment
+    workload: str
+    role: Role
+    label: str
+    owner: str
+    created_at: datetime
+    expires_at: datetime
+    status: str
+    """`active`, `expired` or `revoked`."""
+    revoked_at: datetime | None = None
+    revoked_reason: str | None = None
+    exception: KeyException | None = None
+
+
+class NewKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key in the one answer that carries its text."""
+
+    key: Key
+    secret: str
+
+    def __repr__(self) -> str:
+        """Show the key's public part only."""
+        return f"NewKey({self.key.id})"
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's standing in the installation. `tenant` is set for tenant administrators."""
+
+    id: UUID
+    name: str
+    role: Role
+    demo: bool
+    created_at: datetime
+    tenant: UUID | None = None
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """An account in the one answer that carries its token."""
+
+    account: Account
+    key_id: str
+    token: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        """Show the account only."""
+        return f"NewAccount({self.account.name})"
+
+
+def key_status(now: datetime, expires_at: datetime, revoked_at: datetime | None) -> str:
+    """Return `revoked`, `expired` or `active`, in that order of weight."""
+    if revoked_at is not None:
+        return "revoked"
+    return "expired" if expires_at <= now else "active"
+
+
+def key_expiry(now: datetime, days: float | None, limit_days: int) -> datetime:
+    """Return when a key made now for `days` (None: the longest allowed) ends.
+
+    Raises:
+        ValueError: when `days` is not above zero or beyond the environment's limit.
+    """
+    if days is None:
+        days = limit_days
+    if not 0 < days <= limit_days:
+        raise ValueError(f"a key here lives more than 0 and at most {limit_days} days")
+    return now + timedelta(days=days)
+
+
+def parse_networks(networks: Sequence[str]) -> tuple[Network, ...]:
+    """Return `networks` (CIDR text) parsed.
+
+    Raises:
+        ValueError: when one is not a network.
+    """
+    return tuple(ipaddress.ip_network(text) for text in networks)

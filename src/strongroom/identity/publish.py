@@ -1,0 +1,60 @@
+"""Telling the gateways: credentials and tenants go to the feed in the transaction that changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from strongroom.identity import documents
+from strongroom.identity.documents import CredentialDocument, TenantDocument
+from strongroom.identity.model import Account, Key, Tenant, Workload
+from strongroom.kernel.ids import KeyId, TenantId
+from strongroom.store import OperatorTx, TenantTx, feed
+
+
+async def tenant(tx: OperatorTx, made: Tenant) -> None:
+    """Tell that a tenant exists."""
+    await feed.publish(tx, documents.TENANT, str(made.id), documents.encode(TenantDocument(name=made.name)))
+
+
+async def tenant_gone(tx: OperatorTx, tenant_id: TenantId) -> None:
+    """Tell that a tenant is gone. From then on none of its credentials counts, whatever else is said of them."""
+    await feed.withdraw(tx, documents.TENANT, str(tenant_id))
+
+
+async def key(tx: TenantTx, made: Key, workload: Workload, fingerprint: bytes, pepper_version: int) -> None:
+    """Tell of a new key. It counts until it or its exception ends, whichever is first."""
+    ends = made.expires_at if made.exception is None else min(made.expires_at, made.exception.expires_at)
+    document = CredentialDocument(
+        fingerprint=fingerprint,
+        pepper_version=pepper_version,
+        role=workload.role,
+        name=workload.name,
+        expires_at=ends.timestamp(),
+        tenant=tx.tenant,
+        environment=workload.environment,
+        workload=workload.id,
+        networks=() if made.exception is None else made.exception.networks,
+    )
+    await feed.publish(tx, documents.CREDENTIAL, made.id, documents.encode(document))
+
+
+async def account_key(
+    tx: OperatorTx, account: Account, key_id: KeyId, fingerprint: bytes, pepper_version: int, expires_at: float
+) -> None:
+    """Tell of a new account token; `expires_at` in Unix seconds."""
+    document = CredentialDocument(
+        fingerprint=fingerprint,
+        pepper_version=pepper_version,
+        role=account.role,
+        name=account.name,
+        expires_at=expires_at,
+        tenant=account.tenant,
+        demo=account.demo,
+    )
+    await feed.publish(tx, documents.CREDENTIAL, key_id, documents.encode(document))
+
+
+async def gone(tx: TenantTx | OperatorTx, key_ids: Iterable[KeyId]) -> None:
+    """Tell that credentials no longer count."""
+    for key_id in key_ids:
+        await feed.withdraw(tx, documents.CREDENTIAL, key_id)

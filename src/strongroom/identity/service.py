@@ -1,0 +1,272 @@
+"""What can be done to tenants, workloads and keys. Each method asks the gate first and does its work inside the answer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from strongroom.identity import publish, secretkey, tables
+from strongroom.identity.directory import Directory
+from strongroom.identity.model import (
+    MAX_KEY_DAYS,
+    Environments,
+    Key,
+    KeyException,
+    NewKey,
+    Tenant,
+    Workload,
+    key_expiry,
+    key_status,
+)
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId, new_uuid
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.store import Conflict, TenantTx
+from strongroom.vault import Purpose, PurposeKeys
+
+
+class Identity:
+    """Tenants, environments, workloads and their keys; people's accounts are in `accounts.py`."""
+
+    def __init__(self, gate: Gate, directory: Directory, keys: PurposeKeys, clock: Clock) -> None:
+        self._gate = gate
+        self._directory = directory
+        self._keys = keys
+        self._clock = clock
+
+    def find_tenant(self, text: str) -> TenantId:
+        """Return the living tenant with this name or id.
+
+        Raises:
+            Refused: hidden, in the same words as a tenant that is not the caller's to see.
+        """
+        found = self._directory.tenant_named(text)
+        if found is None:
+            raise Refused(hidden("no such tenant"))
+        return found
+
+    async def create_tenant(self, who: Principal, name: Name, ask: Ask) -> Tenant:
+        """Create a tenant with its three environments.
+
+        Raises:
+            Refused: CONFLICT when a living tenant has the name.
+        """
+        tenant = TenantId(new_uuid())
+        made = Tenant(id=tenant, name=name, created_at=self._clock.now())
+        resource = Resource(kind=Kind.TENANT, id=name, tenant=tenant)
+        try:
+            async with self._gate.permit_platform(who, Action.TENANT_CREATE, resource, ask) as tx:
+                await tables.insert_tenant(tx, made)
+                await tables.insert_environments(tx, made, MAX_KEY_DAYS)
+                await publish.tenant(tx, made)
+        except Conflict:
+            _conflict(f"There is a tenant called {name} already.")
+        return made
+
+    async def list_tenants(self, who: Principal, ask: Ask) -> list[Tenant]:
+        """Return the tenants that the caller may know of."""
+        if who.tenant is not None:
+            return [await self.show_tenant(who, who.tenant, ask)]
+        async with self._gate.permit_platform(who, Action.TENANT_LIST, Resource(kind=Kind.TENANT), ask) as tx:
+            return await tables.tenants(tx)
+
+    async def show_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> Tenant:
+        """Return one tenant."""
+        resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
+        async with self._gate.permit(who, Action.TENANT_READ, resource, ask) as tx:
+            found = await tables.tenant(tx)
+        if found is None:
+            raise Refused(hidden(f"tenant {tenant} is gone"))
+        return found
+
+    async def delete_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> list[KeyId]:
+        """End a tenant, then its workloads and keys; return the keys that this ended.
+
+        The first transaction is enough for the wall: once it is known that a tenant is gone, none of its credentials
+        counts. The second tidies up and stands in the tenant's own log.
+        """
+        resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
+        now = self._clock.now()
+        async with self._gate.permit_platform(who, Action.TENANT_DELETE, resource, ask) as platform:
+            if not await tables.delete_tenant(platform, tenant, now):
+                raise Refused(hidden(f"tenant {tenant} is gone"))
+            await publish.tenant_gone(platform, tenant)
+        async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
+            ended = await self._end_keys(tx, now, "tenant deleted")
+            await tables.delete_workloads(tx, now)
+        return ended
+
+    async def list_environments(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Environments]:
+        """Return a tenant's environments."""
+        resource = Resource(kind=Kind.ENVIRONMENT, tenant=tenant)
+        async with self._gate.permit(who, Action.ENVIRONMENT_LIST, resource, ask) as tx:
+            return await tables.environments(tx)
+
+    async def create_workload(
+        self,
+        who: Principal,
+        tenant: TenantId,
+        *,
+        environment: Environment,
+        name: Name,
+        role: Role,
+        owner: str,
+        ask: Ask,
+    ) -> Workload:
+        """Create a workload.
+
+        Raises:
+            Refused: INVALID for a role that is no workload's, CONFLICT when the name is taken in this environment.
+        """
+        if not role.is_workload:
+            raise Refused(invalid(f"A workload's role is inference or evaluation, not {role}.", param="role"))
+        made = Workload(
+            id=new_uuid(), environment=environment, name=name, role=role, owner=owner, created_at=self._clock.now()
+        )
+        resource = Resource(kind=Kind.WORKLOAD, id=name, tenant=tenant, environment=environment)
+        try:
+            async with self._gate.permit(who, Action.WORKLOAD_CREATE, resource, ask) as tx:
+                await self._living(tx)
+                await tables.insert_workload(tx, made)
+        except Conflict:
+            _conflict(f"There is a workload called {name} in {environment} already.")
+        return made
+
+    async def list_workloads(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Workload]:
+        """Return a tenant's workloads."""
+        async with self._gate.permit(who, Action.WORKLOAD_LIST, Resource(kind=Kind.WORKLOAD, tenant=tenant), ask) as tx:
+            return await tables.workloads(tx)
+
+    async def delete_workload(
+        self, who: Principal, tenant: TenantId, environment: Environment, name: Name, ask: Ask
+    ) -> list[KeyId]:
+        """End a workload and its keys; return the keys that this ended."""
+        resource = Resource(kind=Kind.WORKLOAD, id=name, tenant=tenant, environment=environment)
+        async with self._gate.permit(who, Action.WORKLOAD_DELETE, resource, ask) as tx:
+            workload = await _workload(tx, environment, name)
+            now = self._clock.now()
+            ended = await self._end_keys(tx, now, "workload deleted", workload=WorkloadId(workload.id))
+            await tables.delete_workload(tx, WorkloadId(workload.id), now)
+        return ended
+
+    async def create_key(
+        self,
+        who: Principal,
+        tenant: TenantId,
+        *,
+        environment: Environment,
+        workload: Name,
+        label: str = "",
+        owner: str | None = None,
+        days: float | None = None,
+        exception: KeyException | None = None,
+        ask: Ask,
+    ) -> NewKey:
+        """Make a key for a workload; its text is in the answer and nowhere else.
+
+        Args:
+            who: the caller.
+            tenant: whose workload it is.
+            environment: where the workload lives.
+            workload: its name.
+            label: a word to tell keys apart.
+            owner: who answers for the key; the workload's owner if not given.
+            days: how long it lives; the longest allowed here if not given.
+            exception: a departure from the rules, bound to networks and time.
+            ask: what goes into the audit entry.
+
+        Raises:
+            Refused: INVALID when it would live too long, hidden when there is no such workload.
+        """
+        resource = Resource(kind=Kind.KEY, tenant=tenant, environment=environment)
+        async with self._gate.permit(who, Action.KEY_CREATE, resource, ask) as tx:
+            await self._living(tx)
+            holder = await _workload(tx, environment, workload)
+            now = self._clock.now()
+            try:
+                expires_at = key_expiry(now, days, MAX_KEY_DAYS[environment])
+            except ValueError as error:
+                raise Refused(invalid(f"{error}.", param="days")) from None
+            secret = secretkey.mint(holder.role, environment)
+            made = Key(
+                id=secret.id,
+                environment=environment,
+                workload=holder.name,
+                role=holder.role,
+                label=label,
+                owner=owner or holder.owner,
+                created_at=now,
+                expires_at=expires_at,
+                status=key_status(now, expires_at, None),
+                exception=exception,
+            )
+            fingerprint = fingerprint_of(secret, self._keys)
+            await tables.insert_key(tx, WorkloadId(holder.id), made, fingerprint, self._keys.current)
+            await publish.key(tx, made, holder, fingerprint, self._keys.current)
+        return NewKey(key=made, secret=secret.text)
+
+    async def list_keys(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Key]:
+        """Return a tenant's keys, dead ones included."""
+        async with self._gate.permit(who, Action.KEY_LIST, Resource(kind=Kind.KEY, tenant=tenant), ask) as tx:
+            return await tables.keys(tx, self._clock.now())
+
+    async def show_key(self, who: Principal, tenant: TenantId, key_id: KeyId, ask: Ask) -> Key:
+        """Return what may be known of one key."""
+        resource = Resource(kind=Kind.KEY, id=key_id, tenant=tenant)
+        async with self._gate.permit(who, Action.KEY_READ, resource, ask) as tx:
+            return await self._key(tx, key_id)
+
+    async def revoke_key(self, who: Principal, tenant: TenantId, key_id: KeyId, reason: str, ask: Ask) -> Key:
+        """End a key at once. Ending it again changes nothing and is no error."""
+        resource = Resource(kind=Kind.KEY, id=key_id, tenant=tenant)
+        async with self._gate.permit(who, Action.KEY_REVOKE, resource, ask) as tx:
+            await publish.gone(tx, await tables.revoke_keys(tx, self._clock.now(), reason, key_id=key_id))
+            return await self._key(tx, key_id)
+
+    async def _key(self, tx: TenantTx, key_id: KeyId) -> Key:
+        found = await tables.key(tx, key_id, self._clock.now())
+        if found is None:
+            raise Refused(hidden(f"no key {key_id} in this tenant"))
+        return found
+
+    async def _end_keys(
+        self, tx: TenantTx, now: datetime, reason: str, *, workload: WorkloadId | None = None
+    ) -> list[KeyId]:
+        ended = await tables.revoke_keys(tx, now, reason, workload=workload)
+        await publish.gone(tx, ended)
+        return ended
+
+    async def _living(self, tx: TenantTx) -> None:
+        """Refuse to add to a tenant that is gone: the directory may lag a deletion by a moment."""
+        if await tables.tenant(tx) is None:
+            raise Refused(hidden(f"tenant {tx.tenant} is gone"))
+
+
+def fingerprint_of(secret: secretkey.SecretKey, keys: PurposeKeys) -> bytes:
+    """Return what is kept of `secret`: its HMAC-SHA256 under the current pepper."""
+    fingerprint = keys.mac(Purpose.KEY_PEPPER, secret.text.encode("ascii"))
+    if fingerprint is None:  # the current version is always held
+        raise AssertionError("the current pepper is missing")
+    return fingerprint
+
+
+def loopback_exception(now: datetime, days: float) -> KeyException:
+    """Return the exception that demo keys carry: usable from this machine only, and not for long."""
+    return KeyException(
+        reason="demo key: a static key without proof of possession, for this machine only",
+        networks=("127.0.0.0/8",),
+        expires_at=now + timedelta(days=days),
+    )
+
+
+async def _workload(tx: TenantTx, environment: Environment, name: Name) -> Workload:
+    found = await tables.workload_named(tx, environment, name)
+    if found is None:
+        raise Refused(hidden(f"no workload {name} in {environment}"))
+    return found
+
+
+def _conflict(tell: str) -> NoReturn:
+    raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None

@@ -1,0 +1,15 @@
+"""Which models there are and who serves which: releases by digest, deployments by tenant and environment.
+
+Always true here:
+- a release is named by the digest of its manifest and never changes; a name and version point at one digest for good;
+- a deployment names a release by digest, so nothing mutable ever serves;
+- what the gateways route by is published in the transaction that changes it.
+
+Scanning, signatures and approvals are not here yet: today's releases are those whose digests the installation pins.
+"""
+
+from strongroom.registry.documents import DEPLOYMENT, RouteDocument
+from strongroom.registry.model import Deployment, Operation, Release
+from strongroom.registry.service import Registry
+
+__all__ = ["DEPLOYMENT", "Deployment", "Operation", "Registry", "Release", "RouteDocument"]

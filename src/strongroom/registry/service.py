@@ -1,0 +1,97 @@
+"""What can be done with releases and deployments."""
+
+from __future__ import annotations
+
+import msgspec
+
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import DeploymentId, Name, TenantId, new_uuid
+from strongroom.kernel.principal import Environment, Principal
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.registry import tables
+from strongroom.registry.documents import DEPLOYMENT, RouteDocument
+from strongroom.registry.model import Deployment, Release
+from strongroom.store import Conflict, feed
+
+
+class Registry:
+    """Releases of the installation, deployments of its tenants."""
+
+    def __init__(self, gate: Gate, clock: Clock) -> None:
+        self._gate = gate
+        self._clock = clock
+
+    async def admit(self, who: Principal, release: Release, ask: Ask) -> None:
+        """Add a release to the catalogue. Adding it again changes nothing.
+
+        Raises:
+            Refused: CONFLICT when its name and version already point at another digest.
+        """
+        resource = Resource(kind=Kind.RELEASE, id=release.digest)
+        try:
+            async with self._gate.permit_platform(who, Action.MODEL_ADMIT, resource, ask) as tx:
+                await tables.insert_release(tx, release)
+        except Conflict:
+            tell = f"{release.name}@{release.version} is another release already."
+            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+
+    async def list_releases(self, who: Principal, ask: Ask) -> list[Release]:
+        """Return the catalogue."""
+        resource = Resource(kind=Kind.RELEASE)
+        if who.tenant is not None:
+            async with self._gate.permit(who, Action.MODEL_LIST, resource, ask) as tx:
+                return await tables.releases(tx)
+        async with self._gate.permit_platform(who, Action.MODEL_LIST, resource, ask) as platform:
+            return await tables.releases(platform)
+
+    async def deploy(
+        self, who: Principal, tenant: TenantId, environment: Environment, name: Name, digest: str, ask: Ask
+    ) -> Deployment:
+        """Let a tenant's workloads in `environment` ask the release `digest` under `name`.
+
+        Raises:
+            Refused: INVALID for a release that was never admitted, CONFLICT when the name is taken there.
+        """
+        deployment, now = DeploymentId(new_uuid()), self._clock.now()
+        resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
+        try:
+            async with self._gate.permit(who, Action.DEPLOYMENT_CREATE, resource, ask) as tx:
+                kind = await tables.release_kind(tx, digest)
+                if kind is None:
+                    raise Refused(invalid("No release with this digest was admitted.", param="release"))
+                await tables.insert_deployment(tx, deployment, environment, name, digest, now)
+                route = RouteDocument(
+                    environment=environment, name=name, release=digest, kind=kind, created=int(now.timestamp())
+                )
+                await feed.publish(tx, DEPLOYMENT, str(deployment), msgspec.json.encode(route))
+                made = await tables.deployment_named(tx, environment, name)
+        except Conflict:
+            tell = f"There is a deployment called {name} in {environment} already."
+            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+        if made is None:
+            raise AssertionError("a deployment vanished in the transaction that made it")
+        return made
+
+    async def list_deployments(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Deployment]:
+        """Return a tenant's deployments."""
+        resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
+        async with self._gate.permit(who, Action.DEPLOYMENT_LIST, resource, ask) as tx:
+            return await tables.deployments(tx)
+
+    async def withdraw(self, who: Principal, tenant: TenantId, environment: Environment, name: Name, ask: Ask) -> None:
+        """End a deployment: the gateways stop routing to it at once."""
+        resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
+        async with self._gate.permit(who, Action.DEPLOYMENT_DELETE, resource, ask) as tx:
+            found = await tables.deployment_named(tx, environment, name)
+            if found is None:
+                raise Refused(hidden(f"no deployment {name} in {environment}"))
+            for ended in await tables.end_deployments(tx, self._clock.now(), DeploymentId(found.id)):
+                await feed.withdraw(tx, DEPLOYMENT, str(ended))
+
+    async def withdraw_all(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
+        """End every deployment of a tenant, as its deletion does."""
+        resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
+        async with self._gate.permit(who, Action.DEPLOYMENT_DELETE, resource, ask) as tx:
+            for ended in await tables.end_deployments(tx, self._clock.now()):
+                await feed.withdraw(tx, DEPLOYMENT, str(ended))

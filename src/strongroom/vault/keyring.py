@@ -1,0 +1,177 @@
+"""The embedded keyring: versioned root keys in one file, purpose keys derived from them (HKDF-SHA256, RFC 5869)."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from enum import StrEnum, unique
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+import msgspec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_ROOT_BYTES: Final = 32
+
+
+@unique
+class Purpose(StrEnum):
+    """What a derived key may be used for; one key never serves two."""
+
+    KEY_PEPPER = "key-pepper"  # fingerprints of credentials at rest
+    CACHE_SCOPE = "cache-scope"  # names of prompt-cache scopes inside a worker
+    SESSION = "session"  # console session cookies
+
+
+class KeyringBroken(Exception):  # noqa: N818 - said to an operator, who does not read class names
+    """The keyring file cannot be used; the message says why and what to do."""
+
+
+class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is on disk. `keys` maps a version (1, 2, …) to 32 random bytes."""
+
+    format: int
+    current: int
+    keys: dict[int, bytes]
+
+
+class _PurposeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a process is given: derived keys only."""
+
+    format: int
+    current: int
+    purposes: dict[str, dict[int, bytes]]
+
+
+class PurposeKeys:
+    """Derived keys of the purposes that one process may use."""
+
+    __slots__ = ("_current", "_purposes")
+
+    def __init__(self, current: int, purposes: dict[Purpose, dict[int, bytes]]) -> None:
+        self._current = current
+        self._purposes = purposes
+
+    def __repr__(self) -> str:
+        """Name the purposes, never the keys."""
+        return f"PurposeKeys({', '.join(sorted(self._purposes))})"
+
+    @property
+    def current(self) -> int:
+        """The version that new values are made under."""
+        return self._current
+
+    def mac(self, purpose: Purpose, message: bytes, *, version: int | None = None) -> bytes | None:
+        """Return HMAC-SHA256 of `message`, 32 bytes, or nothing when `version` is not held."""
+        key = self._purposes[purpose].get(self._current if version is None else version)
+        return None if key is None else hmac.digest(key, message, "sha256")
+
+    def key(self, purpose: Purpose) -> bytes:
+        """Return the current 32-byte key of `purpose`, for code that keys its own construction."""
+        return self._purposes[purpose][self._current]
+
+    def save(self, path: Path, *, owner: int | None = None) -> None:
+        """Write the keys to `path` (0600, atomically), owned by uid `owner` if given."""
+        document = _PurposeFile(1, self._current, {str(name): keys for name, keys in self._purposes.items()})
+        _write_private(path, msgspec.json.encode(document), owner=owner)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            KeyringBroken: when the file is missing, damaged or of another format.
+        """
+        document = _read(path, _PurposeFile)
+        return cls(document.current, {Purpose(name): keys for name, keys in document.purposes.items()})
+
+
+class Keyring:
+    """The root keys. Only the supervisor opens it."""
+
+    __slots__ = ("_current", "_keys", "_path")
+
+    def __init__(self, path: Path, current: int, keys: dict[int, bytes]) -> None:
+        self._path = path
+        self._current = current
+        self._keys = keys
+
+    def __repr__(self) -> str:
+        """Name the file and the version, never a key."""
+        return f"Keyring({self._path.name}, current={self._current})"
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the keyring at `path`, making it on first use.
+
+        Raises:
+            KeyringBroken: when the file is damaged or of another format. A new one is never made in its place: every
+                key at rest depends on it.
+        """
+        if not path.exists():
+            root = secrets.token_bytes(_ROOT_BYTES)
+            _write_private(path, msgspec.json.encode(_KeyFile(1, 1, {1: root})))
+        document = _read(path, _KeyFile)
+        if document.current not in document.keys or any(len(key) != _ROOT_BYTES for key in document.keys.values()):
+            raise KeyringBroken(f"{path} is damaged; restore it from its own backup")
+        return cls(path, document.current, document.keys)
+
+    def rotate(self) -> None:
+        """Add a root key and make it current; older ones stay, for what was made under them."""
+        version = max(self._keys) + 1
+        keys = {**self._keys, version: secrets.token_bytes(_ROOT_BYTES)}
+        _write_private(self._path, msgspec.json.encode(_KeyFile(1, version, keys)))
+        self._current, self._keys = version, keys
+
+    def derive(self, *purposes: Purpose) -> PurposeKeys:
+        """Return keys for `purposes`, one per version held."""
+        return PurposeKeys(
+            self._current,
+            {
+                purpose: {version: _derive(root, purpose) for version, root in self._keys.items()}
+                for purpose in purposes
+            },
+        )
+
+    def identity(self) -> str:
+        """Return a short public name of this keyring, to tell whether two files belong together."""
+        return sha256(b"strongroom/keyring-id" + _derive(self._keys[min(self._keys)], "identity")).hexdigest()[:16]
+
+
+def _derive(root: bytes, purpose: str) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"strongroom/v1/" + purpose.encode()).derive(root)
+
+
+_Document = TypeVar("_Document", _KeyFile, _PurposeFile)
+
+
+def _read(path: Path, kind: type[_Document]) -> _Document:
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        raise KeyringBroken(f"{path} is missing; restore it from its own backup") from None
+    except (msgspec.MsgspecError, OSError) as error:
+        raise KeyringBroken(f"{path} cannot be read ({type(error).__name__}); restore it from its own backup") from None
+    if document.format != 1:
+        raise KeyringBroken(f"{path} has format {document.format}; this version of Strongroom reads format 1")
+    return document
+
+
+def _write_private(path: Path, content: bytes, *, owner: int | None = None) -> None:
+    """Write 0600, synced, then renamed: a reader sees the old file or the new one, whole."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            if owner is not None:
+                os.fchown(file.fileno(), owner, owner)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
