@@ -1,15 +1,34 @@
-"""A pooled HTTP/1.1 client for one upstream."""
+"""A pooled HTTP/1.1 client for one upstream.
+
+Always true here:
+- a connection goes back to the pool only after an exact and fully consumed reply; anything else closes it, so two
+  callers' answers never mix; a cancelled caller closes it at once;
+- no request is ever sent twice. Instead, an idle connection is looked at in the same step in which it is written to: if
+  its end (or anything else) is waiting to be read, it is closed unused and another one is taken. What fails after the
+  first byte has been handed over is `Truncated`, because the upstream may have acted on it;
+- every wait ends: `timeout_s` holds for the whole exchange, `wait_s` and `connect_timeout_s` for their parts.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Final, TypeAlias
 
+from strongroom.wire.errors import ConnectFailed, DeadlineExceeded
+from strongroom.wire.fields import encode_fields, is_target
 from strongroom.wire.limits import ReplyLimits
 from strongroom.wire.request import Headers
+from strongroom.wire.upstream import Response, Upstream
+
+__all__ = ["Pool", "Response", "TcpTarget", "UnixTarget"]
+
+_METHODS: Final = {m: f"{m} ".encode() for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +36,15 @@ class UnixTarget:
     """An upstream on a unix socket."""
 
     path: Path
+
+    @property
+    def authority(self) -> str:
+        """What goes into Host."""
+        return "localhost"
+
+    async def connect(self, upstream: Upstream) -> None:
+        """Connect `upstream`."""
+        await asyncio.get_running_loop().create_unix_connection(lambda: upstream, str(self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +55,65 @@ class TcpTarget:
     port: int
     tls: ssl.SSLContext | None = None
 
+    @property
+    def authority(self) -> str:
+        """What goes into Host."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
-class Response:
-    """A reply whose head has arrived."""
+    async def connect(self, upstream: Upstream) -> None:
+        """Connect `upstream`; with TLS, the certificate must be for `host`."""
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: upstream, self.host, self.port, ssl=self.tls)
 
-    status: int
-    headers: Headers
 
-    def header(self, name: bytes) -> bytes | None:
-        """Return the first value of the field `name` (lower case), or None."""
-        raise NotImplementedError
+Target: TypeAlias = UnixTarget | TcpTarget
 
-    async def read(self, max_bytes: int) -> bytes:
-        """Return the whole body; more than `max_bytes` is a `ProtocolFault`."""
-        raise NotImplementedError
 
-    def stream(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives; ends only when the reply is complete, else raises a `ClientError`."""
-        raise NotImplementedError
+class Exchange:
+    """A request on its way; `async with` gives its `Response`."""
+
+    __slots__ = ("_body", "_head", "_method", "_pool", "_timeout_s", "_upstream")
+
+    def __init__(self, pool: Pool, method: str, head: bytes, body: bytes, timeout_s: float) -> None:
+        self._pool = pool
+        self._method = method
+        self._head = head
+        self._body = body
+        self._timeout_s = timeout_s
+        self._upstream: Upstream | None = None
+
+    async def __aenter__(self) -> Response:
+        """Send the request and return its reply's head."""
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        upstream = self._pool.take_idle() or await self._pool.acquire(deadline)
+        try:
+            response = await upstream.exchange(self._method, self._head, self._body, deadline)
+        except BaseException:
+            upstream.finish()
+            self._pool.discard(upstream)
+            raise
+        self._upstream = upstream
+        return response
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the connection back, or close it if its reply was not read to the end."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            self._pool.release(upstream) if upstream.finish() else self._pool.discard(upstream)
 
 
 class Pool:
-    """Keeps up to `max_connections` connections to one target."""
+    """Keeps up to `max_connections` connections to one target.
+
+    `idle_s` must be shorter than the upstream's own keep-alive timeout (llama.cpp's is five seconds).
+    """
 
     def __init__(
         self,
-        target: UnixTarget | TcpTarget,
+        target: Target,
         *,
         max_connections: int = 64,
         connect_timeout_s: float = 5.0,
@@ -60,27 +121,171 @@ class Pool:
         idle_s: float = 4.0,
         limits: ReplyLimits | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._target = target
+        self._host = b" HTTP/1.1\r\nhost: " + target.authority.encode("ascii") + b"\r\n"
+        self._max = max_connections
+        self._connect_timeout_s = connect_timeout_s
+        self._wait_s = wait_s
+        self._idle_s = idle_s
+        self._limits = limits or ReplyLimits()
+        self._idle: list[Upstream] = []
+        self._all: set[Upstream] = set()
+        self._waiters: deque[asyncio.Future[Upstream | None]] = deque()
+        self._evictor: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open or being opened."""
+        return len(self._all)
 
     def request(
-        self,
-        method: str,
-        path: str,
-        headers: Headers = (),
-        body: bytes = b"",
-        *,
-        timeout_s: float,
-    ) -> AbstractAsyncContextManager[Response]:
-        """Send a request; `async with pool.request(...) as response`.
+        self, method: str, path: str, headers: Headers = (), body: bytes = b"", *, timeout_s: float
+    ) -> Exchange:
+        """Return a request to be sent: `async with pool.request(...) as response`.
 
-        `timeout_s` bounds the whole exchange, waiting for a connection and reading the body included. `host` and
-        `content-length` are set here and must not be among `headers`.
+        `path` may carry a query. `timeout_s` bounds the whole exchange, waiting for a connection and reading the body
+        included. `host` and `content-length` are set here and must not be among `headers`.
 
-        Raises (on entering, or while the body is read):
-            ClientError: one of its four kinds.
+        Entering it, and reading the body, raises one of the four kinds of `ClientError`.
+
+        Raises:
+            ValueError: when the request itself is malformed; nothing has been sent then.
         """
-        raise NotImplementedError
+        verb = _METHODS.get(method)
+        target = path.encode("ascii")
+        if verb is None or not is_target(target):
+            raise ValueError("not a request that this client sends")
+        fields = encode_fields(headers)
+        if any(name == b"host" for name, _ in headers):
+            raise ValueError("host is set by the client")
+        framing = b"content-length: %d\r\n\r\n" % len(body) if body or method in _WITH_BODY else b"\r\n"
+        return Exchange(self, method, b"".join((verb, target, self._host, fields, framing)), body, timeout_s)
 
     async def close(self) -> None:
-        """Close every connection; requests in flight end as `Truncated`."""
-        raise NotImplementedError
+        """Close every connection; requests in flight end as `Truncated`, waiting ones as `ConnectFailed`."""
+        self._closed = True
+        if self._evictor is not None:
+            self._evictor.cancel()
+        for upstream in tuple(self._all):
+            self.discard(upstream)
+        while self._waiters:
+            self._wake_one()
+        await asyncio.sleep(0)  # transports report their end in the next step
+
+    # --- connections
+
+    def take_idle(self) -> Upstream | None:
+        """Return a connection that is still good, youngest first."""
+        if self._idle:
+            now = asyncio.get_running_loop().time()
+            while self._idle:
+                upstream = self._idle.pop()
+                if upstream.is_fresh(now, self._idle_s):
+                    return upstream
+                self.discard(upstream)
+        return None
+
+    async def acquire(self, deadline: float) -> Upstream:
+        """Return a connection, opening one if there is room, else waiting for one.
+
+        Raises:
+            ConnectFailed: when the upstream cannot be reached or none comes free in time.
+            DeadlineExceeded: when `deadline` passes first.
+        """
+        while not self._closed:
+            upstream = self.take_idle()
+            if upstream is None:
+                if len(self._all) < self._max:
+                    return await self._connect(deadline)
+                upstream = await self._queue(deadline)
+            if upstream is not None:
+                return upstream
+        raise ConnectFailed("the pool is closed")
+
+    async def _connect(self, deadline: float) -> Upstream:
+        upstream = Upstream(self._limits, self._lost)
+        self._all.add(upstream)  # it takes its place while it is being opened
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(min(deadline, loop.time() + self._connect_timeout_s)):
+                await self._target.connect(upstream)
+        except BaseException as error:
+            self._lost(upstream)
+            if isinstance(error, TimeoutError) and loop.time() >= deadline:
+                raise DeadlineExceeded("the upstream could not be reached in time") from None
+            if isinstance(error, OSError):  # TimeoutError and ssl.SSLError are kinds of it
+                raise ConnectFailed(f"the upstream cannot be reached: {type(error).__name__}") from error
+            raise
+        if self._closed:
+            self.discard(upstream)
+            raise ConnectFailed("the pool is closed")
+        return upstream
+
+    async def _queue(self, deadline: float) -> Upstream | None:
+        """Wait for a connection, or for room to open one (None)."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Upstream | None] = loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout_at(min(deadline, loop.time() + self._wait_s)):
+                upstream = await waiter
+        except BaseException as error:
+            self._pass_on(waiter)
+            if isinstance(error, TimeoutError):
+                if loop.time() >= deadline:
+                    raise DeadlineExceeded("no connection to the upstream came free in time") from None
+                raise ConnectFailed("no connection to the upstream came free in time") from None
+            raise
+        if upstream is not None and not upstream.is_fresh(loop.time(), self._idle_s):
+            self.discard(upstream)
+            return None
+        return upstream
+
+    def _pass_on(self, waiter: asyncio.Future[Upstream | None]) -> None:
+        """Give to the next in line what reached a waiter that had just given up."""
+        if not waiter.done() or waiter.cancelled():
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+        elif (upstream := waiter.result()) is not None:
+            self.release(upstream)
+        else:
+            self._wake_one()
+
+    def release(self, upstream: Upstream) -> None:
+        """Take back a connection that may carry another request."""
+        if self._closed:
+            self.discard(upstream)
+        elif not self._wake_one(upstream):
+            self._idle.append(upstream)
+            if self._evictor is None:
+                self._evictor = asyncio.get_running_loop().call_later(self._idle_s, self._evict)
+
+    def discard(self, upstream: Upstream) -> None:
+        """Close a connection and let somebody else open one."""
+        upstream.close()
+        self._lost(upstream)
+
+    def _lost(self, upstream: Upstream) -> None:
+        if upstream in self._all:
+            self._all.remove(upstream)
+            if upstream in self._idle:
+                self._idle.remove(upstream)
+            self._wake_one()
+
+    def _wake_one(self, upstream: Upstream | None = None) -> bool:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(upstream)
+                return True
+        return False
+
+    def _evict(self) -> None:
+        self._evictor = None
+        loop = asyncio.get_running_loop()
+        for upstream in tuple(self._idle):
+            if not upstream.is_fresh(loop.time(), self._idle_s):
+                self.discard(upstream)
+        if self._idle:
+            self._evictor = loop.call_later(self._idle_s, self._evict)

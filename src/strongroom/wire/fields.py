@@ -25,6 +25,7 @@ REQUEST_LINE: Final = re.compile(
 REQUEST_LINE_ANY: Final = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\r\n")
 """A request line of some HTTP: tells a version or a form that is not served from garbage."""
 
+_TARGET: Final = re.compile(rb"/[" + _TARGET_CHARS + rb"?]*")
 _HOST: Final = re.compile(rb"((?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _MAX_PORT: Final = 65535
 
@@ -53,6 +54,11 @@ def parse_host(value: bytes) -> str | None:
     if match is None or (match[2] is not None and int(match[2]) > _MAX_PORT):
         return None
     return match[1].decode("ascii").lower()
+
+
+def is_target(value: bytes) -> bool:
+    """Whether `value` may stand as the target of a request: a path, with or without a query."""
+    return _TARGET.fullmatch(value) is not None
 
 
 def parse_length(value: bytes) -> int | None:

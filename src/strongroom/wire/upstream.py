@@ -1,0 +1,292 @@
+"""One connection to an upstream, and the reply it is reading.
+
+Always true here:
+- a reply must say itself where it ends (Content-Length or chunked, never both, never the connection's end): a reply that
+  was cut off cannot pass for a whole one;
+- the connection is `reusable` only after a reply that was framed exactly, consumed to the end and followed by nothing;
+- the first failure is final, closes the socket and reaches whoever waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Final, cast
+
+import httptools
+
+from strongroom.wire.errors import ClientError, DeadlineExceeded, ProtocolFault, Truncated
+from strongroom.wire.limits import ReplyLimits
+from strongroom.wire.request import Headers
+
+_JOIN_BELOW_BYTES: Final = 64 * 1024
+_BODILESS: Final = frozenset({204, 304})
+_SWITCHING: Final = 101
+_FINAL: Final = 200
+_SINGLE: Final = frozenset({b"content-length", b"content-type", b"transfer-encoding"})
+
+
+class Response:
+    """A reply whose head has arrived."""
+
+    __slots__ = ("_first", "_upstream", "headers", "status")
+
+    def __init__(self, upstream: Upstream, status: int, headers: Headers, first: dict[bytes, bytes]) -> None:
+        self._upstream = upstream
+        self._first = first
+        self.status = status
+        self.headers = headers
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the first value of the field `name` (lower case), or None."""
+        return self._first.get(name)
+
+    async def read(self, max_bytes: int) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            ProtocolFault: when it is longer than `max_bytes`.
+            ClientError: any other kind, when the body does not arrive whole.
+        """
+        first = await self._upstream.next_piece()
+        pieces, size = [first], len(first)
+        while pieces[-1] and size <= max_bytes:
+            pieces.append(await self._upstream.next_piece())
+            size += len(pieces[-1])
+        if size > max_bytes:
+            raise ProtocolFault(f"the reply's body is longer than {max_bytes} bytes")
+        return b"".join(pieces)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives; ends only when the reply is complete, else raises a `ClientError`."""
+        while piece := await self._upstream.next_piece():
+            yield piece
+
+
+class Upstream(asyncio.Protocol):
+    """The client's end of one connection."""
+
+    def __init__(self, limits: ReplyLimits, on_lost: Callable[[Upstream], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limits = limits
+        self._on_lost = on_lost
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpResponseParser(self)
+        self._poll = select.poll()
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._error: ClientError | None = None
+        self._lost = True  # until it is connected
+        self._reading = True
+        self._active = False
+        self._dirty = False
+        self.idle_since = self._loop.time()
+        self._reset("")
+
+    def _reset(self, method: str) -> None:
+        self._method = method
+        self._status = 0
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._first: dict[bytes, bytes] = {}
+        self._head_bytes = 0
+        self._interim = 0
+        self._head_done = False
+        self._complete = False
+        self._pieces: deque[bytes] = deque()
+        self._buffered = 0
+
+    # --- the pool's side
+
+    async def exchange(self, method: str, head: bytes, body: bytes, deadline: float) -> Response:
+        """Send a request and return its reply's head; `deadline` (loop time) holds for the body too."""
+        self._reset(method)
+        self._active = True
+        self._timer = self._loop.call_at(deadline, self._expire)
+        if len(body) < _JOIN_BELOW_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines((head, body))
+        while not self._head_done:
+            await self._wait()
+        return Response(self, self._status, self._fields, self._first)
+
+    def finish(self) -> bool:
+        """End the exchange and say whether the connection may carry another."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._active = False
+        self.idle_since = self._loop.time()
+        return (
+            self._complete
+            and not self._pieces
+            and not self._dirty
+            and self._error is None
+            and not self._lost
+            and not self._transport.is_closing()
+            and self._transport.get_write_buffer_size() == 0
+        )
+
+    def is_fresh(self, now: float, idle_s: float) -> bool:
+        """Whether an idle connection may be written to: young, open, and with nothing to read, not even its end."""
+        return (
+            not self._lost
+            and not self._transport.is_closing()
+            and now - self.idle_since < idle_s
+            and not self._poll.poll(0)
+        )
+
+    def close(self) -> None:
+        """End the connection at once; whoever waits sees `Truncated`."""
+        if not self._lost:
+            self._fail(Truncated("the connection was closed on this side"))
+
+    # --- the response's side
+
+    async def next_piece(self) -> bytes:
+        """Return the next piece of the body, or b"" when the reply is complete."""
+        while not self._pieces:
+            if self._complete:
+                return b""
+            await self._wait()
+        piece = self._pieces.popleft()
+        self._buffered -= len(piece)
+        if not self._reading and self._buffered <= self._limits.max_buffer_bytes // 2:
+            self._reading = True
+            self._transport.resume_reading()
+        return piece
+
+    async def _wait(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, error: ClientError) -> None:
+        if self._error is None and not self._complete:
+            self._error = error
+        self._dirty = True
+        self._transport.abort()
+        self._wake()
+
+    def _expire(self) -> None:
+        self._fail(DeadlineExceeded("the upstream did not finish in time"))
+
+    # --- transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport and the means to look at its socket."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._lost = False
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; bytes that nobody asked for end the connection."""
+        if not self._active:
+            self._fail(ProtocolFault("the upstream spoke out of turn"))
+            return
+        try:
+            self._parser.feed_data(data)
+            if not self._head_done:
+                self._head_bytes += len(data)
+                self._check_head_size()
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            cause = error.__context__
+            self._fail(cause if isinstance(cause, ClientError) else ProtocolFault(f"malformed reply: {error}"))
+        except ProtocolFault as fault:
+            self._fail(fault)
+        if self._buffered > self._limits.max_buffer_bytes and self._reading:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits, and the pool."""
+        del exc
+        self._lost = True
+        if self._error is None and not self._complete:
+            self._error = Truncated("the upstream closed the connection before its reply was complete")
+        self._wake()
+        self._on_lost(self)
+
+    # --- llhttp's side
+
+    def on_message_begin(self) -> None:
+        """Begin a message; after the reply there must be none."""
+        if self._complete:
+            raise ProtocolFault("data follows the reply")
+        self._fields = []
+        self._first = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep one field; a trailer is dropped."""
+        if self._head_done:
+            return
+        name = name.lower()
+        value = value.rstrip(b" \t")
+        if name not in self._first:
+            self._first[name] = value
+        elif name in _SINGLE:
+            raise ProtocolFault(f"more than one {name.decode('ascii')} field")
+        self._fields.append((name, value))
+        if len(self._fields) > self._limits.max_headers:
+            raise ProtocolFault("the reply has too many fields")
+
+    def on_headers_complete(self) -> None:
+        """Check the framing and let the head out."""
+        status = self._parser.get_status_code()
+        if status < _FINAL:
+            self._interim += 1
+            if status == _SWITCHING or self._interim > self._limits.max_interim:
+                raise ProtocolFault("an unwanted interim reply")
+            return
+        if sum(len(name) + len(value) + 4 for name, value in self._fields) > self._limits.max_header_bytes:
+            raise ProtocolFault("the reply's fields are too large")
+        self._status = status
+        self._check_framing(status)
+        self._head_done = True
+        if self._method == "HEAD":
+            # llhttp cannot know that no body follows, so this connection ends here.
+            self._complete = self._dirty = True
+        self._wake()
+
+    def on_body(self, data: bytes) -> None:
+        """Keep a piece of the body."""
+        if not self._complete:
+            self._pieces.append(data)
+            self._buffered += len(data)
+            self._wake()
+
+    def on_message_complete(self) -> None:
+        """Finish the reply, unless it was an interim one."""
+        if not self._head_done or self._complete:
+            return
+        self._complete = True
+        if not self._parser.should_keep_alive():
+            self._dirty = True
+        self._wake()
+
+    def _check_framing(self, status: int) -> None:
+        version = self._parser.get_http_version()
+        encoding = self._first.get(b"transfer-encoding")
+        length = self._first.get(b"content-length")
+        if version not in {"1.1", "1.0"}:
+            raise ProtocolFault("the reply is not HTTP/1.1")
+        if encoding is not None and (length is not None or version == "1.0" or encoding.lower() != b"chunked"):
+            raise ProtocolFault("the reply's framing is ambiguous")
+        if encoding is None and length is None and status not in _BODILESS and self._method != "HEAD":
+            raise ProtocolFault("the reply does not say where it ends")
+        if status in _BODILESS and encoding is not None:
+            raise ProtocolFault("a reply that can have no body announces one")
+
+    def _check_head_size(self) -> None:
+        if not self._head_done and self._head_bytes > self._limits.max_header_bytes:
+            raise ProtocolFault("the reply's fields are too large")
