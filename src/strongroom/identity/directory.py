@@ -10,6 +10,7 @@ What the caller still owes: that the feed's lease is valid (`Follower.valid`) at
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import ipaddress
 from collections.abc import Iterable
@@ -121,6 +122,22 @@ class Directory:
             return _refused(f"key {key_id}: {reason}")
         return known.principal
 
+    def still(self, key_id: KeyId, peer: str) -> Principal | Refusal:
+        """Return whom the key `key_id` stands for, if it still counts.
+
+        For a session that began with the whole key (`authenticate`): what ends the key ends the session.
+        """
+        known = self._credentials.get(key_id)
+        reason = "unknown or withdrawn" if known is None else self._unusable(known, peer)
+        if known is None or reason is not None:
+            return _refused(f"key {key_id}: {reason}")
+        return known.principal
+
+    def expires_at(self, key_id: KeyId) -> float | None:
+        """Return when a living key ends, in Unix seconds."""
+        known = self._credentials.get(key_id)
+        return None if known is None else known.expires_at
+
     def _unusable(self, known: _Credential, peer: str) -> str | None:
         tenant = known.principal.tenant
         if known.expires_at <= self._clock.now().timestamp():
@@ -133,9 +150,13 @@ class Directory:
             return "used from outside its networks"
         return None
 
-    def tenant_named(self, name: str) -> TenantId | None:
-        """Return the living tenant called `name`."""
-        return self._by_name.get(name)
+    def find_tenant(self, text: str) -> TenantId | None:
+        """Return the living tenant that `text` names, by name or by id."""
+        found = self._by_name.get(text)
+        if found is None:
+            with contextlib.suppress(ValueError):
+                found = TenantId(UUID(text))
+        return found if found in self._tenants else None
 
     def tenant_name(self, tenant: TenantId) -> str | None:
         """Return what `tenant` is called, if it lives."""

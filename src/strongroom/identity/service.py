@@ -42,7 +42,7 @@ class Identity:
         Raises:
             Refused: hidden, in the same words as a tenant that is not the caller's to see.
         """
-        found = self._directory.tenant_named(text)
+        found = self._directory.find_tenant(text)
         if found is None:
             raise Refused(hidden("no such tenant"))
         return found

@@ -106,6 +106,22 @@ class Follower:
                 await self._renewed.wait_for(self.valid)
         return self.valid()
 
+    async def refresh(self, within: float) -> bool:
+        """Return whether the copy holds everything that was committed before this call.
+
+        For whoever has just written and must read what it wrote. `within`: seconds to wait at most.
+        """
+        asked = self._clock.boottime()
+
+        def newer() -> bool:
+            return self.fresh_until - self._lease >= asked
+
+        self._wake.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within), self._renewed:
+                await self._renewed.wait_for(newer)
+        return newer()
+
     async def _follow(self) -> None:
         pause = _RETRY_FIRST
         while True:
