@@ -61,6 +61,11 @@ def find(name: str, binaries: Path | None = None) -> Path:
     return Path(found)
 
 
+def is_open(path: Path) -> bool:
+    """Whether every uid can reach `path`: each directory above it lets others through."""
+    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunAs:
     """Under which uid the programs run; None means the one we have."""

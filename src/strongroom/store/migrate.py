@@ -150,12 +150,17 @@ async def _lock(connection: Connection) -> None:
     await connection.execute("set lock_timeout = '10s'")
 
 
-async def _harden(connection: Connection, database: str) -> None:
+async def grant_connect(connection: Connection, database: str) -> None:
+    """Let the serving roles in and everybody else stay out; a copy of a database does not copy this."""
     quoted = '"' + database.replace('"', '""') + '"'
     serving = ", ".join(roles.SERVING)
     await connection.execute(f"revoke all on database {quoted} from public")
     await connection.execute(f"grant connect on database {quoted} to {serving}")
     await connection.execute(f"grant create on database {quoted} to {roles.OWNER}")
+
+
+async def _harden(connection: Connection, database: str) -> None:
+    await grant_connect(connection, database)
     if not await connection.fetchval("select rolsuper from pg_roles where rolname = current_user"):
         await connection.execute(f"grant {roles.OWNER} to current_user")
     await connection.execute((resources.files("strongroom.store") / "harden.sql").read_text())

