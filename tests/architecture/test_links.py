@@ -9,7 +9,7 @@ FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(<?(?P<target>[^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
 REFERENCE = re.compile(r"^\[[^\]]+\]:\s+(?P<target>\S+)", re.MULTILINE)
 HEADING = re.compile(r"^#+\s+(.*?)\s*#*$", re.MULTILINE)
-NAMED_TEST = re.compile(r"\btests/[\w/]+\.py\b")
+NAMED_TEST = re.compile(r"\btests/[\w/-]+(?:\.\w+)?")
 ELSEWHERE = re.compile(r"^[a-z][a-z0-9+.-]*:")
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+SPAN = re.compile(r"`make ([^`]+)`|^make (.+)$", re.MULTILINE)
 TARGET = re.compile(r"^([a-z%-]+):(?!=)(.*)$", re.MULTILINE)
 
 
@@ -22,6 +23,15 @@ def test_help_lists_every_target(root: Path) -> None:
     )
     listed = {line.split()[0] for line in said.stdout.splitlines() if line.startswith("  ")}
     assert listed == {name for name, _ in TARGET.findall((root / "Makefile").read_text())}
+
+
+def test_every_target_that_the_documentation_names_exists(texts: dict[Path, str], root: Path) -> None:
+    targets = {name for name, _ in TARGET.findall((root / "Makefile").read_text())}
+    for page, text in texts.items():
+        for span in SPAN.findall(text) if page.suffix == ".md" else []:
+            words = "".join(span).partition("#")[0].split()
+            named = {word for word in words if re.fullmatch(r"[a-z-]+", word)}
+            assert named <= targets, f"{page}: make {named - targets}"
 
 
 def test_a_signal_sent_to_make_reaches_what_it_started(root: Path) -> None:

@@ -1,0 +1,43 @@
+"""Every `strongroom …` command in a Markdown file exists, with the options it is shown with."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?strongroom (?P<rest>.+)$", re.MULTILINE)
+
+
+def commands(text: str) -> set[str]:
+    """Return the commands in the shell blocks of a page, without the program's name."""
+    return {found["rest"] for block in FENCED.findall(text) for found in COMMAND.finditer(block.replace("\\\n", " "))}
+
+
+def test_the_search_finds_commands_in_shell_blocks_only() -> None:
+    text = "strongroom prose\n```sh\n$ strongroom up \\\n  --demo\n.venv/bin/strongroom doctor\n```\n```python\nstrongroom no\n```\n"
+    assert commands(text) == {"up    --demo", "doctor"}
+
+
+def test_every_documented_command_exists(texts: dict[Path, str]) -> None:
+    shown = {command for page, text in texts.items() if page.suffix == ".md" for command in commands(text)}
+    assert shown
+    for command in sorted(shown):
+        words = shlex.split(command, comments=True)
+        plain = [word for word in words if not word.startswith("-")]
+        options = {word.partition("=")[0] for word in words if word.startswith("--")}
+        said = subprocess.run(  # noqa: S603 -- our own program, words from our own pages
+            [Path(sys.executable).with_name("strongroom"), *plain[:2], "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if said.returncode != 0:
+            pytest.fail(f"strongroom {command}\n{said.stdout}{said.stderr}")
+        missing = {option for option in options if option not in said.stdout}
+        assert not missing, f"strongroom {command}: no {missing}"
