@@ -86,17 +86,22 @@ class Engine:
         self, principal: Principal, action: Action, resource: Resource, context: Mapping[str, str | bool] = NO_CONTEXT
     ) -> Decision:
         """Return whether `principal` may do `action` to `resource`."""
-        request = {
-            "principal": facts.principal_uid(principal),
-            "action": facts.action_uid(action),
-            "resource": facts.resource_uid(resource),
-            "context": dict(context),
-        }
+        return self._ask(
+            {
+                "principal": facts.principal_uid(principal),
+                "action": facts.action_uid(action),
+                "resource": facts.resource_uid(resource),
+                "context": dict(context),
+            },
+            facts.entities(principal, resource),
+        )
+
+    def _ask(self, request: Mapping[str, object], entities: str) -> Decision:
         try:
-            entities = cedarpy.Entities.from_json_str(facts.entities(principal, resource), self._schema)
+            known = cedarpy.Entities.from_json_str(entities, self._schema)
         except ValueError as error:
             return self._no((), f"undecidable: {error}")
-        return self._judge(cedarpy.is_authorized(request, self._policies, entities, self._schema))
+        return self._judge(cedarpy.is_authorized(dict(request), self._policies, known, self._schema))
 
     def _judge(self, result: cedarpy.AuthzResult) -> Decision:
         by_reason = cast("dict[str, str]", result.diagnostics.id_annotations_by_reason)

@@ -55,7 +55,8 @@ class Action(StrEnum):
     kind: Kind
     meaning: str
 
-    def __new__(cls, name: str, kind: Kind, meaning: str) -> Self:
+    # The defaults serve `Action("key.create")`, which looks a member up and would not type-check without them.
+    def __new__(cls, name: str, kind: Kind = Kind.SELF, meaning: str = "") -> Self:
         """Make a member whose value is its name alone."""
         member = str.__new__(cls, name)
         member._value_ = name
@@ -98,7 +99,7 @@ KNOWN_BY: Final = {
     Kind.ACCOUNT: (Action.ACCOUNT_LIST,),
     Kind.RELEASE: (Action.MODEL_LIST,),
     Kind.DEPLOYMENT: (Action.DEPLOYMENT_LIST, Action.MODEL_SEE),
-    Kind.AUDIT_LOG: (Action.AUDIT_READ,),
+    Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN,),
     Kind.SELF: (Action.WHOAMI,),
 }

@@ -1,0 +1,214 @@
+"""Who may do what, written out: every role, action, place and sensitivity, asked of the real engine.
+
+    python -m strongroom.policy.truthtable            # rewrites tests/isolation/authorisation.txt
+    python -m strongroom.policy.truthtable --check    # exits 1 when that file is not what the policies say
+
+Always true here:
+- nothing is left out of the product: for each role all of its places times each action times each place of a resource;
+- the text holds no id, time or digest, so it changes only when an answer changes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from itertools import product
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy.engine import Engine
+from strongroom.policy.model import Action, Resource, Sensitivity
+
+FILE: Final = Path("tests/isolation/authorisation.txt")
+COMMAND: Final = "python -m strongroom.policy.truthtable"
+
+_OWN: Final = TenantId(UUID("0198c000-0000-7000-8000-00000000000a"))
+_OTHER: Final = TenantId(UUID("0198c000-0000-7000-8000-00000000000b"))
+_CREDENTIAL: Final = KeyId("0123456789abcdef")
+_WORKLOAD: Final = WorkloadId(UUID("0198c000-0000-7000-8000-0000000000ff"))
+
+
+@unique
+class Relation(StrEnum):
+    """Where a resource stands, seen from the caller. The value is a column's title."""
+
+    INSTALLATION = "installation"
+    TENANT = "tenant"
+    TENANT_ENV = "tenant/env"
+    OWN = "own"
+    OWN_ENV = "own/env"
+    OWN_SAME_ENV = "own/same-env"
+    OWN_OTHER_ENV = "own/other-env"
+    OTHER = "other"
+    OTHER_ENV = "other/env"
+    OTHER_SAME_ENV = "other/same-env"
+    OTHER_OTHER_ENV = "other/other-env"
+
+
+COLUMNS: Final = {
+    Role.OPERATOR: (Relation.INSTALLATION, Relation.TENANT, Relation.TENANT_ENV),
+    Role.APPROVER: (Relation.INSTALLATION, Relation.TENANT, Relation.TENANT_ENV),
+    Role.TENANT_ADMIN: (
+        Relation.INSTALLATION,
+        Relation.OWN,
+        Relation.OWN_ENV,
+        Relation.OTHER,
+        Relation.OTHER_ENV,
+    ),
+    Role.INFERENCE: (
+        Relation.INSTALLATION,
+        Relation.OWN,
+        Relation.OWN_SAME_ENV,
+        Relation.OWN_OTHER_ENV,
+        Relation.OTHER,
+        Relation.OTHER_SAME_ENV,
+        Relation.OTHER_OTHER_ENV,
+    ),
+}
+COLUMNS[Role.EVALUATION] = COLUMNS[Role.INFERENCE]
+
+_HEAD: Final = """\
+Who may do what in Strongroom
+=============================
+
+This file is written from the policies in force by
+    {command}
+and compared with them in every test run. A change here is a change of somebody's rights: read it as such.
+
+How to read it. Each role has a table. A line is an action; a column is where the thing that it is done to stands.
+
+    yes        allowed
+    normal     allowed, unless the tenant has marked the thing as restricted
+    -          refused
+    MIXED      the answer depends on which environment it is; there must be none
+
+    installation      it belongs to the installation, to no tenant
+    tenant            it belongs to some tenant as a whole (for roles that belong to no tenant)
+    own, other        it belongs to the caller's own tenant; to another tenant
+    /env              ... and stands in one environment: dev, test or prod
+    /same-env         ... in the caller's own environment
+    /other-env        ... in another one
+
+An action fits one kind of thing only; where no such thing can stand in a column, the answer is "-".
+
+Actions
+-------
+
+"""
+
+_ROLES: Final = {
+    Role.OPERATOR: "runs the installation and administers its tenants; belongs to no tenant",
+    Role.APPROVER: "says yes to releases; belongs to no tenant",
+    Role.TENANT_ADMIN: "administers one tenant, in all its environments",
+    Role.INFERENCE: "a program that asks models, in one environment of one tenant",
+    Role.EVALUATION: "a program that measures models, in one environment of one tenant",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One question of the full product and its answer."""
+
+    who: Principal
+    action: Action
+    resource: Resource
+    relation: Relation
+    allowed: bool
+
+
+def principals(role: Role) -> Iterator[Principal]:
+    """Yield a caller of `role` for each place that one can have."""
+    tenant = None if role in {Role.OPERATOR, Role.APPROVER} else _OWN
+    for environment in Environment if role.is_workload else (None,):
+        yield Principal(
+            role=role,
+            name="someone",
+            credential=_CREDENTIAL,
+            tenant=tenant,
+            environment=environment,
+            workload=_WORKLOAD if role.is_workload else None,
+        )
+
+
+def things(action: Action) -> Iterator[Resource]:
+    """Yield what `action` works on, in every place and of every sensitivity."""
+    for sensitivity in Sensitivity:
+        yield Resource(kind=action.kind, sensitivity=sensitivity)
+        for tenant, environment in product((_OWN, _OTHER), (None, *Environment)):
+            yield Resource(kind=action.kind, tenant=tenant, environment=environment, sensitivity=sensitivity)
+
+
+def lines(engine: Engine) -> Iterator[Line]:
+    """Ask everything of everybody."""
+    for role, action in product(Role, Action):
+        for who, resource in product(principals(role), things(action)):
+            yield Line(
+                who=who,
+                action=action,
+                resource=resource,
+                relation=relate(who, resource),
+                allowed=engine.decide(who, action, resource).allowed,
+            )
+
+
+def relate(who: Principal, resource: Resource) -> Relation:
+    """Return where `resource` stands, seen from `who`."""
+    if resource.tenant is None:
+        return Relation.INSTALLATION
+    side = "tenant" if who.tenant is None else "own" if who.tenant == resource.tenant else "other"
+    if resource.environment is None:
+        return Relation(side)
+    if who.environment is None:
+        return Relation(f"{side}/env")
+    return Relation(f"{side}/{'same' if who.environment == resource.environment else 'other'}-env")
+
+
+def render(engine: Engine) -> str:
+    """Return the whole table as text."""
+    answers: dict[tuple[Role, Action, Relation], dict[Sensitivity, set[bool]]] = {}
+    for line in lines(engine):
+        cell = answers.setdefault((line.who.role, line.action, line.relation), {})
+        cell.setdefault(line.resource.sensitivity, set()).add(line.allowed)
+    wide = max(len(action) for action in Action)
+    text = _HEAD.format(command=COMMAND)
+    text += "".join(f"    {action:<{wide}}  {action.meaning}\n" for action in Action)
+    for role, says in _ROLES.items():
+        title = f"{role}: {says}"
+        text += f"\n{title}\n{'-' * len(title)}\n\n"
+        rows = [[action.value, *(_cell(answers[role, action, where]) for where in COLUMNS[role])] for action in Action]
+        text += _grid(["", *COLUMNS[role]], rows, wide)
+    return text
+
+
+def _cell(answers: dict[Sensitivity, set[bool]]) -> str:
+    normal, restricted = answers[Sensitivity.NORMAL], answers[Sensitivity.RESTRICTED]
+    words = {(True, True): "yes", (True, False): "normal", (False, False): "-"}
+    if len(normal) > 1 or len(restricted) > 1:
+        return "MIXED"
+    return words.get((next(iter(normal)), next(iter(restricted))), "MIXED")
+
+
+def _grid(head: list[str], rows: list[list[str]], first: int) -> str:
+    widths = [first, *(len(title) for title in head[1:])]
+    padded = (
+        "    " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]
+    )
+    return "".join(f"{row.rstrip()}\n" for row in padded)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file, or with `--check` compare it; return the exit code."""
+    text = render(Engine.load())
+    if arguments == ["--check"]:
+        return 0 if FILE.read_text(encoding="utf-8") == text else 1
+    FILE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

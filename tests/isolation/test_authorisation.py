@@ -1,0 +1,109 @@
+"""Isolation tests 17 and 19: the whole truth table, and each role trying every verb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from strongroom.kernel.principal import Role
+from strongroom.policy import Action, Engine, Kind
+from strongroom.policy.truthtable import COLUMNS, COMMAND, Line, lines, render
+
+FILE = Path(__file__).parent / "authorisation.txt"
+TENANT_BOUND = {Role.TENANT_ADMIN, Role.INFERENCE, Role.EVALUATION}
+
+# Written out a second time, by hand and apart from the policies: every verb that a role may do anywhere at all.
+ADMINISTRATION = {
+    Action.TENANT_READ,
+    Action.ENVIRONMENT_LIST,
+    Action.WORKLOAD_CREATE,
+    Action.WORKLOAD_LIST,
+    Action.WORKLOAD_DELETE,
+    Action.KEY_CREATE,
+    Action.KEY_LIST,
+    Action.KEY_READ,
+    Action.KEY_REVOKE,
+    Action.MODEL_LIST,
+    Action.DEPLOYMENT_CREATE,
+    Action.DEPLOYMENT_LIST,
+    Action.DEPLOYMENT_DELETE,
+    Action.AUDIT_READ,
+    Action.WHOAMI,
+}
+MAY = {
+    Role.OPERATOR: set(Action) - {Action.MODEL_INVOKE, Action.MODEL_SEE},
+    Role.APPROVER: {Action.MODEL_LIST, Action.WHOAMI},
+    Role.TENANT_ADMIN: ADMINISTRATION,
+    Role.INFERENCE: {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.WHOAMI},
+    Role.EVALUATION: {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.WHOAMI},
+}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine.load()
+
+
+@pytest.fixture(scope="module")
+def answers(engine: Engine) -> list[Line]:
+    return list(lines(engine))
+
+
+def test_the_file_says_what_the_policies_say(engine: Engine) -> None:
+    assert FILE.read_text(encoding="utf-8") == render(engine), (
+        f"somebody's rights have changed: run `{COMMAND}`, read the difference as such, and commit it with the policies"
+    )
+
+
+def test_the_product_is_complete(answers: list[Line]) -> None:
+    # Nine callers (2 accounts, 1 administrator, 2 x 3 workloads), nine places, two sensitivities, every verb.
+    assert len(answers) == 9 * 9 * 2 * len(Action)
+    for role in Role:
+        assert {line.relation for line in answers if line.who.role is role} == set(COLUMNS[role])
+
+
+def test_no_cell_depends_on_which_environment_it_is(engine: Engine) -> None:
+    tables = render(engine).split("\nActions\n", 1)[1]
+    assert "MIXED" not in tables
+
+
+def test_nothing_is_allowed_across_tenants(answers: list[Line]) -> None:
+    asked = [
+        line
+        for line in answers
+        if line.who.role in TENANT_BOUND and line.resource.tenant not in {None, line.who.tenant}
+    ]
+    assert len(asked) == 7 * 4 * 2 * len(Action)
+    assert [line for line in asked if line.allowed] == []
+
+
+def test_nothing_is_allowed_across_environments(answers: list[Line]) -> None:
+    asked = [
+        line
+        for line in answers
+        if line.who.environment is not None and line.resource.environment not in {None, line.who.environment}
+    ]
+    assert len(asked) == 6 * 2 * 2 * 2 * len(Action)
+    assert [line for line in asked if line.allowed] == []
+
+
+def test_of_the_installation_a_tenant_reads_the_catalogue_and_nothing_else(answers: list[Line]) -> None:
+    allowed = {
+        (line.who.role, line.action, line.resource.kind)
+        for line in answers
+        if line.who.role in TENANT_BOUND and line.resource.tenant is None and line.allowed
+    }
+    assert allowed == {(Role.TENANT_ADMIN, Action.MODEL_LIST, Kind.RELEASE)}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_tries_every_verb(answers: list[Line], role: Role) -> None:
+    tried = [line for line in answers if line.who.role is role]
+    assert {line.action for line in tried} == set(Action)
+    assert {line.action for line in tried if line.allowed} == MAY[role]
+
+
+def test_only_workloads_ask_models(answers: list[Line]) -> None:
+    asking = {line.who.role for line in answers if line.action is Action.MODEL_INVOKE and line.allowed}
+    assert asking == {Role.INFERENCE, Role.EVALUATION}
