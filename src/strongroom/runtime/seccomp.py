@@ -21,29 +21,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from strongroom.runtime.syscalls import AUDIT_ARCH, NEWEST_KNOWN, NUMBERS
+from strongroom.runtime.syscalls import AUDIT_ARCH, NEWEST_KNOWN, NUMBERS, SECCOMP
 
 # <linux/filter.h>, <linux/bpf_common.h>: 8 bytes an instruction (code, jump if true, jump if false, operand)
 _LOAD, _AND, _JUMP_EQUAL, _JUMP_GREATER, _RETURN = 0x20, 0x54, 0x15, 0x25, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _NUMBER_AT, _ARCH_AT, _ARGUMENTS_AT = 0, 4, 16  # struct seccomp_data
 _SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
-_SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
 
 _AF_UNIX, _CLONE_THREAD = 1, 0x00010000
 _TIOCSTI, _TIOCLINUX, _PR_SET_DUMPABLE = 0x5412, 0x541C, 4
 
 REFUSED: Final = (
-    "acct add_key adjtimex bpf capset chroot clock_adjtime clock_settime delete_module execve execveat fanotify_init "
-    "finit_module fork fsconfig fsmount fsopen fspick init_module ioperm iopl kcmp kexec_file_load kexec_load keyctl "
-    "kill lookup_dcookie mbind memfd_secret migrate_pages mknod mknodat modify_ldt mount mount_setattr move_mount "
-    "move_pages mq_open msgctl msgget msgrcv msgsnd name_to_handle_at open_by_handle_at open_tree perf_event_open "
-    "personality pidfd_getfd pidfd_open pidfd_send_signal pivot_root process_madvise process_vm_readv "
-    "process_vm_writev ptrace quotactl quotactl_fd reboot request_key rt_sigqueueinfo rt_tgsigqueueinfo semctl semget "
-    "semop set_mempolicy setdomainname setfsgid setfsuid setgid setgroups sethostname setns setregid setresgid "
-    "setresuid setreuid settimeofday setuid shmat shmctl shmdt shmget swapoff swapon syslog tkill umount2 unshare "
-    "uselib userfaultfd vfork vhangup vmsplice"
-).split()  # noqa: SIM905 - a hundred quoted words are harder to read
+    "acct", "add_key", "adjtimex", "bpf", "capset", "chroot", "clock_adjtime", "clock_settime", "delete_module",
+    "execve", "execveat", "fanotify_init", "finit_module", "fork", "fsconfig", "fsmount", "fsopen", "fspick",
+    "init_module", "ioperm", "iopl", "kcmp", "kexec_file_load", "kexec_load", "keyctl", "kill", "lookup_dcookie",
+    "mbind", "memfd_secret", "migrate_pages", "mknod", "mknodat", "modify_ldt", "mount", "mount_setattr",
+    "move_mount", "move_pages", "mq_open", "msgctl", "msgget", "msgrcv", "msgsnd", "name_to_handle_at",
+    "open_by_handle_at", "open_tree", "perf_event_open", "personality", "pidfd_getfd", "pidfd_open",
+    "pidfd_send_signal", "pivot_root", "process_madvise", "process_vm_readv", "process_vm_writev", "ptrace",
+    "quotactl", "quotactl_fd", "reboot", "request_key", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "semctl", "semget",
+    "semop", "set_mempolicy", "setdomainname", "setfsgid", "setfsuid", "setgid", "setgroups", "sethostname", "setns",
+    "setregid", "setresgid", "setresuid", "setreuid", "settimeofday", "setuid", "shmat", "shmctl", "shmdt", "shmget",
+    "swapoff", "swapon", "syslog", "tkill", "umount2", "unshare", "uselib", "userfaultfd", "vfork", "vhangup",
+    "vmsplice",
+)  # fmt: skip
 """Answered EPERM. Where two spellings reach one thing (mount and fsopen, fork and clone) both are here or below."""
 
 ABSENT: Final = ("clone3", "io_uring_enter", "io_uring_register", "io_uring_setup")
@@ -115,7 +117,7 @@ def install(machine: str | None = None) -> None:
     # struct sock_fprog: unsigned short length, padding, pointer
     header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(held)))
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(_SECCOMP[machine], _SET_MODE_FILTER, _FLAG_TSYNC, header) != 0:
+    if libc.syscall(SECCOMP[machine], _SET_MODE_FILTER, _FLAG_TSYNC, header) != 0:
         raise SeccompUnavailableError(os.strerror(ctypes.get_errno()))
 
 

@@ -12,6 +12,9 @@ from typing import Final
 AUDIT_ARCH: Final = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64 of <linux/audit.h>, by `os.uname().machine`."""
 
+SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
+"""seccomp(2) itself, by `os.uname().machine`."""
+
 NEWEST_KNOWN: Final = 462
 """mseal (Linux 6.10). From 424 on, numbers are equal on all architectures; later calls are answered ENOSYS."""
 

@@ -1,0 +1,111 @@
+"""What a worker is told to be: `WorkerSpec` by the installation, `WorkerConfig` by the launcher over a pipe.
+
+Always true here: neither holds a secret, and a worker learns no tenant, no path of the blob store and no other worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from pathlib import Path
+
+import msgspec
+
+from strongroom.kernel.principal import Environment
+from strongroom.runtime.confine import Confinement
+from strongroom.runtime.digests import Artefact, Digest, Format, manifest_digest
+
+MIB = 1 << 20
+
+
+@unique
+class Kind(StrEnum):
+    """What a worker serves."""
+
+    CHAT = "chat"
+    EMBEDDING = "embedding"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSpec:
+    """One worker: a release in a placement group.
+
+    Attributes:
+        name: unique on this machine, for logs, control groups and events, as `smollm2-135m.dev`.
+        model: the release's name, as answers carry it.
+        kind: what it serves.
+        artefacts: the release's files; their manifest's digest is what it serves under.
+        environment: dev, test and prod never share a worker.
+        socket_path: where it is reached (at most 107 bytes).
+        uid: numeric uid of its own (needs root), or None to stay the launcher's user.
+        client_uid: who alone may connect, or None for the launcher's user.
+        memory_bytes: its bound; sealed weights are shared and count for the launcher.
+        slots: requests a chat worker answers at a time.
+        context_tokens: of each slot, prompt and answer together.
+        threads: compute threads.
+        max_waiting: requests that may wait for a slot.
+        max_waiting_per_scope: of those, requests of one cache scope.
+    """
+
+    name: str
+    model: str
+    kind: Kind
+    artefacts: tuple[Artefact, ...]
+    environment: Environment
+    socket_path: Path
+    uid: int | None = None
+    client_uid: int | None = None
+    memory_bytes: int = 1024 * MIB
+    slots: int = 2
+    context_tokens: int = 2048
+    threads: int = 1
+    max_waiting: int = 64
+    max_waiting_per_scope: int = 16
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the release this worker serves."""
+        return manifest_digest(self.artefacts)
+
+
+class SealedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file of the release as a worker gets it: an inherited descriptor, and what its bytes must be."""
+
+    name: str
+    digest: str
+    format: Format
+    descriptor: int
+
+    @property
+    def path(self) -> str:
+        """A path to the sealed bytes, for engines that only take paths; only this process can follow it."""
+        return f"/proc/self/fd/{self.descriptor}"
+
+
+class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The one line of JSON a worker reads from its launcher before it confines itself."""
+
+    name: str
+    model: str
+    kind: Kind
+    digest: str
+    files: tuple[SealedFile, ...]
+    listener: int
+    scratch: str
+    slots: int
+    context_tokens: int
+    threads: int
+    max_waiting: int
+    max_waiting_per_scope: int
+    confinement: Confinement
+
+    def file(self, wanted: Format) -> SealedFile:
+        """Return the release's one file of that format.
+
+        Raises:
+            ValueError: when there is none, or more than one.
+        """
+        found = [item for item in self.files if item.format is wanted]
+        if len(found) != 1:
+            raise ValueError(f"{self.model} has {len(found)} {wanted} files, a worker serves exactly one")
+        return found[0]
