@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -37,7 +37,7 @@ class AsgiBridge:
         self._state: dict[str, Any] = {}
 
     @contextlib.asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[AsgiBridge]:
+    async def lifespan(self) -> AsyncGenerator[AsgiBridge]:
         """Run the application's startup on entering and its shutdown on leaving.
 
         Raises:
@@ -144,7 +144,8 @@ async def _tell(
     """Send a lifespan message and wait for its answer, or for the application's end."""
     await inbox.put({"type": f"lifespan.{stage}"})
     answer = asyncio.ensure_future(outbox.get())
-    await asyncio.wait({task, answer}, return_when=asyncio.FIRST_COMPLETED)
+    either: set[asyncio.Future[Any]] = {task, answer}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if not answer.done():
         answer.cancel()
         task.result()  # raises what the application raised
