@@ -64,7 +64,7 @@ types: $(INSTALLED) ## Check types twice (mypy --strict, pyright strict), with t
 .PHONY: layers
 layers: $(INSTALLED) ## Check that each room imports only rooms below it (import-linter)
 	@echo '== layers'
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 .PHONY: docs
 docs: $(INSTALLED) ## Build the documentation into site/; a broken link or anchor fails
@@ -90,7 +90,20 @@ architecture: $(INSTALLED) ## Run the checks of the repository itself
 typing: $(INSTALLED) ## Check that what must not type-check does not
 	@$(PYTEST) tests/architecture/test_typing.py $(ARGS)
 
+##@ Measure
+
+.PHONY: bench
+bench: $(INSTALLED) ## Run every measurement in bench/, one after the other
+	@for each in $(wildcard bench/[!_]*.py bench/*/__main__.py); do echo "== $$each"; $(BIN)/python $$each $(ARGS); done
+
+bench-%: $(INSTALLED) ## Run one measurement: bench/NAME.py or bench/NAME/__main__.py
+	@$(BIN)/python $(firstword $(wildcard bench/$*.py) bench/$*) $(ARGS)
+
 ##@ Change
+
+.PHONY: truth-table
+truth-table: $(INSTALLED) ## Write tests/isolation/authorisation.txt anew from the policies; its diff is the review
+	@$(BIN)/python -m strongroom.policy.truthtable
 
 .PHONY: format
 format: $(INSTALLED) ## Put the code in format and mend what ruff can mend

@@ -1,4 +1,4 @@
-"""Every `strongroom …` command in a Markdown file exists, with the options it is shown with."""
+"""Every `strongroom …` command in a Markdown file exists, with the options it is shown with, and every setting too."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from strongroom.app.settings import Settings
+
 FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SETTINGS = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?strongroom (?P<rest>.+)$", re.MULTILINE)
 
 
@@ -41,3 +46,10 @@ def test_every_documented_command_exists(texts: dict[Path, str]) -> None:
             pytest.fail(f"strongroom {command}\n{said.stdout}{said.stderr}")
         missing = {option for option in options if option not in said.stdout}
         assert not missing, f"strongroom {command}: no {missing}"
+
+
+def test_every_documented_setting_exists_and_takes_the_value_shown(texts: dict[Path, str]) -> None:
+    blocks = [block for page, text in texts.items() if page.parts[0] == "docs" for block in SETTINGS.findall(text)]
+    assert blocks
+    for block in blocks:
+        msgspec.convert(tomllib.loads(block), Settings)  # unknown names are refused
