@@ -57,7 +57,7 @@ class Decision:
 
 
 class Engine:
-    """Answers from one set of policies, parsed and validated once. About 0.15 ms a decision; cache above it."""
+    """Answers from one set of policies, parsed and validated once. A decision takes 0.2 to 0.3 ms; cache above it."""
 
     def __init__(self, policies: str, schema: str) -> None:
         """Parse and validate.

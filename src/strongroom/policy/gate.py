@@ -126,6 +126,8 @@ class Gate:
 
 
 def _walled(case: Case, reason: str) -> Case:
-    """Return `case` refused; what the policies said first stays in the reason."""
+    """Return `case` refused, whatever the policies said."""
     said = case.decision
-    return replace(case, decision=replace(said, allowed=False, reason=f"{reason}; policies: {said.reason}"))
+    if not said.allowed:
+        return case
+    return replace(case, decision=replace(said, allowed=False, reason=f"{reason}, though {said.reason}"))

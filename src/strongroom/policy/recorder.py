@@ -27,7 +27,7 @@ from strongroom.kernel.refusal import Refused
 from strongroom.policy.engine import Decision
 from strongroom.policy.events import EntryLost, Passed
 from strongroom.policy.model import Action, Resource
-from strongroom.store import Database, TenantTx, Tx
+from strongroom.store import Database, TenantTx, Tx, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,24 +93,20 @@ class Recorder:
         """Record that a permitted action was undone: by a no that was found on the way, or by a fault.
 
         A fault is named by its type; its message could hold anything. When its entry cannot be written either, the
-        observer is told and the fault remains the one to raise.
+        observer is told and the fault remains the one to raise. A database that is away is not asked again: the caller
+        has waited once.
         """
         if isinstance(cause, Refused):
             await self.refused(case, cause.refusal.reason, place)
             return
         fault = type(cause).__name__
+        if isinstance(cause, Unavailable):
+            self._lost(case, fault)
+            return
         try:
             await self._alone(case, Outcome.FAILED, f"undone by {fault}", place)
         except Exception:  # noqa: BLE001 - the first fault is the one to raise
-            self._observer(
-                EntryLost(
-                    actor=str(case.who),
-                    action=case.action,
-                    resource=str(case.resource),
-                    fault=fault,
-                    request_id=case.ask.request_id,
-                )
-            )
+            self._lost(case, fault)
 
     async def _alone(self, case: Case, outcome: Outcome, reason: str, place: TenantId | None) -> None:
         entry = self._entry(case, outcome, reason)
@@ -142,6 +138,17 @@ class Recorder:
             reason=audit.plain(reason),
             request_id=case.ask.request_id,
             detail={**case.ask.detail, "policy": case.decision.version},
+        )
+
+    def _lost(self, case: Case, fault: str) -> None:
+        self._observer(
+            EntryLost(
+                actor=str(case.who),
+                action=case.action,
+                resource=str(case.resource),
+                fault=fault,
+                request_id=case.ask.request_id,
+            )
         )
 
     def _tell(self, case: Case, outcome: Outcome, reason: str) -> None:
