@@ -80,6 +80,7 @@ class Action(StrEnum):
     ACCOUNT_LIST = ("account.list", Kind.ACCOUNT, "List the accounts.")
     ACCOUNT_DELETE = ("account.delete", Kind.ACCOUNT, "Delete an account and end its keys.")
     MODEL_LIST = ("model.list", Kind.RELEASE, "Read the installation's catalogue of model releases.")
+    MODEL_ADMIT = ("model.admit", Kind.RELEASE, "Add a release to the installation's catalogue.")
     DEPLOYMENT_CREATE = ("deployment.create", Kind.DEPLOYMENT, "Deploy a release in an environment.")
     DEPLOYMENT_LIST = ("deployment.list", Kind.DEPLOYMENT, "List a tenant's deployments.")
     DEPLOYMENT_DELETE = ("deployment.delete", Kind.DEPLOYMENT, "Withdraw a deployment.")
