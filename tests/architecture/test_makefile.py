@@ -10,6 +10,19 @@ from pathlib import Path
 SPAN = re.compile(r"`make ([^`]+)`|^make (.+)$", re.MULTILINE)
 TARGET = re.compile(r"^([a-z%-]+):(?!=)(.*)$", re.MULTILINE)
 
+# These tests are themselves run by make, whose own variables would make the inner one talk more.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+
+STUB = """#!/usr/bin/env python3
+import signal, sys
+def stop(number, frame):
+    print("stopped by", signal.Signals(number).name, flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+print(*sys.argv[1:], flush=True)
+signal.pause()
+"""
+
 
 def test_every_target_has_a_line_of_help(root: Path) -> None:
     targets = TARGET.findall((root / "Makefile").read_text())
@@ -38,20 +51,6 @@ def test_every_target_that_the_documentation_names_exists(texts: dict[Path, str]
             words = "".join(span).partition("#")[0].split()
             named = {word for word in words if re.fullmatch(r"[a-z-]+", word)}
             assert named <= targets, f"{page}: make {named - targets}"
-
-
-# These tests are themselves run by make, whose own variables would make the inner one talk more.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
-
-STUB = """#!/usr/bin/env python3
-import signal, sys
-def stop(number, frame):
-    print("stopped by", signal.Signals(number).name, flush=True)
-    sys.exit(0)
-signal.signal(signal.SIGTERM, stop)
-print(*sys.argv[1:], flush=True)
-signal.pause()
-"""
 
 
 def test_make_up_hands_on_its_options_and_a_signal_sent_to_make(root: Path, tmp_path: Path) -> None:
