@@ -226,10 +226,10 @@ class Connection(asyncio.Protocol):
 
     async def _fault(self, request: Request, reply: Reply, fault: BaseException) -> None:
         self._site.on_fault(request, fault)
-        if reply.started:
+        self.keep_alive = False
+        if reply.started and not reply.finished:
             reply.abort()
-        elif not self._transport.is_closing():
-            self.keep_alive = False
+        elif not reply.started and not self._transport.is_closing():
             headers, body = self._site.render_error(500, "The server failed while answering.")
             with contextlib.suppress(ClientGone):
                 await reply.send(500, headers, body)

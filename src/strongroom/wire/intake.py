@@ -183,7 +183,7 @@ class Intake:
                 raise Fault(400, "That expectation cannot be met.")
             self.expects_continue = not http_1_0
         # RFC 9112 §9.3: persistence is HTTP/1.1's; a 1.0 client gets one answer.
-        self.keep_alive = not http_1_0 and self._parser.should_keep_alive()
+        self.keep_alive = self.keep_alive and not http_1_0
 
     def _check_framing(self, *, http_1_0: bool) -> None:
         limits, first = self._limits, self._first
@@ -246,6 +246,10 @@ class Intake:
         self._fields.append((name, value))
         if len(self._fields) > self._limits.max_headers:
             raise Fault(431, "The request has too many fields.")
+
+    def on_headers_complete(self) -> None:
+        """Note whether the connection goes on; llhttp forgets it when a bodiless message ends."""
+        self.keep_alive = self._parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
         """Keep a piece of the body."""

@@ -92,6 +92,7 @@ class Upstream(asyncio.Protocol):
         self._first: dict[bytes, bytes] = {}
         self._head_bytes = 0
         self._interim = 0
+        self._spoken = False
         self._head_done = False
         self._complete = False
         self._pieces: deque[bytes] = deque()
@@ -195,6 +196,10 @@ class Upstream(asyncio.Protocol):
             self._fail(ProtocolFault("the upstream spoke out of turn"))
             return
         try:
+            if not self._spoken:
+                self._spoken = True
+                if not data.startswith(b"H"):  # llhttp would also take RTSP, ICE and empty lines
+                    raise ProtocolFault("malformed reply: not HTTP")
             self._parser.feed_data(data)
             if not self._head_done:
                 self._head_bytes += len(data)
