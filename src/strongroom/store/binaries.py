@@ -61,9 +61,13 @@ def find(name: str, binaries: Path | None = None) -> Path:
     return Path(found)
 
 
-def is_open(path: Path) -> bool:
-    """Whether every uid can reach `path`: each directory above it lets others through."""
-    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+def is_open(path: Path, uid: int) -> bool:
+    """Whether `uid` gets as far as `path`: each directory above it lets that uid through."""
+    for parent in path.resolve().parents:
+        status = parent.stat()
+        if not status.st_mode & (0o100 if status.st_uid == uid else 0o001):
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,12 +20,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import asyncpg
-
-from strongroom.store import initdb, leftovers
-from strongroom.store.binaries import RunAs, dies_with_parent
+from strongroom.store import initdb, leftovers, migrate
+from strongroom.store.binaries import RunAs, dies_with_parent, is_open
 from strongroom.store.dsn import Dsn
-from strongroom.store.errors import Unsafe, mapped
+from strongroom.store.errors import Unsafe
 from strongroom.store.roles import new_password
 
 DATABASE: Final = "strongroom"
@@ -134,6 +132,7 @@ class Cluster:
             raise RuntimeError("the server has been started")
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._run_as.give(self._home)
+        self._refuse_closed_doors()
         password = self._password()
         await initdb.ensure(self.data, binaries=self._binaries, run_as=self._run_as, password=password)
         await self._clear_leftovers()
@@ -204,6 +203,15 @@ class Cluster:
         handle = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         return os.fdopen(handle, "wb")
 
+    def _refuse_closed_doors(self) -> None:
+        if self._run_as.uid is None:
+            return
+        for path in (self.data, self._socket, self._binaries / "postgres"):
+            if not is_open(path, self._run_as.uid):
+                raise Unsafe(
+                    f"uid {self._run_as.uid} cannot get to {path}: a directory above it lets no other uid through"
+                )
+
     def _password(self) -> str:
         if self._secret.exists():
             return self._secret.read_text().strip()
@@ -236,10 +244,6 @@ class Cluster:
 
 
 async def _ensure_database(admin: Dsn) -> None:
-    with mapped():
-        connection = await asyncpg.connect(**admin.to("postgres").arguments(), timeout=10.0)
-        try:
-            if not await connection.fetchval("select true from pg_database where datname = $1", DATABASE):
-                await connection.execute(f"create database {DATABASE}")
-        finally:
-            await connection.close(timeout=10.0)
+    async with migrate.administrator(admin.to("postgres")) as connection:
+        if not await connection.fetchval("select true from pg_database where datname = $1", DATABASE):
+            await connection.execute(f"create database {DATABASE}")

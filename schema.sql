@@ -1,0 +1,675 @@
+-- What the migrations in src/strongroom/store/migrations add up to. Written by `python -m strongroom.store.schema`; do not edit.
+-- Grants on PostgreSQL's own functions come from src/strongroom/store/harden.sql.
+
+CREATE SCHEMA audit;
+
+ALTER SCHEMA audit OWNER TO sr_owner;
+
+COMMENT ON SCHEMA audit IS 'what was asked, by whom, and what the answer was; append only';
+
+CREATE SCHEMA feed;
+
+ALTER SCHEMA feed OWNER TO sr_owner;
+
+COMMENT ON SCHEMA feed IS 'documents that every process must know within a second';
+
+CREATE SCHEMA gateway;
+
+ALTER SCHEMA gateway OWNER TO sr_owner;
+
+COMMENT ON SCHEMA gateway IS 'one row per answered request; no content';
+
+CREATE SCHEMA identity;
+
+ALTER SCHEMA identity OWNER TO sr_owner;
+
+COMMENT ON SCHEMA identity IS 'tenants, environments, workloads, keys and the accounts of people';
+
+CREATE SCHEMA registry;
+
+ALTER SCHEMA registry OWNER TO sr_owner;
+
+COMMENT ON SCHEMA registry IS 'model releases and where they are deployed';
+
+CREATE SCHEMA store;
+
+ALTER SCHEMA store OWNER TO sr_owner;
+
+COMMENT ON SCHEMA store IS 'what the database knows about itself';
+
+CREATE TABLE audit.entry (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    actor text NOT NULL,
+    credential text NOT NULL,
+    action text NOT NULL,
+    resource text NOT NULL,
+    outcome text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    request_id text DEFAULT ''::text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    sealed_at timestamp with time zone,
+    CONSTRAINT entry_detail_check CHECK ((octet_length((detail)::text) <= 65536)),
+    CONSTRAINT entry_outcome_check CHECK ((outcome = ANY (ARRAY['allowed'::text, 'refused'::text, 'failed'::text]))),
+    CONSTRAINT entry_tenant_id_check CHECK ((tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))
+);
+
+ALTER TABLE ONLY audit.entry FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.entry OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.entry IS 'what was done or refused in a tenant; written in the same transaction as the change';
+
+CREATE TABLE audit.platform_entry (
+    id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    actor text NOT NULL,
+    credential text NOT NULL,
+    action text NOT NULL,
+    resource text NOT NULL,
+    outcome text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    request_id text DEFAULT ''::text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    sealed_at timestamp with time zone,
+    CONSTRAINT platform_entry_detail_check CHECK ((octet_length((detail)::text) <= 65536)),
+    CONSTRAINT platform_entry_outcome_check CHECK ((outcome = ANY (ARRAY['allowed'::text, 'refused'::text, 'failed'::text])))
+);
+
+ALTER TABLE audit.platform_entry OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.platform_entry IS 'what was done or refused on the installation itself, and by callers nobody knows';
+
+CREATE TABLE feed.entry (
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    id text NOT NULL,
+    version bigint NOT NULL,
+    body bytea NOT NULL,
+    deleted boolean DEFAULT false NOT NULL,
+    CONSTRAINT entry_check CHECK (((NOT deleted) OR (octet_length(body) = 0)))
+);
+
+ALTER TABLE ONLY feed.entry FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE feed.entry OWNER TO sr_owner;
+
+COMMENT ON TABLE feed.entry IS 'documents followed by every process; the nil tenant is the installation; withdrawn ones stay as tombstones';
+
+CREATE TABLE feed.version (
+    id boolean DEFAULT true NOT NULL,
+    version bigint NOT NULL,
+    epoch uuid NOT NULL,
+    CONSTRAINT version_id_check CHECK (id)
+);
+
+ALTER TABLE feed.version OWNER TO sr_owner;
+
+COMMENT ON TABLE feed.version IS 'one row: the version of the last change, and an epoch that a restored backup replaces';
+
+CREATE TABLE gateway.record (
+    tenant_id uuid NOT NULL,
+    day date NOT NULL,
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    environment text NOT NULL,
+    workload_id uuid NOT NULL,
+    key_id text NOT NULL,
+    deployment_id uuid,
+    release_digest text,
+    operation text NOT NULL,
+    status integer NOT NULL,
+    input_tokens integer NOT NULL,
+    output_tokens integer NOT NULL,
+    duration_us bigint NOT NULL,
+    policy_version text NOT NULL,
+    CONSTRAINT record_duration_us_check CHECK ((duration_us >= 0)),
+    CONSTRAINT record_input_tokens_check CHECK ((input_tokens >= 0)),
+    CONSTRAINT record_output_tokens_check CHECK ((output_tokens >= 0))
+)
+PARTITION BY RANGE (day);
+
+ALTER TABLE ONLY gateway.record FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE gateway.record OWNER TO sr_owner;
+
+COMMENT ON TABLE gateway.record IS 'one row per answered request: who, which release, how much, how long; never what was said';
+
+CREATE TABLE gateway.record_default (
+    tenant_id uuid CONSTRAINT record_tenant_id_not_null NOT NULL,
+    day date CONSTRAINT record_day_not_null NOT NULL,
+    id uuid CONSTRAINT record_id_not_null NOT NULL,
+    at timestamp with time zone CONSTRAINT record_at_not_null NOT NULL,
+    environment text CONSTRAINT record_environment_not_null NOT NULL,
+    workload_id uuid CONSTRAINT record_workload_id_not_null NOT NULL,
+    key_id text CONSTRAINT record_key_id_not_null NOT NULL,
+    deployment_id uuid,
+    release_digest text,
+    operation text CONSTRAINT record_operation_not_null NOT NULL,
+    status integer CONSTRAINT record_status_not_null NOT NULL,
+    input_tokens integer CONSTRAINT record_input_tokens_not_null NOT NULL,
+    output_tokens integer CONSTRAINT record_output_tokens_not_null NOT NULL,
+    duration_us bigint CONSTRAINT record_duration_us_not_null NOT NULL,
+    policy_version text CONSTRAINT record_policy_version_not_null NOT NULL,
+    CONSTRAINT record_duration_us_check CHECK ((duration_us >= 0)),
+    CONSTRAINT record_input_tokens_check CHECK ((input_tokens >= 0)),
+    CONSTRAINT record_output_tokens_check CHECK ((output_tokens >= 0))
+);
+
+ALTER TABLE ONLY gateway.record_default FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE gateway.record_default OWNER TO sr_owner;
+
+COMMENT ON TABLE gateway.record_default IS 'records of days that have no partition of their own';
+
+CREATE TABLE identity.account (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    tenant_id uuid,
+    demo boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT account_check CHECK (((role = 'tenant-admin'::text) = (tenant_id IS NOT NULL))),
+    CONSTRAINT account_role_check CHECK ((role = ANY (ARRAY['operator'::text, 'approver'::text, 'tenant-admin'::text])))
+);
+
+ALTER TABLE ONLY identity.account FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.account OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.account IS 'people who administer the installation or one tenant; for operators only';
+
+CREATE TABLE identity.account_key (
+    id text NOT NULL,
+    account_id uuid NOT NULL,
+    fingerprint bytea NOT NULL,
+    pepper_version integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_reason text,
+    CONSTRAINT account_key_check CHECK ((expires_at > created_at)),
+    CONSTRAINT account_key_check1 CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
+    CONSTRAINT account_key_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
+    CONSTRAINT account_key_id_check CHECK ((id ~ '^[0-9a-z]{16}$'::text)),
+    CONSTRAINT account_key_pepper_version_check CHECK ((pepper_version > 0))
+);
+
+ALTER TABLE identity.account_key OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.account_key IS 'credentials of accounts: a keyed fingerprint, never the secret; for operators only';
+
+CREATE TABLE identity.environment (
+    tenant_id uuid NOT NULL,
+    name text NOT NULL,
+    max_key_days integer DEFAULT 90 NOT NULL,
+    CONSTRAINT environment_max_key_days_check CHECK (((max_key_days >= 1) AND (max_key_days <= 3660))),
+    CONSTRAINT environment_name_check CHECK ((name = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text])))
+);
+
+ALTER TABLE ONLY identity.environment FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.environment OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.environment IS 'dev, test and prod of a tenant and what each allows';
+
+CREATE TABLE identity.key (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    workload_id uuid NOT NULL,
+    fingerprint bytea NOT NULL,
+    pepper_version integer NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    owner text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_reason text,
+    exception jsonb,
+    CONSTRAINT key_check CHECK ((expires_at > created_at)),
+    CONSTRAINT key_check1 CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
+    CONSTRAINT key_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
+    CONSTRAINT key_id_check CHECK ((id ~ '^[0-9a-z]{16}$'::text)),
+    CONSTRAINT key_owner_check CHECK ((owner <> ''::text)),
+    CONSTRAINT key_pepper_version_check CHECK ((pepper_version > 0))
+);
+
+ALTER TABLE ONLY identity.key FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.key OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.key IS 'credentials of workloads: a keyed fingerprint, never the secret';
+
+CREATE TABLE identity.tenant (
+    tenant_id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT tenant_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9.-]{0,62}$'::text)),
+    CONSTRAINT tenant_tenant_id_check CHECK ((tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))
+);
+
+ALTER TABLE ONLY identity.tenant FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.tenant OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.tenant IS 'one row per tenant, kept after deletion so that its id is never used again';
+
+CREATE TABLE identity.workload (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    environment text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    owner text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT workload_owner_check CHECK ((owner <> ''::text)),
+    CONSTRAINT workload_role_check CHECK ((role = ANY (ARRAY['inference'::text, 'evaluation'::text])))
+);
+
+ALTER TABLE ONLY identity.workload FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.workload OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.workload IS 'a program of a tenant that calls models, in one environment and one role';
+
+CREATE TABLE registry.deployment (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    environment text NOT NULL,
+    name text NOT NULL,
+    release_digest text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone
+);
+
+ALTER TABLE ONLY registry.deployment FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.deployment OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.deployment IS 'which release a tenant calls by which name in which environment';
+
+CREATE TABLE registry.release (
+    digest text NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    kind text NOT NULL,
+    format text NOT NULL,
+    bytes bigint NOT NULL,
+    source text NOT NULL,
+    admitted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT release_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT release_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT release_format_check CHECK ((format = ANY (ARRAY['gguf'::text, 'onnx'::text]))),
+    CONSTRAINT release_kind_check CHECK ((kind = ANY (ARRAY['chat'::text, 'embedding'::text])))
+);
+
+ALTER TABLE registry.release OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.release IS 'models that were admitted, each by the digest of its content; of the installation, not of a tenant';
+
+CREATE TABLE store.migration (
+    version integer NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT migration_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT migration_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE store.migration OWNER TO sr_owner;
+
+COMMENT ON TABLE store.migration IS 'which migrations made this database, each with the digest of its text';
+
+ALTER TABLE ONLY gateway.record ATTACH PARTITION gateway.record_default DEFAULT;
+
+ALTER TABLE ONLY audit.entry
+    ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY audit.platform_entry
+    ADD CONSTRAINT platform_entry_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY feed.entry
+    ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, kind, id);
+
+ALTER TABLE ONLY feed.version
+    ADD CONSTRAINT version_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY gateway.record
+    ADD CONSTRAINT record_pkey PRIMARY KEY (tenant_id, day, id);
+
+ALTER TABLE ONLY gateway.record_default
+    ADD CONSTRAINT record_default_pkey PRIMARY KEY (tenant_id, day, id);
+
+ALTER TABLE ONLY identity.account_key
+    ADD CONSTRAINT account_key_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY identity.account
+    ADD CONSTRAINT account_name UNIQUE (name);
+
+ALTER TABLE ONLY identity.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY identity.environment
+    ADD CONSTRAINT environment_pkey PRIMARY KEY (tenant_id, name);
+
+ALTER TABLE ONLY identity.key
+    ADD CONSTRAINT key_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY identity.tenant
+    ADD CONSTRAINT tenant_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY identity.workload
+    ADD CONSTRAINT workload_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY registry.deployment
+    ADD CONSTRAINT deployment_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY registry.release
+    ADD CONSTRAINT release_name_version UNIQUE (name, version);
+
+ALTER TABLE ONLY registry.release
+    ADD CONSTRAINT release_pkey PRIMARY KEY (digest);
+
+ALTER TABLE ONLY store.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
+
+CREATE INDEX entry_at ON audit.entry USING btree (tenant_id, at DESC, id DESC);
+
+CREATE INDEX platform_entry_at ON audit.platform_entry USING btree (at DESC, id DESC);
+
+CREATE INDEX entry_version ON feed.entry USING btree (version);
+
+CREATE INDEX account_key_account ON identity.account_key USING btree (account_id);
+
+CREATE INDEX key_workload ON identity.key USING btree (tenant_id, workload_id);
+
+CREATE UNIQUE INDEX tenant_name ON identity.tenant USING btree (name) WHERE (deleted_at IS NULL);
+
+CREATE UNIQUE INDEX workload_name ON identity.workload USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
+
+CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
+
+ALTER INDEX gateway.record_pkey ATTACH PARTITION gateway.record_default_pkey;
+
+ALTER TABLE ONLY identity.account_key
+    ADD CONSTRAINT account_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.account(id);
+
+ALTER TABLE ONLY identity.account
+    ADD CONSTRAINT account_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY identity.environment
+    ADD CONSTRAINT environment_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY identity.key
+    ADD CONSTRAINT key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY identity.key
+    ADD CONSTRAINT key_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
+
+ALTER TABLE ONLY identity.workload
+    ADD CONSTRAINT workload_tenant_id_environment_fkey FOREIGN KEY (tenant_id, environment) REFERENCES identity.environment(tenant_id, name);
+
+ALTER TABLE ONLY identity.workload
+    ADD CONSTRAINT workload_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.deployment
+    ADD CONSTRAINT deployment_release_digest_fkey FOREIGN KEY (release_digest) REFERENCES registry.release(digest);
+
+ALTER TABLE ONLY registry.deployment
+    ADD CONSTRAINT deployment_tenant_id_environment_fkey FOREIGN KEY (tenant_id, environment) REFERENCES identity.environment(tenant_id, name);
+
+ALTER TABLE ONLY registry.deployment
+    ADD CONSTRAINT deployment_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY gateway_append ON audit.entry FOR INSERT TO sr_gateway WITH CHECK (true);
+
+CREATE POLICY operator_read ON audit.entry FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY own_tenant_append ON audit.entry FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_read ON audit.entry FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE feed.entry ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY follower_read ON feed.entry FOR SELECT TO sr_control, sr_gateway USING (true);
+
+CREATE POLICY own_tenant_add ON feed.entry FOR INSERT TO sr_control WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
+
+CREATE POLICY own_tenant_change ON feed.entry FOR UPDATE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))) WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
+
+CREATE POLICY platform_rows ON feed.entry TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid)) WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
+
+CREATE POLICY gateway_append ON gateway.record FOR INSERT TO sr_gateway WITH CHECK (true);
+
+CREATE POLICY own_tenant_read ON gateway.record FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE gateway.record ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE gateway.record_default ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.account ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.environment ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.key ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY operator_all ON identity.account TO sr_operator USING (true) WITH CHECK (true);
+
+CREATE POLICY operator_all ON identity.environment TO sr_operator USING (true) WITH CHECK (true);
+
+CREATE POLICY operator_all ON identity.tenant TO sr_operator USING (true) WITH CHECK (true);
+
+CREATE POLICY operator_read ON identity.key FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY operator_read ON identity.workload FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY own_tenant ON identity.environment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON identity.key TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON identity.tenant TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON identity.workload TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE identity.tenant ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.workload ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.deployment ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY operator_read ON registry.deployment FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY own_tenant ON registry.deployment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+GRANT USAGE ON SCHEMA audit TO sr_control;
+GRANT USAGE ON SCHEMA audit TO sr_operator;
+GRANT USAGE ON SCHEMA audit TO sr_gateway;
+
+GRANT USAGE ON SCHEMA feed TO sr_control;
+GRANT USAGE ON SCHEMA feed TO sr_operator;
+GRANT USAGE ON SCHEMA feed TO sr_gateway;
+
+GRANT USAGE ON SCHEMA gateway TO sr_gateway;
+GRANT USAGE ON SCHEMA gateway TO sr_control;
+GRANT USAGE ON SCHEMA gateway TO sr_operator;
+
+GRANT USAGE ON SCHEMA identity TO sr_control;
+GRANT USAGE ON SCHEMA identity TO sr_operator;
+
+REVOKE USAGE ON SCHEMA public FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA registry TO sr_control;
+GRANT USAGE ON SCHEMA registry TO sr_operator;
+
+GRANT USAGE ON SCHEMA store TO sr_control;
+GRANT USAGE ON SCHEMA store TO sr_operator;
+GRANT USAGE ON SCHEMA store TO sr_gateway;
+
+GRANT SELECT ON TABLE audit.entry TO sr_control;
+GRANT SELECT ON TABLE audit.entry TO sr_operator;
+
+GRANT INSERT(tenant_id) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(tenant_id) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(id) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(id) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(at) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(at) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(actor) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(actor) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(credential) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(credential) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(action) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(action) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(resource) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(resource) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(outcome) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(outcome) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(reason) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(reason) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(request_id) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(request_id) ON TABLE audit.entry TO sr_gateway;
+
+GRANT INSERT(detail) ON TABLE audit.entry TO sr_control;
+GRANT INSERT(detail) ON TABLE audit.entry TO sr_gateway;
+
+GRANT SELECT ON TABLE audit.platform_entry TO sr_operator;
+
+GRANT INSERT(id) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(id) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(id) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT INSERT(at) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(at) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(at) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT INSERT(actor) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(actor) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(actor) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT INSERT(credential) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(credential) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(credential) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT INSERT(action) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(action) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(action) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT INSERT(resource) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(resource) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(resource) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT INSERT(outcome) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(outcome) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(outcome) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT INSERT(reason) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(reason) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(reason) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT INSERT(request_id) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(request_id) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(request_id) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT INSERT(detail) ON TABLE audit.platform_entry TO sr_operator;
+GRANT INSERT(detail) ON TABLE audit.platform_entry TO sr_control;
+GRANT INSERT(detail) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE feed.entry TO sr_control;
+GRANT SELECT,INSERT,UPDATE ON TABLE feed.entry TO sr_operator;
+GRANT SELECT ON TABLE feed.entry TO sr_gateway;
+
+GRANT SELECT ON TABLE feed.version TO sr_control;
+GRANT SELECT ON TABLE feed.version TO sr_operator;
+GRANT SELECT ON TABLE feed.version TO sr_gateway;
+
+GRANT UPDATE(version) ON TABLE feed.version TO sr_control;
+GRANT UPDATE(version) ON TABLE feed.version TO sr_operator;
+
+GRANT SELECT ON TABLE gateway.record TO sr_control;
+GRANT INSERT ON TABLE gateway.record TO sr_gateway;
+
+GRANT SELECT,INSERT ON TABLE identity.account TO sr_operator;
+
+GRANT UPDATE(deleted_at) ON TABLE identity.account TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.account_key TO sr_operator;
+
+GRANT UPDATE(revoked_at) ON TABLE identity.account_key TO sr_operator;
+
+GRANT UPDATE(revoked_reason) ON TABLE identity.account_key TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.environment TO sr_control;
+GRANT SELECT,INSERT ON TABLE identity.environment TO sr_operator;
+
+GRANT UPDATE(max_key_days) ON TABLE identity.environment TO sr_control;
+GRANT UPDATE(max_key_days) ON TABLE identity.environment TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.key TO sr_control;
+
+GRANT SELECT(tenant_id) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT(id) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT(workload_id) ON TABLE identity.key TO sr_operator;
+
+GRANT UPDATE(label) ON TABLE identity.key TO sr_control;
+GRANT SELECT(label) ON TABLE identity.key TO sr_operator;
+
+GRANT UPDATE(owner) ON TABLE identity.key TO sr_control;
+GRANT SELECT(owner) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT(created_at) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT(expires_at) ON TABLE identity.key TO sr_operator;
+
+GRANT UPDATE(revoked_at) ON TABLE identity.key TO sr_control;
+GRANT SELECT(revoked_at) ON TABLE identity.key TO sr_operator;
+
+GRANT UPDATE(revoked_reason) ON TABLE identity.key TO sr_control;
+GRANT SELECT(revoked_reason) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT(exception) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT ON TABLE identity.tenant TO sr_control;
+GRANT SELECT,INSERT ON TABLE identity.tenant TO sr_operator;
+
+GRANT UPDATE(deleted_at) ON TABLE identity.tenant TO sr_control;
+GRANT UPDATE(deleted_at) ON TABLE identity.tenant TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.workload TO sr_control;
+GRANT SELECT ON TABLE identity.workload TO sr_operator;
+
+GRANT UPDATE(owner) ON TABLE identity.workload TO sr_control;
+
+GRANT UPDATE(deleted_at) ON TABLE identity.workload TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.deployment TO sr_control;
+GRANT SELECT ON TABLE registry.deployment TO sr_operator;
+
+GRANT UPDATE(deleted_at) ON TABLE registry.deployment TO sr_control;
+
+GRANT SELECT ON TABLE registry.release TO sr_control;
+GRANT SELECT,INSERT ON TABLE registry.release TO sr_operator;
+
+GRANT SELECT ON TABLE store.migration TO sr_control;
+GRANT SELECT ON TABLE store.migration TO sr_operator;
+GRANT SELECT ON TABLE store.migration TO sr_gateway;
+
+ALTER DEFAULT PRIVILEGES FOR ROLE sr_owner REVOKE ALL ON TYPES FROM PUBLIC;
+
+ALTER DEFAULT PRIVILEGES FOR ROLE sr_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;

@@ -1,0 +1,116 @@
+"""The file a backup is: a tar of `manifest.json` and `database.dump`.
+
+Always true here:
+- it is made whole, of mode 0600, and never over another file;
+- reading it trusts nothing in it: bytes are copied out and compared with the manifest, names, links, owners and modes
+  mean nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from strongroom.store import migrate
+from strongroom.store.errors import Unsafe
+from strongroom.store.format import CURRENT
+
+DUMP: Final = "database.dump"
+_MANIFEST: Final = "manifest.json"
+_MANIFEST_LIMIT: Final = 65_536
+_CHUNK: Final = 1 << 20
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a backup says of itself."""
+
+    format: int
+    created_at: datetime
+    server: str
+    migration: int
+    bytes: int
+    sha256: str
+
+
+def pack(work: Path, manifest: Manifest, archive: Path) -> None:
+    """Make `archive` of the manifest and of the dump that lies in `work`, a directory on the same file system."""
+    (work / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
+    packed = work / "archive"
+    with packed.open("xb") as file:
+        packed.chmod(0o600)
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for name in (_MANIFEST, DUMP):
+                tar.add(work / name, arcname=name, filter=_nobodys)
+        file.flush()
+        os.fsync(file.fileno())
+    os.link(packed, archive)  # unlike a rename, this does not replace what somebody put there meanwhile
+    directory = os.open(archive.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mode = 0o600
+    return member
+
+
+def unpack(archive: Path, work: Path) -> Manifest:
+    """Copy the dump into `work` and return what the archive says of it, which is true.
+
+    Raises:
+        Unsafe: when the archive is damaged, cut short, no backup, or newer than this code.
+    """
+    try:
+        with tarfile.open(archive, mode="r:") as tar:
+            manifest = _read_manifest(tar)
+            _copy_dump(tar, manifest, work / DUMP)
+    except (tarfile.TarError, EOFError, msgspec.DecodeError, KeyError) as error:
+        raise Unsafe(f"{archive} is damaged or no backup of Strongroom's ({type(error).__name__})") from None
+    return manifest
+
+
+def _read_manifest(tar: tarfile.TarFile) -> Manifest:
+    member = tar.getmember(_MANIFEST)
+    source = tar.extractfile(member)
+    if source is None or member.size > _MANIFEST_LIMIT:
+        raise tarfile.ReadError
+    text = source.read()
+    version = msgspec.json.decode(text, type=dict[str, object]).get("format")
+    if not isinstance(version, int) or version > CURRENT["backup"]:
+        raise Unsafe(f"the backup is in format {version}, newer than this Strongroom knows; restore with a newer one")
+    manifest = msgspec.json.decode(text, type=Manifest)
+    if manifest.migration > len(migrate.known()):
+        raise Unsafe("the backup is of a database newer than this Strongroom; restore with the version that made it")
+    return manifest
+
+
+def _copy_dump(tar: tarfile.TarFile, manifest: Manifest, to: Path) -> None:
+    # The bytes are copied, not extracted: no name, link or mode in the archive means anything here.
+    source = tar.extractfile(tar.getmember(DUMP))
+    if source is None:
+        raise tarfile.ReadError
+    size, seen = 0, hashlib.sha256()
+    with to.open("xb") as file:
+        to.chmod(0o600)
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            seen.update(chunk)
+            file.write(chunk)
+    if size != manifest.bytes or seen.hexdigest() != manifest.sha256:
+        raise Unsafe("the backup is damaged: its database is not what its manifest says")
+
+
+def digest(file: Path) -> str:
+    """Return the SHA-256 of a file, as hex."""
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()

@@ -1,0 +1,243 @@
+"""Backing up the database and bringing it back, without bringing back what was taken away.
+
+Always true here:
+- a backup is one file: a tar of `manifest.json` and `database.dump` (pg_dump's custom format, one snapshot), of mode
+  0600, there whole or not at all;
+- passwords go to the programs in a file of mode 0600 (PGPASSFILE), never in an argument or the environment;
+- nothing is restored that is damaged, from newer code, or on top of what is there, unless told;
+- neither the keyring nor the peppers are in it: fingerprints without their pepper open nothing, and a stolen backup
+  is no more than that. Keep HOME/secrets elsewhere; without it the restored keys cannot be checked.
+
+What a restore does to credentials. The rows come back as they were, so a key that was revoked after the backup would
+live again, and so would the keys of a deleted workload or tenant. No journal inside the database can know of it (it
+is restored too), and one outside can be lost with the disk that made the restore necessary. So the rule needs no
+memory: **restoring revokes every live credential**, of workloads and of people, unless the caller asks for
+`keep_keys=True` and so vouches that nothing was revoked since. Everything in Strongroom acts through a credential;
+with none alive, nothing that came back can act. What is revoked is withdrawn from the feed as well, and the feed moves
+on beyond any version it can have had, under a new epoch, so that every follower begins again from what was restored.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from strongroom.kernel.clock import Clock
+from strongroom.store import binaries, migrate, roles
+from strongroom.store.archive import DUMP, Manifest, digest, pack, unpack
+from strongroom.store.dsn import Dsn
+from strongroom.store.errors import Unsafe
+from strongroom.store.format import CURRENT
+
+_LIMIT: Final = 3_600.0
+
+# One restore more than a version per millisecond would be needed to outrun this; a publish takes longer.
+_MOVE_ON: Final = """
+    update feed.version set epoch = gen_random_uuid(),
+        version = greatest(version + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint);
+    update feed.entry set version = (select version from feed.version);
+"""
+_REVOKE: Final = """
+    update identity.key set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
+    update identity.account_key set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
+    update feed.entry set deleted = true, body = '' where id in (
+        select id from identity.key where revoked_at is not null
+        union all select id from identity.account_key where revoked_at is not null);
+"""
+
+
+async def backup(admin: Dsn, archive: Path, *, clock: Clock, programs: Path | None = None) -> Manifest:
+    """Write a backup of a database to `archive`, which must not exist; return what it says of itself.
+
+    Args:
+        admin: a superuser's login: row security hides rows from anybody else.
+        archive: the file to make.
+        clock: says when.
+        programs: directory of pg_dump; None for the wheel's, else PATH's.
+
+    Raises:
+        Unavailable: when the database does not answer.
+        Unsafe: when the file exists or pg_dump fails.
+    """
+    _refuse_existing(archive)
+    server, migration = await _describe(admin)
+    with _workspace(archive.parent) as work:
+        dump = work / DUMP
+        await _run(admin, work, "pg_dump", "--format=custom", f"--file={dump}", "--no-password", programs=programs)
+        manifest = Manifest(
+            format=CURRENT["backup"],
+            created_at=clock.now(),
+            server=server,
+            migration=migration,
+            bytes=dump.stat().st_size,
+            sha256=digest(dump),
+        )
+        pack(work, manifest, archive)
+    return manifest
+
+
+async def restore(
+    admin: Dsn,
+    archive: Path,
+    *,
+    passwords: roles.Passwords,
+    replace: bool = False,
+    keep_keys: bool = False,
+    programs: Path | None = None,
+) -> Manifest:
+    """Bring a database back from `archive`, migrated to this code; return what the archive says of itself.
+
+    The old database stands until the new one is complete: it is restored beside it and takes its name at the end.
+
+    Args:
+        admin: a superuser's login to the database to make; its server's other databases stay as they are.
+        archive: a file that `backup` made.
+        passwords: of the serving roles, set anew.
+        replace: allow to replace a database that holds something.
+        keep_keys: leave credentials alive; say so only when none was revoked since the backup.
+        programs: directory of pg_restore; None for the wheel's, else PATH's.
+
+    Raises:
+        Unavailable: when the database does not answer.
+        Unsafe: when the archive is damaged or newer than this code, or there is something to lose.
+    """
+    with _workspace(None) as work:
+        manifest = unpack(archive, work)
+        fresh = f"{admin.database}_restoring"
+        server = admin.to("postgres")
+        if not replace and await _holds_something(admin):
+            raise Unsafe(f"database {admin.database} is not empty; say that it may be replaced")
+        async with migrate.administrator(server) as connection:
+            await roles.ensure(connection, passwords)
+            await connection.execute(f"drop database if exists {_quoted(fresh)} with (force)")
+            await connection.execute(f"create database {_quoted(fresh)} template template0")
+        target = admin.to(fresh)
+        await _run(
+            target,
+            work,
+            "pg_restore",
+            "--exit-on-error",
+            "--no-password",
+            f"--dbname={fresh}",
+            work / DUMP,
+            programs=programs,
+        )
+        await migrate.migrate(target, passwords)
+        async with migrate.administrator(target) as connection, connection.transaction():
+            if not keep_keys:
+                await connection.execute(_REVOKE)
+            await connection.execute(_MOVE_ON)
+        await _take_name(server, fresh, admin.database)
+    return manifest
+
+
+def read_manifest(archive: Path) -> Manifest:
+    """Return what a backup says of itself, after checking all of it.
+
+    Raises:
+        Unsafe: when it is damaged or newer than this code.
+    """
+    with _workspace(None) as work:
+        return unpack(archive, work)
+
+
+async def dump_schema(admin: Dsn, *, programs: Path | None = None) -> str:
+    """Return a database's tables, policies and grants as SQL, without a row.
+
+    Raises:
+        Unavailable: when the database does not answer.
+        Unsafe: when pg_dump fails.
+    """
+    with _workspace(None) as work:
+        out = work / "schema"
+        await _run(admin, work, "pg_dump", "--schema-only", f"--file={out}", "--no-password", programs=programs)
+        return out.read_text()
+
+
+async def _describe(admin: Dsn) -> tuple[str, int]:
+    async with migrate.administrator(admin) as connection:
+        done = await migrate.applied(connection)
+        if not done:
+            raise Unsafe(f"database {admin.database} is not one of Strongroom's")
+        return await connection.fetchval("show server_version"), max(done)
+
+
+async def _holds_something(admin: Dsn) -> bool:
+    async with migrate.administrator(admin.to("postgres")) as connection:
+        if not await connection.fetchval("select true from pg_database where datname = $1", admin.database):
+            return False
+    async with migrate.administrator(admin) as connection:
+        return bool(
+            await connection.fetchval(
+                """select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                   where n.nspname !~ '^pg_' and n.nspname <> 'information_schema')"""
+            )
+        )
+
+
+async def _take_name(server: Dsn, fresh: str, name: str) -> None:
+    # Renaming is one row of the catalog each; between the two there is no database of that name, which callers meet as
+    # `Unavailable`. The old one is dropped last.
+    old = f"{name}_replaced_{uuid4().hex[:8]}"
+    async with migrate.administrator(server) as connection:
+        there = await connection.fetchval("select true from pg_database where datname = $1", name)
+        if there:
+            await connection.execute(f"alter database {_quoted(name)} with allow_connections false")
+            await connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name
+            )
+            await connection.execute(f"alter database {_quoted(name)} rename to {_quoted(old)}")
+        await connection.execute(f"alter database {_quoted(fresh)} rename to {_quoted(name)}")
+        if there:
+            await connection.execute(f"drop database {_quoted(old)} with (force)")
+
+
+async def _run(dsn: Dsn, work: Path, program: str, *arguments: str | Path, programs: Path | None) -> None:
+    passfile = work / "pgpass"
+    passfile.touch(mode=0o600)
+    fields = ("*", "*", "*", dsn.user, dsn.password)
+    passfile.write_text(":".join(field.replace("\\", "\\\\").replace(":", "\\:") for field in fields) + "\n")
+    surroundings = {
+        "PGPASSFILE": str(passfile),
+        "PGHOST": dsn.host,
+        "PGPORT": str(dsn.port),
+        "PGUSER": dsn.user,
+        "PGDATABASE": dsn.database,
+        "PGSSLMODE": "disable" if dsn.is_socket else dsn.tls,
+    }
+    if dsn.tls_ca is not None:
+        surroundings["PGSSLROOTCERT"] = dsn.tls_ca
+    elif surroundings["PGSSLMODE"] == "verify-full":
+        surroundings["PGSSLROOTCERT"] = "system"  # libpq takes it together with verify-full only
+    try:
+        code, _, err = await binaries.run(
+            binaries.find(program, programs),
+            *arguments,
+            timeout=_LIMIT,
+            **binaries.RunAs().process(work, surroundings),
+        )
+    finally:
+        passfile.unlink()
+    if code != 0:
+        # The first line says what went wrong; later ones may quote the statement.
+        first = err.decode(errors="replace").strip().partition("\n")[0]
+        raise Unsafe(f"{program} failed: {first}")
+
+
+def _refuse_existing(archive: Path) -> None:
+    if archive.exists():
+        raise Unsafe(f"{archive} exists; a backup never replaces one")
+
+
+@contextmanager
+def _workspace(beside: Path | None) -> Generator[Path]:
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".strongroom-") as name:  # of mode 0700
+        yield Path(name)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,116 @@
+"""The catalog lint: does the live database still hold every promise that row security rests on?
+
+Always true here:
+- it looks at the database as it is, never at the migrations: what somebody granted by hand is found;
+- what is meant to break a rule is on a list with its reason, and an entry that nothing needs any more is a finding too;
+- a finding says what is wrong and how to mend it.
+
+Run as a superuser, who sees all of the catalog. Each rule is one query that returns offenders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from strongroom.store import migrate, roles
+from strongroom.store.dsn import Dsn
+from strongroom.store.rules import ON_OBJECTS, ON_ROWS, PREAMBLE, SCHEMAS, Rule
+from strongroom.store.rules_roles import ON_ROLES
+
+if TYPE_CHECKING:
+    from strongroom.store.driver import Connection
+
+RULES: Final = (*ON_ROWS, *ON_OBJECTS, *ON_ROLES)
+
+_NAMES: Final = (list(SCHEMAS), list(roles.SERVING), [roles.OWNER, *roles.SERVING])
+
+EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
+    # A key that does not start with the tenant tells one tenant of another's rows, unless no tenant can write there.
+    ("tenant-first", "identity.tenant.tenant_name"): "only operators insert tenants; a tenant cannot rename itself",
+    ("tenant-first", "identity.account.account_pkey"): "accounts are the installation's; operators alone write them",
+    ("tenant-first", "identity.account.account_name"): "accounts are the installation's; operators alone write them",
+    ("tenant-first", "registry.deployment.deployment_release_digest_fkey"): "releases belong to no tenant",
+    # Policies that let a role see or add rows of every tenant.
+    ("open-policy", "identity.tenant.operator_all"): "operators create, list and delete tenants",
+    ("open-policy", "identity.environment.operator_all"): "operators set up a new tenant's environments",
+    ("open-policy", "identity.workload.operator_read"): "operators list workloads across tenants",
+    ("open-policy", "identity.key.operator_read"): "operators list keys across tenants; fingerprints are not granted",
+    ("open-policy", "identity.account.operator_all"): "accounts are the installation's",
+    ("open-policy", "registry.deployment.operator_read"): "operators list deployments across tenants",
+    ("open-policy", "audit.entry.operator_read"): "operators read the audit log across tenants",
+    ("open-policy", "audit.entry.gateway_append"): "the gateway records refusals of every tenant, and reads none",
+    (
+        "open-policy",
+        "feed.entry.follower_read",
+    ): "gateway and control follow documents of every tenant: no content, no secrets",
+    ("open-policy", "gateway.record.gateway_append"): "the gateway records requests of every tenant, and reads none",
+    # What the gateway may read.
+    ("gateway-reads", "feed.version"): "the feed is how a gateway learns of changes",
+    ("gateway-reads", "feed.entry"): "the feed is how a gateway learns of changes",
+    ("gateway-reads", "store.migration"): "a process refuses a database that is newer than its code",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Finding:
+    """One broken promise.
+
+    Attributes:
+        rule: its short name.
+        subject: the object that breaks it.
+        problem: what is wrong, as a sentence.
+        mend: what to do.
+    """
+
+    rule: str
+    subject: str
+    problem: str
+    mend: str
+
+    def __str__(self) -> str:
+        """Return it on one line."""
+        return f"{self.rule}: {self.subject}: {self.problem} ({self.mend})"
+
+
+async def lint(admin: Dsn, *, exceptions: Mapping[tuple[str, str], str] = EXCEPTIONS) -> list[Finding]:
+    """Return every broken promise in a database, sorted; none is what it should be.
+
+    Args:
+        admin: a superuser's login.
+        exceptions: (rule, subject) and the reason why it may be.
+
+    Raises:
+        Unavailable: when the database does not answer.
+    """
+    async with migrate.administrator(admin) as connection:
+        return await inspect(connection, exceptions)
+
+
+async def inspect(connection: Connection, exceptions: Mapping[tuple[str, str], str]) -> list[Finding]:
+    """Return every broken promise as `connection`, a superuser's, sees the database."""
+    findings: list[Finding] = []
+    excused: set[tuple[str, str]] = set()
+    for rule in RULES:
+        for row in await connection.fetch(PREAMBLE + rule.offenders, *_NAMES):
+            subject = row["subject"]
+            if (rule.name, subject) in exceptions:
+                excused.add((rule.name, subject))
+            else:
+                findings.append(_finding(rule, subject))
+    findings += [_stale(rule, subject) for rule, subject in exceptions.keys() - excused]
+    return sorted(findings)
+
+
+def _finding(rule: Rule, subject: str) -> Finding:
+    return Finding(rule=rule.name, subject=subject, problem=rule.problem, mend=rule.mend)
+
+
+def _stale(rule: str, subject: str) -> Finding:
+    return Finding(
+        rule="stale-exception",
+        subject=f"{rule} {subject}",
+        problem="nothing needs this exception any more",
+        mend="take it off the list in store/lint.py",
+    )
