@@ -6,6 +6,7 @@ Always true here:
 """
 
 from strongroom.audit.model import DETAIL_LIMIT, TEXT_LIMIT, Entry, Outcome, check_detail, plain
+from strongroom.audit.strangers import Strangers
 from strongroom.audit.tables import PAGE_LIMIT, append, append_batch, append_platform, recent
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "TEXT_LIMIT",
     "Entry",
     "Outcome",
+    "Strangers",
     "append",
     "append_batch",
     "append_platform",

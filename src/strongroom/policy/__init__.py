@@ -10,6 +10,7 @@ from strongroom.policy.engine import NO_CONTEXT, Decision, Engine, PolicyError
 from strongroom.policy.events import EntryLost, Passed
 from strongroom.policy.gate import Gate
 from strongroom.policy.model import EVERY, KNOWN_BY, Action, Kind, Resource, Sensitivity
+from strongroom.policy.reading import AuditReader
 from strongroom.policy.recorder import Ask
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "NO_CONTEXT",
     "Action",
     "Ask",
+    "AuditReader",
     "Decision",
     "Engine",
     "EntryLost",

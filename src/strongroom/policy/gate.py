@@ -9,7 +9,8 @@ Always true here:
 - nothing is ambient: who asks, for what, and under which request id are all parameters.
 
 After a permit:
-- a `Refused` raised in the body undoes the transaction with its entry; an entry `refused` is written in its place;
+- a `Refused` raised in the body, or a `Conflict` with what is stored, undoes the transaction with its entry; an entry
+  `refused` is written in its place;
 - a fault undoes it too; an entry `failed` is written in its place;
 - a cancelled body leaves no entry: nothing was done and nothing was answered.
 """
@@ -28,7 +29,7 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy.engine import Engine
 from strongroom.policy.model import KNOWN_BY, Action, Resource
 from strongroom.policy.recorder import Ask, Case, Recorder
-from strongroom.store import Database, OperatorTx, TenantTx
+from strongroom.store import Database, OperatorTx, TenantTx, Unavailable
 
 
 class Gate:
@@ -104,6 +105,27 @@ class Gate:
             await self._recorder.undone(case, cause, None)
             raise
         self._recorder.done(case)
+
+    async def turned_away(self, reason: str, ask: Ask) -> None:
+        """Record that a caller was not recognised. No decision is needed: there is nobody to decide about.
+
+        Args:
+            reason: why, for the operator; no part of what was presented.
+            ask: the request's id and facts.
+
+        Raises:
+            Unavailable: when the entry cannot be written.
+        """
+        await self._recorder.stranger("authenticate", reason, ask)
+
+    async def reachable(self) -> bool:
+        """Whether the database answers, and so anything could be permitted; nothing is read and nothing recorded."""
+        try:
+            async with self._database.operator() as tx:
+                await tx.fetchval("select 1")
+        except Unavailable:
+            return False
+        return True
 
     def _decide(self, who: Principal, action: Action, resource: Resource, ask: Ask | None) -> Case:
         return Case(who, action, resource, ask or Ask(), self._engine.decide(who, action, resource))

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Final
 
 from strongroom import audit
-from strongroom.audit import Entry, Outcome
+from strongroom.audit import Entry, Outcome, Strangers
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer
 from strongroom.kernel.ids import TenantId, new_uuid
@@ -27,7 +27,7 @@ from strongroom.kernel.refusal import Refused
 from strongroom.policy.engine import Decision
 from strongroom.policy.events import EntryLost, Passed
 from strongroom.policy.model import Action, Resource
-from strongroom.store import Database, TenantTx, Tx, Unavailable
+from strongroom.store import Conflict, Database, TenantTx, Tx, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,7 @@ class Recorder:
         self._clock: Final = clock
         self._observer: Final = observer
         self._writing: Final[set[asyncio.Task[None]]] = set()
+        self._strangers: Final = Strangers()
 
     async def allowed(self, tx: Tx, case: Case) -> None:
         """Append the entry of a permitted action to the transaction it is done in."""
@@ -92,12 +93,15 @@ class Recorder:
     async def undone(self, case: Case, cause: Exception, place: TenantId | None) -> None:
         """Record that a permitted action was undone: by a no that was found on the way, or by a fault.
 
-        A fault is named by its type; its message could hold anything. When its entry cannot be written either, the
-        observer is told and the fault remains the one to raise. A database that is away is not asked again: the caller
-        has waited once.
+        A conflict with what is stored is a no. A fault is named by its type; its message could hold anything. When its
+        entry cannot be written either, the observer is told and the fault remains the one to raise. A database that is
+        away is not asked again: the caller has waited once.
         """
         if isinstance(cause, Refused):
             await self.refused(case, cause.refusal.reason, place)
+            return
+        if isinstance(cause, Conflict):
+            await self.refused(case, str(cause), place)
             return
         fault = type(cause).__name__
         if isinstance(cause, Unavailable):
@@ -107,6 +111,35 @@ class Recorder:
             await self._alone(case, Outcome.FAILED, f"undone by {fault}", place)
         except Exception:  # noqa: BLE001 - the first fault is the one to raise
             self._lost(case, fault)
+
+    async def stranger(self, action: str, reason: str, ask: Ask) -> None:
+        """Record that somebody whom no credential names was turned away: in the installation's log, within a rate.
+
+        Those beyond the rate are counted, and the next entry says how many they were.
+        """
+        if not self._strangers.admit(self._clock.boottime()):
+            return
+        # Taken before the first await, and given back if it fails: of two writers at once, one reports them.
+        unwritten, self._strangers.counted = self._strangers.counted, 0
+        more = {"unwritten_before": str(unwritten)} if unwritten else {}
+        entry = Entry(
+            id=new_uuid(),
+            at=self._clock.now(),
+            actor="stranger",
+            credential="",
+            action=action,
+            resource="installation/control",
+            outcome=Outcome.REFUSED,
+            reason=audit.plain(reason),
+            request_id=ask.request_id,
+            detail={**ask.detail, **more},
+        )
+        try:
+            async with self._database.operator() as tx:
+                await audit.append(tx, entry)
+        except BaseException:
+            self._strangers.counted += unwritten + 1
+            raise
 
     async def _alone(self, case: Case, outcome: Outcome, reason: str, place: TenantId | None) -> None:
         entry = self._entry(case, outcome, reason)

@@ -19,7 +19,7 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused, hidden
 from strongroom.policy import Action, Ask, Engine, EntryLost, Gate, Kind, Passed, Resource, Sensitivity
 from strongroom.policy.engine import packaged
-from strongroom.store import Database, Denied, TenantTx, Unavailable
+from strongroom.store import Conflict, Database, Denied, TenantTx, Unavailable
 from strongroom.store.testing import TestDatabase
 
 ALL = '@id("all") permit (principal, action, resource);'
@@ -163,6 +163,19 @@ async def test_a_no_found_on_the_way_undoes_too(house: House) -> None:
     assert (entry.outcome, entry.reason) == (Outcome.REFUSED, "no such key")
 
 
+async def test_a_conflict_with_what_is_stored_is_a_no(house: House) -> None:
+    async def act() -> None:
+        async with house.gate.permit(person(Role.TENANT_ADMIN, house.acme), Action.KEY_REVOKE, key(house.acme)) as tx:
+            await change(tx)
+            await tx.execute("insert into identity.environment (tenant_id, name) values ($1, 'dev')", tx.tenant)
+
+    with pytest.raises(Conflict):
+        await act()
+    assert await house.days(house.acme) == 90
+    [entry] = await house.log(house.acme)
+    assert (entry.outcome, entry.reason) == (Outcome.REFUSED, "constraint environment_pkey does not allow this")
+
+
 async def test_a_foreign_tenant_is_hidden_and_learns_nothing(house: House) -> None:
     stranger = person(Role.TENANT_ADMIN, house.acme)
     nowhere = TenantId(uuid4())
@@ -285,3 +298,22 @@ async def test_hanging_up_in_the_middle_undoes(house: House) -> None:
         await caller
     assert await house.days(house.acme) == 90
     assert await house.log(house.acme) == []
+
+
+async def test_strangers_are_recorded_within_a_rate_and_counted_beyond_it(house: House) -> None:
+    for number in range(60):
+        await house.gate.turned_away("no such key", Ask(request_id=f"req-{number}"))
+    first = await house.log(None)
+    assert 20 <= len(first) < 60
+    assert {(entry.actor, entry.credential, entry.outcome) for entry in first} == {("stranger", "", Outcome.REFUSED)}
+    reported = sum(int(entry.detail.get("unwritten_before", "0")) for entry in first)
+    assert len(first) + reported + house.gate._recorder._strangers.counted == 60
+
+
+async def test_strangers_that_cannot_be_written_are_counted(house: House) -> None:
+    await house.admin.execute("revoke insert on audit.platform_entry from sr_operator")
+    with pytest.raises(Denied):
+        await house.gate.turned_away("no such key", Ask())
+    await house.admin.execute("grant insert on audit.platform_entry to sr_operator")
+    await house.gate.turned_away("no such key", Ask())
+    assert [entry.detail for entry in await house.log(None)] == [{"unwritten_before": "1"}]
