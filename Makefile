@@ -105,6 +105,10 @@ bench-%: $(INSTALLED) ## Run one measurement: bench/NAME.py or bench/NAME/__main
 truth-table: $(INSTALLED) ## Write tests/isolation/authorisation.txt anew from the policies; its diff is the review
 	@$(BIN)/python -m strongroom.policy.truthtable
 
+.PHONY: schema
+schema: $(INSTALLED) ## Write schema.sql anew from the migrations
+	@$(BIN)/python -m strongroom.store.schema
+
 .PHONY: format
 format: $(INSTALLED) ## Put the code in format and mend what ruff can mend
 	@$(BIN)/ruff check --fix
