@@ -121,7 +121,7 @@ def until() -> Until:
 
     async def wait(true: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while not true():
+            while not true():  # noqa: ASYNC110 - what is waited for is inside the server, which has no event for it
                 await asyncio.sleep(0.002)
 
     return wait

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from litestar import Litestar, Request, get, post
+from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 
 from strongroom.wire import AsgiBridge
 
 if TYPE_CHECKING:
-    from conftest import Edge
+    from tests.functional.wire.conftest import Edge
 
 
 def application(events: list[str]) -> Litestar:
     @get("/scope/{rest:path}")
-    async def scope(request: Request[Any, Any, Any], rest: str) -> dict[str, Any]:
+    async def scope(request: Request[Any, Any, Any], rest: FromPath[str]) -> dict[str, Any]:
         s = request.scope
         return {
             "rest": rest,
@@ -29,7 +30,7 @@ def application(events: list[str]) -> Litestar:
         }
 
     @post("/double")
-    async def double(data: dict[str, int]) -> dict[str, int]:
+    async def double(data: JSONBody[dict[str, int]]) -> dict[str, int]:
         return {name: value * 2 for name, value in data.items()}
 
     @get("/stream")
@@ -90,8 +91,8 @@ async def test_a_leaving_client_is_told_to_the_application_and_not_torn(edge: Ed
         assert (await receive())["type"] == "http.disconnect"
         told.set()
         await asyncio.sleep(0.01)
+        await send({"type": "http.response.start", "status": 200})
         with pytest.raises(OSError, match="left"):
-            await send({"type": "http.response.start", "status": 200})
             await send({"type": "http.response.body", "body": b"late"})
         finished.set()
 

@@ -12,7 +12,7 @@ import pytest
 from strongroom.wire import Admission, Limits, Reply, Request
 
 if TYPE_CHECKING:
-    from conftest import Echo, Edge, Until
+    from tests.functional.wire.conftest import Echo, Edge, Until
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -263,7 +263,7 @@ async def test_nothing_is_injected_into_an_answer(edge: Edge, headers: list[tupl
 
 
 async def test_a_faulty_handler_is_500_and_tells_nothing(edge: Edge) -> None:
-    async def handler(request: Request, reply: Reply) -> None:
+    async def handler(request: Request, _: Reply) -> None:
         if request.path == "/silent":
             return
         if request.path == "/cancelled":

@@ -11,7 +11,7 @@ import pytest
 from strongroom.wire import Limits, Reply, Request
 
 if TYPE_CHECKING:
-    from conftest import Edge, Until
+    from tests.functional.wire.conftest import Edge, Until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SHORT = Limits(

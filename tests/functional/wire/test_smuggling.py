@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Echo, Edge
+    from tests.functional.wire.conftest import Echo, Edge
 
 SECOND = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -30,7 +30,7 @@ from strongroom.wire import (
 )
 
 if TYPE_CHECKING:
-    from conftest import Echo, Edge
+    from tests.functional.wire.conftest import Echo, Edge
 
 
 @dataclass
@@ -156,7 +156,7 @@ async def test_old_tls_is_refused(edge: Edge, echo: Echo, certificates: Certific
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     server = await edge.serve(echo, tls=certificates.server_options())
     old = certificates.client()
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, ConnectionError)):
         await edge.call(server, ssl=old)
