@@ -30,7 +30,9 @@ def test_a_source_file_is_short_or_says_why_not(texts: dict[Path, str]) -> None:
 
 
 def test_nothing_is_left_for_later_in_a_comment(texts: dict[Path, str]) -> None:
-    found = [path.as_posix() for path, text in texts.items() if LEFT_FOR_LATER.search(text)]
+    # What lies in static/ may be vendored: other people's words, kept as they are.
+    ours = {path: text for path, text in texts.items() if "static" not in path.parts}
+    found = [path.as_posix() for path, text in ours.items() if LEFT_FOR_LATER.search(text)]
     assert not found, f"do it now or write it into docs/limits.md: {found}"
 
 
