@@ -18,13 +18,12 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 import msgspec
 
 from strongroom.store import binaries, migrate, roles
@@ -56,6 +55,16 @@ class TestDatabase:
     gateway: Dsn
 
 
+def logins(admin: Dsn, passwords: roles.Passwords) -> TestDatabase:
+    """Return the logins to the database that `admin` names."""
+    return TestDatabase(
+        admin=admin,
+        control=passwords.login(roles.CONTROL, admin),
+        operator=passwords.login(roles.OPERATOR, admin),
+        gateway=passwords.login(roles.GATEWAY, admin),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestServer:
     """The shared server."""
@@ -71,28 +80,15 @@ class TestServer:
         name = f"t_{secrets.token_hex(6)}"
         await self._run(f"create database {name} template {TEMPLATE} strategy file_copy", grant=name)
         try:
-            yield self.logins(name)
+            yield logins(self.admin.to(name), self.passwords)
         finally:
             await self._run(f"drop database {name} with (force)")
 
-    def logins(self, name: str) -> TestDatabase:
-        """Return the logins to the database `name`."""
-        admin = self.admin.to(name)
-        return TestDatabase(
-            admin=admin,
-            control=self.passwords.login(roles.CONTROL, admin),
-            operator=self.passwords.login(roles.OPERATOR, admin),
-            gateway=self.passwords.login(roles.GATEWAY, admin),
-        )
-
     async def _run(self, statement: str, *, grant: str | None = None) -> None:
-        connection = await asyncpg.connect(**self.admin.arguments())
-        try:
+        async with migrate.administrator(self.admin) as connection:
             await connection.execute(statement)
             if grant is not None:
                 await migrate.grant_connect(connection, grant)
-        finally:
-            await connection.close()
 
 
 @contextmanager
@@ -126,28 +122,37 @@ def _start_keeper(directory: Path) -> None:
     keeper.returncode = 0  # it outlives us, and nobody needs to wait for it
 
 
-async def keep(directory: Path) -> None:
-    """Run the server until the last user has gone, then remove everything."""
+def server_uid() -> int | None:
+    """Return what a test's server runs as: a uid of its own when we are root."""
+    return UID if os.geteuid() == 0 else None
+
+
+def private_cluster(directory: Path, *, settings: Mapping[str, str] | None = None) -> Cluster:
+    """Describe a server of a test's own, below `directory`, for tests that stop, kill or freeze it."""
     run = directory / "run"
-    run.mkdir(mode=0o755)
-    uid = UID if os.geteuid() == 0 else None
+    run.mkdir(mode=0o755, exist_ok=True)
+    uid = server_uid()
     if uid is not None:
         os.chown(run, uid, uid)
-    cluster = Cluster(
+    return Cluster(
         home=directory / "pg",
         run=run,
         secret=directory / "secrets" / "postgres",
         log=directory / "postgres.log",
         binaries=_reachable(directory, uid),
         uid=uid,
-        settings=_SETTINGS,
+        settings=settings,
     )
+
+
+async def keep(directory: Path) -> None:
+    """Run the server until the last user has gone, then remove everything."""
+    cluster = private_cluster(directory, settings=_SETTINGS)
     admin = (await cluster.start()).to("postgres")
     try:
         passwords = roles.Passwords.generate()
-        connection = await asyncpg.connect(**admin.arguments())
-        await connection.execute(f"create database {TEMPLATE}")
-        await connection.close()
+        async with migrate.administrator(admin) as connection:
+            await connection.execute(f"create database {TEMPLATE}")
         await migrate.migrate(admin.to(TEMPLATE), passwords)
         server = directory / "server.json"
         server.touch(mode=0o600)
