@@ -1,0 +1,86 @@
+"""The embedding worker's front: one text at a time, in turn between scopes, off the event loop.
+
+Always true here:
+- the one compute thread is leased for each text, so a request of five hundred texts delays another scope's by one;
+- a client who leaves ends the work after the text that is being computed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from strongroom.runtime import embed_requests
+from strongroom.runtime.cachescope import CacheScope
+from strongroom.runtime.embedder import MAX_TOKENS, Embedder
+from strongroom.runtime.errors import JSON, invalid
+from strongroom.runtime.front import scope_of
+from strongroom.runtime.lender import Lender
+from strongroom.wire import Handler, Reply, Request
+
+
+class EmbedFront:
+    """Answers the embeddings endpoint."""
+
+    def __init__(self, embedder: Embedder, lender: Lender, *, model: str) -> None:
+        self._embedder = embedder
+        self._lender = lender
+        self._model = model
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embed")
+
+    @property
+    def routes(self) -> dict[str, Handler]:
+        """Which handler answers which path."""
+        return {"/v1/embeddings": self._embed}
+
+    async def _embed(self, request: Request, reply: Reply) -> None:
+        scope = scope_of(request)
+        items, as_base64 = embed_requests.read(
+            request.body, dimensions=self._embedder.dimensions, vocabulary=self._embedder.vocabulary
+        )
+        data: list[dict[str, Any]] = []
+        total = 0
+        for index, item in enumerate(items):
+            tokens, vector = await self._one(scope, index, item)
+            total += tokens
+            data.append({"object": "embedding", "index": index, "embedding": _encode(vector, as_base64=as_base64)})
+        usage = {"prompt_tokens": total, "total_tokens": total}
+        answer = {"object": "list", "data": data, "model": self._model, "usage": usage}
+        await reply.send(200, JSON, msgspec.json.encode(answer))
+
+    async def _one(self, scope: CacheScope, index: int, item: str | list[int]) -> tuple[int, bytes]:
+        async with self._lender.borrow(scope) as held:
+            held.answered = True  # nothing is kept between texts: there is no cache to keep apart
+            loop = asyncio.get_running_loop()
+            work = loop.run_in_executor(self._thread, self._compute, index, item)
+            return await _even_if_cancelled(work)
+
+    def _compute(self, index: int, item: str | list[int]) -> tuple[int, bytes]:
+        tokens = self._embedder.tokenize(item) if isinstance(item, str) else self._embedder.frame(item)
+        if len(tokens) > MAX_TOKENS:
+            raise invalid(
+                f"Input {index} has {len(tokens)} tokens; this model reads at most {MAX_TOKENS}.",
+                param="input",
+                code="context_length_exceeded",
+            )
+        return len(tokens), self._embedder.embed(tokens)
+
+
+async def _even_if_cancelled(work: asyncio.Future[tuple[int, bytes]]) -> tuple[int, bytes]:
+    """Await `work`; when cancelled, still wait for its end, or the next lease would queue behind it unseen."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})
+        raise
+
+
+def _encode(vector: bytes, *, as_base64: bool) -> str | list[float]:
+    if as_base64:
+        return base64.b64encode(vector).decode("ascii")
+    return list(struct.unpack(f"<{len(vector) // 4}f", vector))

@@ -1,0 +1,72 @@
+"""What every worker answers besides its model: routes by allow-list, health, and which release it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from strongroom.runtime.cachescope import HEADER, CacheScope, parse_cache_scope
+from strongroom.runtime.errors import BUSY, JSON, NO_SCOPE, NOT_FOUND, Problem, ProblemError
+from strongroom.runtime.lender import QueueFullError
+from strongroom.runtime.spec import WorkerConfig
+from strongroom.wire import Handler, Reply, Request
+
+_RETRY = ((b"retry-after", b"1"),)
+_HEADER = HEADER.encode()
+
+
+class Front:
+    """A worker's handler: health and identity by itself, its model's routes by the handlers it is given."""
+
+    def __init__(self, config: WorkerConfig, routes: Mapping[str, Handler]) -> None:
+        self._routes = routes
+        self._identity = msgspec.json.encode(
+            {
+                "worker": config.name,
+                "model": config.model,
+                "kind": config.kind,
+                "digest": config.digest,
+            }
+        )
+
+    async def __call__(self, request: Request, reply: Reply) -> None:
+        """Answer one request."""
+        try:
+            await self._route(request, reply)
+        except QueueFullError:
+            await refuse(reply, BUSY)
+        except ProblemError as error:
+            await refuse(reply, error.problem)
+
+    async def _route(self, request: Request, reply: Reply) -> None:
+        match request.method, request.path:
+            case "GET", "/health":
+                await reply.send(200, JSON, b'{"status":"ok"}')
+            case "GET", "/v1/identity":
+                await reply.send(200, JSON, self._identity)
+            case "POST", path if path in self._routes:
+                await self._routes[path](request, reply)
+            case _:
+                raise ProblemError(NOT_FOUND)
+
+
+async def refuse(reply: Reply, problem: Problem) -> None:
+    """Answer with a problem, or cut a stream that has begun."""
+    if reply.started:
+        reply.abort()
+        return
+    await reply.send(problem.status, (*JSON, *_RETRY) if problem is BUSY else JSON, problem.body)
+
+
+def scope_of(request: Request) -> CacheScope:
+    """Return the cache scope that the gateway set; without one nothing is answered, so nothing is ever unscoped.
+
+    Raises:
+        ProblemError: when there is none, or not one the gateway can have made.
+    """
+    values = [value for name, value in request.headers if name == _HEADER]
+    scope = parse_cache_scope(values[0].decode("latin-1")) if len(values) == 1 else None
+    if scope is None:
+        raise ProblemError(NO_SCOPE)
+    return scope

@@ -1,0 +1,111 @@
+"""The life of a worker process, whatever it serves.
+
+1. say that the interpreter is up, so that the launcher can move the process into its control group;
+2. read the configuration: one line on standard input;
+3. confine itself (`confine`), before any library with threads or parsers is loaded;
+4. verify that every file is sealed and is the one that was named, and that together they are the release;
+5. load, then accept: whoever connects earlier waits in the listening socket's queue, and is answered when it is ready;
+6. serve until standard input ends, which it also does when the launcher dies, however it dies.
+
+Never: print, log or raise with anything a request carried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, NoReturn
+
+import msgspec
+import uvloop
+
+from strongroom.runtime import weights
+from strongroom.runtime.confine import confine
+from strongroom.runtime.digests import Artefact, Digest, manifest_digest, parse_digest
+from strongroom.runtime.errors import render_error
+from strongroom.runtime.notes import note
+from strongroom.runtime.spec import WorkerConfig
+from strongroom.wire import Handler, Limits, Request, Server, serve_unix
+
+HELLO: Final = b"up\n"
+_STDIN, _STDOUT = 0, 1
+_MAX_CONFIG: Final = 1 << 16
+_DRAIN_S: Final = 3.0
+LIMITS: Final = Limits(max_body_bytes=4 << 20, max_connections=512, idle_timeout_s=90.0)
+
+
+def run(load: Callable[[WorkerConfig], Awaitable[Handler]]) -> NoReturn:
+    """Live a worker's life; `load` makes the handler, with the process confined and the files verified."""
+    with contextlib.suppress(KeyboardInterrupt):
+        config = _begin()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(config, load))
+    sys.stderr.flush()
+    os._exit(0)  # an engine's own threads must not hold up, or crash, a clean end
+
+
+def _begin() -> WorkerConfig:
+    os.write(_STDOUT, HELLO)
+    config = msgspec.json.decode(_read_line(), type=WorkerConfig)
+    confine(config.confinement)
+    _verify(config)
+    return config
+
+
+def _read_line() -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(_STDIN, _MAX_CONFIG)
+        if not part or len(line) > _MAX_CONFIG:
+            sys.exit("no configuration arrived")
+        line += part
+    return line
+
+
+def _verify(config: WorkerConfig) -> None:
+    found: list[Artefact] = []
+    for item in config.files:
+        digest = parse_digest(item.digest)
+        weights.verify(item.descriptor, digest, what=item.name)
+        size = os.fstat(item.descriptor).st_size
+        found.append(Artefact(name=item.name, digest=digest, path=Path(item.path), format=item.format, size=size))
+    if manifest_digest(found) != config.digest:
+        sys.exit(f"the files are not the release {Digest(config.digest)}")
+
+
+async def _serve(config: WorkerConfig, load: Callable[[WorkerConfig], Awaitable[Handler]]) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(_STDIN, _watch, ended)
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    server = await _open(config, await load(config))
+    await ended.wait()
+    await server.drain(_DRAIN_S)
+
+
+async def _open(config: WorkerConfig, handler: Handler) -> Server:
+    listener = socket.socket(fileno=config.listener)
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    return await serve_unix(
+        handler, None, sock=listener, limits=LIMITS, render_error=render_error, on_fault=_report_fault
+    )
+
+
+def _watch(ended: asyncio.Event) -> None:
+    if not os.read(_STDIN, _MAX_CONFIG):
+        asyncio.get_running_loop().remove_reader(_STDIN)
+        ended.set()
+
+
+def _report_fault(request: Request, fault: BaseException) -> None:
+    # Type and place only: an exception's text may quote the request.
+    frames = traceback.extract_tb(fault.__traceback__)[-3:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    note(f"fault at {request.path}: {type(fault).__name__} at {places}")
