@@ -8,14 +8,20 @@ Always true here:
 - a name can be used again after deletion, an id never: what belonged to the old tenant stays dead.
 """
 
+from strongroom.identity.accounts import Accounts
 from strongroom.identity.directory import Directory
+from strongroom.identity.door import Door
+from strongroom.identity.finding import Finder
 from strongroom.identity.model import Account, Environments, Key, KeyException, NewKey, Tenant, Workload
 from strongroom.identity.service import Identity
 
 __all__ = [
     "Account",
+    "Accounts",
     "Directory",
+    "Door",
     "Environments",
+    "Finder",
     "Identity",
     "Key",
     "KeyException",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from strongroom.identity import publish, secretkey, tables
-from strongroom.identity.model import MAX_ACCOUNT_KEY_DAYS, Account, NewAccount
+from strongroom.identity.model import MAX_ACCOUNT_KEY_DAYS, Account, AccountToken, NewAccount
 from strongroom.identity.service import fingerprint_of
 from strongroom.kernel.clock import Clock
-from strongroom.kernel.ids import AccountId, Name, TenantId, new_uuid
+from strongroom.kernel.ids import AccountId, KeyId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
-from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.store import Conflict, OperatorTx
 from strongroom.vault import PurposeKeys
 
@@ -52,6 +52,19 @@ class Accounts:
             account = await _account(tx, name)
             await self._end(tx, [account], "reissued")
             return await self._issue(tx, account)
+
+    async def show_token(self, who: Principal, key_id: KeyId, ask: Ask) -> AccountToken:
+        """Return what may be known of one account token."""
+        async with self._gate.permit_platform(who, Action.KEY_READ, _key_resource(key_id), ask) as tx:
+            return await _token(tx, key_id, self._clock.now())
+
+    async def revoke_token(self, who: Principal, key_id: KeyId, reason: str, ask: Ask) -> AccountToken:
+        """End one token at once; its account stays. Ending it again changes nothing and is no error."""
+        async with self._gate.permit_platform(who, Action.KEY_REVOKE, _key_resource(key_id), ask) as tx:
+            now = self._clock.now()
+            if await tables.revoke_account_key(tx, key_id, now, reason):
+                await publish.gone(tx, [key_id])
+            return await _token(tx, key_id, now)
 
     async def list(self, who: Principal, ask: Ask) -> list[Account]:
         """Return the living accounts."""
@@ -94,8 +107,15 @@ def _resource(name: str) -> Resource:
     return Resource(kind=Kind.ACCOUNT, id=name)
 
 
-def _key_resource() -> Resource:
-    return Resource(kind=Kind.KEY)
+def _key_resource(key_id: str = EVERY) -> Resource:
+    return Resource(kind=Kind.KEY, id=key_id)
+
+
+async def _token(tx: OperatorTx, key_id: KeyId, now: datetime) -> AccountToken:
+    found = await tables.account_key(tx, key_id, now)
+    if found is None:
+        raise Refused(hidden(f"no token {key_id}"))
+    return found
 
 
 async def _account(tx: OperatorTx, name: Name) -> Account:

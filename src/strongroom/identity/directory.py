@@ -24,7 +24,7 @@ from strongroom.identity.documents import CredentialDocument, TenantDocument
 from strongroom.identity.model import Network, parse_networks
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, WorkloadId
-from strongroom.kernel.principal import Principal
+from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
@@ -166,6 +166,13 @@ class Directory:
         """Return whom a living key stands for, without proof: to find it, never to let it in."""
         known = self._credentials.get(key_id)
         return None if known is None else known.principal
+
+    def has(self, role: Role) -> bool:
+        """Whether anybody holds a credential of `role` that counts now, from anywhere."""
+        return any(
+            known.principal.role is role and not known.networks and self._unusable(known, "") is None
+            for known in self._credentials.values()
+        )
 
     def __len__(self) -> int:
         """Return how many credentials count."""

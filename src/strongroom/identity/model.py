@@ -104,6 +104,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     tenant: UUID | None = None
 
 
+class AccountToken(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be known of an account's token after it was made."""
+
+    id: str
+    account: str
+    created_at: datetime
+    expires_at: datetime
+    status: str
+    """`active`, `expired` or `revoked`."""
+    revoked_at: datetime | None = None
+    revoked_reason: str | None = None
+
+
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     """An account in the one answer that carries its token."""
 

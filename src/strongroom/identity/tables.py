@@ -8,7 +8,16 @@ from uuid import UUID
 
 import msgspec
 
-from strongroom.identity.model import Account, Environments, Key, KeyException, Tenant, Workload, key_status
+from strongroom.identity.model import (
+    Account,
+    AccountToken,
+    Environments,
+    Key,
+    KeyException,
+    Tenant,
+    Workload,
+    key_status,
+)
 from strongroom.kernel.ids import AccountId, KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Role
 from strongroom.store import OperatorTx, Record, TenantTx
@@ -264,6 +273,30 @@ async def revoke_account_keys(tx: OperatorTx, accounts: Sequence[UUID], at: date
         reason,
     )
     return [KeyId(row["id"]) for row in rows]
+
+
+async def account_key(tx: OperatorTx, key_id: KeyId, now: datetime) -> AccountToken | None:
+    """Return one account token, dead or alive."""
+    row = await tx.fetchrow(
+        """SELECT k.id, a.name AS account, k.created_at, k.expires_at, k.revoked_at, k.revoked_reason
+           FROM identity.account_key k JOIN identity.account a ON a.id = k.account_id WHERE k.id = $1""",
+        key_id,
+    )
+    if row is None:
+        return None
+    return AccountToken(status=key_status(now, row["expires_at"], row["revoked_at"]), **dict(row))
+
+
+async def revoke_account_key(tx: OperatorTx, key_id: KeyId, at: datetime, reason: str) -> bool:
+    """Revoke one account token; return whether it was not yet."""
+    ended = await tx.fetchval(
+        """UPDATE identity.account_key SET revoked_at = $2, revoked_reason = $3
+           WHERE id = $1 AND revoked_at IS NULL RETURNING true""",
+        key_id,
+        at,
+        reason,
+    )
+    return ended is True
 
 
 def _tenant(row: Record) -> Tenant:

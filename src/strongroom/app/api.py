@@ -1,0 +1,130 @@
+"""The control API as one application: rooms' routes, one guard, one way of saying no, and pages beside them.
+
+Always true here:
+- every route below /api has the guard; health and the OpenAPI document have none and say nothing of the installation;
+- no documentation page, no CORS, no debug output, no session: a browser reaches the API only from a page of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, Final
+
+from litestar import Litestar, MediaType, Response, Router, get
+from litestar.constants import OPENAPI_JSON_HANDLER_NAME
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ControllerRouterHandler
+
+from strongroom.app import routes
+from strongroom.app.services import Services
+from strongroom.identity import http, problems
+from strongroom.identity import routes as identity_routes
+from strongroom.registry import routes as registry_routes
+
+MAX_BODY_BYTES: Final = 64 * 1024
+_NO_STORE: Final = {"cache-control": "no-store"}
+
+
+def control_app(services: Services, *, pages: Sequence[Router] = ()) -> Litestar:
+    """Return the application of the control port.
+
+    Args:
+        services: what routes and pages call.
+        pages: the console's routers. They bring their own guards; `who` and `ask` are there for them too.
+    """
+    api = Router(
+        "/api",
+        route_handlers=[*identity_routes.ROUTES, *registry_routes.ROUTES, *routes.ROUTES],
+        guards=[http.bearer(services.door)],
+        before_request=http.strict_body,
+        security=[{"key": []}],
+    )
+    app = Litestar(
+        route_handlers=[_livez, _readyz, api, *pages],
+        dependencies=dict(http.DEPENDENCIES) | {name: _given(value) for name, value in _offered(services).items()},
+        exception_handlers={Exception: problems.handle},
+        openapi_config=_openapi(),
+        request_max_body_size=MAX_BODY_BYTES,
+        debug=False,
+        logging_config=None,
+    )
+    _close_bodies(app)
+    app.asgi_handler = http.Surface(app.asgi_handler, services.follower)
+    return app
+
+
+def _offered(services: Services) -> dict[str, object]:
+    """Return what handlers may ask for by name, besides `who` and `ask`."""
+    return {
+        "services": services,
+        "identity": services.identity,
+        "accounts": services.accounts,
+        "registry": services.registry,
+        "finder": services.finder,
+    }
+
+
+def _given(value: object) -> Provide:
+    return Provide(lambda: value, use_cache=True, sync_to_thread=False)
+
+
+class _OneDocument(Router):
+    """Keeps the OpenAPI document and drops the pages that the framework would serve beside it."""
+
+    def register(self, value: ControllerRouterHandler) -> list[Any]:
+        if getattr(value, "name", None) != OPENAPI_JSON_HANDLER_NAME:
+            return []
+        return super().register(value)
+
+
+def _openapi() -> OpenAPIConfig:
+    key = SecurityScheme(
+        type="http", scheme="bearer", bearer_format="srk_…", description="A token of an account, or a workload's key."
+    )
+    return OpenAPIConfig(
+        title="Strongroom control API",
+        version=version("strongroom"),
+        description="Tenants, workloads, keys, deployments and logs of one installation.",
+        use_handler_docstrings=True,
+        components=Components(security_schemes={"key": key}),
+        openapi_router=_OneDocument("/api", route_handlers=[], include_in_schema=False),
+        render_plugins=[JsonRenderPlugin(media_type=MediaType.JSON)],
+        operation_id_creator=_operation_id,
+    )
+
+
+def _close_bodies(app: Litestar) -> None:
+    """Say in the OpenAPI document what `forbid_unknown_fields` does; the framework leaves it out."""
+    schemas = app.openapi_schema.components.schemas or {}
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            body = handler.parsed_data_field
+            if body is not None and body.annotation.__name__ in schemas:
+                schemas[body.annotation.__name__].additional_properties = False
+
+
+def _operation_id(handler: HTTPRouteHandler, method: object, parts: object) -> str:
+    """Return the handler's own name: short, and the same whatever the path becomes."""
+    del method, parts
+    return handler.handler_name
+
+
+@get("/livez", include_in_schema=False, sync_to_thread=False)
+def _livez() -> Response[str]:
+    return Response("ok\n", media_type="text/plain; charset=utf-8", headers=_NO_STORE)
+
+
+@get("/readyz", include_in_schema=False)
+async def _readyz(services: Services) -> Response[str]:
+    ready = await services.ready()
+    return Response(
+        "ready\n" if ready else "not ready\n",
+        status_code=200 if ready else 503,
+        media_type="text/plain; charset=utf-8",
+        headers=_NO_STORE,
+    )

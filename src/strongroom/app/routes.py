@@ -1,0 +1,141 @@
+"""The control API's routes that concern more than one room, or none below: logs, settings, checks, a tenant's end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+from litestar import delete, get
+from litestar.params import Parameter
+
+from strongroom.app.services import Services
+from strongroom.audit import PAGE_LIMIT, Entry
+from strongroom.identity import Finder
+from strongroom.identity.http import Listing
+from strongroom.identity.problems import READ, WRITE
+from strongroom.identity.whoami import Whoami, whoami
+from strongroom.kernel.principal import Principal
+from strongroom.policy import Ask
+
+Limit: TypeAlias = Annotated[int, Parameter(ge=1, le=PAGE_LIMIT, description="How many entries at most.")]
+Before: TypeAlias = Annotated[UUID | None, Parameter(description="The last id of the page before.")]
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was asked, and what became of it."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    credential: str
+    action: str
+    resource: str
+    outcome: str
+    reason: str
+    request_id: str
+    detail: dict[str, str]
+
+    @classmethod
+    def of(cls, entry: Entry) -> AuditEntry:
+        """Return `entry` as the API shows it."""
+        return cls(
+            id=entry.id,
+            at=entry.at,
+            actor=entry.actor,
+            credential=entry.credential,
+            action=entry.action,
+            resource=entry.resource,
+            outcome=entry.outcome.value,
+            reason=entry.reason,
+            request_id=entry.request_id,
+            detail=dict(entry.detail),
+        )
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting in force, and where it came from."""
+
+    name: str
+    value: str | int | float | bool | list[str] | None
+    source: str
+    description: str = ""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that `doctor` looked at. `fix` says what to do when it is not ok."""
+
+    name: str
+    status: Literal["ok", "failed", "undetermined"]
+    detail: str
+    fix: str = ""
+
+
+class AuditEntries(Listing[AuditEntry], frozen=True, kw_only=True):
+    """Entries of a log, in an answer."""
+
+
+class Settings(Listing[Setting], frozen=True, kw_only=True):
+    """Settings, in an answer."""
+
+
+class Checks(Listing[Check], frozen=True, kw_only=True):
+    """Checks, in an answer."""
+
+
+@get("/whoami", responses=READ, summary="Who one is", tags=["identity"])
+async def show_self(services: Services, who: Principal, ask: Ask) -> Whoami:
+    """Return what the presented credential stands for. Every credential may ask, a workload's key too."""
+    return await whoami(services.gate, services.directory, who, ask)
+
+
+@delete("/tenants/{tenant:str}", responses=WRITE, summary="Delete a tenant", tags=["tenants"])
+async def delete_tenant(tenant: str, services: Services, finder: Finder, who: Principal, ask: Ask) -> None:
+    """End a tenant with its workloads, keys, administrators and deployments. The name can be used again, the id never."""
+    await services.end_tenant(who, await finder.tenant(who, tenant, ask), ask)
+
+
+@get("/tenants/{tenant:str}/audit", responses=READ, summary="Read a tenant's log", tags=["audit"])
+async def read_tenant_log(
+    tenant: str,
+    services: Services,
+    finder: Finder,
+    who: Principal,
+    ask: Ask,
+    limit: Limit = 50,
+    before: Before = None,
+) -> AuditEntries:
+    """Return the newest entries of a tenant's log, newest first."""
+    place = await finder.tenant(who, tenant, ask)
+    found = await services.audit.of_tenant(who, place, ask, limit=limit, before=before)
+    return AuditEntries(data=[AuditEntry.of(entry) for entry in found])
+
+
+@get("/audit", responses=READ, summary="Read the installation's log", tags=["audit"])
+async def read_log(
+    services: Services, who: Principal, ask: Ask, limit: Limit = 50, before: Before = None
+) -> AuditEntries:
+    """Return the newest entries of the installation's own log, newest first."""
+    found = await services.audit.of_platform(who, ask, limit=limit, before=before)
+    return AuditEntries(data=[AuditEntry.of(entry) for entry in found])
+
+
+@get("/config", responses=READ, summary="Explain the settings", tags=["installation"])
+async def explain_config(services: Services, who: Principal, ask: Ask) -> Settings:
+    """Return the settings in force and where each value came from. No setting holds a secret."""
+    return Settings(data=_shown(await services.explained(who, ask), Setting))
+
+
+@get("/doctor", responses=READ, summary="Check the installation", tags=["installation"])
+async def run_doctor(services: Services, who: Principal, ask: Ask) -> Checks:
+    """Return what the checks of this installation found, from inside the control process."""
+    return Checks(data=_shown(await services.examined(who, ask), Check))
+
+
+def _shown(found: Any, kind: type[Any]) -> list[Any]:
+    """Return what the app's own parts said as the API's types: only the fields that are named there travel."""
+    return [msgspec.convert(each, kind, from_attributes=True) for each in found]
+
+
+ROUTES: Final = (show_self, delete_tenant, read_tenant_log, read_log, explain_config, run_doctor)

@@ -1,0 +1,103 @@
+"""Everything the control port's surfaces may call: the rooms' services, made once and passed on.
+
+API and console hold this and nothing else: no database, no engine, no keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from strongroom.identity import Accounts, Directory, Door, Finder, Identity
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.events import Observer, ignore
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Principal
+from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, Resource
+from strongroom.registry import Registry
+from strongroom.store import Database
+from strongroom.store.follower import Follower
+from strongroom.vault import PurposeKeys
+
+Explain: TypeAlias = Callable[[], Sequence[object]]
+"""Returns the settings in force: objects with `name`, `value`, `source`, `description`."""
+
+Doctor: TypeAlias = Callable[[], Awaitable[Sequence[object]]]
+"""Runs the checks: objects with `name`, `status` (ok, failed, undetermined), `detail`, `fix`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What a surface may call."""
+
+    identity: Identity
+    accounts: Accounts
+    registry: Registry
+    audit: AuditReader
+    finder: Finder
+    door: Door
+    gate: Gate
+    directory: Directory
+    follower: Follower
+    clock: Clock
+    explain: Explain
+    doctor: Doctor
+
+    async def end_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
+        """End a tenant and everything that belongs to it.
+
+        First it is known to be gone, which is enough: from then on none of its credentials counts, its administrators'
+        included. What follows only tidies up, so a fault in between leaves nothing that works.
+        """
+        await self.identity.delete_tenant(who, tenant, ask)
+        await self.accounts.delete_of_tenant(who, tenant, ask)
+        await self.registry.withdraw_all(who, tenant, ask)
+
+    async def explained(self, who: Principal, ask: Ask) -> Sequence[object]:
+        """Return the settings in force, to whom they may be shown."""
+        async with self.gate.permit_platform(who, Action.CONFIG_EXPLAIN, Resource(kind=Kind.CONFIGURATION), ask):
+            return self.explain()
+
+    async def examined(self, who: Principal, ask: Ask) -> Sequence[object]:
+        """Return the checks of this installation, to whom they may be shown."""
+        resource = Resource(kind=Kind.CONFIGURATION, id="doctor")
+        async with self.gate.permit_platform(who, Action.CONFIG_EXPLAIN, resource, ask):
+            pass  # permitted and recorded; the checks take their own time, and need no transaction
+        return await self.doctor()
+
+    async def ready(self) -> bool:
+        """Whether a request would be answered now."""
+        return (self.follower.valid() or await self.follower.ensure(0.5)) and await self.gate.reachable()
+
+
+def make_services(
+    database: Database,
+    follower: Follower,
+    directory: Directory,
+    engine: Engine,
+    keys: PurposeKeys,
+    clock: Clock,
+    *,
+    explain: Explain,
+    doctor: Doctor,
+    observer: Observer = ignore,
+) -> Services:
+    """Return the services over one database, with the directory that `follower` keeps."""
+    gate = Gate(database, engine, clock, observer)
+    identity = Identity(gate, directory, keys, clock)
+    accounts = Accounts(gate, keys, clock)
+    return Services(
+        identity=identity,
+        accounts=accounts,
+        registry=Registry(gate, clock),
+        audit=AuditReader(gate),
+        finder=Finder(directory, identity, accounts),
+        door=Door(directory, follower, gate),
+        gate=gate,
+        directory=directory,
+        follower=follower,
+        clock=clock,
+        explain=explain,
+        doctor=doctor,
+    )

@@ -1,0 +1,82 @@
+"""What a request to the control API may carry. A field that is not named here is refused.
+
+No text that is kept may hold a key: labels, owners and reasons are shown in lists and logs for years.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from strongroom.kernel.principal import Environment
+
+NameText: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$", examples=["acme"])
+]
+OwnerText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, examples=["team-search"])]
+LabelText: TypeAlias = Annotated[str, Meta(max_length=100, examples=["ci"])]
+ReasonText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, examples=["found in a public repository"])]
+Days: TypeAlias = Annotated[float, Meta(gt=0, le=3660, examples=[7])]
+
+_KEY: Final = re.compile(r"srk_\w*", re.IGNORECASE)
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every body."""
+
+    def __post_init__(self) -> None:
+        """Refuse text that is not one printable line, or that holds a key.
+
+        Raises:
+            ValueError: naming the field, never its value.
+        """
+        for name in self.__struct_fields__:
+            text = getattr(self, name)
+            if not isinstance(text, str):
+                continue
+            if not text.isprintable() or (text and not text.strip()):
+                raise ValueError(f"`{name}` is one line of printable text")
+            if _KEY.search(text):
+                raise ValueError(f"`{name}` looks like it holds a key; a key never goes into a label or a log")
+
+
+class MakeTenant(_Body, frozen=True, kw_only=True):
+    """A tenant to be."""
+
+    name: NameText
+
+
+class MakeWorkload(_Body, frozen=True, kw_only=True):
+    """A workload to be: a program that asks models, or one that measures them."""
+
+    name: NameText
+    environment: Environment
+    role: Literal["inference", "evaluation"]
+    owner: OwnerText
+
+
+class MakeKey(_Body, frozen=True, kw_only=True):
+    """A key to be. `days` and `owner`, when left out, are the longest life allowed and the workload's owner."""
+
+    environment: Environment
+    workload: NameText
+    label: LabelText = ""
+    owner: OwnerText | None = None
+    days: Days | None = None
+
+
+class RevokeKey(_Body, frozen=True, kw_only=True):
+    """Why a key ends."""
+
+    reason: ReasonText = "revoked"
+
+
+class MakeAccount(_Body, frozen=True, kw_only=True):
+    """An account to be. `tenant` (name or id) is for a tenant administrator, and only for one."""
+
+    name: NameText
+    role: Literal["operator", "approver", "tenant-admin"]
+    tenant: Annotated[str, Meta(min_length=1, max_length=63)] | None = None

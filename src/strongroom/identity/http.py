@@ -1,0 +1,211 @@
+"""What every surface of the control port shares: the request's id, who asks, strict bodies, and how an answer leaves.
+
+Always true here:
+- the request id is made here and never taken from a client; each answer carries it, refusals included;
+- nobody's request reaches a handler of the API before its credential was checked, malformed ones included;
+- a body is decoded strictly, by the handler's own type: no field it does not name, no text where a number belongs;
+- an answer to a change leaves only after this process has seen the change itself;
+- a path has one spelling: no name here needs a percent sign, so one in a path is no path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+
+from strongroom.identity import problems
+from strongroom.identity.door import Door
+from strongroom.kernel.ids import Name, new_uuid, parse_name
+from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refused, hidden, invalid
+from strongroom.policy import Ask
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Asgi: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+AnyRequest: TypeAlias = Request[Any, Any, Any]
+AnyConnection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
+Guard: TypeAlias = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
+
+_CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_REFRESH_S: Final = 1.0
+_UNSUPPORTED: Final = 415
+_FIRST_REFUSED: Final = 400
+
+
+class Refreshing(Protocol):
+    """What the surface needs of the feed's follower."""
+
+    async def refresh(self, within: float) -> bool:
+        """Whether everything committed before the call is known here, after waiting at most `within` seconds."""
+        ...
+
+
+_Item = TypeVar("_Item")
+
+
+class Listing(msgspec.Struct, Generic[_Item], frozen=True, kw_only=True):
+    """Many things, in an object: a list at the top of an answer could never be added to."""
+
+    data: Sequence[_Item]
+
+
+class Surface:
+    """Goes around the whole application, so that what the router itself refuses leaves in the same shape."""
+
+    def __init__(self, inner: Asgi, follower: Refreshing) -> None:
+        self._inner: Final = inner
+        self._follower: Final = follower
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request through the application."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        ask = Ask(request_id=f"req_{new_uuid().hex}")
+        scope[problems.ASK] = ask
+        leave = self._leaving(scope, ask, send)
+        if b"%" in scope.get("raw_path", b""):
+            await _refuse_path(ask, leave)
+            return
+        await self._inner(scope, receive, leave)
+
+    def _leaving(self, scope: Scope, ask: Ask, send: Send) -> Send:
+        async def leave(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = _with_fields(message.get("headers", []), scope["path"], ask.request_id)
+                if scope["method"] in _CHANGES and message["status"] < _FIRST_REFUSED:
+                    # Whoever was told of a change may ask again at once and must see it.
+                    await self._follower.refresh(_REFRESH_S)
+            await send(message)
+
+        return leave
+
+
+def bearer(door: Door) -> Guard:
+    """Return the guard of the API: a key in `Authorization: Bearer …`, checked before anything else of the request."""
+
+    async def guard(
+        connection: AnyConnection,
+        handler: BaseRouteHandler,
+    ) -> None:
+        del handler
+        fields = connection.headers.getall("authorization", [])
+        let_in(connection, await door.admit(_key(fields), peer_of(connection), problems.ask_of(connection)))
+
+    return guard
+
+
+async def strict_body(request: AnyRequest) -> None:
+    """Decode the body by the handler's type before the framework does, which takes `"5"` for a number.
+
+    Raises:
+        Refused: INVALID, naming the field.
+        HTTPException: 413, 415.
+    """
+    handler: Any = request.route_handler
+    _known_query(request, handler.parsed_fn_signature.parameters)
+    wanted = handler.parsed_data_field
+    if wanted is None:
+        return
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(status_code=_UNSUPPORTED)
+    body = await request.body()
+    try:
+        msgspec.json.decode(body, type=wanted.annotation)
+    except msgspec.ValidationError as error:
+        tell, _, place = str(error).partition(" - at `")
+        raise Refused(invalid(f"{tell}.", param=place.strip("`").removeprefix("$.") or None)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refused(invalid("The body is not valid JSON.")) from None
+
+
+def name_of(text: str, param: str = "name") -> Name:
+    """Return `text` as a name.
+
+    Raises:
+        Refused: INVALID with the rule.
+    """
+    try:
+        return parse_name(text)
+    except ValueError as error:
+        raise Refused(invalid(f"Not a name: {error}.", param=param)) from None
+
+
+def noting(ask: Ask, **facts: str) -> Ask:
+    """Return `ask` with facts that belong in the audit entry; empty ones are left out.
+
+    Raises:
+        Refused: INVALID when the log would not take one, such as a text with a key in it.
+    """
+    try:
+        return replace(ask, detail={**ask.detail, **{name: fact for name, fact in facts.items() if fact}})
+    except ValueError as error:
+        raise Refused(invalid(f"Not fit for the audit log: {error}.", param=next(iter(facts), None))) from None
+
+
+def peer_of(connection: AnyConnection) -> str:
+    """Return the address of whoever is connected; empty for a unix socket."""
+    return connection.client.host if connection.client else ""
+
+
+def let_in(connection: AnyConnection, who: Principal) -> None:
+    """Say who is asking, for the handlers behind a guard. Called by guards alone."""
+    connection.scope["user"] = who
+
+
+def principal_of(request: AnyRequest) -> Principal:
+    """Return the caller that a guard has let in; a handler without a guard is a fault."""
+    who = request.scope["user"]
+    if not isinstance(who, Principal):
+        raise TypeError("a handler asked who is asking, and no guard had checked")
+    return who
+
+
+DEPENDENCIES: Final = {
+    "who": Provide(principal_of, sync_to_thread=False),
+    "ask": Provide(problems.ask_of, sync_to_thread=False),
+}
+"""What a handler may ask for by name: `who: Principal` and `ask: Ask`."""
+
+
+def _key(fields: list[str]) -> str | None:
+    """Return the bearer key (RFC 6750 §2.1). Two `Authorization` fields are none: each part could read another."""
+    if len(fields) != 1:
+        return None
+    scheme, _, presented = fields[0].partition(" ")
+    return presented.strip() if scheme.lower() == "bearer" and presented.strip() else None
+
+
+def _known_query(request: AnyRequest, parameters: Any) -> None:
+    unknown = sorted(set(request.query_params.keys()) - (set(parameters) - set(request.path_params)))
+    if unknown:
+        raise Refused(invalid("The query has a parameter that is not known here.", param=unknown[0][:64]))
+
+
+def _with_fields(headers: Any, path: str, request_id: str) -> list[tuple[bytes, bytes]]:
+    fields = [(bytes(name).lower(), bytes(value)) for name, value in headers]
+    names = {name for name, _ in fields}
+    fields.append((b"x-request-id", request_id.encode()))
+    if b"x-content-type-options" not in names:
+        fields.append((b"x-content-type-options", b"nosniff"))
+    if path == "/api" or path.startswith("/api/"):
+        fields = [field for field in fields if field[0] != b"cache-control"]
+        fields.append((b"cache-control", b"no-store"))
+    return fields
+
+
+async def _refuse_path(ask: Ask, send: Send) -> None:
+    problem = problems.problem_of(hidden("a percent sign in a path"), ask.request_id)
+    fields = [(b"content-type", problems.MEDIA_TYPE.encode())]
+    await send({"type": "http.response.start", "status": problem.status, "headers": fields})
+    await send({"type": "http.response.body", "body": msgspec.json.encode(problem), "more_body": False})

@@ -1,0 +1,214 @@
+"""The control API's routes over tenants, workloads, keys and accounts: decode, ask the service, encode.
+
+No handler decides anything, and none has SQL. Whose a thing is, is said by the path or by the caller's own credential.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar import delete, get, post
+
+from strongroom.identity.accounts import Accounts
+from strongroom.identity.bodies import MakeAccount, MakeKey, MakeTenant, MakeWorkload, RevokeKey
+from strongroom.identity.finding import Finder
+from strongroom.identity.http import Listing, name_of, noting
+from strongroom.identity.model import (
+    Account,
+    AccountToken,
+    Environments,
+    Key,
+    NewAccount,
+    NewKey,
+    Tenant,
+    Workload,
+)
+from strongroom.identity.problems import READ, WRITE
+from strongroom.identity.service import Identity
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy import Ask
+
+
+class Tenants(Listing[Tenant], frozen=True, kw_only=True):
+    """Tenants, in an answer."""
+
+
+class EnvironmentList(Listing[Environments], frozen=True, kw_only=True):
+    """Environments, in an answer."""
+
+
+class Workloads(Listing[Workload], frozen=True, kw_only=True):
+    """Workloads, in an answer."""
+
+
+class Keys(Listing[Key], frozen=True, kw_only=True):
+    """Keys, in an answer."""
+
+
+class AccountList(Listing[Account], frozen=True, kw_only=True):
+    """Accounts, in an answer."""
+
+
+@get("/tenants", responses=READ, summary="List tenants", tags=["tenants"])
+async def list_tenants(identity: Identity, who: Principal, ask: Ask) -> Tenants:
+    """Return the tenants that the caller may know of."""
+    return Tenants(data=await identity.list_tenants(who, ask))
+
+
+@post("/tenants", responses=WRITE, summary="Create a tenant", tags=["tenants"])
+async def create_tenant(data: MakeTenant, identity: Identity, who: Principal, ask: Ask) -> Tenant:
+    """Create a tenant with its three environments."""
+    return await identity.create_tenant(who, name_of(data.name), ask)
+
+
+@get("/tenants/{tenant:str}", responses=READ, summary="Show a tenant", tags=["tenants"])
+async def show_tenant(tenant: str, identity: Identity, finder: Finder, who: Principal, ask: Ask) -> Tenant:
+    """Return one tenant, by name or id."""
+    return await identity.show_tenant(who, await finder.tenant(who, tenant, ask), ask)
+
+
+@get("/tenants/{tenant:str}/environments", responses=READ, summary="List environments", tags=["tenants"])
+async def list_environments(
+    tenant: str, identity: Identity, finder: Finder, who: Principal, ask: Ask
+) -> EnvironmentList:
+    """Return a tenant's environments and the longest life of a key in each."""
+    return EnvironmentList(data=await identity.list_environments(who, await finder.tenant(who, tenant, ask), ask))
+
+
+@get("/tenants/{tenant:str}/workloads", responses=READ, summary="List workloads", tags=["workloads"])
+async def list_workloads(tenant: str, identity: Identity, finder: Finder, who: Principal, ask: Ask) -> Workloads:
+    """Return a tenant's workloads."""
+    return Workloads(data=await identity.list_workloads(who, await finder.tenant(who, tenant, ask), ask))
+
+
+@post("/tenants/{tenant:str}/workloads", responses=WRITE, summary="Create a workload", tags=["workloads"])
+async def create_workload(
+    tenant: str, data: MakeWorkload, identity: Identity, finder: Finder, who: Principal, ask: Ask
+) -> Workload:
+    """Create a workload in one environment and one role."""
+    return await identity.create_workload(
+        who,
+        await finder.tenant(who, tenant, ask),
+        environment=data.environment,
+        name=name_of(data.name),
+        role=Role(data.role),
+        owner=data.owner,
+        ask=ask,
+    )
+
+
+@delete(
+    "/tenants/{tenant:str}/workloads/{environment:str}/{name:str}",
+    responses=WRITE,
+    summary="Delete a workload",
+    tags=["workloads"],
+)
+async def delete_workload(
+    tenant: str, environment: Environment, name: str, identity: Identity, finder: Finder, who: Principal, ask: Ask
+) -> None:
+    """End a workload and its keys."""
+    place = await finder.tenant(who, tenant, ask)
+    await identity.delete_workload(who, place, environment, name_of(name), ask)
+
+
+@get("/tenants/{tenant:str}/keys", responses=READ, summary="List keys", tags=["keys"])
+async def list_keys(tenant: str, identity: Identity, finder: Finder, who: Principal, ask: Ask) -> Keys:
+    """Return a tenant's keys without their secrets, dead ones included."""
+    return Keys(data=await identity.list_keys(who, await finder.tenant(who, tenant, ask), ask))
+
+
+@post("/tenants/{tenant:str}/keys", responses=WRITE, summary="Issue a key", tags=["keys"])
+async def create_key(
+    tenant: str, data: MakeKey, identity: Identity, finder: Finder, who: Principal, ask: Ask
+) -> NewKey:
+    """Issue a key to a workload. This answer is the only place where its secret ever stands."""
+    return await identity.create_key(
+        who,
+        await finder.tenant(who, tenant, ask),
+        environment=data.environment,
+        workload=name_of(data.workload, "workload"),
+        label=data.label,
+        owner=data.owner,
+        days=data.days,
+        ask=ask,
+    )
+
+
+@get("/tenants/{tenant:str}/keys/{key:str}", responses=READ, summary="Show a tenant's key", tags=["keys"])
+async def show_key(tenant: str, key: str, finder: Finder, who: Principal, ask: Ask) -> Key:
+    """Return what may be known of one key."""
+    return await finder.show_key(who, key, tenant, ask)
+
+
+@post(
+    "/tenants/{tenant:str}/keys/{key:str}/revoke",
+    responses=WRITE,
+    status_code=200,
+    summary="Revoke a tenant's key",
+    tags=["keys"],
+)
+async def revoke_key(tenant: str, key: str, data: RevokeKey, finder: Finder, who: Principal, ask: Ask) -> Key:
+    """End a key at once. Ending it again changes nothing and is no error."""
+    return await finder.revoke_key(who, key, tenant, data.reason, noting(ask, reason=data.reason))
+
+
+@get("/keys/{key:str}", responses=READ, summary="Show a credential", tags=["keys"])
+async def show_credential(
+    key: str, finder: Finder, who: Principal, ask: Ask, tenant: str | None = None
+) -> Key | AccountToken:
+    """Return what may be known of a key or an account's token. `tenant` says whose, where the key no longer lives."""
+    return await finder.show_credential(who, key, tenant, ask)
+
+
+@post("/keys/{key:str}/revoke", responses=WRITE, status_code=200, summary="Revoke a credential", tags=["keys"])
+async def revoke_credential(
+    key: str, data: RevokeKey, finder: Finder, who: Principal, ask: Ask, tenant: str | None = None
+) -> Key | AccountToken:
+    """End a key or an account's token at once, by its id alone."""
+    return await finder.revoke_credential(who, key, tenant, data.reason, noting(ask, reason=data.reason))
+
+
+@get("/accounts", responses=READ, summary="List accounts", tags=["accounts"])
+async def list_accounts(accounts: Accounts, who: Principal, ask: Ask) -> AccountList:
+    """Return the accounts of people."""
+    return AccountList(data=await accounts.list(who, ask))
+
+
+@post("/accounts", responses=WRITE, summary="Create an account", tags=["accounts"])
+async def create_account(data: MakeAccount, accounts: Accounts, finder: Finder, who: Principal, ask: Ask) -> NewAccount:
+    """Create an account. This answer is the only place where its token ever stands."""
+    place = None if data.tenant is None else await finder.tenant(who, data.tenant, ask)
+    return await accounts.create(who, name_of(data.name), Role(data.role), tenant=place, ask=ask)
+
+
+@delete("/accounts/{name:str}", responses=WRITE, summary="Delete an account", tags=["accounts"])
+async def delete_account(name: str, accounts: Accounts, who: Principal, ask: Ask) -> None:
+    """End an account and its token."""
+    await accounts.delete(who, name_of(name), ask)
+
+
+@post("/accounts/{name:str}/token", responses=WRITE, summary="Reissue an account's token", tags=["accounts"])
+async def reissue_token(name: str, accounts: Accounts, who: Principal, ask: Ask) -> NewAccount:
+    """End an account's token and make another. This answer is the only place where it ever stands."""
+    return await accounts.reissue(who, name_of(name), ask)
+
+
+ROUTES: Final = (
+    list_tenants,
+    create_tenant,
+    show_tenant,
+    list_environments,
+    list_workloads,
+    create_workload,
+    delete_workload,
+    list_keys,
+    create_key,
+    show_key,
+    revoke_key,
+    show_credential,
+    revoke_credential,
+    list_accounts,
+    create_account,
+    delete_account,
+    reissue_token,
+)

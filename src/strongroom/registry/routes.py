@@ -1,0 +1,73 @@
+"""The control API's routes over the catalogue and deployments: decode, ask the service, encode."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+from litestar import delete, get, post
+
+from strongroom.identity import Finder
+from strongroom.identity.bodies import NameText
+from strongroom.identity.http import Listing, name_of
+from strongroom.identity.problems import READ, WRITE
+from strongroom.kernel.principal import Environment, Principal
+from strongroom.policy import Ask
+from strongroom.registry.model import Deployment, Release
+from strongroom.registry.service import Registry
+
+
+class MakeDeployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A deployment to be: a release by its digest, under a name of the tenant's own."""
+
+    name: NameText
+    environment: Environment
+    release: Annotated[
+        str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71, description="The release's digest.")
+    ]
+
+
+class Releases(Listing[Release], frozen=True, kw_only=True):
+    """Releases, in an answer."""
+
+
+class Deployments(Listing[Deployment], frozen=True, kw_only=True):
+    """Deployments, in an answer."""
+
+
+@get("/models", responses=READ, summary="List releases", tags=["models"])
+async def list_models(registry: Registry, who: Principal, ask: Ask) -> Releases:
+    """Return the installation's catalogue of model releases."""
+    return Releases(data=await registry.list_releases(who, ask))
+
+
+@get("/tenants/{tenant:str}/deployments", responses=READ, summary="List deployments", tags=["deployments"])
+async def list_deployments(tenant: str, registry: Registry, finder: Finder, who: Principal, ask: Ask) -> Deployments:
+    """Return a tenant's deployments."""
+    return Deployments(data=await registry.list_deployments(who, await finder.tenant(who, tenant, ask), ask))
+
+
+@post("/tenants/{tenant:str}/deployments", responses=WRITE, summary="Deploy a release", tags=["deployments"])
+async def create_deployment(
+    tenant: str, data: MakeDeployment, registry: Registry, finder: Finder, who: Principal, ask: Ask
+) -> Deployment:
+    """Let a tenant's workloads in one environment ask a release under a name."""
+    place = await finder.tenant(who, tenant, ask)
+    return await registry.deploy(who, place, data.environment, name_of(data.name), data.release, ask)
+
+
+@delete(
+    "/tenants/{tenant:str}/deployments/{environment:str}/{name:str}",
+    responses=WRITE,
+    summary="Withdraw a deployment",
+    tags=["deployments"],
+)
+async def delete_deployment(
+    tenant: str, environment: Environment, name: str, registry: Registry, finder: Finder, who: Principal, ask: Ask
+) -> None:
+    """End a deployment: the gateways stop routing to it at once."""
+    place = await finder.tenant(who, tenant, ask)
+    await registry.withdraw(who, place, environment, name_of(name), ask)
+
+
+ROUTES: Final = (list_models, list_deployments, create_deployment, delete_deployment)
