@@ -3,7 +3,8 @@
 Always true here:
 - one request is in hand at a time; what a client sends ahead waits, bounded;
 - reading goes on while a handler runs, because that is how a client's leaving is seen: the handler is cancelled at once.
-  A client that closes its sending half has left;
+  A client that closes its sending half has left. Only one that has sent more than it may ahead of its answer is not read,
+  and its leaving is seen at the next write;
 - every phase has a deadline, kept by the server's sweep, not by a timer per request;
 - after a refusal nothing is answered any more.
 """
@@ -147,7 +148,7 @@ class Connection(asyncio.Protocol):
         """Answer what is in hand and close; close now if there is nothing."""
         self.keep_alive = False
         if not self.busy and not self._refused:
-            self._transport.close()
+            self._close()
 
     def kill(self) -> None:
         """Cancel the handler and cut the connection."""
@@ -160,8 +161,10 @@ class Connection(asyncio.Protocol):
         if not self.writable and now - self._paused_since > self._limits.write_timeout_s:
             self.kill()
         elif self.task is None and now > self._current_deadline():
-            if self._refused or self._intake.phase is Phase.IDLE:
-                self._transport.abort() if self._refused else self._transport.close()
+            if self._refused or self._transport.is_closing():
+                self._transport.abort()
+            elif self._intake.phase is Phase.IDLE:
+                self._close()
             else:
                 self._refuse(Fault(408, "The request did not arrive in time."))
 
@@ -238,7 +241,7 @@ class Connection(asyncio.Protocol):
         if self._lost or self._transport.is_closing():
             return
         if not self.keep_alive:
-            self._transport.close()
+            self._close()
             return
         self._deadline = self._loop.time() + self._limits.idle_timeout_s
         if not self._reading:
@@ -257,6 +260,11 @@ class Connection(asyncio.Protocol):
             self._transport.write_eof()
         else:
             self._transport.close()
+
+    def _close(self) -> None:
+        """Close once everything is sent, or when the client has not taken it in time."""
+        self._deadline = self._loop.time() + self._limits.write_timeout_s
+        self._transport.close()
 
     def _cancel(self) -> None:
         if self.task is not None and not self._cancelled:

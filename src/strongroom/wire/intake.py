@@ -63,6 +63,7 @@ class Intake:
         self._parser = httptools.HttpRequestParser(self)
         self.phase = Phase.IDLE
         self.rest = b""
+        self._scanned = 0  # how much of a partial head in `rest` has been looked at
         self.body_bytes = 0
         self.expects_continue = False
         self.keep_alive = True
@@ -111,11 +112,13 @@ class Intake:
     def _take_head(self, data: bytes) -> bytes | None:
         """Consume a whole head and return what follows, or keep `data` as `rest` and return None."""
         self.phase = Phase.HEAD
-        end = data.find(b"\r\n\r\n") + 4
+        end = data.find(b"\r\n\r\n", max(self._scanned - 3, 0)) + 4
         if end < 4:  # noqa: PLR2004 - not found
             self._check_partial(data)
+            self._scanned = len(data)
             self.rest = data
             return None
+        self._scanned = 0
         line = REQUEST_LINE.match(data)
         if line is None or line.end(2) - line.start(2) + len(line[3] or b"") >= self._limits.max_target_bytes:
             raise self._line_fault(data)
@@ -143,7 +146,9 @@ class Intake:
 
     def _check_partial(self, data: bytes) -> None:
         """Refuse early what no further byte can mend, so that it does not wait for a timeout."""
-        if _BARE_LF.search(data):
+        if _BARE_LF.search(
+            data, self._scanned
+        ):  # looks behind it, too; a head in tiny pieces is not read anew each time
             raise Fault(400, "Malformed request: a line ends without CR LF.")
         if not b"A" <= data[:1] <= b"Z":
             raise Fault(400, "Malformed request line.")

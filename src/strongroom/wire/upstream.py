@@ -25,6 +25,7 @@ _JOIN_BELOW_BYTES: Final = 64 * 1024
 _BODILESS: Final = frozenset({204, 304})
 _SWITCHING: Final = 101
 _FINAL: Final = 200
+NEVER: Final = float("inf")
 _SINGLE: Final = frozenset({b"content-length", b"content-type", b"transfer-encoding"})
 
 
@@ -68,15 +69,18 @@ class Response:
 class Upstream(asyncio.Protocol):
     """The client's end of one connection."""
 
-    def __init__(self, limits: ReplyLimits, on_lost: Callable[[Upstream], None]) -> None:
+    def __init__(
+        self, limits: ReplyLimits, on_lost: Callable[[Upstream], None], on_deadline: Callable[[float], None]
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
         self._on_lost = on_lost
+        self._on_deadline = on_deadline
+        self.deadline = NEVER
         self._transport: asyncio.Transport
         self._parser = httptools.HttpResponseParser(self)
         self._poll = select.poll()
         self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._error: ClientError | None = None
         self._lost = True  # until it is connected
         self._reading = True
@@ -104,7 +108,8 @@ class Upstream(asyncio.Protocol):
         """Send a request and return its reply's head; `deadline` (loop time) holds for the body too."""
         self._reset(method)
         self._active = True
-        self._timer = self._loop.call_at(deadline, self._expire)
+        self.deadline = deadline
+        self._on_deadline(deadline)
         if len(body) < _JOIN_BELOW_BYTES:
             self._transport.write(head + body)
         else:
@@ -115,9 +120,7 @@ class Upstream(asyncio.Protocol):
 
     def finish(self) -> bool:
         """End the exchange and say whether the connection may carry another."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.deadline = NEVER
         self._active = False
         self.idle_since = self._loop.time()
         return (
@@ -179,7 +182,8 @@ class Upstream(asyncio.Protocol):
         self._transport.abort()
         self._wake()
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """End the exchange because its deadline has passed."""
         self._fail(DeadlineExceeded("the upstream did not finish in time"))
 
     # --- transport's side
