@@ -11,6 +11,7 @@ Always true here:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,8 @@ from strongroom.store.errors import Unavailable, Unsafe, mapped
 from strongroom.store.tx import AppendTx, OperatorTx, TenantTx
 
 if TYPE_CHECKING:
+    from asyncpg.transaction import Transaction
+
     from strongroom.store.driver import Held, Pool
     from strongroom.store.tx import Connection
 
@@ -55,7 +58,7 @@ class _Pooled:
         self._pool: Final = pool
 
     @classmethod
-    async def open(cls, dsn: Dsn, *, size: int) -> _Pooled:
+    async def open(cls, dsn: Dsn, *, size: int, answer: float) -> _Pooled:
         with mapped():
             pool: Pool = await asyncpg.create_pool(
                 **dsn.arguments(),
@@ -63,7 +66,7 @@ class _Pooled:
                 min_size=0,
                 max_size=size,
                 timeout=ACQUIRE,
-                command_timeout=ANSWER,
+                command_timeout=answer,
                 server_settings={**SETTINGS, "application_name": f"strongroom {dsn.user}"},
             )
         pooled = cls(pool)
@@ -111,9 +114,7 @@ class _Pooled:
             try:
                 yield connection
             except BaseException:
-                if not connection.is_closed():
-                    with mapped():
-                        await transaction.rollback()
+                await _undo(connection, transaction)
                 raise
             with mapped():
                 await transaction.commit()
@@ -134,21 +135,22 @@ class Database:
         self._operators: Final = operators
 
     @classmethod
-    async def connect(cls, control: Dsn, operator: Dsn, *, size: int = 8) -> Database:
+    async def connect(cls, control: Dsn, operator: Dsn, *, size: int = 8, answer: float = ANSWER) -> Database:
         """Open both pools and refuse roles that could step around row security.
 
         Args:
             control: login of `sr_control`.
             operator: login of `sr_operator`.
             size: most connections for tenants; operators get half as many.
+            answer: seconds to wait for one statement.
 
         Raises:
             Unavailable: when the database cannot be reached.
             Unsafe: when a role could.
         """
-        tenants = await _Pooled.open(control, size=size)
+        tenants = await _Pooled.open(control, size=size, answer=answer)
         try:
-            operators = await _Pooled.open(operator, size=max(1, size // 2))
+            operators = await _Pooled.open(operator, size=max(1, size // 2), answer=answer)
         except BaseException:
             await tenants.close()
             raise
@@ -197,14 +199,14 @@ class Appender:
         self._pooled: Final = pooled
 
     @classmethod
-    async def connect(cls, dsn: Dsn, *, size: int = 2) -> Appender:
+    async def connect(cls, dsn: Dsn, *, size: int = 2, answer: float = ANSWER) -> Appender:
         """Open the pool for `sr_gateway`.
 
         Raises:
             Unavailable: when the database cannot be reached.
             Unsafe: when the role could do more than it should.
         """
-        return cls(await _Pooled.open(dsn, size=size))
+        return cls(await _Pooled.open(dsn, size=size, answer=answer))
 
     async def close(self) -> None:
         """Close the pool."""
@@ -225,6 +227,18 @@ class Appender:
                 yield tx
             finally:
                 tx.end()
+
+
+async def _undo(connection: Held, transaction: Transaction) -> None:
+    # What the caller raised stands, whatever happens here. A connection that cannot even roll back is thrown away, and
+    # the server rolls back when it notices.
+    try:
+        with mapped():
+            async with asyncio.timeout(RELEASE):
+                await transaction.rollback()
+    except Unavailable:
+        with contextlib.suppress(asyncpg.InterfaceError):  # the pool has let go of it already
+            connection.terminate()
 
 
 def _set_tenant(tenant: TenantId) -> str:

@@ -17,6 +17,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
@@ -205,3 +206,10 @@ async def _refuse_open_context(connection: Connection) -> None:
             "set_config could not be revoked from PUBLIC on this PostgreSQL, so an injected expression could change "
             "the tenant; use a server on which the administrator is a superuser"
         )
+
+
+async def server_now(admin: Dsn) -> datetime:
+    """Return what time the database has."""
+    async with administrator(admin) as connection:
+        now: datetime = await connection.fetchval("select clock_timestamp()")
+    return now
