@@ -52,7 +52,9 @@ class ChatFront:
         self._engine = engine  # kept: dropped, it would stop
         self._lender = lender
         self._context_tokens = context_tokens
-        self._pool = Pool(UnixTarget(engine.socket), max_connections=connections)
+        # A connection for each request (idle_s=0): the engine gives every open one a thread, and may close an idle one
+        # while we write to it; on a unix socket a new one costs next to nothing.
+        self._pool = Pool(UnixTarget(engine.socket), max_connections=connections, idle_s=0)
         self._headers = (
             (b"authorization", f"Bearer {engine.key}".encode()),
             (b"content-type", b"application/json"),

@@ -28,6 +28,7 @@ class Embedder:
         # Only now, with the process confined: these start threads and parse what they are given. Two carry no types.
         self._numpy: Any = importlib.import_module("numpy")
         runtime: Any = importlib.import_module("onnxruntime")
+        runtime.set_default_logger_severity(4)
         tokenizers: Any = importlib.import_module("tokenizers")
         self._session = _session(runtime, config)
         self._inputs = {item.name for item in self._session.get_inputs()}

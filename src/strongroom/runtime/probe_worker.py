@@ -1,0 +1,37 @@
+"""`python -m strongroom.runtime.probe_worker`: a worker that tries to get out, and reports what it met.
+
+It is started exactly as a model worker is, with the same confinement, and serves one endpoint: POST /attempts makes
+every attempt of `attempts` against the targets it is given and answers with the outcomes. It has no model, is never
+deployed, and is what the isolation tests and the self-test look through.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from strongroom.runtime import attempts, worker
+from strongroom.runtime.errors import JSON
+from strongroom.runtime.front import Front
+from strongroom.runtime.spec import WorkerConfig
+from strongroom.wire import Handler, Reply, Request
+
+
+async def load(config: WorkerConfig) -> Handler:
+    """Serve the attempts."""
+
+    async def answer(request: Request, reply: Reply) -> None:
+        targets = msgspec.json.decode(request.body, type=attempts.Targets)
+        await reply.send(200, JSON, msgspec.json.encode(attempts.make_all(targets, config)))
+
+    async def hog(request: Request, reply: Reply) -> None:
+        """Touch memory until something gives."""
+        held: list[bytearray] = []
+        while len(held) < int(request.body):
+            held.append(bytearray(b"\xff") * (1 << 20))
+        await reply.send(200, JSON, b"{}")
+
+    return Front(config, {"/attempts": answer, "/hog": hog})
+
+
+if __name__ == "__main__":
+    worker.run(load)
