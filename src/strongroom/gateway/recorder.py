@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-from strongroom.audit import Entry, Outcome, append_batch
+from strongroom.audit import Entry, Outcome, Strangers, append_batch
 from strongroom.gateway import tables
 from strongroom.gateway.tables import RequestRecord
 from strongroom.kernel.clock import Clock
@@ -21,6 +22,10 @@ from strongroom.store import Appender, Unavailable
 _BATCH: Final = 512
 _LINGER_S: Final = 0.05
 _RETRY_S: Final = 0.5
+
+
+Connect: TypeAlias = Callable[[], Awaitable[Appender]]
+"""Opens the way to the database; called once it is needed, and again until it works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,9 @@ class Denial:
 class Recorder:
     """Queues records and denials and writes them. `run` is the one task that does."""
 
-    def __init__(self, appender: Appender, clock: Clock, *, capacity: int = 20_000) -> None:
-        self._appender = appender
+    def __init__(self, connect: Connect, clock: Clock, *, capacity: int = 20_000) -> None:
+        self._connect = connect
+        self._appender: Appender | None = None
         self._clock = clock
         self._capacity = capacity
         self._records: list[RequestRecord] = []
@@ -78,18 +84,22 @@ class Recorder:
         finally:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(_RETRY_S * 4):
-                    await asyncio.shield(self.flush())
+                    await self.flush()
+            if self._appender is not None:
+                await self._appender.close()
 
     async def flush(self) -> bool:
         """Write what is queued; return False, with everything kept, when the database cannot be reached."""
         try:
             while self._records or self._denials or self._dropped or self._strangers.counted:
-                await self._write()
+                if self._appender is None:
+                    self._appender = await self._connect()
+                await self._write(self._appender)
         except Unavailable:
             return False
         return True
 
-    async def _write(self) -> None:
+    async def _write(self, appender: Appender) -> None:
         records, denials = self._records[:_BATCH], self._denials[:_BATCH]
         dropped, strangers = self._dropped, self._strangers.counted
         written = [(denial.tenant, denial.entry) for denial in denials]
@@ -97,7 +107,7 @@ class Recorder:
             written.append((PLATFORM, self._note("record.drop", f"{dropped} records were dropped: the queue was full")))
         if strangers:
             written.append((PLATFORM, self._note("model.invoke", f"{strangers} more requests without a valid key")))
-        async with self._appender.append() as tx:
+        async with appender.append() as tx:
             if records:
                 await tables.insert_records(tx, records)
             if written:
@@ -119,23 +129,3 @@ class Recorder:
             outcome=Outcome.REFUSED,
             reason=reason,
         )
-
-
-class Strangers:
-    """Lets so many entries of unrecognised callers through each second, so that they cannot fill the log."""
-
-    def __init__(self, rate: float = 20.0) -> None:
-        self._rate = rate
-        self._tokens = rate
-        self._at = 0.0
-        self.counted = 0
-
-    def admit(self, now: float) -> bool:
-        """Return whether this one is written by itself; it is counted if not. `now` in seconds."""
-        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
-            self.counted += 1
-            return False
-        self._tokens -= 1
-        return True

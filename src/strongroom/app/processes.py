@@ -1,0 +1,130 @@
+"""Entry points of the processes that the supervisor starts: `python -m strongroom.app.processes ROLE HANDOVER-FD`.
+
+Each ends on SIGTERM after finishing what it is answering, and by itself when its supervisor is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import resource
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from strongroom.app.handover import Handover, admission, receive
+from strongroom.app.settings import Edge
+from strongroom.gateway import Gateway, Recorder, Snapshot
+from strongroom.gateway.openai.errors import render_protocol_error as render_error
+from strongroom.gateway.screen import AskLimits
+from strongroom.gateway.upstreams import Upstreams
+from strongroom.identity import Directory
+from strongroom.kernel.clock import SystemClock
+from strongroom.policy import Engine
+from strongroom.store import Appender
+from strongroom.store.follower import Follower
+from strongroom.store.roles import GATEWAY
+from strongroom.vault import Purpose
+from strongroom.wire import ErrorRenderer, Handler, Limits, Request, serve_tcp
+
+_DRAIN_S: Final = 10.0
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_log = logging.getLogger("strongroom")
+
+
+async def gateway(handover: Handover) -> None:
+    """Serve the data plane until told to stop."""
+    settings, clock, keys = handover.settings.gateway, SystemClock(), handover.purpose_keys
+    login = handover.logins[GATEWAY].dsn
+    snapshot = Snapshot(Directory(keys, clock, allow_demo=handover.demo), Engine.load())
+    follower = Follower(login, clock, snapshot.apply)
+    snapshot.follow(follower)
+    recorder = Recorder(partial(Appender.connect, login), clock)
+    upstreams = Upstreams(Path(handover.worker_sockets), keys.key(Purpose.CACHE_SCOPE))
+    asks = AskLimits(
+        max_output_tokens=settings.max_output_tokens,
+        default_output_tokens=settings.default_output_tokens,
+        timeout_s=settings.answer_timeout_s,
+    )
+    plane = Gateway(snapshot, upstreams, recorder, clock, asks)
+    limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
+    follower.start()
+    writing = asyncio.create_task(recorder.run(), name="recorder")
+    try:
+        await _serve(handover, settings, plane.handle, limits, render_error)
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        await follower.close()
+        await upstreams.close()
+
+
+async def control(handover: Handover) -> None:
+    """Serve the control API and the console until told to stop."""
+    from strongroom.app.control import control_plane  # noqa: PLC0415 - a gateway has no use for what it brings along
+
+    async with control_plane(handover) as handle:
+        await _serve(handover, handover.settings.control, handle, Limits(), None)
+
+
+_ROLES: Final[dict[str, Callable[[Handover], Coroutine[None, None, None]]]] = {"gateway": gateway, "control": control}
+
+
+async def _serve(
+    handover: Handover, edge: Edge, handle: Handler, limits: Limits, render_error: ErrorRenderer | None
+) -> None:
+    """Serve on the inherited socket until SIGTERM or SIGINT, then finish what is being answered."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    server = await serve_tcp(
+        handle,
+        sock=socket.socket(fileno=handover.listen),
+        limits=limits,
+        tls=None if handover.tls is None else handover.tls.options(),
+        admission=admission(edge),
+        render_error=render_error,
+        on_fault=_fault,
+    )
+    await stop.wait()
+    await server.drain(_DRAIN_S)
+
+
+def _fault(request: Request, error: BaseException) -> None:
+    """Log where a handler broke, never what was said in it: an exception's text may quote content."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames[-6:]))
+    _log.error("fault in %s %s: %s at %s", request.method, request.path, type(error).__name__, where)
+
+
+def main(arguments: list[str]) -> None:
+    """Become the process that the first argument names."""
+    role, descriptor = arguments
+    _harden()
+    handover = receive(int(descriptor))
+    logging.basicConfig(
+        level=logging.INFO, format=f"%(asctime)s {handover.name} %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    uvloop.run(_ROLES[role](handover))
+
+
+def _harden() -> None:
+    """Stop with the supervisor; leave no core and let no other process of this uid look into the memory that has keys."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65536)), hard))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,183 @@
+"""What `--demo` puts there: two tenants with keys, two models, an operator and two approvers; all of it ordinary.
+
+Nothing is made twice. A credential in `demo.json` is kept while it works and for a day more; one that has ended, was
+revoked or was lost is made anew and its predecessor revoked.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from strongroom.identity import Directory, Identity
+from strongroom.identity.accounts import Accounts
+from strongroom.identity.secretkey import read
+from strongroom.identity.service import loopback_exception
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import KeyId, Name, TenantId
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy import Ask
+from strongroom.registry import Registry, Release
+
+TENANTS: Final = (Name("acme"), Name("globex"))
+ROLES: Final = (Role.INFERENCE, Role.EVALUATION)
+APPROVERS: Final = (Name("approver-1"), Name("approver-2"))
+OPERATOR: Final = Name("operator")
+DAYS: Final = 7
+_RENEW_S: Final = 24 * 3600.0
+
+INSTALLER: Final = Principal(role=Role.OPERATOR, name="strongroom-up", credential=KeyId(""))
+"""The supervisor while it sets up its own installation: the one principal that no credential stands for."""
+
+_ASK: Final = Ask(detail={"by": "demo"})
+
+
+class _Token(msgspec.Struct, frozen=True):
+    token: str
+
+    def __repr__(self) -> str:
+        return "_Token()"
+
+
+class DemoFile(msgspec.Struct, frozen=True, kw_only=True):
+    """HOME/demo.json. Its shape is a contract: scripts read it."""
+
+    gateway: str
+    control: str
+    operator: _Token
+    approvers: dict[str, _Token]
+    tenants: dict[str, dict[str, dict[str, str]]]
+    models: dict[str, str]
+
+    def __repr__(self) -> str:
+        """Show no credential."""
+        return "DemoFile()"
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Seeds one installation through the same services that everybody uses."""
+
+    identity: Identity
+    accounts: Accounts
+    registry: Registry
+    directory: Directory
+    clock: Clock
+
+    async def admit(self, releases: Sequence[Release]) -> None:
+        """Put the releases that this machine serves into the catalogue."""
+        for release in releases:
+            await self.registry.admit(INSTALLER, release, Ask())
+
+    async def demo(self, path: Path, releases: Sequence[Release], gateway: str, control: str) -> None:
+        """Make what is missing of the demo and write `path`."""
+        before = _read(path)
+        found = {tenant.name: TenantId(tenant.id) for tenant in await self.identity.list_tenants(INSTALLER, _ASK)}
+        tenants: dict[str, dict[str, dict[str, str]]] = {}
+        for name in TENANTS:
+            old = {} if before is None else before.tenants.get(name, {})
+            tenants[name] = await self._tenant(name, found.get(name), releases, old)
+        document = DemoFile(
+            gateway=gateway,
+            control=control,
+            operator=_Token(await self._account(OPERATOR, Role.OPERATOR, None if before is None else before.operator)),
+            approvers={
+                name: _Token(
+                    await self._account(name, Role.APPROVER, None if before is None else before.approvers.get(name))
+                )
+                for name in APPROVERS
+            },
+            tenants=tenants,
+            models={str(release.kind): release.name for release in releases},
+        )
+        _write(path, document)
+
+    async def _tenant(
+        self, name: Name, tenant: TenantId | None, releases: Sequence[Release], old: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, dict[str, str]]:
+        if tenant is None:
+            tenant = TenantId((await self.identity.create_tenant(INSTALLER, name, _ASK)).id)
+        workloads = {
+            (each.environment, each.name) for each in await self.identity.list_workloads(INSTALLER, tenant, _ASK)
+        }
+        deployed = {
+            (each.environment, each.name) for each in await self.registry.list_deployments(INSTALLER, tenant, _ASK)
+        }
+        keys: dict[str, dict[str, str]] = {}
+        for environment in Environment:
+            for release in releases:
+                if (environment, release.name) not in deployed:
+                    await self.registry.deploy(INSTALLER, tenant, environment, Name(release.name), release.digest, _ASK)
+            keys[environment] = {}
+            for role in ROLES:
+                if (environment, str(role)) not in workloads:
+                    await self.identity.create_workload(
+                        INSTALLER,
+                        tenant,
+                        environment=environment,
+                        name=Name(str(role)),
+                        role=role,
+                        owner=f"{role} team of {name} (demo)",
+                        ask=_ASK,
+                    )
+                held = old.get(environment, {}).get(f"{role}_key")
+                keys[environment][f"{role}_key"] = await self._key(tenant, environment, role, held)
+        return keys
+
+    async def _key(self, tenant: TenantId, environment: Environment, role: Role, held: str | None) -> str:
+        if held is not None and self._lasts(held):
+            return held
+        old = None if held is None else read(held)
+        if old is not None and (holder := self.directory.holder(old)) is not None and holder.tenant == tenant:
+            await self.identity.revoke_key(INSTALLER, tenant, old, "replaced by a new demo key", _ASK)
+        made = await self.identity.create_key(
+            INSTALLER,
+            tenant,
+            environment=environment,
+            workload=Name(str(role)),
+            label="demo",
+            days=DAYS,
+            exception=loopback_exception(self.clock.now(), DAYS),
+            ask=_ASK,
+        )
+        return made.secret
+
+    async def _account(self, name: Name, role: Role, held: _Token | None) -> str:
+        if held is not None and self._lasts(held.token):
+            return held.token
+        if any(account.name == name for account in await self.accounts.list(INSTALLER, _ASK)):
+            return (await self.accounts.reissue(INSTALLER, name, _ASK)).token
+        return (await self.accounts.create(INSTALLER, name, role, demo=True, ask=_ASK)).token
+
+    def _lasts(self, text: str) -> bool:
+        """Whether a credential works here now and for another day."""
+        if not isinstance(self.directory.authenticate(text, "127.0.0.1"), Principal):
+            return False
+        key_id = read(text)
+        ends = None if key_id is None else self.directory.expires_at(key_id)
+        return ends is not None and ends > self.clock.now().timestamp() + _RENEW_S
+
+
+def _read(path: Path) -> DemoFile | None:
+    """Return what an earlier start wrote; a file that cannot be read is made anew."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=DemoFile)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _write(path: Path, document: DemoFile) -> None:
+    """Write 0600 and whole: a reader sees the old file or the new one."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,299 @@
+"""Settings: frozen, typed, with units in their names, checked before anything starts.
+
+Always true here:
+- a setting comes from its default, from HOME/strongroom.toml, from the environment or from the command line, in that
+  order of weight, and `explain` tells which;
+- a name that is not known is an error wherever it stands, so a typing mistake cannot silently weaken anything;
+- no setting holds a secret: where one is needed, the setting names a file.
+
+In the environment a setting is `STRONGROOM_<SECTION>_<NAME>`, such as `STRONGROOM_GATEWAY_PORT=9000`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, cast, get_args, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+FILE: Final = "strongroom.toml"
+_PREFIX: Final = "STRONGROOM_"
+_NOT_SETTINGS: Final = frozenset({"STRONGROOM_HOME", "STRONGROOM_TOKEN", "STRONGROOM_CONTROL", "STRONGROOM_CA"})
+"""Variables of the command line, read there."""
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1, le=1024)]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names the setting, its source and the rule."""
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section."""
+
+
+class Installation(_Section, frozen=True, kw_only=True):
+    """The installation as a whole."""
+
+    mode: Annotated[
+        Literal["development", "production"],
+        Meta(description="`production` refuses to start in a shape that is fit for trying out only, and says why."),
+    ] = "development"
+    uid_base: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            le=2**31 - 1000,
+            description="First of the numeric uids that processes run under when started as root.",
+        ),
+    ] = 1_900_000_000
+
+
+class Edge(_Section, frozen=True, kw_only=True):
+    """What both listening ports share."""
+
+    host: Annotated[str, Meta(description="Address to listen on. Anything but loopback needs TLS.")] = "127.0.0.1"
+    tls_certificate: Annotated[str | None, Meta(description="PEM file with the certificate chain.")] = None
+    tls_key: Annotated[str | None, Meta(description="PEM file with its private key.")] = None
+    tls_client_ca: Annotated[
+        str | None, Meta(description="PEM file of the authorities whose client certificates are required.")
+    ] = None
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Host names clients may use besides loopback's; any other is refused (DNS rebinding)."),
+    ] = ()
+    origins: Annotated[tuple[str, ...], Meta(description="Origins that browsers may send besides the port's own.")] = ()
+
+
+class GatewaySection(Edge, frozen=True, kw_only=True):
+    """The data plane's port and its bounds."""
+
+    port: Annotated[Port, Meta(description="Port of the OpenAI-compatible API; 0 takes a free one.")] = 8400
+    processes: Annotated[Count, Meta(description="Gateway processes.")] = 2
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 2**20, description="Largest request body.")] = 4 * 2**20
+    max_connections: Annotated[Count | int, Meta(description="Open client connections per process.")] = 1024
+    max_output_tokens: Annotated[int, Meta(ge=1, description="The most a caller may ask for in one answer.")] = 4096
+    default_output_tokens: Annotated[int, Meta(ge=1, description="What a caller gets who names no bound.")] = 1024
+    answer_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="How long one answer may take.")] = 300.0
+
+
+class ControlSection(Edge, frozen=True, kw_only=True):
+    """The control API's and console's port."""
+
+    port: Annotated[Port, Meta(description="Port of the control API and console; 0 takes a free one.")] = 8401
+
+
+class DatabaseSection(_Section, frozen=True, kw_only=True):
+    """Where the database is."""
+
+    url: Annotated[
+        str | None,
+        Meta(
+            description="postgresql://… of an administrator of your own PostgreSQL (15 or newer); unset: the embedded one."
+        ),
+    ] = None
+    password_file: Annotated[str | None, Meta(description="File with the password for `url`, mode 0600.")] = None
+
+
+class WorkersSection(_Section, frozen=True, kw_only=True):
+    """Model workers on this machine."""
+
+    sandbox: (
+        Annotated[
+            Literal["required", "best"],
+            Meta(
+                description=(
+                    "`best` uses the strongest sandbox this machine allows and `doctor` says which; `required` refuses to "
+                    "start workers in anything less than the full one. Unset means `required` in production, else `best`."
+                )
+            ),
+        ]
+        | None
+    ) = None
+    slots: Annotated[Count, Meta(description="Requests a chat worker answers at a time.")] = 2
+    context_tokens: Annotated[int, Meta(ge=256, le=1_048_576, description="Context of each slot.")] = 4096
+    threads: Annotated[Count, Meta(description="Compute threads of each worker.")] = 1
+    memory_mib: Annotated[int, Meta(ge=256, description="Memory limit of each worker.")] = 1024
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """Everything that can be set."""
+
+    installation: Installation = Installation()
+    gateway: GatewaySection = GatewaySection()
+    control: ControlSection = ControlSection()
+    database: DatabaseSection = DatabaseSection()
+    workers: WorkersSection = WorkersSection()
+
+    @property
+    def production(self) -> bool:
+        """Whether unsafe shapes are refused."""
+        return self.installation.mode == "production"
+
+    @property
+    def full_sandbox(self) -> bool:
+        """Whether anything less than the full sandbox is refused."""
+        return (self.workers.sandbox or ("required" if self.production else "best")) == "required"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One setting as it stands, and where it came from."""
+
+    name: str
+    value: object
+    source: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings with the source of each value that is not a default."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+    def explain(self) -> list[Explained]:
+        """Return every setting, in the order of definition."""
+        rows: list[Explained] = []
+        for section, field, description in _fields():
+            name = f"{section}.{field}"
+            value = getattr(getattr(self.settings, section), field)
+            rows.append(Explained(name, value, self.sources.get(name, "default"), description))
+        return rows
+
+
+def load(
+    home: Path, environment: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
+) -> Loaded:
+    """Return the settings in force.
+
+    Args:
+        home: where `strongroom.toml` is, if there is one.
+        environment: variables; those of the process if not given.
+        overrides: values from the command line by `section.name`; None means not given.
+
+    Raises:
+        SettingsError: for an unknown name, a wrong type, a value out of its bounds, an unreadable file.
+    """
+    tree: dict[str, dict[str, object]] = {}
+    sources: dict[str, str] = {}
+    for source, name, value in (
+        *_from_file(home / FILE),
+        *_from_environment(os.environ if environment is None else environment),
+        *(("command line", name, value) for name, value in (overrides or {}).items() if value is not None),
+    ):
+        section, _, field = name.partition(".")
+        tree.setdefault(section, {})[field] = _converted(source, name, value)
+        sources[name] = source
+    try:
+        settings = msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+    _check(settings)
+    return Loaded(settings, sources)
+
+
+def _from_file(path: Path) -> list[tuple[str, str, object]]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    values: list[tuple[str, str, object]] = []
+    for section, fields in document.items():
+        if not isinstance(fields, dict):
+            raise SettingsError(f"{path}: `{section}` stands outside a section; sections are {_sections()}")
+        table = cast("dict[str, object]", fields)
+        values.extend((str(path), f"{section}.{field}", value) for field, value in table.items())
+    return values
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, object]]:
+    known = {f"{_PREFIX}{section}_{field}".upper(): f"{section}.{field}" for section, field, _ in _fields()}
+    values: list[tuple[str, str, object]] = []
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        if variable not in known:
+            raise SettingsError(f"{variable} is no setting; `strongroom config explain` lists them")
+        values.append((variable, known[variable], text))
+    return values
+
+
+def _converted(source: str, name: str, value: object) -> object:
+    """Check one value by itself, so that the error can name its source. Text is read by the setting's own type."""
+    section, _, field = name.partition(".")
+    kind = _types().get((section, field))
+    if kind is None:
+        raise SettingsError(f"{source}: `{name}` is no setting; `strongroom config explain` lists them")
+    if isinstance(value, str) and _is_list(kind):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return msgspec.convert(value, kind, strict=not isinstance(value, str))
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{source}: `{name}`: {error}") from None
+
+
+def _is_list(kind: Any) -> bool:
+    return any("tuple" in str(part) for part in (kind, *get_args(kind)))
+
+
+def _types() -> dict[tuple[str, str], Any]:
+    return {
+        (section.name, field.name): get_type_hints(section.type, include_extras=True)[field.name]
+        for section in msgspec.structs.fields(Settings)
+        for field in msgspec.structs.fields(section.type)
+    }
+
+
+def _fields() -> list[tuple[str, str, str]]:
+    """Return (section, name, description) of every setting, in order."""
+    return [(section, field, _description(kind)) for (section, field), kind in _types().items()]
+
+
+def _description(kind: Any) -> str:
+    for part in (kind, *get_args(kind)):
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, Meta) and meta.description:
+                return meta.description
+    return ""
+
+
+def _sections() -> str:
+    return ", ".join(field.name for field in msgspec.structs.fields(Settings))
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    return f"settings: {error}"
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what no single value shows to be wrong."""
+    edges: tuple[tuple[str, Edge], ...] = (("gateway", settings.gateway), ("control", settings.control))
+    for name, edge in edges:
+        if (edge.tls_certificate is None) != (edge.tls_key is None):
+            raise SettingsError(f"`{name}.tls_certificate` and `{name}.tls_key` go together")
+        if edge.tls_client_ca is not None and edge.tls_certificate is None:
+            raise SettingsError(f"`{name}.tls_client_ca` needs `{name}.tls_certificate`")
+        if edge.host not in _LOOPBACK and edge.tls_certificate is None:
+            raise SettingsError(
+                f"`{name}.host` is {edge.host}: plain HTTP is for loopback only; set `{name}.tls_certificate`"
+            )
+    if settings.database.url is not None and urlsplit(settings.database.url).password is not None:
+        raise SettingsError(
+            "`database.url` holds a password; put it into a file and name it in `database.password_file`"
+        )
+    if settings.gateway.default_output_tokens > settings.gateway.max_output_tokens:
+        raise SettingsError("`gateway.default_output_tokens` is above `gateway.max_output_tokens`")
+
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})

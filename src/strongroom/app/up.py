@@ -1,0 +1,149 @@
+"""`strongroom up`: start everything on this machine, in order, and stop it in the opposite order.
+
+1. Take the home's lock and bind both ports, so that what cannot work fails before anything runs.
+2. Database and model files side by side; migrations; workers start to load.
+3. The catalogue, and the demo when asked for.
+4. Control and gateway; then wait until a request would be answered.
+5. Watch, until SIGINT or SIGTERM; then stop everything.
+
+Every process started here ends with this one: told by it, or by the kernel when it is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from strongroom.app import models, shape
+from strongroom.app.database import running_database
+from strongroom.app.ground import answering, children, lay_out, listening, locked
+from strongroom.app.installer import first_operator, installer
+from strongroom.app.layout import DEMO, layout, make_private
+from strongroom.app.progress import Progress
+from strongroom.app.refusals import FAILED, OK, USAGE, CannotStart
+from strongroom.app.seed import TENANTS
+from strongroom.app.settings import Loaded, SettingsError, load
+from strongroom.runtime.artefacts import MissingWeightsError
+from strongroom.runtime.blobs import WrongDigestError
+from strongroom.runtime.sandbox import probe
+from strongroom.runtime.supervise import WorkersNotReadyError
+from strongroom.runtime.tree import current_tree, prepare_tree
+from strongroom.store import StoreError
+from strongroom.store import format as formats
+from strongroom.store.migrate import migrate
+from strongroom.store.roles import Passwords
+from strongroom.vault import Keyring, KeyringBroken
+
+_WORKERS_READY_S: Final = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says.
+
+    Attributes:
+        home: the installation's home.
+        port: the gateway's port, or None for the setting.
+        control_port: the control API's port, or None for the setting.
+        demo: whether to seed the demo.
+        operator_token_file: where to write the first operator's token when there is no terminal to show it on.
+    """
+
+    home: Path
+    port: int | None = None
+    control_port: int | None = None
+    demo: bool = False
+    operator_token_file: Path | None = None
+
+
+def run(options: Options) -> int:
+    """Serve until told to stop; return the exit code."""
+    progress = Progress()
+    try:
+        loaded = load(options.home, overrides={"gateway.port": options.port, "control.port": options.control_port})
+        asyncio.run(_up(options, loaded, progress))
+    except CannotStart as refused:
+        progress.failed(str(refused))
+        return refused.code
+    except SettingsError as error:
+        progress.failed(str(error))
+        return USAGE
+    except (StoreError, KeyringBroken, OSError, WorkersNotReadyError, MissingWeightsError, WrongDigestError) as error:
+        progress.failed(str(error))
+        return FAILED
+    return OK
+
+
+async def _up(options: Options, loaded: Loaded, progress: Progress) -> None:
+    stop = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    starting = asyncio.create_task(_serve(options, loaded, progress, stop))
+    stopping = asyncio.create_task(stop.wait())
+    # A signal ends the start as well: whatever has been started by then is stopped on the way out.
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+    stopping.cancel()
+    outcome = (await asyncio.gather(starting, return_exceptions=True))[0]
+    if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
+        raise outcome
+    progress.line("Stopped. Every process that was started has ended.")
+
+
+async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asyncio.Event) -> None:
+    settings = loaded.settings
+    make_private(options.home, 0o755 if os.geteuid() == 0 else 0o700)
+    places = layout(options.home)
+    progress.title(places.home, settings.installation.mode, demo=options.demo)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(locked(places.lock))
+        ports = stack.enter_context(listening(settings.gateway, settings.control))
+        formats.check(places.home)
+        lay_out(places, settings)
+        tree = await asyncio.to_thread(prepare_tree if os.geteuid() == 0 else current_tree)
+        sandbox = await asyncio.to_thread(probe, tree, own_uid=True)
+        shape.refuse(settings, sandbox, demo=options.demo)
+        keyring = Keyring.open(places.keyring)
+
+        with progress.step("model files") as step:
+            releases = await asyncio.to_thread(models.admit, places.blobs)
+            step.done(f"{len(releases)} releases, every file checked against its pinned digest")
+        with progress.step("database") as step:
+            admin = await stack.enter_async_context(running_database(places, settings, tree))
+            passwords = Passwords.generate()
+            applied = await migrate(admin, passwords)
+            step.done(f"{len(applied)} migrations applied" if applied else "up to date")
+        formats.record(places.home)
+        host = await stack.enter_async_context(
+            models.workers(releases, places, settings, tree, sandbox, tell=progress.line)
+        )
+        with progress.step("catalogue") as step:
+            async with installer(admin, passwords, keyring, demo=options.demo) as seed:
+                await seed.admit([release.record for release in releases])
+                if options.demo:
+                    await seed.demo(
+                        places.demo, [each.record for each in releases], ports.gateway_url, ports.control_url
+                    )
+                else:
+                    await first_operator(seed, options.operator_token_file)
+            step.done(
+                f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"
+            )
+        for child in children(loaded, options, places, ports, admin, passwords, keyring, tree, progress.line):
+            await child.start()
+            stack.push_async_callback(child.stop)
+        with progress.step("workers") as step:
+            await host.ready(_WORKERS_READY_S)
+            step.done(f"{len(host.states())} ready in the {'full' if sandbox.is_full else 'best possible'} sandbox")
+        with progress.step("answers") as step:
+            await answering(ports)
+            step.done("a request would be answered now")
+        progress.ready(ports.gateway_url, ports.control_url, places.demo if options.demo else None)
+        await stop.wait()
+        progress.line("Stopping …")
