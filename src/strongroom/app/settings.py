@@ -23,6 +23,9 @@ import msgspec
 from msgspec import Meta
 
 FILE: Final = "strongroom.toml"
+DEFAULT_UID_BASE: Final = 1_900_000_000
+"""In a range that no distribution, container manager or systemd hands out."""
+
 _PREFIX: Final = "STRONGROOM_"
 _NOT_SETTINGS: Final = frozenset({"STRONGROOM_HOME", "STRONGROOM_TOKEN", "STRONGROOM_CONTROL", "STRONGROOM_CA"})
 """Variables of the command line, read there."""
@@ -53,7 +56,7 @@ class Installation(_Section, frozen=True, kw_only=True):
             le=2**31 - 1000,
             description="First of the numeric uids that processes run under when started as root.",
         ),
-    ] = 1_900_000_000
+    ] = DEFAULT_UID_BASE
 
 
 class Edge(_Section, frozen=True, kw_only=True):
