@@ -1,0 +1,61 @@
+"""Every page of the console: read this list to know what there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from strongroom.console import accounts, audit, deployments, health, keys, models, overview, signin, tenants, theme
+from strongroom.console import workloads as workload_pages
+from strongroom.console.visit import Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One page.
+
+    Attributes:
+        open: whether it is for everybody; all others need somebody signed in.
+        touches: whether asking for it counts as a sign of life; not for what refreshes itself.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    page: Page
+    open: bool = False
+    touches: bool = True
+
+
+def _get(path: str, page: Page, *, open: bool = False, touches: bool = True) -> Route:  # noqa: A002 - Route's word
+    return Route(method="GET", path=path, page=page, open=open, touches=touches)
+
+
+def _post(path: str, page: Page, *, open: bool = False) -> Route:  # noqa: A002 - Route's word
+    return Route(method="POST", path=path, page=page, open=open)
+
+
+_TENANT: Final = "/tenants/{tenant:str}"
+
+ROUTES: Final = (
+    _get("/sign-in", signin.form, open=True),
+    _post("/sign-in", signin.begin, open=True),
+    _post("/sign-out", signin.end),
+    _post("/theme", theme.choose, open=True),
+    _get("/", overview.page),
+    _get("/health", health.page, touches=False),
+    _get("/tenants", tenants.listing),
+    _post("/tenants", tenants.create),
+    _get(_TENANT, workload_pages.listing),
+    _post(f"{_TENANT}/workloads", workload_pages.create),
+    _get(f"{_TENANT}/delete", tenants.confirm),
+    _post(f"{_TENANT}/delete", tenants.delete),
+    _get(f"{_TENANT}/keys", keys.listing),
+    _post(f"{_TENANT}/keys", keys.create),
+    _get(f"{_TENANT}/keys/{{key:str}}", keys.show),
+    _post(f"{_TENANT}/keys/{{key:str}}/revoke", keys.revoke),
+    _get(f"{_TENANT}/deployments", deployments.listing),
+    _get(f"{_TENANT}/audit", audit.of_tenant),
+    _get("/models", models.listing),
+    _get("/accounts", accounts.listing),
+    _get("/audit", audit.of_installation),
+)
