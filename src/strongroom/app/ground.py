@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from strongroom.app import handover, uids
 from strongroom.app.children import Child, ChildSpec
 from strongroom.app.handover import Handover, Login
 from strongroom.app.layout import Layout, make_private
+from strongroom.app.options import Options
 from strongroom.app.refusals import FAILED, CannotStart
 from strongroom.app.settings import ControlSection, Edge, GatewaySection, Loaded, Settings
 from strongroom.app.uids import uid
@@ -27,9 +28,6 @@ from strongroom.store import Dsn
 from strongroom.store.roles import CONTROL, GATEWAY, OPERATOR, Passwords
 from strongroom.vault import Keyring, Purpose
 from strongroom.wire import ClientError, Pool, TcpTarget
-
-if TYPE_CHECKING:
-    from strongroom.app.up import Options
 
 _BACKLOG: Final = 1024
 _ANSWERS_S: Final = 60.0

@@ -15,8 +15,6 @@ import asyncio
 import os
 import signal
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from strongroom.app import models, shape
@@ -24,6 +22,7 @@ from strongroom.app.database import running_database
 from strongroom.app.ground import answering, children, lay_out, listening, locked
 from strongroom.app.installer import first_operator, installer
 from strongroom.app.layout import DEMO, layout, make_private
+from strongroom.app.options import Options
 from strongroom.app.progress import Progress
 from strongroom.app.refusals import FAILED, OK, USAGE, CannotStart
 from strongroom.app.seed import TENANTS
@@ -40,25 +39,6 @@ from strongroom.store.roles import Passwords
 from strongroom.vault import Keyring, KeyringBroken
 
 _WORKERS_READY_S: Final = 180.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the command line says.
-
-    Attributes:
-        home: the installation's home.
-        port: the gateway's port, or None for the setting.
-        control_port: the control API's port, or None for the setting.
-        demo: whether to seed the demo.
-        operator_token_file: where to write the first operator's token when there is no terminal to show it on.
-    """
-
-    home: Path
-    port: int | None = None
-    control_port: int | None = None
-    demo: bool = False
-    operator_token_file: Path | None = None
 
 
 def run(options: Options) -> int:
