@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from litestar import Litestar, MediaType, Response, Router, get
 from litestar.constants import OPENAPI_JSON_HANDLER_NAME
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -120,7 +120,7 @@ def _livez() -> Response[str]:
 
 
 @get("/readyz", include_in_schema=False)
-async def _readyz(services: Services) -> Response[str]:
+async def _readyz(services: NamedDependency[Services]) -> Response[str]:
     ready = await services.ready()
     return Response(
         "ready\n" if ready else "not ready\n",

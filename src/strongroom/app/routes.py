@@ -8,17 +8,18 @@ from uuid import UUID
 
 import msgspec
 from litestar import delete, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, Parameter
 
 from strongroom.app.services import Services
 from strongroom.audit import PAGE_LIMIT, Entry
 from strongroom.identity import Finder
-from strongroom.identity.http import Listing
+from strongroom.identity.http import Asked, Listing, Who
 from strongroom.identity.problems import READ, WRITE
 from strongroom.identity.whoami import Whoami, whoami
-from strongroom.kernel.principal import Principal
-from strongroom.policy import Ask
 
+TheServices: TypeAlias = NamedDependency[Services]
+TheFinder: TypeAlias = NamedDependency[Finder]
 Limit: TypeAlias = Annotated[int, Parameter(ge=1, le=PAGE_LIMIT, description="How many entries at most.")]
 Before: TypeAlias = Annotated[UUID | None, Parameter(description="The last id of the page before.")]
 
@@ -85,24 +86,24 @@ class Checks(Listing[Check], frozen=True, kw_only=True):
 
 
 @get("/whoami", responses=READ, summary="Who one is", tags=["identity"])
-async def show_self(services: Services, who: Principal, ask: Ask) -> Whoami:
+async def show_self(services: TheServices, who: Who, ask: Asked) -> Whoami:
     """Return what the presented credential stands for. Every credential may ask, a workload's key too."""
     return await whoami(services.gate, services.directory, who, ask)
 
 
 @delete("/tenants/{tenant:str}", responses=WRITE, summary="Delete a tenant", tags=["tenants"])
-async def delete_tenant(tenant: str, services: Services, finder: Finder, who: Principal, ask: Ask) -> None:
+async def delete_tenant(tenant: FromPath[str], services: TheServices, finder: TheFinder, who: Who, ask: Asked) -> None:
     """End a tenant with its workloads, keys, administrators and deployments. The name can be used again, the id never."""
     await services.end_tenant(who, await finder.tenant(who, tenant, ask), ask)
 
 
 @get("/tenants/{tenant:str}/audit", responses=READ, summary="Read a tenant's log", tags=["audit"])
 async def read_tenant_log(
-    tenant: str,
-    services: Services,
-    finder: Finder,
-    who: Principal,
-    ask: Ask,
+    tenant: FromPath[str],
+    services: TheServices,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
     limit: Limit = 50,
     before: Before = None,
 ) -> AuditEntries:
@@ -114,7 +115,7 @@ async def read_tenant_log(
 
 @get("/audit", responses=READ, summary="Read the installation's log", tags=["audit"])
 async def read_log(
-    services: Services, who: Principal, ask: Ask, limit: Limit = 50, before: Before = None
+    services: TheServices, who: Who, ask: Asked, limit: Limit = 50, before: Before = None
 ) -> AuditEntries:
     """Return the newest entries of the installation's own log, newest first."""
     found = await services.audit.of_platform(who, ask, limit=limit, before=before)
@@ -122,13 +123,13 @@ async def read_log(
 
 
 @get("/config", responses=READ, summary="Explain the settings", tags=["installation"])
-async def explain_config(services: Services, who: Principal, ask: Ask) -> Settings:
+async def explain_config(services: TheServices, who: Who, ask: Asked) -> Settings:
     """Return the settings in force and where each value came from. No setting holds a secret."""
     return Settings(data=_shown(await services.explained(who, ask), Setting))
 
 
 @get("/doctor", responses=READ, summary="Check the installation", tags=["installation"])
-async def run_doctor(services: Services, who: Principal, ask: Ask) -> Checks:
+async def run_doctor(services: TheServices, who: Who, ask: Asked) -> Checks:
     """Return what the checks of this installation found, from inside the control process."""
     return Checks(data=_shown(await services.examined(who, ask), Check))
 

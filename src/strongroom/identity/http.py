@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 import msgspec
 from litestar import Request
 from litestar.connection import ASGIConnection
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 
@@ -34,6 +34,10 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Asgi: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 AnyConnection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
+Who: TypeAlias = NamedDependency[Principal]
+"""In a handler's signature (`who: Who`): the caller that a guard has let in."""
+Asked: TypeAlias = NamedDependency[Ask]
+"""In a handler's signature (`ask: Asked`): what goes into the audit entries of this request."""
 Guard: TypeAlias = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
 
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -171,11 +175,16 @@ def principal_of(request: AnyRequest) -> Principal:
     return who
 
 
+def asked(request: AnyRequest) -> Ask:
+    """Return what goes into the audit entries of this request."""
+    return problems.ask_of(request)
+
+
 DEPENDENCIES: Final = {
     "who": Provide(principal_of, sync_to_thread=False),
-    "ask": Provide(problems.ask_of, sync_to_thread=False),
+    "ask": Provide(asked, sync_to_thread=False),
 }
-"""What a handler may ask for by name: `who: Principal` and `ask: Ask`."""
+"""What every handler may ask for: `who: Who` and `ask: Asked`."""
 
 
 def _key(fields: list[str]) -> str | None:

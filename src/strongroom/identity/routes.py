@@ -5,14 +5,16 @@ No handler decides anything, and none has SQL. Whose a thing is, is said by the 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from litestar import delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from strongroom.identity.accounts import Accounts
 from strongroom.identity.bodies import MakeAccount, MakeKey, MakeTenant, MakeWorkload, RevokeKey
 from strongroom.identity.finding import Finder
-from strongroom.identity.http import Listing, name_of, noting
+from strongroom.identity.http import Asked, Listing, Who, name_of, noting
 from strongroom.identity.model import (
     Account,
     AccountToken,
@@ -25,8 +27,11 @@ from strongroom.identity.model import (
 )
 from strongroom.identity.problems import READ, WRITE
 from strongroom.identity.service import Identity
-from strongroom.kernel.principal import Environment, Principal, Role
-from strongroom.policy import Ask
+from strongroom.kernel.principal import Environment, Role
+
+TheIdentity: TypeAlias = NamedDependency[Identity]
+TheAccounts: TypeAlias = NamedDependency[Accounts]
+TheFinder: TypeAlias = NamedDependency[Finder]
 
 
 class Tenants(Listing[Tenant], frozen=True, kw_only=True):
@@ -50,40 +55,42 @@ class AccountList(Listing[Account], frozen=True, kw_only=True):
 
 
 @get("/tenants", responses=READ, summary="List tenants", tags=["tenants"])
-async def list_tenants(identity: Identity, who: Principal, ask: Ask) -> Tenants:
+async def list_tenants(identity: TheIdentity, who: Who, ask: Asked) -> Tenants:
     """Return the tenants that the caller may know of."""
     return Tenants(data=await identity.list_tenants(who, ask))
 
 
 @post("/tenants", responses=WRITE, summary="Create a tenant", tags=["tenants"])
-async def create_tenant(data: MakeTenant, identity: Identity, who: Principal, ask: Ask) -> Tenant:
+async def create_tenant(data: JSONBody[MakeTenant], identity: TheIdentity, who: Who, ask: Asked) -> Tenant:
     """Create a tenant with its three environments."""
     return await identity.create_tenant(who, name_of(data.name), ask)
 
 
 @get("/tenants/{tenant:str}", responses=READ, summary="Show a tenant", tags=["tenants"])
-async def show_tenant(tenant: str, identity: Identity, finder: Finder, who: Principal, ask: Ask) -> Tenant:
+async def show_tenant(tenant: FromPath[str], identity: TheIdentity, finder: TheFinder, who: Who, ask: Asked) -> Tenant:
     """Return one tenant, by name or id."""
     return await identity.show_tenant(who, await finder.tenant(who, tenant, ask), ask)
 
 
 @get("/tenants/{tenant:str}/environments", responses=READ, summary="List environments", tags=["tenants"])
 async def list_environments(
-    tenant: str, identity: Identity, finder: Finder, who: Principal, ask: Ask
+    tenant: FromPath[str], identity: TheIdentity, finder: TheFinder, who: Who, ask: Asked
 ) -> EnvironmentList:
     """Return a tenant's environments and the longest life of a key in each."""
     return EnvironmentList(data=await identity.list_environments(who, await finder.tenant(who, tenant, ask), ask))
 
 
 @get("/tenants/{tenant:str}/workloads", responses=READ, summary="List workloads", tags=["workloads"])
-async def list_workloads(tenant: str, identity: Identity, finder: Finder, who: Principal, ask: Ask) -> Workloads:
+async def list_workloads(
+    tenant: FromPath[str], identity: TheIdentity, finder: TheFinder, who: Who, ask: Asked
+) -> Workloads:
     """Return a tenant's workloads."""
     return Workloads(data=await identity.list_workloads(who, await finder.tenant(who, tenant, ask), ask))
 
 
 @post("/tenants/{tenant:str}/workloads", responses=WRITE, summary="Create a workload", tags=["workloads"])
 async def create_workload(
-    tenant: str, data: MakeWorkload, identity: Identity, finder: Finder, who: Principal, ask: Ask
+    tenant: FromPath[str], data: JSONBody[MakeWorkload], identity: TheIdentity, finder: TheFinder, who: Who, ask: Asked
 ) -> Workload:
     """Create a workload in one environment and one role."""
     return await identity.create_workload(
@@ -104,7 +111,13 @@ async def create_workload(
     tags=["workloads"],
 )
 async def delete_workload(
-    tenant: str, environment: Environment, name: str, identity: Identity, finder: Finder, who: Principal, ask: Ask
+    tenant: FromPath[str],
+    environment: FromPath[Environment],
+    name: FromPath[str],
+    identity: TheIdentity,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
 ) -> None:
     """End a workload and its keys."""
     place = await finder.tenant(who, tenant, ask)
@@ -112,14 +125,14 @@ async def delete_workload(
 
 
 @get("/tenants/{tenant:str}/keys", responses=READ, summary="List keys", tags=["keys"])
-async def list_keys(tenant: str, identity: Identity, finder: Finder, who: Principal, ask: Ask) -> Keys:
+async def list_keys(tenant: FromPath[str], identity: TheIdentity, finder: TheFinder, who: Who, ask: Asked) -> Keys:
     """Return a tenant's keys without their secrets, dead ones included."""
     return Keys(data=await identity.list_keys(who, await finder.tenant(who, tenant, ask), ask))
 
 
 @post("/tenants/{tenant:str}/keys", responses=WRITE, summary="Issue a key", tags=["keys"])
 async def create_key(
-    tenant: str, data: MakeKey, identity: Identity, finder: Finder, who: Principal, ask: Ask
+    tenant: FromPath[str], data: JSONBody[MakeKey], identity: TheIdentity, finder: TheFinder, who: Who, ask: Asked
 ) -> NewKey:
     """Issue a key to a workload. This answer is the only place where its secret ever stands."""
     return await identity.create_key(
@@ -135,7 +148,7 @@ async def create_key(
 
 
 @get("/tenants/{tenant:str}/keys/{key:str}", responses=READ, summary="Show a tenant's key", tags=["keys"])
-async def show_key(tenant: str, key: str, finder: Finder, who: Principal, ask: Ask) -> Key:
+async def show_key(tenant: FromPath[str], key: FromPath[str], finder: TheFinder, who: Who, ask: Asked) -> Key:
     """Return what may be known of one key."""
     return await finder.show_key(who, key, tenant, ask)
 
@@ -147,14 +160,16 @@ async def show_key(tenant: str, key: str, finder: Finder, who: Principal, ask: A
     summary="Revoke a tenant's key",
     tags=["keys"],
 )
-async def revoke_key(tenant: str, key: str, data: RevokeKey, finder: Finder, who: Principal, ask: Ask) -> Key:
+async def revoke_key(
+    tenant: FromPath[str], key: FromPath[str], data: JSONBody[RevokeKey], finder: TheFinder, who: Who, ask: Asked
+) -> Key:
     """End a key at once. Ending it again changes nothing and is no error."""
     return await finder.revoke_key(who, key, tenant, data.reason, noting(ask, reason=data.reason))
 
 
 @get("/keys/{key:str}", responses=READ, summary="Show a credential", tags=["keys"])
 async def show_credential(
-    key: str, finder: Finder, who: Principal, ask: Ask, tenant: str | None = None
+    key: FromPath[str], finder: TheFinder, who: Who, ask: Asked, tenant: FromQuery[str | None] = None
 ) -> Key | AccountToken:
     """Return what may be known of a key or an account's token. `tenant` says whose, where the key no longer lives."""
     return await finder.show_credential(who, key, tenant, ask)
@@ -162,33 +177,40 @@ async def show_credential(
 
 @post("/keys/{key:str}/revoke", responses=WRITE, status_code=200, summary="Revoke a credential", tags=["keys"])
 async def revoke_credential(
-    key: str, data: RevokeKey, finder: Finder, who: Principal, ask: Ask, tenant: str | None = None
+    key: FromPath[str],
+    data: JSONBody[RevokeKey],
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+    tenant: FromQuery[str | None] = None,
 ) -> Key | AccountToken:
     """End a key or an account's token at once, by its id alone."""
     return await finder.revoke_credential(who, key, tenant, data.reason, noting(ask, reason=data.reason))
 
 
 @get("/accounts", responses=READ, summary="List accounts", tags=["accounts"])
-async def list_accounts(accounts: Accounts, who: Principal, ask: Ask) -> AccountList:
+async def list_accounts(accounts: TheAccounts, who: Who, ask: Asked) -> AccountList:
     """Return the accounts of people."""
     return AccountList(data=await accounts.list(who, ask))
 
 
 @post("/accounts", responses=WRITE, summary="Create an account", tags=["accounts"])
-async def create_account(data: MakeAccount, accounts: Accounts, finder: Finder, who: Principal, ask: Ask) -> NewAccount:
+async def create_account(
+    data: JSONBody[MakeAccount], accounts: TheAccounts, finder: TheFinder, who: Who, ask: Asked
+) -> NewAccount:
     """Create an account. This answer is the only place where its token ever stands."""
     place = None if data.tenant is None else await finder.tenant(who, data.tenant, ask)
     return await accounts.create(who, name_of(data.name), Role(data.role), tenant=place, ask=ask)
 
 
 @delete("/accounts/{name:str}", responses=WRITE, summary="Delete an account", tags=["accounts"])
-async def delete_account(name: str, accounts: Accounts, who: Principal, ask: Ask) -> None:
+async def delete_account(name: FromPath[str], accounts: TheAccounts, who: Who, ask: Asked) -> None:
     """End an account and its token."""
     await accounts.delete(who, name_of(name), ask)
 
 
 @post("/accounts/{name:str}/token", responses=WRITE, summary="Reissue an account's token", tags=["accounts"])
-async def reissue_token(name: str, accounts: Accounts, who: Principal, ask: Ask) -> NewAccount:
+async def reissue_token(name: FromPath[str], accounts: TheAccounts, who: Who, ask: Asked) -> NewAccount:
     """End an account's token and make another. This answer is the only place where it ever stands."""
     return await accounts.reissue(who, name_of(name), ask)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from litestar import delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from strongroom.identity import Finder
 from strongroom.identity.bodies import NameText
-from strongroom.identity.http import Listing, name_of
+from strongroom.identity.http import Asked, Listing, Who, name_of
 from strongroom.identity.problems import READ, WRITE
-from strongroom.kernel.principal import Environment, Principal
-from strongroom.policy import Ask
+from strongroom.kernel.principal import Environment
 from strongroom.registry.model import Deployment, Release
 from strongroom.registry.service import Registry
+
+TheRegistry: TypeAlias = NamedDependency[Registry]
+TheFinder: TypeAlias = NamedDependency[Finder]
 
 
 class MakeDeployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,20 +40,27 @@ class Deployments(Listing[Deployment], frozen=True, kw_only=True):
 
 
 @get("/models", responses=READ, summary="List releases", tags=["models"])
-async def list_models(registry: Registry, who: Principal, ask: Ask) -> Releases:
+async def list_models(registry: TheRegistry, who: Who, ask: Asked) -> Releases:
     """Return the installation's catalogue of model releases."""
     return Releases(data=await registry.list_releases(who, ask))
 
 
 @get("/tenants/{tenant:str}/deployments", responses=READ, summary="List deployments", tags=["deployments"])
-async def list_deployments(tenant: str, registry: Registry, finder: Finder, who: Principal, ask: Ask) -> Deployments:
+async def list_deployments(
+    tenant: FromPath[str], registry: TheRegistry, finder: TheFinder, who: Who, ask: Asked
+) -> Deployments:
     """Return a tenant's deployments."""
     return Deployments(data=await registry.list_deployments(who, await finder.tenant(who, tenant, ask), ask))
 
 
 @post("/tenants/{tenant:str}/deployments", responses=WRITE, summary="Deploy a release", tags=["deployments"])
 async def create_deployment(
-    tenant: str, data: MakeDeployment, registry: Registry, finder: Finder, who: Principal, ask: Ask
+    tenant: FromPath[str],
+    data: JSONBody[MakeDeployment],
+    registry: TheRegistry,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
 ) -> Deployment:
     """Let a tenant's workloads in one environment ask a release under a name."""
     place = await finder.tenant(who, tenant, ask)
@@ -63,7 +74,13 @@ async def create_deployment(
     tags=["deployments"],
 )
 async def delete_deployment(
-    tenant: str, environment: Environment, name: str, registry: Registry, finder: Finder, who: Principal, ask: Ask
+    tenant: FromPath[str],
+    environment: FromPath[Environment],
+    name: FromPath[str],
+    registry: TheRegistry,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
 ) -> None:
     """End a deployment: the gateways stop routing to it at once."""
     place = await finder.tenant(who, tenant, ask)

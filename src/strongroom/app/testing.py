@@ -1,0 +1,168 @@
+"""A real control port for tests: the real application, on the real edge, over a real database, on loopback.
+
+It runs in a thread with an event loop of its own, so that tests may be plain functions and the command line may be run
+against it. `ControlPlane.run` runs a coroutine of the services there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from strongroom.app.api import control_app
+from strongroom.app.doctor import Check, Status
+from strongroom.app.seed import INSTALLER
+from strongroom.app.services import Services, make_services
+from strongroom.app.settings import Loaded, Settings
+from strongroom.console import Parts, pages
+from strongroom.identity import Directory
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import Name, TenantId
+from strongroom.kernel.principal import Environment, Role
+from strongroom.policy import Ask, Engine
+from strongroom.registry import Release
+from strongroom.registry.model import Format, Operation
+from strongroom.store import Database
+from strongroom.store.follower import Follower
+from strongroom.store.testing import TestDatabase
+from strongroom.vault import Keyring, Purpose
+from strongroom.wire import AsgiBridge, Limits, serve_tcp
+
+_Result = TypeVar("_Result")
+
+RELEASE: Final = Release(
+    digest=f"sha256:{'a' * 64}",
+    name="tiny",
+    version="1",
+    kind=Operation.CHAT,
+    format=Format.GGUF,
+    bytes=1,
+    source="made for a test",
+    admitted_at=SystemClock().now(),
+)
+_CHECKS: Final = (Check(name="database", status=Status.OK, detail="answers"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPlane:
+    """A running control port, with callers of every role and two tenants that look alike.
+
+    Attributes:
+        port: where it listens on 127.0.0.1.
+        services: what its routes call.
+        tokens: credentials by name: operator, approver, acme-admin, globex-admin, acme-inference, acme-evaluation.
+        tenants: ids by name: acme, globex.
+        key_ids: the living workload keys' ids, by tenant.
+        run: runs a coroutine on the port's own loop.
+    """
+
+    port: int
+    services: Services
+    tokens: dict[str, str]
+    tenants: dict[str, TenantId]
+    key_ids: dict[str, str]
+    run: Callable[[Coroutine[Any, Any, Any]], Any]
+
+    def __repr__(self) -> str:
+        """Name the port only."""
+        return f"ControlPlane({self.port})"
+
+    @property
+    def url(self) -> str:
+        """Where the port is reached."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def control_plane(database: TestDatabase, directory: Path) -> Generator[ControlPlane]:
+    """Serve over `database`, keeping keys in `directory`."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="control plane", daemon=True)
+    thread.start()
+
+    def run(work: Coroutine[Any, Any, _Result]) -> _Result:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(timeout=60)
+
+    stack = AsyncExitStack()
+    try:
+        services, port = run(_serve(database, directory, stack))
+        tokens, tenants, key_ids = run(_people(services))
+        yield ControlPlane(port=port, services=services, tokens=tokens, tenants=tenants, key_ids=key_ids, run=run)
+    finally:
+        run(stack.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=10)
+        loop.close()
+
+
+async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack) -> tuple[Services, int]:
+    clock, keys = SystemClock(), Keyring.open(directory / "keyring.json").derive(Purpose.KEY_PEPPER)
+    known = Directory(keys, clock, allow_demo=True)
+    follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
+    db = await Database.connect(database.control, database.operator)
+    stack.push_async_callback(db.close)
+
+    async def doctor() -> tuple[Check, ...]:
+        return _CHECKS
+
+    engine = Engine.load()
+    services = make_services(
+        db, follower, known, engine, keys, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
+    )
+    follower.start()
+    stack.push_async_callback(follower.close)
+    bridge = await stack.enter_async_context(AsgiBridge(control_app(services, pages=pages(_parts(services, engine)))).lifespan())
+    server = await serve_tcp(bridge, limits=Limits(max_body_bytes=256 * 1024))
+    stack.push_async_callback(server.close)
+    if not await follower.ensure(10.0):
+        raise RuntimeError("the feed could not be read")
+    return services, server.port
+
+
+def _parts(services: Services, engine: Engine) -> Parts:
+    return Parts(
+        identity=services.identity,
+        accounts=services.accounts,
+        registry=services.registry,
+        audit=services.audit,
+        finder=services.finder,
+        end_tenant=services.end_tenant,
+        gate=services.gate,
+        engine=engine,
+        directory=services.directory,
+        door=services.door,
+        lease=services.follower,
+        clock=services.clock,
+        secure=False,
+        demo=True,
+    )
+
+
+async def _people(services: Services) -> tuple[dict[str, str], dict[str, TenantId], dict[str, str]]:
+    """Make the callers: accounts of every role, and twin tenants with a workload and a key of each role."""
+    ask, tokens, tenants, key_ids = Ask(), dict[str, str](), dict[str, TenantId](), dict[str, str]()
+    for name, role in (("operator", Role.OPERATOR), ("approver", Role.APPROVER)):
+        tokens[name] = (await services.accounts.create(INSTALLER, Name(name), role, ask=ask)).token
+    await services.registry.admit(INSTALLER, RELEASE, ask)
+    for name in ("acme", "globex"):
+        tenant = TenantId((await services.identity.create_tenant(INSTALLER, Name(name), ask)).id)
+        tenants[name] = tenant
+        admin = Name(f"{name}-admin")
+        made = await services.accounts.create(INSTALLER, admin, Role.TENANT_ADMIN, tenant=tenant, ask=ask)
+        tokens[admin] = made.token
+        for role in (Role.INFERENCE, Role.EVALUATION):
+            dev, workload = Environment.DEV, Name(str(role))
+            await services.identity.create_workload(
+                INSTALLER, tenant, environment=dev, name=workload, role=role, owner="team", ask=ask
+            )
+            key = await services.identity.create_key(INSTALLER, tenant, environment=dev, workload=workload, ask=ask)
+            tokens[f"{name}-{role}"] = key.secret
+            key_ids[name] = key.key.id
+        await services.registry.deploy(INSTALLER, tenant, Environment.DEV, Name("tiny"), RELEASE.digest, ask)
+    await services.follower.refresh(5.0)
+    return tokens, tenants, key_ids
