@@ -243,6 +243,7 @@ async def _undo(connection: Held, transaction: Transaction) -> None:
 
 def _set_tenant(tenant: TenantId) -> str:
     # The one statement that is not a literal: SET takes no parameters. A UUID prints as hex and hyphens, nothing else.
-    if type(tenant) is not UUID or tenant == PLATFORM:
+    # It is printed from its number: what the driver returns is a subclass of UUID, and a subclass could print anything.
+    if not isinstance(tenant, UUID) or tenant.int == PLATFORM.int:
         raise ValueError("a tenant is a UUID, and not the platform's")
-    return f"set local strongroom.tenant = '{tenant}'"
+    return f"set local strongroom.tenant = '{UUID(int=tenant.int)}'"
