@@ -14,7 +14,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import traceback
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final
 
 from strongroom.app import models, shape
@@ -56,13 +58,26 @@ def run(options: Options) -> int:
     except (StoreError, KeyringBroken, OSError, WorkersNotReadyError, MissingWeightsError, WrongDigestError) as error:
         progress.failed(str(error))
         return FAILED
+    except Exception as fault:  # noqa: BLE001 - the last border: a fault is told where it broke, without what was in hand
+        where = traceback.extract_tb(fault.__traceback__)[-1]
+        progress.failed(
+            f"a fault of Strongroom's own: {type(fault).__name__} at {Path(where.filename).name}:{where.lineno}; "
+            "please report it (SECURITY.md)"
+        )
+        return FAILED
     return OK
 
 
 async def _up(options: Options, loaded: Loaded, progress: Progress) -> None:
     stop = asyncio.Event()
+
+    def told() -> None:
+        if stop.is_set():
+            os._exit(FAILED)  # asked twice: do not wait. The kernel tells every child that its parent is gone.
+        stop.set()
+
     for sign in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+        asyncio.get_running_loop().add_signal_handler(sign, told)
     starting = asyncio.create_task(_serve(options, loaded, progress, stop))
     stopping = asyncio.create_task(stop.wait())
     # A signal ends the start as well: whatever has been started by then is stopped on the way out.

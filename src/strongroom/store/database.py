@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
 import asyncpg
@@ -244,7 +244,9 @@ async def _undo(connection: Held, transaction: Transaction) -> None:
 def _set_tenant(tenant: TenantId) -> str:
     # The one statement that is not a literal: SET takes no parameters. A UUID prints as hex and hyphens, nothing else.
     # It is printed from its number: what the driver returns is a subclass of UUID, and a subclass could print anything.
-    given: object = tenant  # what the type says is checked here once more: a text would become part of the statement
+    given = cast(
+        "object", tenant
+    )  # what the type says is checked here once more: a text would become part of the statement
     if not isinstance(given, UUID) or given.int == PLATFORM.int:
         raise ValueError("a tenant is a UUID, and not the platform's")
     return f"set local strongroom.tenant = '{UUID(int=given.int)}'"
