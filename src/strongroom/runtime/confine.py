@@ -13,16 +13,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import resource
 import signal
+import struct
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from strongroom.runtime import landlock, seccomp
+from strongroom.runtime.syscalls import NUMBERS
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+_CAPABILITY_VERSION, _CAPABILITY_BYTES = 0x20080522, 24  # _LINUX_CAPABILITY_VERSION_3: two sets of three words
 
 SYSTEM_READABLE: Final = (
     "/dev/null",
@@ -112,7 +116,16 @@ def _limit(which: int, wanted: int) -> None:
 def _become(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)  # from 0: the kernel clears every capability
+    os.setresuid(uid, uid, uid)  # from 0: the kernel clears what is permitted and effective
+    _clear_inheritable()
+
+
+def _clear_inheritable() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
+    call = ctypes.c_long(NUMBERS[platform.machine()]["capset"])
+    if libc.syscall(call, header, bytes(_CAPABILITY_BYTES)) != 0:
+        raise OSError(ctypes.get_errno(), "capset failed")
 
 
 def _prctl(option: int, value: int) -> None:
