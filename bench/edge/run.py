@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import uvloop
-from bench.edge import certificates, load, rudeness, servers
+from bench.edge import both_ends, certificates, load, rudeness, servers
 
 from strongroom.wire import Pool, TcpTarget, client_context
 
@@ -96,6 +96,9 @@ def main() -> None:
         asyncio.run(rudeness.smuggling(mine, other))
     print("\n== (b) CPU per request, whole process")
     cpu(python, rounds=arguments.rounds, requests=arguments.requests)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runs = sorted(runner.run(both_ends.measure()) for _ in range(arguments.rounds))
+    print(f"our server and client in one process: median {statistics.median(runs):.0f} µs, lowest {runs[0]:.0f} µs")
     print("\n== (c) the client's certificate, and slow clients")
     with tempfile.TemporaryDirectory() as folder:
         certificate(python, Path(folder))

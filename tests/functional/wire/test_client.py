@@ -338,6 +338,25 @@ async def test_the_deadline_holds_for_head_and_body(upstream: Upstream, start: b
         assert pool.connections == 0
 
 
+async def test_each_exchange_keeps_its_own_deadline(upstream: Upstream) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.reader.read()
+
+    upstream.script = script
+    began = time.monotonic()
+
+    async def give_up(timeout_s: float) -> float:
+        with pytest.raises(DeadlineExceeded):
+            await ask(pool, timeout_s=timeout_s)
+        return time.monotonic() - began
+
+    async with pooled(upstream) as pool:
+        took = await asyncio.gather(*map(give_up, (0.3, 0.1, 0.2)))
+    for wanted, measured in zip((0.3, 0.1, 0.2), took, strict=True):
+        assert wanted - 0.01 <= measured < wanted + 0.09
+
+
 async def test_waiting_for_a_connection_is_bounded_and_fair(upstream: Upstream) -> None:
     go = asyncio.Event()
 

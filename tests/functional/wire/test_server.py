@@ -175,6 +175,15 @@ async def test_a_ten_megabyte_body_is_taken_where_it_is_allowed(edge: Edge, echo
     assert (await caller.answer()).body == body
 
 
+async def test_the_longest_head_may_come_a_byte_at_a_time(edge: Edge, echo: Echo) -> None:
+    caller = await edge.call(await edge.serve(echo))
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n" % (b"y" * 2000)
+    for n in range(len(head)):
+        await caller.say(head[n : n + 1])
+    assert (await caller.answer()).status == 200
+    assert echo.seen[0].header(b"x") == b"y" * 2000
+
+
 async def test_errors_speak_the_surface_s_dialect(edge: Edge, echo: Echo) -> None:
     server = await edge.serve(
         echo, render_error=lambda status, tell: ([(b"x-dialect", b"ours")], f"{status}!{tell}".encode())
