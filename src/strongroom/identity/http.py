@@ -10,6 +10,7 @@ Always true here:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
@@ -25,7 +26,7 @@ from strongroom.identity import problems
 from strongroom.identity.door import Door
 from strongroom.kernel.ids import Name, new_uuid, parse_name
 from strongroom.kernel.principal import Principal
-from strongroom.kernel.refusal import Refused, hidden, invalid
+from strongroom.kernel.refusal import Refusal, Refused, hidden, invalid
 from strongroom.policy import Ask
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -44,6 +45,7 @@ _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _REFRESH_S: Final = 1.0
 _UNSUPPORTED: Final = 415
 _FIRST_REFUSED: Final = 400
+_FIELD: Final = re.compile(r"(?:^|field )`([A-Za-z_]{1,64})`")
 
 
 class Refreshing(Protocol):
@@ -127,8 +129,7 @@ async def strict_body(request: AnyRequest) -> None:
     try:
         msgspec.json.decode(body, type=wanted.annotation)
     except msgspec.ValidationError as error:
-        tell, _, place = str(error).partition(" - at `")
-        raise Refused(invalid(f"{tell}.", param=place.strip("`").removeprefix("$.") or None)) from None
+        raise Refused(_invalid_body(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refused(invalid("The body is not valid JSON.")) from None
 
@@ -195,10 +196,21 @@ def _key(fields: list[str]) -> str | None:
     return presented.strip() if scheme.lower() == "bearer" and presented.strip() else None
 
 
+def _invalid_body(said: str) -> Refusal:
+    """Return what msgspec said of a body, with the field it is about: `… - at `$.days``, or `… field `days` …`."""
+    tell, _, place = said.partition(" - at `$.")
+    named = _FIELD.search(tell)
+    return invalid(f"{tell}.", param=place.strip("`") or (named[1] if named else None))
+
+
 def _known_query(request: AnyRequest, parameters: Any) -> None:
-    unknown = sorted(set(request.query_params.keys()) - (set(parameters) - set(request.path_params)))
+    """Refuse parameters that the handler does not take, and two of one: a typing mistake must not read as a default."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    unknown = sorted(set(given) - (set(parameters) - set(request.path_params)))
     if unknown:
         raise Refused(invalid("The query has a parameter that is not known here.", param=unknown[0][:64]))
+    if len(given) != len(set(given)):
+        raise Refused(invalid("The query has a parameter twice."))
 
 
 def _with_fields(headers: Any, path: str, request_id: str) -> list[tuple[bytes, bytes]]:

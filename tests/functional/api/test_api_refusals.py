@@ -1,0 +1,259 @@
+"""Every route refuses whom it should, and no refusal says more than it should (isolation tests 1-3, 5, 17, 19, 55-58)."""
+
+from __future__ import annotations
+
+import re
+import socket
+import statistics
+import time
+from typing import Any, Final
+
+import pytest
+from litestar.routes import HTTPRoute
+
+from strongroom.app.api import control_app
+from strongroom.app.testing import RELEASE, ControlPlane
+from strongroom.identity.secretkey import _crc
+
+Ask = Any
+
+KEY: Final = "0123456789abcdef"
+HASH: Final = {"name": "x", "environment": "dev", "release": RELEASE.digest}
+WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
+
+# Each route, as acme's administrator would have to write it to reach globex or the installation: path, body, and the
+# status it gets. 200 stands beside the few that everybody may ask.
+CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
+    ("GET", "/api/whoami"): ("/api/whoami", None, 200),
+    ("GET", "/api/tenants"): ("/api/tenants", None, 200),
+    ("POST", "/api/tenants"): ("/api/tenants", {"name": "x"}, 404),
+    ("GET", "/api/tenants/{tenant}"): ("/api/tenants/globex", None, 404),
+    ("DELETE", "/api/tenants/{tenant}"): ("/api/tenants/globex", None, 404),
+    ("GET", "/api/tenants/{tenant}/environments"): ("/api/tenants/globex/environments", None, 404),
+    ("GET", "/api/tenants/{tenant}/workloads"): ("/api/tenants/globex/workloads", None, 404),
+    ("POST", "/api/tenants/{tenant}/workloads"): ("/api/tenants/globex/workloads", WORKLOAD, 404),
+    ("DELETE", "/api/tenants/{tenant}/workloads/{environment}/{name}"): (
+        "/api/tenants/globex/workloads/dev/inference",
+        None,
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/keys"): ("/api/tenants/globex/keys", None, 404),
+    ("POST", "/api/tenants/{tenant}/keys"): (
+        "/api/tenants/globex/keys",
+        {"environment": "dev", "workload": "inference"},
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/keys/{key}"): ("/api/tenants/globex/keys/{globex_key}", None, 404),
+    ("POST", "/api/tenants/{tenant}/keys/{key}/revoke"): ("/api/tenants/globex/keys/{globex_key}/revoke", {}, 404),
+    ("GET", "/api/keys/{key}"): ("/api/keys/{globex_key}", None, 404),
+    ("POST", "/api/keys/{key}/revoke"): ("/api/keys/{globex_key}/revoke", {}, 404),
+    ("GET", "/api/models"): ("/api/models", None, 200),
+    ("GET", "/api/tenants/{tenant}/deployments"): ("/api/tenants/globex/deployments", None, 404),
+    ("POST", "/api/tenants/{tenant}/deployments"): ("/api/tenants/globex/deployments", HASH, 404),
+    ("DELETE", "/api/tenants/{tenant}/deployments/{environment}/{name}"): (
+        "/api/tenants/globex/deployments/dev/tiny",
+        None,
+        404,
+    ),
+    ("GET", "/api/accounts"): ("/api/accounts", None, 404),
+    ("POST", "/api/accounts"): ("/api/accounts", {"name": "x", "role": "operator"}, 404),
+    ("DELETE", "/api/accounts/{name}"): ("/api/accounts/operator", None, 404),
+    ("POST", "/api/accounts/{name}/token"): ("/api/accounts/operator/token", None, 404),
+    ("GET", "/api/tenants/{tenant}/audit"): ("/api/tenants/globex/audit", None, 404),
+    ("GET", "/api/audit"): ("/api/audit", None, 404),
+    ("GET", "/api/config"): ("/api/config", None, 404),
+    ("GET", "/api/doctor"): ("/api/doctor", None, 404),
+}
+OPEN: Final = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/api"), ("GET", "/api/openapi.json")}
+
+GARBLED: Final = (
+    None,
+    "",
+    "nonsense",
+    "srk_opr_all_0123456789abcdef_" + "A" * 49,
+    "srk_" + "é" * 40,
+    "srk_" + "A" * 5000,
+)
+
+
+def routes(plane: ControlPlane) -> set[tuple[str, str]]:
+    """Return (method, path) of every route that the application serves."""
+    app = control_app(plane.services)
+    return {
+        (method, re.sub(r":\w+\}", "}", route.path))
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method in route.methods
+        if method != "OPTIONS"
+    }
+
+
+def test_every_route_has_its_refused_case(plane: ControlPlane) -> None:
+    served = routes(plane)
+    missing = served - OPEN - CASES.keys()
+    assert not missing, (
+        f"no refused case for {sorted(missing)}: add to CASES how acme's administrator would ask it for what is "
+        "globex's or the installation's, and the 404 it must get"
+    )
+    assert not (OPEN | CASES.keys()) - served, "these routes are gone: take their cases out"
+
+
+def uniform(answer: Any) -> tuple[Any, ...]:
+    """Return everything of an answer but its id and the second it was given."""
+    body = {name: value for name, value in answer.body.items() if name != "request_id"}
+    fields = {name: value for name, value in answer.fields.items() if name not in {"x-request-id", "date"}}
+    fields.pop("content-length")
+    return answer.status, body, fields
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_without_a_credential_every_route_is_401(ask: Ask, case: tuple[str, str]) -> None:
+    path, data, _ = CASES[case]
+    answer = ask(case[0], path.format(globex_key=KEY), data=data)
+    assert answer.status == 401
+    assert answer.fields["www-authenticate"].startswith("Bearer")
+    assert answer.fields["content-type"] == "application/problem+json"
+    assert answer.fields["cache-control"] == "no-store"
+    assert answer.body["request_id"] == answer.fields["x-request-id"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_a_tenant_reaches_nothing_of_another(plane: ControlPlane, ask: Ask, case: tuple[str, str]) -> None:
+    path, data, status = CASES[case]
+    answer = ask(case[0], path.format(globex_key=plane.key_ids["globex"]), by="acme-admin", data=data)
+    assert answer.status == status, answer.text
+    assert str(plane.tenants["globex"]) not in answer.text
+    if status == 404:
+        elsewhere = path.replace("globex/", "nowhere/").replace("/globex", "/nowhere").format(globex_key=KEY)
+        assert uniform(answer) == uniform(ask(case[0], elsewhere, by="acme-admin", data=data))
+        assert uniform(answer) == uniform(ask("GET", "/api/no/such/route", by="acme-admin"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_a_workload_key_administers_nothing(plane: ControlPlane, ask: Ask, case: tuple[str, str]) -> None:
+    path, data, _ = CASES[case]
+    own = path.replace("globex", "acme").format(acme_key=plane.key_ids["acme"])
+    for by in ("acme-inference", "acme-evaluation"):
+        answer = ask(case[0], own, by=by, data=data)
+        # A workload may see its own deployments on the gateway, so of those alone it is told "not you".
+        expected = {200} if case[1] == "/api/whoami" else {403, 404} if "deployments" in case[1] else {404}
+        assert answer.status in expected, answer.text
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_an_approver_reads_the_catalogue_and_no_more(plane: ControlPlane, ask: Ask, case: tuple[str, str]) -> None:
+    path, data, _ = CASES[case]
+    answer = ask(case[0], path.format(globex_key=plane.key_ids["globex"]), by="approver", data=data)
+    assert answer.status == (200 if case[1] in {"/api/whoami", "/api/models"} else 404), answer.text
+
+
+def test_nothing_of_the_above_was_done(plane: ControlPlane, ask: Ask) -> None:
+    # The positive control: globex is as it was, and its administrator sees it.
+    key = ask("GET", f"/api/keys/{plane.key_ids['globex']}", by="globex-admin")
+    assert (key.status, key.body["status"]) == (200, "active")
+    assert ask("GET", "/api/tenants/globex", by="globex-admin").status == 200
+    names = [each["name"] for each in ask("GET", "/api/tenants/globex/deployments", by="globex-admin").body["data"]]
+    assert names == ["tiny"]
+    log = ask("GET", "/api/audit?limit=200", by="operator").body["data"]
+    assert any(each["outcome"] == "refused" and each["actor"].startswith("tenant-admin/acme") for each in log)
+
+
+def test_what_one_may_see_but_not_do_is_forbidden(ask: Ask) -> None:
+    answer = ask("DELETE", "/api/tenants/acme", by="acme-admin")
+    assert (answer.status, answer.body["detail"]) == (403, "This credential does not permit tenant.delete here.")
+
+
+@pytest.mark.parametrize("presented", GARBLED)
+def test_no_bad_credential_is_told_from_another(ask: Ask, presented: str | None) -> None:
+    headers = {} if presented is None else {"authorization": f"Bearer {presented}".encode().decode("latin-1")}
+    assert uniform(ask("GET", "/api/whoami", headers=headers)) == uniform(ask("GET", "/api/whoami"))
+
+
+def test_a_wrong_secret_is_refused_like_an_unknown_key(plane: ControlPlane, ask: Ask) -> None:
+    good = plane.tokens["operator"]
+    wrong = good[:-7] + ("A" if good[-7] != "A" else "B")
+    unknown = "srk_opr_all_zzzzzzzzzzzzzzzz_" + "A" * 43
+    assert uniform(ask("GET", "/api/whoami", by=wrong + _crc(wrong))) == uniform(
+        ask("GET", "/api/whoami", by=unknown + _crc(unknown))
+    )
+
+
+def test_strangers_are_written_down_without_what_they_showed(plane: ControlPlane, ask: Ask) -> None:
+    refused = ask("GET", "/api/tenants", by="nonsense-credential")
+    log = ask("GET", "/api/audit?limit=200", by="operator")
+    entry = next(each for each in log.body["data"] if each["request_id"] == refused.body["request_id"])
+    assert (entry["actor"], entry["outcome"]) == ("stranger", "refused")
+    assert "nonsense" not in log.text
+    assert plane.tokens["operator"] not in log.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-tenant": "globex"},
+        {"x-strongroom-tenant": "globex"},
+        {"x-forwarded-user": "operator"},
+        {"x-original-url": "/api/tenants/globex"},
+        {"x-http-method-override": "DELETE"},
+    ],
+    ids=str,
+)
+def test_a_header_changes_nobodys_tenant(ask: Ask, headers: dict[str, str]) -> None:
+    data = ask("GET", "/api/tenants", by="acme-admin", headers=headers).body["data"]
+    assert [each["name"] for each in data] == ["acme"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/tenants/globex%2fkeys",
+        "/api/tenants/acme/../globex/keys",
+        "/api/tenants/./globex",
+        "/api/tenants/%67lobex",
+        "/api/tenants/acme%00",
+        "/api/tenants/root",
+        "/api/tenants/GLOBEX",
+        "/api/tenants/gl%D0%BEbex",
+        "/api/tenants/00000000-0000-0000-0000-000000000000",
+        "/api//tenants//globex",
+        "/api/keys/../audit",
+    ],
+)
+def test_no_spelling_of_a_path_reaches_further(ask: Ask, path: str) -> None:
+    answer = ask("GET", path, by="acme-admin")
+    assert answer.status in {400, 404}
+    assert "globex" not in answer.text
+
+
+def test_the_query_names_no_other_tenant(plane: ControlPlane, ask: Ask) -> None:
+    for key in (plane.key_ids["globex"], plane.key_ids["acme"]):
+        assert ask("GET", f"/api/keys/{key}?tenant=globex", by="acme-admin").status == 404
+
+
+def test_guessed_cursors_find_nothing(ask: Ask) -> None:
+    theirs = ask("GET", "/api/tenants/globex/audit?limit=1", by="globex-admin").body["data"][0]["id"]
+    assert ask("GET", f"/api/tenants/acme/audit?before={theirs}", by="acme-admin").body == {"data": []}
+
+
+def test_missing_and_hidden_take_the_same_time(ask: Ask) -> None:
+    # AUC of the two samples (Mann-Whitney): 0.5 is no information, 1 is certainty. Interleaved, so that drift cancels.
+    samples: dict[str, list[float]] = {"globex": [], "nowhere": []}
+    for _ in range(60):
+        for name, taken in samples.items():
+            began = time.perf_counter()
+            ask("GET", f"/api/tenants/{name}/keys", by="acme-admin")
+            taken.append(time.perf_counter() - began)
+    wins = sum(a < b for a in samples["globex"] for b in samples["nowhere"])
+    auc = wins / (60 * 60)
+    assert 0.3 < auc < 0.7, (auc, {name: statistics.median(taken) for name, taken in samples.items()})
+
+
+def test_two_credentials_are_none(plane: ControlPlane) -> None:
+    # No client library sends this.
+    request = (
+        f"GET /api/whoami HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {plane.tokens['acme-admin']}\r\n"
+        f"authorization: Bearer {plane.tokens['operator']}\r\nconnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=10) as connection:
+        connection.sendall(request.encode())
+        assert connection.recv(4096).split(b" ")[1] in {b"400", b"401"}

@@ -1,0 +1,68 @@
+"""Schemathesis asks everything that the OpenAPI document allows, and more: as an operator, and as a tenant's administrator.
+
+It works on a control port of its own, since an operator who tries everything leaves little standing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.store.testing import TestServer
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+BOUNDED = settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def tried(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[ControlPlane]:
+    with asyncio.Runner() as runner:
+        manager = postgres.database()
+        database = runner.run(manager.__aenter__())
+        try:
+            with control_plane(database, tmp_path_factory.mktemp("control")) as plane:
+                yield plane
+        finally:
+            runner.run(manager.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize("by", ["operator", "acme-admin"])
+def test_every_answer_is_as_the_document_says(tried: ControlPlane, by: str) -> None:
+    # Its pytest plugin does not know this pytest; its strategies do.
+    document: Any = schemathesis.openapi.from_url(f"{tried.url}/api/openapi.json")
+    operations = [found.ok() for found in document.get_all_operations()]
+    assert len(operations) > 20
+    for operation in operations:
+        probe(operation, tried.tokens[by])
+
+
+def probe(operation: Any, token: str) -> None:
+    @BOUNDED
+    @given(case=operation.as_strategy())
+    def ask(case: Any) -> None:
+        if operation.label in {"POST /api/accounts/{name}/token", "DELETE /api/accounts/{name}"}:
+            case.path_parameters["name"] = f"x-{case.path_parameters['name']}"  # or it would end the one who asks
+        if "tenant" in case.path_parameters and operation.label != "DELETE /api/tenants/{tenant}":
+            case.path_parameters["tenant"] = "acme"  # a made-up one would be 404 before anything else is looked at
+        case.call_and_validate(checks=CHECKS, headers={"authorization": f"Bearer {token}"})
+
+    ask()
