@@ -435,9 +435,11 @@ CREATE POLICY own_tenant_append ON audit.entry FOR INSERT TO sr_control WITH CHE
 
 CREATE POLICY own_tenant_read ON audit.entry FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY control_follows ON feed.entry FOR SELECT TO sr_control USING (true);
+
 ALTER TABLE feed.entry ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY follower_read ON feed.entry FOR SELECT TO sr_control, sr_gateway USING (true);
+CREATE POLICY gateway_follows ON feed.entry FOR SELECT TO sr_gateway USING (true);
 
 CREATE POLICY own_tenant_add ON feed.entry FOR INSERT TO sr_control WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
 

@@ -271,7 +271,8 @@ create index entry_version on feed.entry (version);
 comment on table feed.entry is 'documents followed by every process; the nil tenant is the installation; withdrawn ones stay as tombstones';
 alter table feed.entry enable row level security;
 alter table feed.entry force row level security;
-create policy follower_read on feed.entry for select to sr_control, sr_gateway using (true);
+create policy control_follows on feed.entry for select to sr_control using (true);
+create policy gateway_follows on feed.entry for select to sr_gateway using (true);
 create policy own_tenant_add on feed.entry for insert to sr_control
     with check (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid
                 and tenant_id <> '00000000-0000-0000-0000-000000000000');

@@ -1,0 +1,240 @@
+"""A backup is one whole file; a restore brings back the rows, the policies and the grants, and no dead key."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import TenantId
+from strongroom.store import Database, Dsn, Unsafe, backup, feed, migrate
+from strongroom.store.feed import FeedEntry
+from strongroom.store.follower import Follower
+from strongroom.store.lint import lint
+from strongroom.store.testing import TestDatabase, TestServer, logins
+
+KEYS = ("revokedlateraaaa", "alwaysalivebbbbb")
+
+
+@pytest.fixture
+async def tenant(db: Database) -> TenantId:
+    made, workload = TenantId(uuid4()), uuid4()
+    async with db.operator() as tx:
+        await tx.execute("insert into identity.tenant (tenant_id, name) values ($1, 'acme')", made)
+        await tx.execute("insert into identity.environment (tenant_id, name) values ($1, 'dev')", made)
+        await tx.execute("insert into identity.account (id, name, role) values ($1, 'op', 'operator')", workload)
+        await tx.execute(
+            "insert into identity.account_key values ('operatorskeyaaaa', $1, $2, 1, now(), 'infinity')",
+            workload,
+            b"x" * 32,
+        )
+        await feed.publish(tx, "account-key", "operatorskeyaaaa", b"document")
+    async with db.tenant(made) as tx:
+        await tx.execute("insert into identity.workload values ($1, $2, 'dev', 'w', 'inference', 'o')", made, workload)
+        for key in KEYS:
+            await tx.execute(
+                "insert into identity.key values ($1, $2, $3, $4, 1, '', 'o', now(), 'infinity')",
+                made,
+                key,
+                workload,
+                b"x" * 32,
+            )
+            await feed.publish(tx, "key", key, b"document")
+        await feed.publish(tx, "workload", str(workload), b"document")
+    return made
+
+
+@pytest.fixture
+async def target(postgres: TestServer) -> AsyncGenerator[TestDatabase]:
+    name = f"r_{uuid4().hex[:12]}"
+    yield logins(postgres.admin.to(name), postgres.passwords)
+    async with migrate.administrator(postgres.admin) as connection:
+        await connection.execute(f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture
+async def archive(database: TestDatabase, tenant: TenantId, tmp_path: Path) -> Path:
+    del tenant  # wanted for its rows
+    made = tmp_path / "backup.tar"
+    await backup.backup(database.admin, made, clock=SystemClock())
+    return made
+
+
+async def live(dsn: Dsn) -> set[str]:
+    async with migrate.administrator(dsn) as connection:
+        rows = await connection.fetch(
+            """select id from identity.key where revoked_at is null
+               union all select id from identity.account_key where revoked_at is null"""
+        )
+    return {row["id"] for row in rows}
+
+
+def test_a_backup_is_one_private_file(database: TestDatabase, archive: Path, tmp_path: Path) -> None:
+    assert archive.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["backup.tar"]
+    manifest = backup.read_manifest(archive)
+    assert manifest.migration == len(migrate.known())
+    assert manifest.server.startswith("18")
+    with tarfile.open(archive) as tar:
+        assert tar.getnames() == ["manifest.json", "database.dump"]
+    assert database.admin.password.encode() not in archive.read_bytes()
+
+
+async def test_a_backup_replaces_nothing(database: TestDatabase, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(Unsafe, match="never replaces"):
+        await backup.backup(database.admin, tmp_path / "mine", clock=SystemClock())
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+async def test_a_failed_backup_leaves_nothing(database: TestDatabase, tmp_path: Path) -> None:
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "pg_dump").write_text('#!/bin/sh\ncat "$PGPASSFILE" > /dev/null && echo "disk full" >&2; exit 1\n')
+    (broken / "pg_dump").chmod(0o700)
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(Unsafe, match="pg_dump failed: disk full"):
+        await backup.backup(database.admin, out / "b.tar", clock=SystemClock(), programs=broken)
+    assert os.listdir(out) == []  # noqa: PTH208 - all of it, hidden files too
+
+
+async def test_what_comes_back_is_whole_and_safe(
+    archive: Path, target: TestDatabase, tenant: TenantId, postgres: TestServer
+) -> None:
+    await backup.restore(target.admin, archive, passwords=postgres.passwords)
+    assert await lint(target.admin) == []
+    restored = await Database.connect(target.control, target.operator)
+    async with restored.tenant(tenant) as tx:
+        assert {row["id"] for row in await tx.fetch("select id from identity.key")} == set(KEYS)
+    async with restored.tenant(TenantId(uuid4())) as tx:
+        assert await tx.fetch("select id from identity.key") == []
+    await restored.close()
+
+
+async def test_no_credential_comes_back_alive(archive: Path, target: TestDatabase, postgres: TestServer) -> None:
+    await backup.restore(target.admin, archive, passwords=postgres.passwords)
+    assert await live(target.admin) == set()
+    async with migrate.administrator(target.admin) as connection:
+        rows = await connection.fetch("select kind, deleted, length(body) as size from feed.entry")
+    assert {(row["kind"], row["deleted"], row["size"]) for row in rows} == {
+        ("key", True, 0),
+        ("account-key", True, 0),
+        ("workload", False, 8),
+    }
+
+
+async def test_credentials_stay_alive_when_the_caller_vouches(
+    archive: Path, target: TestDatabase, postgres: TestServer
+) -> None:
+    await backup.restore(target.admin, archive, passwords=postgres.passwords, keep_keys=True)
+    assert await live(target.admin) == {*KEYS, "operatorskeyaaaa"}
+
+
+async def test_followers_begin_again_after_a_restore_in_place(
+    database: TestDatabase, db: Database, tenant: TenantId, archive: Path, postgres: TestServer
+) -> None:
+    calls: list[tuple[list[FeedEntry], bool]] = []
+    follower = Follower(database.gateway, SystemClock(), lambda entries, full: calls.append((entries, full)))
+    follower.start()
+    async with db.tenant(tenant) as tx:  # after the backup: one key revoked, one made
+        await tx.execute("update identity.key set revoked_at = now(), revoked_reason = 'leak' where id = $1", KEYS[0])
+        await feed.withdraw(tx, "key", KEYS[0])
+        await feed.publish(tx, "key", "madelatercccccc", b"document")
+    assert await follower.refresh(5.0)
+    seen = follower.version
+    await backup.restore(database.admin, archive, passwords=postgres.passwords, replace=True)
+    assert await follower.refresh(20.0)
+    await follower.close()
+    entries, full = calls[-1]
+    assert full
+    assert min(entry.version for entry in entries) > seen
+    alive = {entry.id for entry in entries if not entry.deleted}
+    assert alive.isdisjoint({*KEYS, "madelatercccccc"})
+    async with db.tenant(tenant) as tx:  # the pool found the new database by itself
+        assert await tx.fetchval("select count(*) from identity.key where revoked_at is null") == 0
+
+
+async def test_a_database_with_something_in_it_is_not_replaced_unasked(
+    database: TestDatabase, archive: Path, postgres: TestServer
+) -> None:
+    with pytest.raises(Unsafe, match="is not empty"):
+        await backup.restore(database.admin, archive, passwords=postgres.passwords)
+    assert await live(database.admin) == {*KEYS, "operatorskeyaaaa"}
+
+
+def repacked(archive: Path, to: Path, *, manifest: dict[str, Any] | None = None, dump: bytes | None = None) -> Path:
+    with tarfile.open(archive) as tar:
+        content = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
+    if manifest is not None:
+        content["manifest.json"] = json.dumps({**json.loads(content["manifest.json"]), **manifest}).encode()
+    if dump is not None:
+        content["database.dump"] = dump
+    with tarfile.open(to, "w") as tar:
+        for name, data in content.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return to
+
+
+def spoil(archive: Path, tmp_path: Path) -> None:
+    whole = archive.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(flipped) // 2] ^= 1
+    (tmp_path / "flipped").write_bytes(flipped)
+    (tmp_path / "short").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "head").write_bytes(whole[:700])
+    (tmp_path / "letter").write_text("dear database")
+    (tmp_path / "empty").write_bytes(b"")
+    repacked(archive, tmp_path / "newer", manifest={"format": 99, "unknown": 1})
+    repacked(archive, tmp_path / "newer-database", manifest={"migration": 9999})
+    repacked(archive, tmp_path / "swapped", dump=b"other")
+    repacked(archive, tmp_path / "stranger", manifest={"unknown": 1})
+
+
+async def test_what_is_wrong_with_an_archive_is_said_before_anything_changes(
+    database: TestDatabase, archive: Path, tmp_path: Path, postgres: TestServer
+) -> None:
+    spoil(archive, tmp_path)
+    cases = {
+        "flipped": "damaged",
+        "short": "damaged",
+        "head": "damaged",
+        "letter": "damaged or no backup",
+        "empty": "damaged or no backup",
+        "newer": "format 99, newer",
+        "newer-database": "newer than this Strongroom",
+        "swapped": "damaged",
+        "stranger": "damaged",
+    }
+    before = hashlib.sha256(repr(sorted(await live(database.admin))).encode()).digest()
+    for name, said in cases.items():
+        with pytest.raises(Unsafe, match=said):
+            await backup.restore(database.admin, tmp_path / name, passwords=postgres.passwords, replace=True)
+    assert hashlib.sha256(repr(sorted(await live(database.admin))).encode()).digest() == before
+
+
+async def test_a_dump_that_does_not_restore_leaves_the_old_database(
+    database: TestDatabase, archive: Path, tmp_path: Path, postgres: TestServer
+) -> None:
+    bad = b"PGDMP but not really"
+    manifest = {"bytes": len(bad), "sha256": hashlib.sha256(bad).hexdigest()}
+    repacked(archive, tmp_path / "bad", manifest=manifest, dump=bad)
+    with pytest.raises(Unsafe, match="pg_restore failed"):
+        await backup.restore(database.admin, tmp_path / "bad", passwords=postgres.passwords, replace=True)
+    assert await live(database.admin) == {*KEYS, "operatorskeyaaaa"}
+
+
+async def test_only_our_databases_are_backed_up(postgres: TestServer, tmp_path: Path) -> None:
+    with pytest.raises(Unsafe, match="not one of Strongroom's"):
+        await backup.backup(postgres.admin, tmp_path / "b.tar", clock=SystemClock())
