@@ -22,6 +22,8 @@ _DECODERS: Final[dict[Endpoint, msgspec.json.Decoder[ChatRequest | CompletionReq
 _AT: Final = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`")
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
+_AS_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 
 
@@ -38,23 +40,21 @@ def decode(endpoint: Endpoint, body: bytes) -> AnyRequest | Refusal:
 
 
 def nests_too_deep(body: bytes) -> bool:
-    """Whether brackets outside strings nest deeper than `MAX_DEPTH`. A body with few of them is not walked."""
+    """Whether brackets outside strings nest deeper than `MAX_DEPTH`.
+
+    Time is linear in the body whatever is in it: each step is one pass of a bytes method, and there are at most
+    `MAX_DEPTH` + 5 of them. A body that is not JSON may get either answer; the decoder refuses it in any case.
+    """
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
-    depth = 0
-    for token in _STRUCTURE.finditer(body):
-        first = token[0][0]
-        if first in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-        elif first in b"]}":
-            depth -= 1
-    return False
-
-
-# Strings are matched as units so that brackets inside them do not count; no alternative can match what another can.
-_STRUCTURE: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # each quote that is left begins or ends a string
+    brackets = b"".join(unescaped.split(b'"')[::2]).translate(_AS_SQUARE, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        peeled = brackets.replace(b"[]", b"")  # the innermost level
+        if len(peeled) == len(brackets):
+            return False
+        brackets = peeled
+    return b"[]" in brackets
 
 
 def _explain(message: str) -> Refusal:
