@@ -22,6 +22,7 @@ from strongroom.kernel.refusal import Refused, hidden
 PAGE: Final = 50
 
 _TENANT: Final = re.compile(r"tenant/([0-9a-f-]{36})")
+_DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 Read = Callable[[int, UUID | None], Awaitable[list[Entry]]]
 
@@ -93,9 +94,9 @@ def _before(visit: Visit) -> UUID | None:
 
 
 def _named(visit: Visit, resource: str) -> str:
-    """Return a resource's path with its tenant's name in the place of its id, while the tenant lives."""
+    """Return a resource's path as people read it: a living tenant's name for its id, digests short."""
 
     def name(found: re.Match[str]) -> str:
         return visit.parts.directory.tenant_name(TenantId(UUID(found[1]))) or found[0]
 
-    return _TENANT.sub(name, resource, count=1)
+    return _DIGEST.sub(r"\1…", _TENANT.sub(name, resource, count=1))

@@ -20,7 +20,7 @@ _STEPS: Final = (
     (45, 1, "second"),
     (45 * 60, 60, "minute"),
     (22 * 3600, 3600, "hour"),
-    (26 * 86400, 86400, "day"),
+    (100 * 86400, 86400, "day"),  # what ends in 60 days does not end "in 2 months": people count these
     (320 * 86400, 30 * 86400, "month"),
     (float("inf"), 365 * 86400, "year"),
 )
