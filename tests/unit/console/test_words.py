@@ -129,18 +129,8 @@ def test_no_address_is_there_twice() -> None:
     assert len(addresses) == len(set(addresses))
 
 
-async def test_a_filter_looks_through_a_bounded_stretch_and_says_where_to_go_on() -> None:    log = [
-        Entry(
-            id=UUID(int=number),
-            at=datetime(2026, 1, 1, tzinfo=UTC),
-            actor="operator/x",
-            credential="",
-            action="key.list",
-            resource="r",
-            outcome=Outcome.REFUSED if number % 7 == 0 else Outcome.ALLOWED,
-        )
-        for number in range(1000, 0, -1)
-    ]
+async def test_a_filter_looks_through_a_bounded_stretch_and_says_where_to_go_on() -> None:
+    log = [entry(number) for number in range(1000, 0, -1)]
     reads: list[int] = []
 
     async def read(limit: int, before: UUID | None) -> list[Entry]:
@@ -160,3 +150,15 @@ async def test_a_filter_looks_through_a_bounded_stretch_and_says_where_to_go_on(
             before = found.older
         assert seen == expected
     assert max(reads) <= 200
+
+
+def entry(number: int) -> Entry:
+    return Entry(
+        id=UUID(int=number),
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        actor="operator/x",
+        credential="",
+        action="key.list",
+        resource="r",
+        outcome=Outcome.REFUSED if number % 7 == 0 else Outcome.ALLOWED,
+    )
