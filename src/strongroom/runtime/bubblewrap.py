@@ -43,6 +43,12 @@ def arguments(bwrap: Path, tree: RuntimeTree, *, as_root: bool, environment: dic
         "--new-session",  # CVE-2017-5226: no terminal to type into
         "--hostname",
         "worker",
+        "--perms",
+        "1777",
+        "--size",
+        str(SCRATCH_BYTES),
+        "--tmpfs",
+        str(SCRATCH),
         *_doors([*map(Path, _LIBRARIES), *_needed(tree), Path("/etc/ld.so.cache")]),
         *(part for path in _LIBRARIES for part in _library(Path(path))),
         *_bind(Path("/etc/ld.so.cache")),
@@ -51,12 +57,6 @@ def arguments(bwrap: Path, tree: RuntimeTree, *, as_root: bool, environment: dic
         "/proc",
         "--dev",
         "/dev",
-        "--perms",
-        "1777",
-        "--size",
-        str(SCRATCH_BYTES),
-        "--tmpfs",
-        str(SCRATCH),
         "--chdir",
         str(SCRATCH),
         "--clearenv",
@@ -84,7 +84,9 @@ def _needed(tree: RuntimeTree) -> Iterator[Path]:
 
 def _doors(paths: list[Path]) -> list[str]:
     """Make every directory on the way, open to all: made by the way, as root, they would be root's alone."""
-    ways = dict.fromkeys(parent for path in paths for parent in reversed(path.parents) if parent != Path("/"))
+    ways = dict.fromkeys(
+        parent for path in paths for parent in reversed(path.parents) if parent not in {Path("/"), SCRATCH}
+    )
     return [part for way in ways for part in ("--perms", "0755", "--dir", str(way))]
 
 

@@ -2,13 +2,14 @@
 
 Always true here:
 - a `RuntimeTree`'s paths can be entered by any user: a role with its own uid, or a sandbox, can start from them;
-- what is in reach already is used in place; else a tree of hard links (copies across file systems) is made once, under
+- what is in reach already is used in place; the rest is brought once as hard links (copies across file systems), under
   a name that says what it was made from, so an edited checkout gets a new tree and a running process keeps its own;
 - a tree appears whole or not at all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -16,7 +17,7 @@ import stat
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,8 +27,10 @@ import strongroom
 DEFAULT_TARGET: Final = Path("/var/lib/strongroom/runtime")
 
 _OTHERS_ENTER, _OTHERS_READ = stat.S_IXOTH, stat.S_IROTH
-_UNWANTED: Final = frozenset({"test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "site-packages"})
-_KEPT_TREES: Final = 2
+_UNWANTED: Final = frozenset(
+    {"test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "site-packages", "dist-packages"}
+)
+_KEPT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,26 +77,26 @@ def current_tree() -> RuntimeTree:
 
 
 def prepare_tree(target: Path = DEFAULT_TARGET) -> RuntimeTree:
-    """Return a tree that every uid can read, making one under `target` when the current one is not.
+    """Return a tree that every uid can read, bringing under `target` what is out of others' reach.
+
+    An ordinary user has no other uid to share with, and gets the tree as it is.
 
     Raises:
-        OSError: when it must be made and `target` cannot be written, or is itself out of others' reach.
+        OSError: when something must be brought and `target` cannot be written, or is itself out of others' reach.
     """
     here = current_tree()
-    parts = _parts(here)
-    if all(_reachable(part.source) for part in parts):
+    if os.geteuid() != 0:
         return here
-    made = target / _fingerprint(parts)
-    if not made.is_dir():
-        _make(parts, made)
-        _forget_old(target, keep=made)
-    if not _reachable(made):
-        raise PermissionError(f"{target} is out of other users' reach")
+    prefix = _bring_within_reach("python", _interpreter(here), target)
+    sites = [
+        _bring_within_reach(f"site{index}", [_Part(path, ".")], target) for index, path in enumerate(here.site_packages)
+    ]
+    source = _bring_within_reach("source", [_Part(here.source / "strongroom", "strongroom")], target)
     return RuntimeTree(
-        python=made / "python" / "bin" / here.python.name,
-        base_prefix=made / "python",
-        site_packages=tuple(made / f"site{index}" for index in range(len(here.site_packages))),
-        source=made / "source",
+        python=prefix / "bin" / here.python.name if prefix else here.python,
+        base_prefix=prefix or here.base_prefix,
+        site_packages=tuple(site or path for site, path in zip(sites, here.site_packages, strict=True)),
+        source=source or here.source,
     )
 
 
@@ -106,25 +109,39 @@ class _Part:
     unwanted: frozenset[str] = frozenset()
 
 
-def _parts(tree: RuntimeTree) -> list[_Part]:
+def _interpreter(tree: RuntimeTree) -> list[_Part]:
+    """Return what belongs together: an interpreter finds its library beside itself."""
     standard = f"python{sys.version_info.major}.{sys.version_info.minor}"
     library = tree.base_prefix / "lib"
     return [
-        _Part(tree.python, f"python/bin/{tree.python.name}"),
-        _Part(library / standard, f"python/lib/{standard}", _UNWANTED | {f"config-{standard[6:]}"}),
-        *(_Part(path, f"python/lib/{path.name}") for path in sorted(library.glob("libpython3*.so*"))),
-        *(_Part(path, f"site{index}") for index, path in enumerate(tree.site_packages)),
-        _Part(tree.source / "strongroom", "source/strongroom"),
+        _Part(tree.python, f"bin/{tree.python.name}"),
+        _Part(library / standard, f"lib/{standard}", _UNWANTED),
+        *(_Part(path, f"lib/{path.name}") for path in sorted(library.glob("libpython3*.so*"))),
     ]
 
 
-def _reachable(path: Path) -> bool:
-    """Whether any user can get to `path` and read everything in it."""
-    if not all(parent.stat().st_mode & _OTHERS_ENTER for parent in path.parents):
-        return False
-    return all(
+def _bring_within_reach(name: str, parts: list[_Part], target: Path) -> Path | None:
+    """Return where the parts have been brought, or nothing when they can be used where they are."""
+    if all(_reachable(part) for part in parts):
+        return None
+    made = target / f"{name}-{_fingerprint(parts)}"
+    if not made.is_dir():
+        _make(parts, made)
+        _forget_old(target, name, keep=made)
+    if not _enterable(made):
+        raise PermissionError(f"{target} is out of other users' reach")
+    return made
+
+
+def _enterable(path: Path) -> bool:
+    return all(parent.stat().st_mode & _OTHERS_ENTER for parent in path.parents)
+
+
+def _reachable(part: _Part) -> bool:
+    """Whether any user can get to a part and read everything in it."""
+    return _enterable(part.source) and all(
         entry.st_mode & _OTHERS_READ and (entry.st_mode & _OTHERS_ENTER or not stat.S_ISDIR(entry.st_mode))
-        for _, entry in _walk(_Part(path, ""))
+        for _, entry in _walk(part)
     )
 
 
@@ -140,9 +157,15 @@ def _walk(part: _Part) -> Iterator[tuple[str, os.stat_result]]:
             if entry.name in part.unwanted or entry.name == "__pycache__":
                 continue
             name = f"{below}{entry.name}"
-            yield name, entry.stat()
-            if entry.is_dir():
+            with contextlib.suppress(FileNotFoundError):  # a link to nowhere
+                yield name, entry.stat()
+            if entry.is_dir() and not _loops(Path(entry.path)):
                 pending.append(f"{name}/")
+
+
+def _loops(path: Path) -> bool:
+    """Whether `path` is a link to a directory above itself."""
+    return path.is_symlink() and path.absolute().is_relative_to(path.resolve())
 
 
 def _fingerprint(parts: list[_Part]) -> str:
@@ -157,7 +180,15 @@ def _fingerprint(parts: list[_Part]) -> str:
 
 
 def _make(parts: list[_Part], made: Path) -> None:
-    made.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    before = os.umask(0o022)  # at the start of a process, before it has threads
+    try:
+        made.parent.mkdir(parents=True, exist_ok=True)
+        _build(parts, made)
+    finally:
+        os.umask(before)
+
+
+def _build(parts: list[_Part], made: Path) -> None:
     building = Path(tempfile.mkdtemp(dir=made.parent, prefix=".building-"))
     try:
         building.chmod(0o755)
@@ -173,11 +204,11 @@ def _make(parts: list[_Part], made: Path) -> None:
 
 
 def _bring(part: _Part, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    target.parent.mkdir(parents=True, exist_ok=True)
     for name, entry in _walk(part):
         source, copy = part.source / name, target / name
         if stat.S_ISDIR(entry.st_mode):
-            copy.mkdir(mode=0o755)
+            copy.mkdir(exist_ok=True)
         else:
             _bring_file(source.resolve(), copy, entry)
 
@@ -194,9 +225,9 @@ def _bring_file(source: Path, copy: Path, entry: os.stat_result) -> None:
     copy.chmod(0o755 if entry.st_mode & stat.S_IXUSR else 0o644)
 
 
-def _forget_old(target: Path, *, keep: Path) -> None:
-    """Remove all but the newest trees: a running process may still load from the one before."""
-    age: Callable[[Path], float] = lambda path: path.stat().st_mtime  # noqa: E731 - typed, and said once
-    old = sorted((path for path in target.iterdir() if path != keep and not path.name.startswith(".")), key=age)
-    for path in old[: 1 - _KEPT_TREES]:
+def _forget_old(target: Path, name: str, *, keep: Path) -> None:
+    """Remove all but the newest of a kind: a running process may still load from the one before."""
+    others = [path for path in target.glob(f"{name}-*") if path != keep]
+    newest_last = sorted(others, key=lambda path: path.stat().st_mtime)
+    for path in newest_last[: 1 - _KEPT]:
         shutil.rmtree(path, ignore_errors=True)
