@@ -6,6 +6,7 @@ therefore makes the snapshot invalid by itself, and a revoked key cannot live on
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ from strongroom.registry import DEPLOYMENT, Operation, RouteDocument
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 
+_log: Final = logging.getLogger(__name__)
 _ENSURE_S: Final = 0.25
 _MAX_DECISIONS: Final = 100_000
 
@@ -38,6 +40,11 @@ class Route:
     created: int
 
     @property
+    def place(self) -> tuple[TenantId, Environment, str]:
+        """Return what a caller's key and its `model` come to."""
+        return self.tenant, self.environment, self.name
+
+    @property
     def resource(self) -> Resource:
         """Return what policy is asked about."""
         return Resource(kind=Kind.DEPLOYMENT, id=str(self.deployment), tenant=self.tenant, environment=self.environment)
@@ -50,7 +57,7 @@ class Snapshot:
         self.directory = directory
         self._engine = engine
         self._routes: dict[tuple[TenantId, Environment, str], Route] = {}
-        self._by_id: dict[str, Route] = {}
+        self._by_id: dict[tuple[TenantId, str], Route] = {}
         self._decisions: dict[tuple[str, DeploymentId, Action], Decision] = {}
         self._follower: Follower | None = None
 
@@ -83,23 +90,13 @@ class Snapshot:
                 self._apply_route(entry)
 
     def _apply_route(self, entry: FeedEntry) -> None:
-        old = self._by_id.pop(entry.id, None)
-        if old is not None:
-            self._routes.pop((old.tenant, old.environment, old.name), None)
-        if entry.deleted:
-            return
-        document = msgspec.json.decode(entry.body, type=RouteDocument)
-        route = Route(
-            DeploymentId(UUID(entry.id)),
-            entry.tenant,
-            document.environment,
-            document.name,
-            document.release,
-            document.kind,
-            document.created,
-        )
-        self._by_id[entry.id] = route
-        self._routes[route.tenant, route.environment, route.name] = route
+        old = self._by_id.pop((entry.tenant, entry.id), None)
+        if old is not None and self._routes.get(old.place) is old:
+            del self._routes[old.place]
+        route = None if entry.deleted else _route(entry)
+        if route is not None:
+            self._by_id[entry.tenant, entry.id] = route
+            self._routes[route.place] = route
 
     def route(self, who: Principal, name: str) -> Route | None:
         """Return the deployment that `name` means to `who`: in its own tenant and environment or nowhere."""
@@ -122,3 +119,21 @@ class Snapshot:
                 self._decisions.clear()
             decision = self._decisions[key] = self._engine.decide(who, action, route.resource)
         return decision
+
+
+def _route(entry: FeedEntry) -> Route | None:
+    """Return what `entry` says; one that cannot be read is no route, and no reason to drop anybody else's."""
+    try:
+        document = msgspec.json.decode(entry.body, type=RouteDocument)
+        return Route(
+            DeploymentId(UUID(entry.id)),
+            entry.tenant,
+            document.environment,
+            document.name,
+            document.release,
+            document.kind,
+            document.created,
+        )
+    except (msgspec.MsgspecError, ValueError) as error:
+        _log.error("feed: %s v%d cannot be used: %s", entry.kind, entry.version, type(error).__name__)
+        return None

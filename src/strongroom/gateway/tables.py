@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+from strongroom.kernel.ids import TenantId
 from strongroom.store import AppendTx
 
 _INSERT: Final = """
@@ -24,7 +25,7 @@ _INSERT: Final = """
 class RequestRecord:
     """One request of a known caller: who, what, how much. No content, ever. Fields in the order of the statement."""
 
-    tenant: UUID
+    tenant: TenantId
     day: date
     id: UUID
     at: datetime

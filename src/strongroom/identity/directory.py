@@ -10,11 +10,11 @@ What the caller still owes: that the feed's lease is valid (`Follower.valid`) at
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import ipaddress
-from collections.abc import Iterable
-from typing import Final
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -29,6 +29,8 @@ from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
 
+_log: Final = logging.getLogger(__name__)
+_Told = TypeVar("_Told")
 _NOBODY: Final = bytes(32)  # compared against when the id is unknown; no fingerprint can be asked to match it
 _TELL: Final = "The API key is missing, malformed, unknown, expired or not allowed here."
 
@@ -45,13 +47,18 @@ class _Credential(msgspec.Struct, frozen=True):
 
 
 class Directory:
-    """The credentials and tenants that the feed has told of. One thread; never blocks."""
+    """The credentials and tenants that the feed has told of. One thread; never blocks.
+
+    A document that cannot be read, or that speaks for somebody else, is as if it were withdrawn: it ends itself and
+    nothing of anybody else's.
+    """
 
     def __init__(self, keys: PurposeKeys, clock: Clock, *, allow_demo: bool) -> None:
         self._keys = keys
         self._clock = clock
         self._allow_demo = allow_demo
-        self._credentials: dict[KeyId, _Credential] = {}
+        # By id, then by whose row it is: a row of one tenant can neither take over nor withdraw another's.
+        self._credentials: dict[KeyId, dict[TenantId, _Credential]] = {}
         self._tenants: dict[TenantId, str] = {}
         self._by_name: dict[str, TenantId] = {}
 
@@ -69,65 +76,60 @@ class Directory:
 
     def _apply_credential(self, entry: FeedEntry) -> None:
         key_id = KeyId(entry.id)
-        self._credentials.pop(key_id, None)
-        if entry.deleted:
-            return
-        document = msgspec.json.decode(entry.body, type=CredentialDocument)
-        tenant = None if document.tenant is None else TenantId(document.tenant)
-        # A row speaks for its own tenant only, or for the installation (accounts). The database enforces the same.
-        if entry.tenant not in {PLATFORM, tenant}:
-            return
-        self._credentials[key_id] = _Credential(
-            document.fingerprint,
-            document.pepper_version,
-            document.expires_at,
-            parse_networks(document.networks),
-            Principal(
-                role=document.role,
-                name=document.name,
-                credential=key_id,
-                tenant=tenant,
-                environment=document.environment,
-                workload=None if document.workload is None else WorkloadId(document.workload),
-            ),
-            document.demo,
-        )
+        rows = self._credentials.setdefault(key_id, {})
+        rows.pop(entry.tenant, None)
+        credential = None if entry.deleted else _readable(entry, _credential)
+        if credential is not None:
+            rows[entry.tenant] = credential
+        if not rows:
+            del self._credentials[key_id]
 
     def _apply_tenant(self, entry: FeedEntry) -> None:
         if entry.tenant != PLATFORM:  # which tenants there are is the installation's to say
             return
-        tenant = TenantId(UUID(entry.id))
+        told = None if entry.deleted else _readable(entry, _tenant)
+        tenant = _uuid(entry.id) if told is None else told[0]
+        if tenant is None:
+            return
         name = self._tenants.pop(tenant, None)
         if name is not None and self._by_name.get(name) == tenant:
             del self._by_name[name]
-        if not entry.deleted:
-            document = msgspec.json.decode(entry.body, type=TenantDocument)
-            self._tenants[tenant] = document.name
-            self._by_name[document.name] = tenant
+        if told is not None:
+            self._tenants[tenant] = told[1]
+            self._by_name[told[1]] = tenant
 
     def authenticate(self, presented: str | None, peer: str) -> Principal | Refusal:
         """Return who holds the key `presented`, used from address `peer`, or why nobody does."""
         key_id = None if presented is None else secretkey.read(presented)
         if presented is None or key_id is None:
             return _refused("no key" if presented is None else "not a key: shape or checksum")
-        known = self._credentials.get(key_id)
+        known = self._known(key_id)
         version = self._keys.current if known is None else known.pepper_version
         # presented is ASCII: it matched the pattern
         fingerprint = self._keys.mac(Purpose.KEY_PEPPER, presented.encode("ascii"), version=version)
         expected = _NOBODY if known is None else known.fingerprint
-        if not hmac.compare_digest(fingerprint or b"", expected) or known is None:
+        if fingerprint is None:
+            return _refused(f"key {key_id}: made under a pepper that is not held here")
+        if not hmac.compare_digest(fingerprint, expected) or known is None:
             return _refused(f"key {key_id}: " + ("unknown or withdrawn" if known is None else "wrong secret"))
         reason = self._unusable(known, peer)
         if reason is not None:
             return _refused(f"key {key_id}: {reason}")
         return known.principal
 
+    def _known(self, key_id: KeyId) -> _Credential | None:
+        """Return what is known of a key id. One that two claim (82 random bits never collide) is nobody's."""
+        rows = self._credentials.get(key_id)
+        if rows is None or len(rows) != 1:
+            return None
+        return next(iter(rows.values()))
+
     def still(self, key_id: KeyId, peer: str) -> Principal | Refusal:
         """Return whom the key `key_id` stands for, if it still counts.
 
         For a session that began with the whole key (`authenticate`): what ends the key ends the session.
         """
-        known = self._credentials.get(key_id)
+        known = self._known(key_id)
         reason = "unknown or withdrawn" if known is None else self._unusable(known, peer)
         if known is None or reason is not None:
             return _refused(f"key {key_id}: {reason}")
@@ -135,7 +137,7 @@ class Directory:
 
     def expires_at(self, key_id: KeyId) -> float | None:
         """Return when a living key ends, in Unix seconds."""
-        known = self._credentials.get(key_id)
+        known = self._known(key_id)
         return None if known is None else known.expires_at
 
     def _unusable(self, known: _Credential, peer: str) -> str | None:
@@ -152,10 +154,7 @@ class Directory:
 
     def find_tenant(self, text: str) -> TenantId | None:
         """Return the living tenant that `text` names, by name or by id."""
-        found = self._by_name.get(text)
-        if found is None:
-            with contextlib.suppress(ValueError):
-                found = TenantId(UUID(text))
+        found = self._by_name.get(text) or _uuid(text)
         return found if found in self._tenants else None
 
     def tenant_name(self, tenant: TenantId) -> str | None:
@@ -164,19 +163,78 @@ class Directory:
 
     def holder(self, key_id: KeyId) -> Principal | None:
         """Return whom a living key stands for, without proof: to find it, never to let it in."""
-        known = self._credentials.get(key_id)
+        known = self._known(key_id)
         return None if known is None else known.principal
 
     def has(self, role: Role) -> bool:
         """Whether anybody holds a credential of `role` that counts now, from anywhere."""
         return any(
             known.principal.role is role and not known.networks and self._unusable(known, "") is None
-            for known in self._credentials.values()
+            for rows in self._credentials.values()
+            for known in rows.values()
         )
 
     def __len__(self) -> int:
-        """Return how many credentials count."""
+        """Return how many credentials are known."""
         return len(self._credentials)
+
+
+def _readable(entry: FeedEntry, read: Callable[[FeedEntry], _Told]) -> _Told | None:
+    try:
+        return read(entry)
+    except (msgspec.MsgspecError, ValueError) as error:
+        _log.error("feed: %s v%d cannot be used: %s", entry.kind, entry.version, type(error).__name__)
+        return None
+
+
+def _credential(entry: FeedEntry) -> _Credential:
+    """Return what `entry` says.
+
+    Raises:
+        ValueError: when it speaks for another than whose row it is. The database enforces the same.
+    """
+    document = msgspec.json.decode(entry.body, type=CredentialDocument)
+    tenant = None if document.tenant is None else TenantId(document.tenant)
+    if document.role.is_workload:
+        # A tenant's row speaks for its own workloads and for nobody else: never for a person.
+        bound = entry.tenant == tenant != PLATFORM and None not in {document.environment, document.workload}
+    else:
+        # Accounts are the installation's to say, and none of them is somewhere as a workload is.
+        bound = entry.tenant == PLATFORM and document.environment is None and document.workload is None
+        bound = bound and (document.role is Role.TENANT_ADMIN) == (tenant is not None)
+    if not bound:
+        raise ValueError("a credential that is not this row's to tell of")
+    return _Credential(
+        document.fingerprint,
+        document.pepper_version,
+        document.expires_at,
+        parse_networks(document.networks),
+        Principal(
+            role=document.role,
+            name=document.name,
+            credential=KeyId(entry.id),
+            tenant=tenant,
+            environment=document.environment,
+            workload=None if document.workload is None else WorkloadId(document.workload),
+        ),
+        document.demo,
+    )
+
+
+def _tenant(entry: FeedEntry) -> tuple[TenantId, str]:
+    tenant = _uuid(entry.id)
+    if tenant is None or tenant == PLATFORM:
+        raise ValueError("not a tenant's id")
+    return tenant, msgspec.json.decode(entry.body, type=TenantDocument).name
+
+
+def _uuid(text: str) -> TenantId | None:
+    """Return `text` as an id, in its one spelling: `UUID` would also take braces, capitals and digits of any script."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return TenantId(found) if str(found) == text else None
 
 
 def _within(peer: str, networks: tuple[Network, ...]) -> bool:

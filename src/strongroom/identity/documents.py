@@ -6,7 +6,7 @@ No secret is in them: a fingerprint is keyed and 256 bits wide.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
@@ -29,7 +29,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     `networks`: where it may be used from; empty means anywhere. `tenant` is None for accounts of the installation.
     """
 
-    fingerprint: bytes
+    fingerprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
     pepper_version: int
     role: Role
     name: str
