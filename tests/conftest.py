@@ -9,7 +9,8 @@ Fixtures (all real; none is slow but the first):
     shared_database  like `database`, but one for a whole module (Hypothesis wants no fresh one for each test)
     shared_db        like `db`, on `shared_database`
 
-`async def test_…` and async fixtures run on asyncio, by AnyIO's plugin.
+`async def test_…` and async fixtures run on asyncio, by AnyIO's plugin. A test that takes an async fixture (all but the
+first) is async itself; with a plain one the plugin loses its loop, and every test after it fails.
 """
 
 from __future__ import annotations

@@ -243,10 +243,9 @@ async def _undo(connection: Held, transaction: Transaction) -> None:
 
 def _set_tenant(tenant: TenantId) -> str:
     # The one statement that is not a literal: SET takes no parameters. A UUID prints as hex and hyphens, nothing else.
-    # It is printed from its number: what the driver returns is a subclass of UUID, and a subclass could print anything.
-    given = cast(
-        "object", tenant
-    )  # what the type says is checked here once more: a text would become part of the statement
+    # Whatever its type says, it is checked here: a text would become part of the statement. And it is printed from its
+    # number: what the driver returns is a subclass of UUID, and a subclass could print anything.
+    given = cast("object", tenant)
     if not isinstance(given, UUID) or given.int == PLATFORM.int:
         raise ValueError("a tenant is a UUID, and not the platform's")
     return f"set local strongroom.tenant = '{UUID(int=given.int)}'"

@@ -41,10 +41,11 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("open-policy", "registry.deployment.operator_read"): "operators list deployments across tenants",
     ("open-policy", "audit.entry.operator_read"): "operators read the audit log across tenants",
     ("open-policy", "audit.entry.gateway_append"): "the gateway records refusals of every tenant, and reads none",
+    ("open-policy", "feed.entry.control_follows"): "control follows the documents of every tenant; no content in them",
     (
         "open-policy",
-        "feed.entry.follower_read",
-    ): "gateway and control follow documents of every tenant: no content, no secrets",
+        "feed.entry.gateway_follows",
+    ): "the gateway follows the documents of every tenant; no content in them",
     ("open-policy", "gateway.record.gateway_append"): "the gateway records requests of every tenant, and reads none",
     # What the gateway may read.
     ("gateway-reads", "feed.version"): "the feed is how a gateway learns of changes",

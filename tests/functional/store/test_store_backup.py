@@ -78,15 +78,19 @@ async def live(dsn: Dsn) -> set[str]:
     return {row["id"] for row in rows}
 
 
-def test_a_backup_is_one_private_file(database: TestDatabase, archive: Path, tmp_path: Path) -> None:
-    assert archive.stat().st_mode & 0o777 == 0o600
-    assert [file.name for file in tmp_path.iterdir()] == ["backup.tar"]
+async def test_a_backup_is_one_private_file(database: TestDatabase, archive: Path) -> None:
+    check_file(archive, secret=database.admin.password.encode())
     manifest = backup.read_manifest(archive)
     assert manifest.migration == len(migrate.known())
     assert manifest.server.startswith("18")
+
+
+def check_file(archive: Path, *, secret: bytes) -> None:
+    assert archive.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in archive.parent.iterdir()] == ["backup.tar"]
     with tarfile.open(archive) as tar:
         assert tar.getnames() == ["manifest.json", "database.dump"]
-    assert database.admin.password.encode() not in archive.read_bytes()
+    assert secret not in archive.read_bytes()
 
 
 async def test_a_backup_replaces_nothing(database: TestDatabase, tmp_path: Path) -> None:

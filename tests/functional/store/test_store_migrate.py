@@ -59,7 +59,7 @@ async def test_a_migration_that_fails_leaves_nothing(database: TestDatabase, pas
 
 async def test_an_edited_migration_is_refused(database: TestDatabase, passwords: roles.Passwords) -> None:
     first, *rest = migrate.known()
-    with pytest.raises(Unsafe, match="migration 0001 .* was edited"):
+    with pytest.raises(Unsafe, match=r"migration 0001 .* was edited"):
         await migrate.migrate(database.admin, passwords, ours=[step(first.version, first.sql + "-- !"), *rest])
 
 
