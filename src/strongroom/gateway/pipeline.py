@@ -13,7 +13,6 @@ Numbered as the stages are:
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from typing import Final
 
 from strongroom.audit import Entry, Outcome, plain
@@ -26,7 +25,7 @@ from strongroom.gateway.relay import Relay
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.snapshot import Route, Snapshot
 from strongroom.gateway.stages import Admitted, Authenticated, Received, Relayed, Routed, Screened
-from strongroom.gateway.surface import Endpoint, match
+from strongroom.gateway.surface import Endpoint, NoMatch, match
 from strongroom.gateway.tables import RequestRecord
 from strongroom.gateway.upstreams import Upstreams
 from strongroom.kernel.clock import Clock
@@ -43,6 +42,7 @@ _WORKER_PATHS: Final = {
     Endpoint.COMPLETION: "/v1/completions",
     Endpoint.EMBEDDING: "/v1/embeddings",
 }
+_FAULT: Final = 500
 _LEFT: Final = 499  # the client went away; nobody reads this status but the operator
 
 
@@ -93,13 +93,8 @@ class Gateway:
     def _receive(self, request: Request) -> Received | tuple[int, Headers, bytes]:
         request_id = f"req_{new_uuid().hex}"
         found = match(request.method, request.path)
-        if isinstance(found, int):
-            message = (
-                "There is no such endpoint here."
-                if found == HTTPStatus.NOT_FOUND
-                else "This endpoint has another method."
-            )
-            return found, *errors.render_status(found, message, request_id)
+        if isinstance(found, NoMatch):
+            return found.status, *errors.render_status(found.status, found.tell, request_id, allow=found.allow)
         return Received(request, found, request_id, self._clock.boottime())
 
     async def _authenticate(self, received: Received) -> Authenticated | Refusal:
@@ -151,13 +146,15 @@ class Gateway:
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:
         admitted = routed.screened.admitted
+        authenticated = admitted.authenticated
         relay = Relay(routed, reply, int(self._clock.now().timestamp()))
         try:
             return await relay.run(self._limits.timeout_s)
-        except (asyncio.CancelledError, ConnectionError):
-            authenticated = admitted.authenticated
-            left = Relayed(_LEFT, *relay.tokens, reason="client left")
-            self._record(authenticated.received, authenticated.principal, admitted.route, left)
+        except BaseException as error:
+            # Nobody is left to be answered, or the server is to say that it failed; either way it was asked for.
+            status = _LEFT if isinstance(error, asyncio.CancelledError | ConnectionError) else _FAULT
+            ended = Relayed(status, *relay.tokens, reason=type(error).__name__)
+            self._record(authenticated.received, authenticated.principal, admitted.route, ended)
             raise
 
     async def _catalogue(self, authenticated: Authenticated, reply: Reply) -> None:
@@ -255,6 +252,7 @@ def _no_model(reason: str) -> Refusal:
         reason=reason,
         tell="The model does not exist or this key may not use it.",
         param="model",
+        code="model_not_found",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from strongroom.gateway.openai import answers, errors
+from strongroom.gateway.openai import answers, errors, noes
 from strongroom.gateway.openai.answers import (
     Answer,
     ChatAnswer,
@@ -19,13 +19,15 @@ from strongroom.gateway.openai.answers import (
 )
 from strongroom.gateway.stages import Relayed, Routed
 from strongroom.gateway.surface import Endpoint
-from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
+from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.runtime.cachescope import HEADER
 from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Reply, Response, SseParser, encode_data
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_EVENT_BYTES: Final = 1024 * 1024
+_MAX_NO_BYTES: Final = 64 * 1024
 _DONE: Final = "[DONE]"
+_LAST_EVENT: Final = encode_data(b"[DONE]")
 _EVENT_STREAM: Final = (b"content-type", b"text/event-stream; charset=utf-8")
 _SCOPE_HEADER: Final = HEADER.encode()
 
@@ -38,15 +40,6 @@ _CHUNK: Final[dict[Endpoint, msgspec.json.Decoder[ChatChunk | CompletionAnswer]]
     Endpoint.CHAT: msgspec.json.Decoder(ChatChunk),
     Endpoint.COMPLETION: msgspec.json.Decoder(CompletionAnswer),
 }
-
-
-class _WorkerError(msgspec.Struct, frozen=True):
-    message: str = ""
-    param: str | None = None
-
-
-class _WorkerErrorBody(msgspec.Struct, frozen=True):
-    error: _WorkerError = _WorkerError()
 
 
 class Relay:
@@ -63,7 +56,7 @@ class Relay:
         self._model = admitted.route.name
         self._streams: bool = bool(getattr(admitted.body, "stream", False))
         options = getattr(admitted.body, "stream_options", None)
-        self._wants_usage: bool = options is not None and options.include_usage
+        self._wants_usage: bool = options is not None and options.include_usage is True
         self.tokens = (0, 0)
 
     async def run(self, timeout_s: float) -> Relayed | Refusal:
@@ -73,12 +66,12 @@ class Relay:
         try:
             async with routed.pool.request("POST", routed.path, headers, routed.body, timeout_s=timeout_s) as response:
                 if response.status != HTTPStatus.OK:
-                    return await _refused(response)
+                    return noes.meaning(response.status, await response.read(_MAX_NO_BYTES))
                 if self._streams:
                     await self._stream(response)
                 else:
                     await self._whole(response)
-        except (ClientError, msgspec.MsgspecError, ValueError) as error:
+        except (ClientError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             return await self._failed(error)
         return Relayed(200, *self.tokens)
 
@@ -91,18 +84,22 @@ class Relay:
     async def _stream(self, response: Response) -> None:
         complete = False
         async for events in _events(response):
-            written: list[bytes] = []
-            for data in events:
-                if data == _DONE:
-                    complete = True
-                    written.append(encode_data(b"[DONE]"))
-                elif (chunk := self._chunk(data)) is not None:
-                    written.append(encode_data(answers.encode(chunk)))
+            if complete:
+                raise ValueError("the worker spoke after its last word")
+            complete = events[-1] == _DONE
+            written = [
+                encode_data(answers.encode(chunk))
+                for data in (events[:-1] if complete else events)
+                if (chunk := self._chunk(data)) is not None
+            ]
             if written:
                 self._start()
                 await self._reply.write(b"".join(written))
         if not complete:
             raise ValueError("the worker ended its stream without saying so")
+        # Held back until the worker's answer has ended as HTTP too: whoever reads it has the whole of an exact answer.
+        self._start()
+        await self._reply.write(_LAST_EVENT)
         await self._reply.end()
 
     def _start(self) -> None:
@@ -158,26 +155,4 @@ def _unanswered(error: Exception) -> Refusal:
         kind=RefusalKind.UPSTREAM,
         reason=f"worker {type(error).__name__}",
         tell=f"The model {told}. The request may be tried again.",
-    )
-
-
-async def _refused(response: Response) -> Refusal:
-    """Say what the worker's no means. Its words are passed on for a 400 only: those are about the caller's request."""
-    body = await response.read(64 * 1024)
-    if response.status == HTTPStatus.BAD_REQUEST:
-        try:
-            error = msgspec.json.decode(body, type=_WorkerErrorBody).error
-        except msgspec.MsgspecError:
-            error = _WorkerError()
-        return invalid(error.message or "The model cannot take this request.", param=error.param)
-    if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return Refusal(
-            kind=RefusalKind.UNAVAILABLE,
-            reason="worker busy or starting",
-            tell="The model is busy or starting. Try again shortly.",
-        )
-    return Refusal(
-        kind=RefusalKind.UPSTREAM,
-        reason=f"worker answered {response.status}",
-        tell="The model failed while answering. The request may be tried again.",
     )

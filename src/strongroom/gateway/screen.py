@@ -17,6 +17,7 @@ from strongroom.gateway.openai.requests import (
 )
 from strongroom.kernel.refusal import Refusal, invalid
 
+_COMPLETION_TOKENS: Final = 16  # what OpenAI's reference gives a plain completion that names no bound
 _WITH_USAGE: Final = StreamOptions(include_usage=True)
 
 
@@ -26,7 +27,7 @@ class AskLimits:
 
     Attributes:
         max_output_tokens: the most a caller may ask for; more is refused.
-        default_output_tokens: what is given to a caller who names no bound.
+        default_output_tokens: what is given to a caller who names no bound (a plain completion gets 16 at most).
         timeout_s: how long an answer may take, from the first byte asked to the last byte answered.
     """
 
@@ -50,7 +51,8 @@ def output_bound(body: AnyRequest, limits: AskLimits) -> int | Refusal:
         return invalid(f"`{field}` is at most {limits.max_output_tokens} here.", param=field)
     if body.stream_options is not None and not body.stream:
         return invalid("`stream_options` goes with `stream: true` only.", param="stream_options")
-    return asked or limits.default_output_tokens
+    usual = _COMPLETION_TOKENS if isinstance(body, CompletionRequest) else limits.default_output_tokens
+    return asked or min(usual, limits.default_output_tokens)
 
 
 def _embedding(body: EmbeddingRequest) -> int | Refusal:
@@ -65,7 +67,7 @@ def _embedding(body: EmbeddingRequest) -> int | Refusal:
 def for_worker(body: AnyRequest, bound: int) -> AnyRequest:
     """Return the request as a worker gets it: bounded, always asked for usage, and without what names people."""
     if isinstance(body, EmbeddingRequest):
-        return msgspec.structs.replace(body, user=None, dimensions=None)
+        return msgspec.structs.replace(body, user=None)
     options = _WITH_USAGE if body.stream else None
     if isinstance(body, CompletionRequest):
         prompt = body.prompt[0] if isinstance(body.prompt, list) else body.prompt

@@ -31,12 +31,6 @@ _NEEDS: Final = {
     Endpoint.COMPLETION: Operation.CHAT,
     Endpoint.EMBEDDING: Operation.EMBEDDING,
 }
-_ROUTES: Final = {
-    "/v1/chat/completions": ("POST", Endpoint.CHAT),
-    "/v1/completions": ("POST", Endpoint.COMPLETION),
-    "/v1/embeddings": ("POST", Endpoint.EMBEDDING),
-    "/v1/models": ("GET", Endpoint.MODELS),
-}
 # A model is named as `kernel.ids.parse_name` has it: no percent sign, no slash, so no second way to write a path.
 _MODEL: Final = re.compile(r"/v1/models/([a-z0-9.-]{1,63})")
 
@@ -49,12 +43,35 @@ class Match:
     model: str | None = None
 
 
-def match(method: str, path: str) -> Match | int:
-    """Return the endpoint, or the status that says why there is none: 404, or 405 for another method."""
+_ROUTES: Final = {
+    "/v1/chat/completions": ("POST", Match(Endpoint.CHAT)),
+    "/v1/completions": ("POST", Match(Endpoint.COMPLETION)),
+    "/v1/embeddings": ("POST", Match(Endpoint.EMBEDDING)),
+    "/v1/models": ("GET", Match(Endpoint.MODELS)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NoMatch:
+    """Why there is no endpoint; `allow` is the method that the path does have."""
+
+    status: int
+    tell: str
+    allow: str = ""
+
+
+_ABSENT: Final = NoMatch(404, "There is no such endpoint here.")
+
+
+def match(method: str, path: str) -> Match | NoMatch:
+    """Return the endpoint that `method` and `path` mean, or why there is none."""
     found = _ROUTES.get(path)
     if found is not None:
-        return Match(found[1]) if method == found[0] else 405
-    named = _MODEL.fullmatch(path)
-    if named is not None:
-        return Match(Endpoint.MODEL, named[1]) if method == "GET" else 405
-    return 404
+        allowed, matched = found
+    elif (named := _MODEL.fullmatch(path)) is not None:
+        allowed, matched = "GET", Match(Endpoint.MODEL, named[1])
+    else:
+        return _ABSENT
+    if method != allowed:
+        return NoMatch(405, f"This endpoint is asked with {allowed}.", allowed)
+    return matched

@@ -186,7 +186,7 @@ class Identity:
             holder = await _workload(tx, environment, workload)
             now = self._clock.now()
             try:
-                expires_at = key_expiry(now, days, MAX_KEY_DAYS[environment])
+                expires_at = key_expiry(now, days, await _max_key_days(tx, environment))
             except ValueError as error:
                 raise Refused(invalid(f"{error}.", param="days")) from None
             secret = secretkey.mint(holder.role, environment)
@@ -259,6 +259,12 @@ def loopback_exception(now: datetime, days: float) -> KeyException:
         networks=("127.0.0.0/8",),
         expires_at=now + timedelta(days=days),
     )
+
+
+async def _max_key_days(tx: TenantTx, environment: Environment) -> int:
+    """Return the tenant's own limit, which can be below the installation's and never above it."""
+    own = [each.max_key_days for each in await tables.environments(tx) if each.name is environment]
+    return min([MAX_KEY_DAYS[environment], *own])
 
 
 async def _workload(tx: TenantTx, environment: Environment, name: Name) -> Workload:

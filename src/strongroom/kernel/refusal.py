@@ -33,12 +33,14 @@ class Refusal:
         reason: for the operator and the audit log; may name what the caller must not learn.
         tell: for the caller; a full sentence, nothing internal.
         param: the request field at fault, if it is one.
+        code: a word for programs that tell this no from others of its kind, where a dialect has one.
     """
 
     kind: RefusalKind
     reason: str
     tell: str
     param: str | None = None
+    code: str | None = None
 
 
 class Refused(Exception):  # noqa: N818 - it is not an error: it is an answer
@@ -54,6 +56,6 @@ def hidden(reason: str) -> Refusal:
     return Refusal(kind=RefusalKind.HIDDEN, reason=reason, tell="There is no such thing here.")
 
 
-def invalid(tell: str, *, param: str | None = None) -> Refusal:
+def invalid(tell: str, *, param: str | None = None, code: str | None = None) -> Refusal:
     """Return a refusal for a request that breaks a rule the caller may know."""
-    return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param=param)
+    return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param=param, code=code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import secrets
@@ -14,7 +15,9 @@ import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+_FORMAT: Final = 1
 _ROOT_BYTES: Final = 32
+_OTHERS: Final = 0o077
 
 
 @unique
@@ -36,13 +39,27 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     current: int
     keys: dict[int, bytes]
 
+    def __repr__(self) -> str:
+        """Show no key."""
+        return f"_KeyFile(current={self.current})"
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """What every format has in common."""
+
+    format: int
+
 
 class _Purposes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a process is given: derived keys only."""
 
     format: int
     current: int
-    purposes: dict[str, dict[int, bytes]]
+    purposes: dict[Purpose, dict[int, bytes]]
+
+    def __repr__(self) -> str:
+        """Show no key."""
+        return f"_Purposes(current={self.current})"
 
 
 class PurposeKeys:
@@ -74,9 +91,7 @@ class PurposeKeys:
 
     def dump(self) -> bytes:
         """Return the keys as bytes, to be handed to the process that may have them, over a pipe and nowhere else."""
-        return msgspec.json.encode(
-            _Purposes(1, self._current, {str(name): keys for name, keys in self._purposes.items()})
-        )
+        return msgspec.json.encode(_Purposes(_FORMAT, self._current, self._purposes))
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -89,7 +104,9 @@ class PurposeKeys:
             document = msgspec.json.decode(content, type=_Purposes)
         except msgspec.MsgspecError:
             raise KeyringBroken("the keys that were handed over cannot be read") from None
-        return cls(document.current, {Purpose(name): keys for name, keys in document.purposes.items()})
+        if document.format != _FORMAT or not all(_sound(document.current, keys) for keys in document.purposes.values()):
+            raise KeyringBroken("the keys that were handed over are not whole, or of another version of Strongroom")
+        return cls(document.current, document.purposes)
 
 
 class Keyring:
@@ -111,22 +128,22 @@ class Keyring:
         """Open the keyring at `path`, making it on first use.
 
         Raises:
-            KeyringBroken: when the file is damaged or of another format. A new one is never made in its place: every
-                key at rest depends on it.
+            KeyringBroken: when the file is damaged, of another format or readable by others. A new one is never made
+                in its place: every key at rest depends on it.
         """
-        if not path.exists():
-            root = secrets.token_bytes(_ROOT_BYTES)
-            _write_private(path, msgspec.json.encode(_KeyFile(1, 1, {1: root})))
+        if not os.path.lexists(path):
+            first = _KeyFile(_FORMAT, 1, {1: secrets.token_bytes(_ROOT_BYTES)})
+            # Somebody else may have been first: theirs counts then, and both read it.
+            with contextlib.suppress(FileExistsError):
+                _write_private(path, msgspec.json.encode(first), replace=False)
         document = _read(path)
-        if document.current not in document.keys or any(len(key) != _ROOT_BYTES for key in document.keys.values()):
-            raise KeyringBroken(f"{path} is damaged; restore it from its own backup")
         return cls(path, document.current, document.keys)
 
     def rotate(self) -> None:
         """Add a root key and make it current; older ones stay, for what was made under them."""
         version = max(self._keys) + 1
         keys = {**self._keys, version: secrets.token_bytes(_ROOT_BYTES)}
-        _write_private(self._path, msgspec.json.encode(_KeyFile(1, version, keys)))
+        _write_private(self._path, msgspec.json.encode(_KeyFile(_FORMAT, version, keys)), replace=True)
         self._current, self._keys = version, keys
 
     def derive(self, *purposes: Purpose) -> PurposeKeys:
@@ -148,20 +165,35 @@ def _derive(root: bytes, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"strongroom/v1/" + purpose.encode()).derive(root)
 
 
+def _sound(current: int, keys: dict[int, bytes]) -> bool:
+    return current in keys and min(keys) > 0 and all(len(key) == _ROOT_BYTES for key in keys.values())
+
+
 def _read(path: Path) -> _KeyFile:
+    mend = "restore it from its own backup"
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
+        content, mode = path.read_bytes(), path.stat().st_mode
+        found = msgspec.json.decode(content, type=_Header).format
+        if found != _FORMAT:
+            raise KeyringBroken(f"{path} has format {found}; this version of Strongroom reads format {_FORMAT}")
+        document = msgspec.json.decode(content, type=_KeyFile)
     except FileNotFoundError:
-        raise KeyringBroken(f"{path} is missing; restore it from its own backup") from None
-    except (msgspec.MsgspecError, OSError) as error:
-        raise KeyringBroken(f"{path} cannot be read ({type(error).__name__}); restore it from its own backup") from None
-    if document.format != 1:
-        raise KeyringBroken(f"{path} has format {document.format}; this version of Strongroom reads format 1")
+        raise KeyringBroken(f"{path} is missing; {mend}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        raise KeyringBroken(f"{path} cannot be read ({type(error).__name__}); {mend}") from None
+    if not _sound(document.current, document.keys):
+        raise KeyringBroken(f"{path} is damaged; {mend}")
+    if mode & _OTHERS:
+        raise KeyringBroken(f"{path} can be read or written by others (mode {mode & 0o777:o}); chmod 600 it and rotate")
     return document
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    """Write 0600, synced, then renamed: a reader sees the old file or the new one, whole."""
+def _write_private(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write 0600, synced, then given its name: a reader sees the old file or the new one, whole, power loss included.
+
+    Raises:
+        FileExistsError: when something has the name already and `replace` is false.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -169,7 +201,14 @@ def _write_private(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
+        if replace:
+            draft.replace(path)
+        else:
+            path.hardlink_to(draft)  # the one way to give a name only if nothing has it
+    finally:
         draft.unlink(missing_ok=True)
-        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

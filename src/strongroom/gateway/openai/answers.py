@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
+
+TokenCount: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+"""A worker's figure, held to what a record can keep."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What an exchange used, in tokens. How much of it a cache held is not told."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
+    prompt_tokens: TokenCount = 0
+    completion_tokens: TokenCount = 0
+    total_tokens: TokenCount = 0
 
 
 class _CalledFunction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,7 +57,7 @@ class ChatAnswer(msgspec.Struct, kw_only=True):
     object: Literal["chat.completion"] = "chat.completion"
     created: int = 0
     model: str = ""
-    choices: list[ChatChoice]
+    choices: Annotated[list[ChatChoice], msgspec.Meta(min_length=1)]
     usage: Usage = Usage()
 
 
@@ -76,13 +79,16 @@ class ChunkChoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatChunk(msgspec.Struct, kw_only=True):
-    """A chunk of a streamed chat answer. With `include_usage` every chunk has `usage`, null but in the last."""
+    """A chunk of a streamed chat answer. With `include_usage` every chunk has `usage`, null but in the last.
+
+    `choices` must be there, if empty: an engine's error in mid-stream is an event without it.
+    """
 
     id: str = ""
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
     created: int = 0
     model: str = ""
-    choices: list[ChunkChoice] = []
+    choices: list[ChunkChoice]
     usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
 
 
@@ -102,23 +108,23 @@ class CompletionAnswer(msgspec.Struct, kw_only=True):
     object: Literal["text_completion"] = "text_completion"
     created: int = 0
     model: str = ""
-    choices: list[CompletionChoice] = []
+    choices: list[CompletionChoice]
     usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class EmbeddingUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What an embedding request used, in tokens."""
 
-    prompt_tokens: int = 0
-    total_tokens: int = 0
+    prompt_tokens: TokenCount = 0
+    total_tokens: TokenCount = 0
 
 
 class Embedding(msgspec.Struct, frozen=True, kw_only=True):
-    """One vector: numbers, or little-endian float32 in base64. It is relayed as it came."""
+    """One vector: numbers, or little-endian float32 in base64."""
 
     object: Literal["embedding"] = "embedding"
     index: int
-    embedding: msgspec.Raw
+    embedding: list[float] | Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]*={0,2}$")]
 
 
 class EmbeddingAnswer(msgspec.Struct, kw_only=True):

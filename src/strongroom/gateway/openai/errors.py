@@ -58,7 +58,7 @@ def status_of(refusal: Refusal) -> int:
 def body_of(refusal: Refusal, request_id: str) -> bytes:
     """Return `refusal` as an error body. Only `tell` and `param` are in it: `reason` is for the operator."""
     _, kind, code = _BY_KIND[refusal.kind]
-    return _encode(refusal.tell, kind, refusal.param, code, request_id)
+    return _encode(refusal.tell, kind, refusal.param, refusal.code or code, request_id)
 
 
 def render(refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
@@ -71,11 +71,14 @@ def render(refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
     return status_of(refusal), headers, body_of(refusal, request_id)
 
 
-def render_status(status: int, message: str, request_id: str) -> tuple[Headers, bytes]:
-    """Return (headers, body) for a failure of the protocol itself."""
+def render_status(status: int, message: str, request_id: str, *, allow: str = "") -> tuple[Headers, bytes]:
+    """Return (headers, body) for a failure of the protocol itself; `allow`: the method that a 405 must name."""
     fallback = ("server_error", "server_error") if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _BAD_REQUEST
     kind, code = _BY_STATUS.get(status, fallback)
-    return headers_for(request_id), _encode(message, kind, None, code, request_id)
+    headers = headers_for(request_id)
+    if allow:
+        headers.append((b"allow", allow.encode()))  # RFC 9110 §15.5.6
+    return headers, _encode(message, kind, None, code, request_id)
 
 
 def render_protocol_error(status: int, message: str) -> tuple[Headers, bytes]:

@@ -30,7 +30,7 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class StreamOptions(_Strict, frozen=True, kw_only=True):
     """`stream_options`."""
 
-    include_usage: bool = False
+    include_usage: bool | None = None
     include_obfuscation: bool | None = None
 
 
@@ -39,6 +39,7 @@ class TextPart(_Strict, frozen=True, kw_only=True):
 
     type: Literal["text"]
     text: Text
+    prompt_cache_breakpoint: None = None
 
 
 class FunctionCall(_Strict, frozen=True, kw_only=True):
@@ -49,15 +50,19 @@ class FunctionCall(_Strict, frozen=True, kw_only=True):
 
 
 class ToolCall(_Strict, frozen=True, kw_only=True):
-    """A tool call in a message's history."""
+    """A tool call in a message's history. `index` is of streams; clients that gather one send it back."""
 
+    index: int | None = None
     id: Short
     type: Literal["function"]
     function: FunctionCall
 
 
 class Message(_Strict, frozen=True, kw_only=True):
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    The last group comes back unasked when a client repeats an answer as it got it. Empty it means nothing.
+    """
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Text | Annotated[list[TextPart], msgspec.Meta(max_length=1024)] | None = None
@@ -65,6 +70,10 @@ class Message(_Strict, frozen=True, kw_only=True):
     tool_calls: Annotated[list[ToolCall], msgspec.Meta(max_length=128)] | None = None
     tool_call_id: Short | None = None
     refusal: Text | None = None
+
+    annotations: Annotated[list[Any], msgspec.Meta(max_length=0)] | None = None
+    audio: None = None
+    function_call: None = None
 
 
 class FunctionDefinition(_Strict, frozen=True, kw_only=True):
@@ -139,7 +148,9 @@ class ChatRequest(_Sampling, frozen=True, kw_only=True):
     functions: list[JsonObject] | None = None
     function_call: Any = None
     modalities: list[str] | None = None
+    moderation: JsonObject | None = None
     prediction: JsonObject | None = None
+    prompt_cache_options: JsonObject | None = None
     prompt_cache_retention: str | None = None
     reasoning_effort: str | None = None
     service_tier: str | None = None
@@ -166,7 +177,7 @@ class EmbeddingRequest(_Strict, frozen=True, kw_only=True):
 
     model: Model
     input: Text | Annotated[list[Text | Token | list[Token]], msgspec.Meta(max_length=8192)]
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: TokenCount | None = None
     user: Short | None = None
 
@@ -183,11 +194,16 @@ _HARMLESS: dict[str, tuple[object, ...]] = {
     "modalities": (["text"],),
     "service_tier": ("auto", "default"),
     "logit_bias": ({},),
+    "top_logprobs": (0,),
+    "suffix": ("",),
+    "functions": ([],),
+    "reasoning_effort": ("none",),
+    "verbosity": ("medium",),
 }
 _UNSERVED = (
     "n", "logprobs", "logit_bias", "top_logprobs", "audio", "functions", "function_call", "modalities", "prediction",
     "prompt_cache_retention", "reasoning_effort", "service_tier", "store", "verbosity", "web_search_options", "best_of",
-    "echo", "suffix", "dimensions",
+    "echo", "suffix", "moderation", "prompt_cache_options",
 )  # fmt: skip
 
 
@@ -195,5 +211,10 @@ def unserved(body: AnyRequest) -> Iterator[str]:
     """Yield the documented fields that are set to something Strongroom does not serve."""
     for field in _UNSERVED:
         value = getattr(body, field, None)
-        if value is not None and value not in _HARMLESS.get(field, ()):
+        if value is not None and not any(_same(value, usual) for usual in _HARMLESS.get(field, ())):
             yield field
+
+
+def _same(value: object, usual: object) -> bool:
+    """Whether two values are one in JSON, where 0 is not false."""
+    return type(value) is type(usual) and value == usual
