@@ -8,7 +8,9 @@ Always true here:
 from __future__ import annotations
 
 import logging
+import traceback
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
@@ -129,8 +131,10 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     if isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         status = HTTPStatus(error.status_code)
         return respond(_problem(status, _TELL.get(status, "The request cannot be answered."), request_id))
-    # Its text may hold anything, so the log gets the trace and the caller gets the id that finds it.
-    _log.error("%s: a fault", request_id, exc_info=error)
+    # Its text may hold anything, so the log gets where it broke and the caller gets the id that finds it.
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    _log.error("fault %s in %s: %s at %s", request_id, request.method, type(error).__name__, where)
     tell = "Something went wrong here. The request id finds it in the logs."
     return respond(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, tell, request_id))
 

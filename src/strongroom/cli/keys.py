@@ -1,0 +1,153 @@
+"""`strongroom key …`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Final
+
+import msgspec
+from cyclopts import App, Parameter
+
+from strongroom.cli import output
+from strongroom.cli.calls import ask, get, place
+from strongroom.cli.failures import Failure
+from strongroom.cli.options import Environment, Tenant, Yes
+from strongroom.cli.session import HERE, ONLINE, Session, decoded
+
+KEY: Final = App(name="key", group=ONLINE, help_epilogue="", help="Issue, look at and revoke keys.")
+_COLUMNS: Final = ("id", "environment", "workload", "role", "status", "expires_at", "label", "owner")
+
+
+@KEY.command(name="create")
+def create(
+    *,
+    tenant: Tenant,
+    environment: Environment,
+    workload: Annotated[str, Parameter(help="The workload that will hold it.")],
+    days: Annotated[
+        float | None, Parameter(help="How long it lives; the longest allowed in the environment if not given.")
+    ] = None,
+    label: Annotated[str | None, Parameter(help="A word to tell keys apart.")] = None,
+    owner: Annotated[str | None, Parameter(help="Who answers for it; the workload's owner if not given.")] = None,
+    session: Session = HERE,
+) -> None:
+    """Issue a key to a workload. Its secret is shown once, here, and is kept nowhere.
+
+    Args:
+        tenant: whose workload it is.
+        environment: where the workload lives.
+        workload: its name.
+        days: how long the key lives.
+        label: a word to tell keys apart.
+        owner: who answers for it.
+        session: how to ask.
+    """
+    fields: dict[str, object] = {
+        "environment": environment,
+        "workload": workload,
+        "days": days,
+        "label": label,
+        "owner": owner,
+    }
+    body = ask(session, "POST", place("tenants", tenant, "keys"), fields)
+    if session.json:
+        output.raw(body)
+        return
+    made = decoded(body)
+    output.record(_short(made["key"]) | {"secret": made["secret"]})
+    output.note("The secret is shown this once. Keep it where only the workload can read it.")
+
+
+@KEY.command(name="list")
+def list_keys(
+    *,
+    tenant: Annotated[str | None, Parameter(help="The tenant's name or id; all that you may see if not given.")] = None,
+    session: Session = HERE,
+) -> None:
+    """List keys without their secrets, dead ones included.
+
+    Args:
+        tenant: whose; without it, those of every tenant that you may see, each with its `tenant`.
+        session: how to ask.
+    """
+    if tenant is not None:
+        body = ask(session, "GET", place("tenants", tenant, "keys"))
+        found: list[dict[str, Any]] = decoded(body)["data"]
+        columns: tuple[str, ...] = _COLUMNS
+    else:
+        found = [
+            {"tenant": each["name"], **key}
+            for each in get(session, place("tenants"))["data"]
+            for key in get(session, place("tenants", each["id"], "keys"))["data"]
+        ]
+        body = msgspec.json.encode({"data": found})
+        columns = ("tenant", *_COLUMNS)
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(found, columns, empty="There is no key.")
+
+
+@KEY.command(name="show")
+def show(
+    key_id: str,
+    /,
+    *,
+    tenant: Annotated[str | None, Parameter(help="Whose; needed where the key no longer lives.")] = None,
+    session: Session = HERE,
+) -> None:
+    """Show what may be known of one key.
+
+    Args:
+        key_id: its public id, 16 characters.
+        tenant: whose.
+        session: how to ask.
+    """
+    body = ask(session, "GET", place("keys", key_id, tenant=tenant))
+    if session.json:
+        output.raw(body)
+    else:
+        output.record(_short(decoded(body)))
+
+
+@KEY.command(name="revoke")
+def revoke(
+    key_id: str,
+    /,
+    *,
+    tenant: Annotated[str | None, Parameter(help="Whose; needed where the key no longer lives.")] = None,
+    reason: Annotated[str | None, Parameter(help="Why; it stands in the audit log.")] = None,
+    yes: Yes = False,
+    session: Session = HERE,
+) -> None:
+    """End a key, or an account's token, at once, on every gateway process.
+
+    At a terminal it asks first. In a script it does not: this is what one reaches for when a key has leaked.
+
+    Args:
+        key_id: its public id, 16 characters.
+        tenant: whose.
+        reason: why.
+        yes: do not ask.
+        session: how to ask.
+    """
+    if (
+        not yes
+        and sys.stdin.isatty()
+        and input(f"Revoke {key_id}? What uses it stops at once. [y/N] ") not in {"y", "Y"}
+    ):
+        raise Failure("Not confirmed; nothing was changed.")
+    body = ask(session, "POST", place("keys", key_id, "revoke", tenant=tenant), {"reason": reason})
+    if session.json:
+        output.raw(body)
+    else:
+        output.record(_short(decoded(body)))
+
+
+def _short(key: dict[str, Any]) -> dict[str, Any]:
+    """Return a key's fields with its exception in a line."""
+    exception = key.pop("exception", None)
+    if exception is None:
+        return key
+    said = f"{exception['reason']} (from {', '.join(exception['networks'])}; until {exception['expires_at']})"
+    return key | {"exception": said}

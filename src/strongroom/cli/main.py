@@ -1,0 +1,90 @@
+"""The command `strongroom`: which words there are, and how each ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Final
+
+from cyclopts import App, CycloptsError
+
+from strongroom.cli import local
+from strongroom.cli.accounts import ACCOUNT, whoami
+from strongroom.cli.audit import AUDIT
+from strongroom.cli.failures import FAILED, OK, USAGE, Failure
+from strongroom.cli.keys import KEY
+from strongroom.cli.models import DEPLOYMENT, MODEL
+from strongroom.cli.session import ONLINE
+from strongroom.cli.tenants import ENVIRONMENT, TENANT
+from strongroom.cli.workloads import WORKLOAD
+
+_EXAMPLES: Final = """
+Examples:
+  strongroom up --demo
+  strongroom tenant create initech
+  strongroom workload create search --tenant initech --env dev \\
+      --role inference --owner team-search
+  strongroom key create --tenant initech --env dev --workload search
+  strongroom key revoke 0123456789abcdef --reason "found in a public place"
+  strongroom audit list --tenant initech --json
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 undetermined.
+"""
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
+
+
+def application() -> App:
+    """Return the command line, for `main` and for the generator of its reference."""
+    app = App(
+        name="strongroom",
+        help="Hosts models for many tenants, and can prove that it does so safely.",
+        help_epilogue=_EXAMPLES,
+        help_format="plaintext",
+        version=version("strongroom"),
+    )
+    app.command(local.up, group=local.LOCAL, help_epilogue="")
+    app.command(local.doctor, group=local.LOCAL, help_epilogue="")
+    app.command(local.CONFIG)
+    app.command(local.backup, group=local.LOCAL, help_epilogue="")
+    app.command(local.restore, group=local.LOCAL, help_epilogue="")
+    app.command(whoami, group=ONLINE, help_epilogue="")
+    for room in (TENANT, ENVIRONMENT, WORKLOAD, KEY, ACCOUNT, MODEL, DEPLOYMENT, AUDIT):
+        app.command(room)
+    return app
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    app = application()
+    try:
+        result = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        said = str(error).strip().replace("\n", " ")
+        return _end(f"strongroom: {said}", "See `strongroom --help`, or `--help` after the command.", USAGE)
+    except Failure as failure:
+        return _end(f"strongroom: {failure.said}", failure.then, failure.code)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except EOFError:
+        return _end("strongroom: Not confirmed; nothing was changed.", "", FAILED)
+    return result if isinstance(result, int) else OK
+
+
+def main() -> None:
+    """Be the program."""
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has enough; the interpreter must not complain while it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    sys.exit(code)
+
+
+def _end(said: str, then: str, code: int) -> int:
+    print(said, file=sys.stderr)
+    if then:
+        print(then, file=sys.stderr)
+    return code

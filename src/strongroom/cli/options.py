@@ -1,0 +1,14 @@
+"""Options that several commands share, spelled once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from cyclopts import Parameter
+
+Tenant: TypeAlias = Annotated[str, Parameter(help="The tenant's name or id.")]
+Environment: TypeAlias = Annotated[
+    Literal["dev", "test", "prod"], Parameter(alias="--env", help="The environment it lives in.")
+]
+Owner: TypeAlias = Annotated[str, Parameter(help="The person or team that answers for it.")]
+Yes: TypeAlias = Annotated[bool, Parameter(negative="", help="Do not ask whether it is meant.")]

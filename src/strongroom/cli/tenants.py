@@ -1,0 +1,97 @@
+"""`strongroom tenant …` and `strongroom environment …`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from strongroom.cli import output
+from strongroom.cli.calls import ask, place
+from strongroom.cli.failures import Failure, usage
+from strongroom.cli.session import HERE, ONLINE, Session, decoded
+
+TENANT: Final = App(name="tenant", group=ONLINE, help_epilogue="", help="Make, look at and end tenants.")
+ENVIRONMENT: Final = App(name="environment", group=ONLINE, help_epilogue="", help="Look at a tenant's environments.")
+_COLUMNS: Final = ("name", "id", "created_at")
+
+
+@TENANT.command(name="create")
+def create(name: str, /, *, session: Session = HERE) -> None:
+    """Create a tenant with its environments dev, test and prod.
+
+    Args:
+        name: 1 to 63 of a-z, 0-9, '-' and '.'.
+        session: how to ask.
+    """
+    _show(session, ask(session, "POST", place("tenants"), {"name": name}))
+
+
+@TENANT.command(name="list")
+def list_tenants(*, session: Session = HERE) -> None:
+    """List the tenants you may know of."""
+    body = ask(session, "GET", place("tenants"))
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no tenant yet.")
+
+
+@TENANT.command(name="show")
+def show(name: str, /, *, session: Session = HERE) -> None:
+    """Show one tenant.
+
+    Args:
+        name: its name or id.
+        session: how to ask.
+    """
+    _show(session, ask(session, "GET", place("tenants", name)))
+
+
+@TENANT.command(name="delete")
+def delete(
+    name: str,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask; needed where nobody can answer.")] = False,
+    session: Session = HERE,
+) -> None:
+    """End a tenant: its workloads, keys, administrators and deployments stop counting at once.
+
+    Args:
+        name: its name or id.
+        yes: do not ask.
+        session: how to ask.
+    """
+    if not yes:
+        if not sys.stdin.isatty():
+            raise usage(f"Deleting the tenant {name} cannot be undone.", "Say --yes if it is meant.")
+        output.note(f"This ends the tenant {name} with all its workloads, keys and deployments. It cannot be undone.")
+        if input("Type its name to go on: ") != name:
+            raise Failure("Not confirmed; nothing was changed.")
+    output.raw(ask(session, "DELETE", place("tenants", name)))
+    if not session.json:
+        output.note(f"The tenant {name} is gone; none of its keys counts any more.")
+
+
+@ENVIRONMENT.command(name="list")
+def list_environments(tenant: str, *, session: Session = HERE) -> None:
+    """List a tenant's environments and the longest life of a key in each.
+
+    Args:
+        tenant: its name or id.
+        session: how to ask.
+    """
+    body = ask(session, "GET", place("tenants", tenant, "environments"))
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(decoded(body)["data"], ("name", "max_key_days"), empty="There is none.")
+
+
+def _show(session: Session, body: bytes) -> None:
+    if session.json:
+        output.raw(body)
+    else:
+        output.record(decoded(body))

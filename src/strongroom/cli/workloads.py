@@ -1,0 +1,81 @@
+"""`strongroom workload …`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from cyclopts import App, Parameter
+
+from strongroom.cli import output
+from strongroom.cli.calls import ask, place
+from strongroom.cli.options import Environment, Owner, Tenant
+from strongroom.cli.session import HERE, ONLINE, Session, decoded
+
+WORKLOAD: Final = App(
+    name="workload",
+    group=ONLINE,
+    help_epilogue="",
+    help="Make, look at and end workloads: the programs that ask models.",
+)
+_COLUMNS: Final = ("environment", "name", "role", "owner", "created_at")
+
+
+@WORKLOAD.command(name="create")
+def create(
+    name: str,
+    /,
+    *,
+    tenant: Tenant,
+    environment: Environment,
+    role: Annotated[
+        Literal["inference", "evaluation"], Parameter(help="`inference` asks models, `evaluation` measures them.")
+    ],
+    owner: Owner,
+    session: Session = HERE,
+) -> None:
+    """Create a workload in one environment and one role.
+
+    Args:
+        name: 1 to 63 of a-z, 0-9, '-' and '.'; one of its kind in its environment.
+        tenant: whose.
+        environment: where.
+        role: what for.
+        owner: who answers for it.
+        session: how to ask.
+    """
+    fields: dict[str, object] = {"name": name, "environment": environment, "role": role, "owner": owner}
+    body = ask(session, "POST", place("tenants", tenant, "workloads"), fields)
+    if session.json:
+        output.raw(body)
+    else:
+        output.record(decoded(body))
+
+
+@WORKLOAD.command(name="list")
+def list_workloads(tenant: Tenant, *, session: Session = HERE) -> None:
+    """List a tenant's workloads.
+
+    Args:
+        tenant: whose.
+        session: how to ask.
+    """
+    body = ask(session, "GET", place("tenants", tenant, "workloads"))
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(decoded(body)["data"], _COLUMNS, empty=f"{tenant} has no workload.")
+
+
+@WORKLOAD.command(name="delete")
+def delete(name: str, /, *, tenant: Tenant, environment: Environment, session: Session = HERE) -> None:
+    """End a workload and its keys.
+
+    Args:
+        name: its name.
+        tenant: whose.
+        environment: where it lives.
+        session: how to ask.
+    """
+    output.raw(ask(session, "DELETE", place("tenants", tenant, "workloads", environment, name)))
+    if not session.json:
+        output.note(f"The workload {name} is gone; none of its keys counts any more.")
