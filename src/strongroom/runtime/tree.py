@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 import strongroom
 
 DEFAULT_TARGET: Final = Path("/var/lib/strongroom/runtime")
@@ -65,13 +67,20 @@ class RuntimeTree:
         return [str(self.python), "-S", "-s", "-P", "-B", "-m", module]
 
 
+def site_packages() -> tuple[Path, ...]:
+    """Return where the packages are, however this process was started: beside one that it has imported, and above it."""
+    beside = Path(msgspec.__file__).resolve().parents[1]
+    configured = (Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib"))
+    inside = sys.prefix != sys.base_prefix  # a virtual environment's own, never the system's
+    return tuple(dict.fromkeys([beside, *(path for path in configured if inside)]))
+
+
 def current_tree() -> RuntimeTree:
     """Return the tree this very process runs from, whoever can read it."""
-    sites = dict.fromkeys(Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib"))
     return RuntimeTree(
         python=Path(sys.executable).resolve(),
         base_prefix=Path(sys.base_prefix).resolve(),
-        site_packages=tuple(sites),
+        site_packages=site_packages(),
         source=Path(strongroom.__path__[0]).resolve().parent,
     )
 

