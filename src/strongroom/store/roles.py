@@ -87,6 +87,14 @@ async def ensure(connection: Connection, passwords: Passwords) -> None:
     Raises:
         Unsafe: when a role has powers that it must not have.
     """
+    async with connection.transaction():
+        # Roles belong to the server: another database of it may be migrated at this moment, under a lock of its own.
+        await connection.execute("lock table pg_catalog.pg_authid in share row exclusive mode")
+        await _bring_about(connection, passwords)
+        await _refuse_powers(connection)
+
+
+async def _bring_about(connection: Connection, passwords: Passwords) -> None:
     there = {row["rolname"] for row in await connection.fetch("select rolname from pg_catalog.pg_roles")}
     if OWNER not in there:
         await connection.execute(f"create role {OWNER} nologin noinherit")
@@ -99,7 +107,6 @@ async def ensure(connection: Connection, passwords: Passwords) -> None:
         for name, value in _SETTINGS.items():
             shown = value if name == "search_path" else f"'{value}'"
             await connection.execute(f"alter role {role} set {name} = {shown}")
-    await _refuse_powers(connection)
 
 
 async def _refuse_powers(connection: Connection) -> None:

@@ -21,6 +21,7 @@ import sys
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
@@ -94,16 +95,44 @@ class TestServer:
 @contextmanager
 def shared(directory: Path) -> Generator[TestServer]:
     """Use the server at `directory`, starting it if nobody has."""
-    directory.mkdir(mode=0o711, exist_ok=True)
-    if directory.stat().st_uid != os.geteuid():
-        raise PermissionError(f"{directory} is somebody else's")
-    with (directory / "users").open("w") as users:
+    users = _join(directory)
+    try:
         with (directory / "starting").open("w") as starting:
             fcntl.flock(starting, fcntl.LOCK_EX)
-            fcntl.flock(users, fcntl.LOCK_SH)  # waits for a keeper that is on its way out
-            if not (directory / "server.json").exists():
+            if not _is_kept(directory):
                 _start_keeper(directory)
         yield msgspec.json.decode((directory / "server.json").read_bytes(), type=TestServer)
+    finally:
+        users.close()
+
+
+def _join(directory: Path) -> TextIOWrapper:
+    """Take a user's lock; again, when the keeper that made us wait for it has removed the directory meanwhile."""
+    while True:
+        directory.mkdir(mode=0o711, exist_ok=True)
+        if directory.stat().st_uid != os.geteuid():
+            raise PermissionError(f"{directory} is somebody else's")
+        users = (directory / "users").open("w")
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            if os.path.samestat(os.fstat(users.fileno()), (directory / "users").stat()):
+                return users
+        except FileNotFoundError:
+            pass
+        users.close()
+
+
+def _is_kept(directory: Path) -> bool:
+    """Whether a keeper lives; what a killed one left is removed."""
+    with (directory / "keeper").open("w") as keeper:
+        try:
+            fcntl.flock(keeper, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    (directory / "server.json").unlink(missing_ok=True)
+    for left in ("pg", "run", "secrets"):
+        shutil.rmtree(directory / left, ignore_errors=True)
+    return False
 
 
 def _start_keeper(directory: Path) -> None:
@@ -147,6 +176,8 @@ def private_cluster(directory: Path, *, settings: Mapping[str, str] | None = Non
 
 async def keep(directory: Path) -> None:
     """Run the server until the last user has gone, then remove everything."""
+    alive = (directory / "keeper").open("w")
+    fcntl.flock(alive, fcntl.LOCK_EX)
     cluster = private_cluster(directory, settings=_SETTINGS)
     admin = (await cluster.start()).to("postgres")
     try:

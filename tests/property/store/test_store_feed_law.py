@@ -62,7 +62,7 @@ async def publisher(db: Database, transactions: list[list[tuple[TenantId, str, s
         await transaction(db, steps)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(work=publishers, late=st.integers(0, 3))
 async def test_every_follower_ends_equal_to_the_table(
     shared_database: TestDatabase, shared_db: Database, work: list[list[list[tuple[TenantId, str, str]]]], late: int
