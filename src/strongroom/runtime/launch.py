@@ -104,6 +104,8 @@ class Launcher:
             LaunchError: when the process does not come up.
             OSError: when its socket or group cannot be made.
         """
+        if self.facts.root and not spec.uid:
+            raise LaunchError("a worker is never root: give it a uid of its own")
         private = self._scratch(spec)
         group = self._group(spec)
         try:

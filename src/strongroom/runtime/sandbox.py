@@ -100,7 +100,8 @@ def examine(tree: RuntimeTree) -> Facts:
         why_not=why_not,
         landlock=landlock.abi(),
         seccomp=_has_seccomp(),
-        groups=cgroups.find(),
+        # To be moved into a group, a worker must be found below its namespace's processes.
+        groups=cgroups.find() if Path(f"/proc/self/task/{os.getpid()}/children").exists() else None,
     )
 
 

@@ -5,17 +5,21 @@ Always true here: neither holds a secret, and a worker learns no tenant, no path
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from strongroom.kernel.ids import parse_name
 from strongroom.kernel.principal import Environment
 from strongroom.runtime.confine import Confinement
 from strongroom.runtime.digests import Artefact, Digest, Format, manifest_digest
 
-MIB = 1 << 20
+MIB: Final = 1 << 20
+_MAX_SOCKET_PATH: Final = 107
 
 
 @unique
@@ -61,6 +65,12 @@ class WorkerSpec:
     threads: int = 1
     max_waiting: int = 64
     max_waiting_per_scope: int = 16
+
+    def __post_init__(self) -> None:
+        """Check what becomes a path."""
+        parse_name(self.name)
+        if len(os.fsencode(self.socket_path)) > _MAX_SOCKET_PATH:
+            raise ValueError(f"{self.name}: a socket's path has at most {_MAX_SOCKET_PATH} bytes")
 
     @property
     def digest(self) -> Digest:

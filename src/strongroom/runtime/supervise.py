@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from pathlib import Path
@@ -102,13 +102,14 @@ class WorkerHost:
         """Seal the weights and begin to start every worker; returns before they are ready.
 
         Raises:
-            ValueError: for two workers of one name or one socket.
+            ValueError: for two workers of one name, socket or uid.
             WrongDigestError: when a blob's bytes are not the ones its name says.
             OSError: when a blob cannot be read.
         """
-        names = [*self._keepers, *(spec.name for spec in specs)]
-        if len(set(names)) != len(names):
-            raise ValueError("every worker has a name of its own")
+        everyone = [*(keeper.spec for keeper in self._keepers.values()), *specs]
+        _distinct("name", [spec.name for spec in everyone])
+        _distinct("socket", [spec.socket_path for spec in everyone])
+        _distinct("uid", [spec.uid for spec in everyone if spec.uid is not None])
         for artefact in (item for spec in specs for item in spec.artefacts):
             if artefact.digest not in self._sealed:
                 self._sealed[artefact.digest] = await asyncio.to_thread(weights.seal, artefact)
@@ -167,6 +168,11 @@ class WorkerHost:
         return BoundedLog(self._logs / f"worker-{spec.name}.log")
 
 
+def _distinct(what: str, values: Sequence[Hashable]) -> None:
+    if len(set(values)) != len(values):
+        raise ValueError(f"every worker has a {what} of its own")
+
+
 class _Keeper:
     """One worker's life, across its processes."""
 
@@ -174,7 +180,7 @@ class _Keeper:
         self.state = WorkerState.STARTING
         self.was_ready = asyncio.Event()
         self._host = host
-        self._spec = spec
+        self.spec = spec
         self._backoff = Backoff(host.policy.backoff)
         self._log = host.log(spec)
         self._stopping = asyncio.Event()
@@ -190,10 +196,10 @@ class _Keeper:
             self.state = WorkerState.STARTING
             began = self._host.clock.boottime()
             try:
-                launched = await self._host.launch(self._spec)
+                launched = await self._host.launch(self.spec)
             except (LaunchError, OSError, WrongDigestError) as error:
                 wait_s = self._backoff.after(0)
-                self._host.observe(WorkerFailed(worker=self._spec.name, reason=str(error), restart_in_s=wait_s))
+                self._host.observe(WorkerFailed(worker=self.spec.name, reason=str(error), restart_in_s=wait_s))
             else:
                 wait_s = await self._live(launched, began)
             self.state = WorkerState.WAITING
@@ -204,7 +210,7 @@ class _Keeper:
 
     async def _live(self, launched: Launched, began: float) -> float:
         """See one process through to its end; return how long to wait before the next."""
-        name, host = self._spec.name, self._host
+        name, host = self.spec.name, self._host
         host.observe(WorkerStarted(worker=name, pid=launched.process.pid))
         following = asyncio.create_task(self._log.follow(launched.errors))
         ended = asyncio.create_task(launched.gone())
@@ -232,24 +238,24 @@ class _Keeper:
         if not done:
             launched.kill()
             await asyncio.wait({ended})
-        self._spec.socket_path.unlink(missing_ok=True)
-        self._host.observe(WorkerStopped(worker=self._spec.name, forced=not done))
+        self.spec.socket_path.unlink(missing_ok=True)
+        self._host.observe(WorkerStopped(worker=self.spec.name, forced=not done))
 
     async def _watch(self, launched: Launched, began: float) -> None:
         """Say when the worker is ready; kill it when it does not become, or stay, able to answer."""
         policy = self._host.policy
-        pool = Pool(UnixTarget(self._spec.socket_path), max_connections=1)
+        pool = Pool(UnixTarget(self.spec.socket_path), max_connections=1)
         try:
             # One question, which the socket's queue holds until the worker accepts: no polling.
             if await self._answers(pool, policy.start_s):
                 self.state = WorkerState.READY
                 self.was_ready.set()
                 after_s = self._host.clock.boottime() - began
-                self._host.observe(WorkerReady(worker=self._spec.name, after_s=after_s))
+                self._host.observe(WorkerReady(worker=self.spec.name, after_s=after_s))
                 await self._until_silent(pool)
             # A process that is dying anyway ends within this moment, and that cancels us.
             await asyncio.sleep(policy.settle_s)
-            self._host.observe(WorkerUnresponsive(worker=self._spec.name))
+            self._host.observe(WorkerUnresponsive(worker=self.spec.name))
             launched.kill()
         finally:
             await pool.close()

@@ -170,12 +170,28 @@ def test_memory_beyond_the_bound_ends_the_worker_alone() -> None:
     changes = {"memory_bytes": 256 << 20}
     with Rig([Kind.EMBEDDING], policy=FAST, modules=modules, changes=changes) as rig:
         ready = len(seen(rig, WorkerReady))
-        with pytest.raises(Truncated):
-            rig.ask(Kind.EMBEDDING, "/hog", b"2000")
-        until(lambda: len(seen(rig, WorkerReady)) > ready)
+        try:
+            # A resource limit makes the allocation fail; a control group ends the process.
+            assert rig.ask(Kind.EMBEDDING, "/hog", b"2000").status == 500
+        except Truncated:
+            until(lambda: len(seen(rig, WorkerReady)) > ready)
         assert rig.ask(Kind.EMBEDDING, "/health").status == 200
 
 
-def test_names_are_unique(rig: Rig) -> None:
+def test_a_worker_is_never_root() -> None:
+    rig = Rig([], policy=FAST, changes={"uid": 0 if os.geteuid() == 0 else None})
+    with rig:
+        rig.run(rig.host.start([rig.spec(Kind.EMBEDDING)]))
+        until(lambda: bool(seen(rig, WorkerFailed) if os.geteuid() == 0 else seen(rig, WorkerReady)))
+        assert os.geteuid() != 0 or "never root" in seen(rig, WorkerFailed)[0].reason
+
+
+def test_names_sockets_and_uids_are_unique_and_usable(rig: Rig) -> None:
+    other = replace(rig.spec(Kind.CHAT), name="other", socket_path=rig.home / "x.sock", uid=77)
+    for clash in ({"name": "smollm2-135m.dev"}, {"socket_path": rig.socket(Kind.CHAT)}):
+        with pytest.raises(ValueError, match="of its own"):
+            rig.run(rig.host.start([replace(other, **clash)]))
+    with pytest.raises(ValueError, match="107"):
+        replace(other, socket_path=Path("/" + "x" * 107))
     with pytest.raises(ValueError, match="name"):
-        rig.run(rig.host.start([replace(rig.spec(Kind.CHAT), socket_path=rig.home / "x.sock")]))
+        replace(other, name="../x")

@@ -21,7 +21,9 @@ from strongroom.runtime.sandbox import State, probe
 from strongroom.runtime.tree import prepare_tree
 
 PROGRAM = """
-import json, os, sys
+import json, os, subprocess, sys
+from pathlib import Path
+from strongroom.runtime.events import WorkerStarted
 from strongroom.runtime.rig import Rig
 from strongroom.runtime.spec import Kind
 targets = json.loads(sys.argv[2])
@@ -29,7 +31,22 @@ with Rig([Kind.EMBEDDING], namespaces=sys.argv[1] == "namespaces",
          modules={Kind.EMBEDDING: "strongroom.runtime.probe_worker"}) as rig:
     answer = rig.ask(Kind.EMBEDDING, "/attempts", targets | {"pid": os.getpid()})
     left = sorted(path.name for path in rig.home.rglob("scratch/*/*") if not path.is_socket())
-    print(json.dumps({"report": answer.json(), "left": left}))
+    family = [next(event.pid for event in rig.events if isinstance(event, WorkerStarted))]
+    for pid in family:
+        family += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    uid = Path(f"/proc/{family[-1]}").stat().st_uid if os.geteuid() else int(answer.json()["status"]["Uid"].split()[0])
+    same = {"user": uid, "group": uid, "extra_groups": []} if os.geteuid() == 0 else {}
+    attach = subprocess.run([sys.executable, "-S", "-c", sys.argv[3], str(family[-1])], **same)
+    print(json.dumps({"report": answer.json(), "left": left, "attached": attach.returncode == 0}))
+"""
+ATTACH = """
+import ctypes, os, sys
+libc, pid = ctypes.CDLL(None), int(sys.argv[1])
+ATTACH, DETACH = 16, 17
+if libc.ptrace(ATTACH, pid, 0, 0) != 0:
+    sys.exit(1)
+os.waitpid(pid, 0)
+libc.ptrace(DETACH, pid, 0, 0)
 """
 ORDINARY = 12345
 USERS = ["root", "ordinary"] if os.geteuid() == 0 else ["ordinary"]
@@ -55,7 +72,7 @@ def attempt(mode: str, user: str, targets: str) -> dict[str, Any]:
     tree = prepare_tree()
     other: dict[str, Any] = {"user": ORDINARY, "group": ORDINARY, "extra_groups": []} if user == "ordinary" else {}
     done = subprocess.run(  # noqa: S603 - our own program
-        [str(tree.python), "-S", "-P", "-B", "-c", PROGRAM, mode, targets],
+        [str(tree.python), "-S", "-P", "-B", "-c", PROGRAM, mode, targets, ATTACH],
         env={**tree.environment(), "SECRET_OF_THE_HOST": "canary"},
         check=False,
         capture_output=True,
@@ -94,6 +111,13 @@ def test_it_holds_no_privilege_and_cannot_be_dumped_or_attached_to(outcome: tupl
     assert set(status["Uid"].split()) == set(status["Gid"].split())
     assert "0" not in status["Uid"].split()
     assert not status["Groups"].split() or status["Groups"].split() == ["65534"]
+
+
+def test_another_process_of_its_user_cannot_attach(outcome: tuple[str, dict[str, Any]]) -> None:
+    mode, result = outcome
+    ordinary = "12345" in result["report"]["status"]["Uid"] or os.geteuid() != 0
+    # A user owns the user namespaces it makes, and may look into them: the report says "weaker".
+    assert result["attached"] == (mode == "namespaces" and ordinary)
 
 
 def test_it_sees_nothing_of_the_machine_and_its_scratch_works(outcome: tuple[str, dict[str, Any]]) -> None:
