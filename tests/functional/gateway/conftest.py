@@ -1,0 +1,297 @@
+"""A gateway for these tests: real PostgreSQL, real feed, real keys and policy, the real edge on loopback.
+
+`plane` has two tenants that look alike, with the models `tiny` (chat) and `vectors` (embeddings) in dev. Their workers
+are doubles that a test tells what to answer (`plane.chat.behaviour = …`); `real` puts real sandboxed ones there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strongroom.gateway import Gateway, Recorder, Snapshot
+from strongroom.gateway.openai.errors import render_protocol_error
+from strongroom.gateway.screen import AskLimits
+from strongroom.gateway.testing import Asked, WorkerDouble, chat, whole
+from strongroom.gateway.upstreams import Upstreams, worker_socket
+from strongroom.identity import Directory, Identity
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import KeyId, Name, TenantId
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy import Ask, Engine, Gate
+from strongroom.registry import Registry, Release
+from strongroom.registry.model import Format, Operation
+from strongroom.store import Appender, Database
+from strongroom.store.follower import Follower
+from strongroom.store.testing import TestDatabase
+from strongroom.vault import Keyring, Purpose
+from strongroom.wire import Limits, Server, serve_tcp
+
+PATIENCE_S = 10.0
+OPERATOR = Principal(role=Role.OPERATOR, name="tests", credential=KeyId(""))
+RELEASES = {"tiny": (f"sha256:{'a' * 64}", Operation.CHAT), "vectors": (f"sha256:{'b' * 64}", Operation.EMBEDDING)}
+DEV = Environment.DEV
+
+
+@dataclass
+class Answer:
+    """One reply as it stood on the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error, which has OpenAI's shape and this installation's id."""
+        document = self.json
+        assert list(document) == ["error"]
+        error: dict[str, Any] = document["error"]
+        assert set(error) == {"message", "type", "param", "code", "request_id"}
+        assert error["request_id"] == self.headers["x-request-id"]
+        assert error["request_id"].startswith("req_")
+        return error
+
+    @property
+    def events(self) -> list[str]:
+        """The data of each server-sent event."""
+        return [part.removeprefix("data: ") for part in self.body.decode().split("\n\n") if part]
+
+
+@dataclass
+class Line:
+    """A raw connection to the gateway."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def say(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(self) -> Answer:
+        async with asyncio.timeout(PATIENCE_S):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            headers = dict(line.split(": ", 1) for line in head[1:] if line)
+            body = b""
+            if "content-length" in headers:
+                body = await self.reader.readexactly(int(headers["content-length"]))
+            elif headers.get("transfer-encoding") == "chunked":
+                while size := int(await self.reader.readuntil(b"\r\n"), 16):
+                    body += (await self.reader.readexactly(size + 2))[:-2]
+                assert await self.reader.readexactly(2) == b"\r\n"
+            return Answer(int(head[0].split(" ")[1]), headers, body)
+
+    async def until(self, mark: bytes) -> bytes:
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.reader.readuntil(mark)
+
+    async def close(self) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
+
+@dataclass
+class Plane:
+    """The gateway and what surrounds it."""
+
+    server: Server
+    gateway: Gateway
+    snapshot: Snapshot
+    follower: Follower
+    recorder: Recorder
+    identity: Identity
+    registry: Registry
+    tenants: dict[str, TenantId]
+    keys: dict[str, str] = field(repr=False)
+    chat: WorkerDouble
+    vectors: WorkerDouble
+    sockets: Path
+    stack: AsyncExitStack
+    faults: list[BaseException] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    async def serve(self, **limits: Any) -> Server:
+        """Serve the same gateway under other limits of the wire."""
+        server = await _serve(self.gateway, Limits(**limits), self.faults)
+        self.stack.push_async_callback(server.close)
+        return server
+
+    async def line(self, port: int | None = None) -> Line:
+        return Line(*await asyncio.open_connection("127.0.0.1", port or self.port))
+
+    async def ask(
+        self,
+        path: str = "/v1/chat/completions",
+        body: object = None,
+        *,
+        key: str | None = "acme",
+        method: str = "POST",
+        headers: tuple[str, ...] = (),
+    ) -> Answer:
+        """Ask once, over a connection of its own. `body` is JSON, or bytes as they are; `key` a tenant or a text."""
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", f"content-length: {len(content)}", *headers]
+        if key is not None:
+            lines.append(f"authorization: Bearer {self.keys.get(key, key)}")
+        line = await self.line()
+        try:
+            await line.say("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content)
+            return await line.answer()
+        finally:
+            await line.close()
+
+    async def known(self) -> None:
+        """Wait until the gateway knows of everything that was committed before."""
+        assert await self.follower.refresh(PATIENCE_S)
+
+    async def deploy(self, tenant: str, name: str, of: str = "tiny", environment: Environment = DEV) -> None:
+        digest = RELEASES[of][0]
+        await self.registry.deploy(OPERATOR, self.tenants[tenant], environment, Name(name), digest, Ask())
+        await self.known()
+
+    async def revoke(self, tenant: str, key_id: str) -> None:
+        await self.identity.revoke_key(OPERATOR, self.tenants[tenant], KeyId(key_id), "test", Ask())
+        await self.known()
+
+    async def key(self, tenant: str, *, environment: Environment = DEV, days: float | None = None) -> Any:
+        made = await self.identity.create_key(
+            OPERATOR,
+            self.tenants[tenant],
+            environment=environment,
+            workload=Name("inference"),
+            days=days,
+            ask=Ask(),
+        )
+        await self.known()
+        return made
+
+
+async def _serve(gateway: Gateway, limits: Limits, faults: list[BaseException]) -> Server:
+    return await serve_tcp(
+        gateway.handle,
+        limits=limits,
+        render_error=render_protocol_error,
+        on_fault=lambda _, fault: faults.append(fault),
+    )
+
+
+async def healthy(asked: Asked) -> None:
+    await asked.say(whole(chat()))
+
+
+async def embeds(asked: Asked) -> None:
+    await asked.say(
+        whole({"object": "list", "data": [{"index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 1}})
+    )
+
+
+async def _people(identity: Identity, registry: Registry) -> tuple[dict[str, TenantId], dict[str, str]]:
+    tenants, keys = dict[str, TenantId](), dict[str, str]()
+    for name, (digest, kind) in RELEASES.items():
+        release = Release(
+            digest=digest,
+            name=name,
+            version="1",
+            kind=kind,
+            format=Format.GGUF,
+            bytes=1,
+            source="made for a test",
+            admitted_at=SystemClock().now(),
+        )
+        await registry.admit(OPERATOR, release, Ask())
+    for name in ("acme", "globex"):
+        tenant = tenants[name] = TenantId((await identity.create_tenant(OPERATOR, Name(name), Ask())).id)
+        await identity.create_workload(
+            OPERATOR, tenant, environment=DEV, name=Name("inference"), role=Role.INFERENCE, owner="team", ask=Ask()
+        )
+        made = await identity.create_key(
+            OPERATOR, tenant, environment=DEV, workload=Name("inference"), days=1, ask=Ask()
+        )
+        keys[name] = made.secret
+        for model, (digest, _) in RELEASES.items():
+            await registry.deploy(OPERATOR, tenant, DEV, Name(model), digest, Ask())
+    return tenants, keys
+
+
+async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> Plane:
+    clock = SystemClock()
+    keys = Keyring.open(home / "keyring.json").derive(Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE)
+    snapshot = Snapshot(Directory(keys, clock, allow_demo=True), Engine.load())
+    follower = Follower(database.gateway, clock, snapshot.apply)
+    snapshot.follow(follower)
+    db = await Database.connect(database.control, database.operator)
+    stack.push_async_callback(db.close)
+    gate = Gate(db, Engine.load(), clock)
+    identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock)
+    tenants, texts = await _people(identity, registry)
+    recorder = Recorder(partial(Appender.connect, database.gateway), clock)
+    upstreams = Upstreams(home, keys.key(Purpose.CACHE_SCOPE))
+    stack.push_async_callback(upstreams.close)
+    gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30))
+    faults: list[BaseException] = []
+    server = await _serve(gateway, Limits(max_body_bytes=4 * 2**20), faults)
+    doubles = {name: WorkerDouble(embeds if name == "vectors" else healthy) for name in RELEASES}
+    for name, double in doubles.items():
+        await stack.enter_async_context(double.listening(worker_socket(home, DEV, RELEASES[name][0])))
+    stack.push_async_callback(server.close)
+    follower.start()
+    stack.push_async_callback(follower.close)
+    writing = asyncio.create_task(recorder.run())
+
+    async def written() -> None:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+    stack.push_async_callback(written)
+    plane = Plane(
+        server, gateway, snapshot, follower, recorder, identity, registry, tenants, texts,
+        doubles["tiny"], doubles["vectors"], home, stack, faults,
+    )  # fmt: skip
+    await plane.known()
+    return plane
+
+
+@pytest.fixture(scope="module")
+async def module_plane(shared_database: TestDatabase) -> AsyncGenerator[Plane]:
+    with tempfile.TemporaryDirectory(prefix="sr-gw-") as name:
+        async with AsyncExitStack() as stack:
+            yield await _build(shared_database, Path(name), stack)
+
+
+@pytest.fixture
+async def plane(module_plane: Plane) -> AsyncGenerator[Plane]:
+    """The module's gateway with healthy workers; no fault may have come up in it by the end of the test."""
+    module_plane.chat.behaviour, module_plane.vectors.behaviour = healthy, embeds
+    module_plane.chat.asked.clear()
+    module_plane.vectors.asked.clear()
+    module_plane.faults.clear()
+    yield module_plane
+    assert module_plane.faults == []
+
+
+Build = Callable[[TestDatabase], Awaitable[Plane]]
+
+
+@pytest.fixture
+async def build() -> AsyncGenerator[Build]:
+    """Make gateways over databases of a test's own."""
+    with tempfile.TemporaryDirectory(prefix="sr-gw-") as name:
+        async with AsyncExitStack() as stack:
+            yield lambda database: _build(database, Path(name), stack)
