@@ -54,7 +54,10 @@ class Session:
     ] = None
     token_file: Annotated[
         Path | None,
-        Parameter(help="File with your token; `-` reads it from standard input [env: STRONGROOM_TOKEN holds a token]."),
+        Parameter(
+            allow_leading_hyphen=True,
+            help="File with your token; `-` reads it from standard input [env: STRONGROOM_TOKEN holds a token].",
+        ),
     ] = None
     ca: Annotated[
         Path | None, Parameter(help="PEM file of the authorities to trust for https [env: STRONGROOM_CA].")
@@ -69,6 +72,12 @@ class Session:
     def where(self) -> Path:
         """The home to look into."""
         return find_home(self.home)
+
+    @property
+    def authorities(self) -> Path | None:
+        """The file of authorities to trust instead of the system's, if one was named."""
+        named = os.environ.get("STRONGROOM_CA")
+        return self.ca or (Path(named) if named else None)
 
     def say(self, text: str) -> None:
         """Say something besides the answer, when asked to."""

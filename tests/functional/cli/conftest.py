@@ -1,0 +1,98 @@
+"""The real `strongroom` program, run as a process against a real control port (`strongroom.app.testing`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.cli import main
+from strongroom.store.testing import TestServer
+
+PROGRAM = Path(sys.executable).with_name("strongroom")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run: TypeAlias = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def plane(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[ControlPlane]:
+    with asyncio.Runner() as runner:
+        manager = postgres.database()
+        database = runner.run(manager.__aenter__())
+        try:
+            with control_plane(database, tmp_path_factory.mktemp("control")) as plane:
+                yield plane
+        finally:
+            runner.run(manager.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return what runs the program with no server, no token and an empty home, unless told: `alone("doctor", env={…})`."""
+    empty = tmp_path_factory.mktemp("empty")
+
+    def run(*words: str, env: Mapping[str, str] | None = None, given: str = "") -> Done:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("STRONGROOM_")}
+        done = subprocess.run(  # noqa: S603 - our own program
+            [PROGRAM, *words],
+            env=kept | {"STRONGROOM_HOME": str(empty), "COLUMNS": "200"} | dict(env or {}),
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            cwd=empty,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Return what runs a command line in this process, as `alone` does: for tests that go through many."""
+
+    def run(*words: str, env: Mapping[str, str] | None = None) -> Done:
+        for name in [name for name in os.environ if name.startswith("STRONGROOM_")]:
+            monkeypatch.delenv(name)
+        for name, value in ({"STRONGROOM_HOME": str(tmp_path)} | dict(env or {})).items():
+            monkeypatch.setenv(name, value)
+        code = main.run(words)
+        said = capfd.readouterr()
+        return Done(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(plane: ControlPlane, alone: Run) -> Run:
+    """Return what runs the program as somebody: `run("tenant", "list", by="operator")`."""
+
+    def run(*words: str, by: str = "operator", given: str = "") -> Done:
+        env = {"STRONGROOM_CONTROL": plane.url, "STRONGROOM_TOKEN": plane.tokens.get(by, by)}
+        return alone(*words, env=env, given=given)
+
+    return run

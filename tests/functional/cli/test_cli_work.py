@@ -1,0 +1,126 @@
+"""Each online command, as a person and as a script uses it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from strongroom.app.testing import RELEASE, ControlPlane
+
+Run = Any
+
+
+def test_a_tenant_is_made_shown_and_ended(run: Run) -> None:
+    made = run("tenant", "create", "initech", "--json")
+    assert made.code == 0, made.err
+    assert made.json["name"] == "initech"
+    shown = run("tenant", "show", "initech")
+    assert shown.code == 0
+    assert made.json["id"] in shown.out
+    listed = run("tenant", "list")
+    assert listed.out.splitlines()[0].split() == ["NAME", "ID", "CREATED", "AT"]
+    assert {"acme", "globex", "initech"} <= set(re.findall(r"^\S+", listed.out, re.MULTILINE))
+
+    refused = run("tenant", "delete", "initech")
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    gone = run("tenant", "delete", "initech", "--yes")
+    assert (gone.code, gone.out) == (0, "")
+    assert "initech is gone" in gone.err
+    missing = run("tenant", "show", "initech")
+    assert missing.code == 1
+    assert re.search(r"There is no such thing here\.\n.*\(request req_[0-9a-f]{32}\)", missing.err)
+
+
+def test_environments_take_their_tenant_either_way(run: Run) -> None:
+    named, placed = (
+        run("environment", "list", "--tenant", "acme", "--json"),
+        run("environment", "list", "acme", "--json"),
+    )
+    assert named.json == placed.json
+    assert [each["name"] for each in named.json["data"]] == ["dev", "test", "prod"]
+    assert "90" in run("environment", "list", "acme").out
+
+
+def test_a_workload_and_its_key(run: Run) -> None:
+    words = ("--tenant", "acme", "--env", "prod")
+    made = run("workload", "create", "search", *words, "--role", "inference", "--owner", "Team Search", "--json")
+    assert made.code == 0, made.err
+    assert made.json["owner"] == "Team Search"
+    assert "search" in run("workload", "list", "--tenant", "acme").out
+    assert run("workload", "list", "acme", "--json").json["data"][0]["environment"] in {"dev", "prod"}
+
+    key = run("key", "create", *words, "--workload", "search", "--days", "2", "--label", "ci", "--json")
+    assert key.code == 0, key.err
+    secret, key_id = key.json["secret"], key.json["key"]["id"]
+    assert run("whoami", by=secret).code == 0
+    assert run("key", "show", key_id, "--json").json == key.json["key"]
+    assert key_id in run("key", "list", "--tenant", "acme").out
+    everywhere = run("key", "list", "--json").json["data"]
+    assert {"acme", "globex"} == {each["tenant"] for each in everywhere}
+    assert secret not in run("key", "list").out + run("key", "show", key_id).out
+
+    revoked = run("key", "revoke", key_id, "--reason", "found in a paste", "--json")
+    assert revoked.json["revoked_reason"] == "found in a paste"
+    assert run("whoami", by=secret).code == 1
+    assert run("key", "revoke", key_id, "--tenant", "acme").code == 0
+    assert run("key", "show", key_id).code == 1  # dead: the operator says whose
+    assert "revoked" in run("key", "show", key_id, "--tenant", "acme").out
+
+    shown = run("key", "create", *words, "--workload", "search")
+    assert re.search(r"^secret +srk_inf_prod_\w+$", shown.out, re.MULTILINE)
+    assert "shown this once" in shown.err
+    assert run("workload", "delete", "search", *words).code == 0
+
+
+def test_accounts(run: Run) -> None:
+    made = run("account", "create", "ada", "--role", "tenant-admin", "--tenant", "acme", "--json")
+    assert made.code == 0, made.err
+    assert run("whoami", "--json", by=made.json["token"]).json["tenant_name"] == "acme"
+    assert "ada" in run("account", "list").out
+    newer = run("account", "token", "ada", "--json")
+    assert run("whoami", by=made.json["token"]).code == 1
+    assert run("tenant", "list", by=newer.json["token"]).out.count("acme") == 1
+    assert run("account", "delete", "ada").code == 0
+    assert run("account", "delete", "ada").code == 1
+    assert "token" in run("account", "create", "eve", "--role", "approver").out
+
+
+def test_models_and_deployments(run: Run) -> None:
+    assert RELEASE.digest in run("model", "list").out
+    place = ("--tenant", "globex", "--environment", "test")
+    for release in ("tiny", "tiny@1", RELEASE.digest):
+        made = run("deployment", "create", "mine", *place, "--release", release, "--json")
+        assert made.code == 0, made.err
+        assert made.json["release"] == RELEASE.digest
+        assert "mine" in run("deployment", "list", "globex").out
+        assert run("deployment", "delete", "mine", *place).code == 0
+    assert run("deployment", "create", "mine", *place, "--release", "nosuch").code == 1
+
+
+def test_the_logs(run: Run) -> None:
+    page = run("audit", "list", "--tenant", "acme", "--limit", "3", "--json").json["data"]
+    assert len(page) == 3
+    older = run("audit", "list", "--tenant", "acme", "--limit", "3", "--before", page[-1]["id"], "--json").json["data"]
+    assert not {each["id"] for each in page} & {each["id"] for each in older}
+    assert "audit.read_platform" in run("audit", "list").out
+    assert run("audit", "list", "--limit", "0").code == 1
+
+
+def test_who_one_is_and_by_which_token(plane: ControlPlane, run: Run) -> None:
+    quiet, loud = run("whoami"), run("whoami", "-v")
+    assert re.search(r"^role +operator$", quiet.out, re.MULTILINE)
+    assert quiet.err == ""
+    assert plane.url in loud.err
+    assert "STRONGROOM_TOKEN" in loud.err
+    assert plane.tokens["operator"] not in loud.out + loud.err
+
+
+def test_a_tenants_administrator_sees_its_own(run: Run) -> None:
+    assert {each["tenant"] for each in run("key", "list", "--json", by="acme-admin").json["data"]} == {"acme"}
+    foreign, missing = (
+        run("workload", "list", "globex", by="acme-admin"),
+        run("workload", "list", "nowhere", by="acme-admin"),
+    )
+    assert foreign.code == missing.code == 1
+    assert re.sub(r"req_\w+", "", foreign.err) == re.sub(r"req_\w+", "", missing.err)
