@@ -10,6 +10,7 @@ from pathlib import Path
 
 from strongroom.app.database import embedded_login, external, running_database
 from strongroom.app.ground import lay_out, locked
+from strongroom.app.installer import installer
 from strongroom.app.layout import layout, make_private
 from strongroom.app.refusals import CannotStart
 from strongroom.app.settings import load
@@ -20,6 +21,7 @@ from strongroom.store import backup as archives
 from strongroom.store import format as formats
 from strongroom.store.archive import Manifest
 from strongroom.store.roles import Passwords
+from strongroom.vault import Keyring
 
 
 def backup(home: Path, archive: Path) -> Manifest:
@@ -57,9 +59,11 @@ async def _backup(home: Path, archive: Path) -> Manifest:
 async def _restore(home: Path, archive: Path, *, replace: bool, keep_keys: bool) -> Manifest:
     archives.read_manifest(archive)  # before anything is started: a damaged archive changes nothing
     async with _stopped(home) as admin:
-        manifest = await archives.restore(
-            admin, archive, passwords=Passwords.generate(), replace=replace, keep_keys=keep_keys
-        )
+        passwords = Passwords.generate()
+        manifest = await archives.restore(admin, archive, passwords=passwords, replace=replace, keep_keys=keep_keys)
+        # Written into what was restored: the log that came back could not know of it.
+        async with installer(admin, passwords, Keyring.open(layout(home).keyring), demo=False) as seed:
+            await seed.record_restore(manifest, keep_keys=keep_keys)
     formats.record(home)
     return manifest
 

@@ -44,7 +44,12 @@ async def installer(admin: Dsn, passwords: Passwords, keyring: Keyring, *, demo:
             raise Unavailable("the database could not be read")
         gate = Gate(database, Engine.load(), clock)
         yield Seed(
-            Identity(gate, directory, keys, clock), Accounts(gate, keys, clock), Registry(gate, clock), directory, clock
+            Identity(gate, directory, keys, clock),
+            Accounts(gate, keys, clock),
+            Registry(gate, clock),
+            directory,
+            clock,
+            gate,
         )
     finally:
         await follower.close()

@@ -19,11 +19,12 @@ from strongroom.identity import Directory, Identity
 from strongroom.identity.accounts import Accounts
 from strongroom.identity.secretkey import read
 from strongroom.identity.service import loopback_exception
-from strongroom.kernel.clock import Clock
+from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
-from strongroom.policy import Ask
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry import Registry, Release
+from strongroom.store.archive import Manifest
 
 TENANTS: Final = (Name("acme"), Name("globex"))
 ROLES: Final = (Role.INFERENCE, Role.EVALUATION)
@@ -69,11 +70,19 @@ class Seed:
     registry: Registry
     directory: Directory
     clock: Clock
+    gate: Gate
 
     async def admit(self, releases: Sequence[Release]) -> None:
         """Put the releases that this machine serves into the catalogue."""
         for release in releases:
             await self.registry.admit(INSTALLER, release, Ask())
+
+    async def record_restore(self, manifest: Manifest, *, keep_keys: bool) -> None:
+        """Write into the installation's log that its database came back from a backup."""
+        ask = Ask(detail={"backup_of": rfc3339(manifest.created_at), "keys": "kept" if keep_keys else "revoked"})
+        resource = Resource(kind=Kind.CONFIGURATION, id="database")
+        async with self.gate.permit_platform(INSTALLER, Action.DATABASE_RESTORE, resource, ask):
+            pass  # done already; the entry is what is wanted
 
     async def demo(self, path: Path, releases: Sequence[Release], gateway: str, control: str) -> None:
         """Make what is missing of the demo and write `path`."""

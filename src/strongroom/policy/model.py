@@ -87,6 +87,7 @@ class Action(StrEnum):
     AUDIT_READ = ("audit.read", Kind.AUDIT_LOG, "Read a tenant's audit log.")
     AUDIT_READ_PLATFORM = ("audit.read_platform", Kind.AUDIT_LOG, "Read the installation's audit log.")
     CONFIG_EXPLAIN = ("config.explain", Kind.CONFIGURATION, "Read the settings in force and where each came from.")
+    DATABASE_RESTORE = ("database.restore", Kind.CONFIGURATION, "Bring the installation's database back from a backup.")
     MODEL_INVOKE = ("model.invoke", Kind.DEPLOYMENT, "Ask a deployed model: chat, completions or embeddings.")
     MODEL_SEE = ("model.see", Kind.DEPLOYMENT, "See that a deployed model exists.")
     WHOAMI = ("whoami", Kind.SELF, "Read who one is.")
