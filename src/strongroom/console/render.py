@@ -38,7 +38,12 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        filters: dict[str, Callable[..., object]] = {"when": self._when, "short": short_digest, "mib": _mib}
+        filters: dict[str, Callable[..., object]] = {
+            "when": self._when,
+            "short": short_digest,
+            "mib": _mib,
+            "sentence": _sentence,
+        }
         words: dict[str, Any] = {"asset": assets.url, "command": command}
         self._environment.filters.update(filters)
         self._environment.globals.update(words)
@@ -69,6 +74,10 @@ def relative(seconds: float) -> str:
 def short_digest(digest: str) -> str:
     """Return the first twelve hex digits of `sha256:…`: enough to tell two apart by eye."""
     return digest.removeprefix("sha256:")[:12]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _mib(count: int) -> str:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
 
 from strongroom.app.testing import ControlPlane, control_plane
-from strongroom.store.testing import TestServer
+from strongroom.store.testing import TestDatabase, TestServer
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -41,21 +42,29 @@ def _launch(playwright: Playwright, sandbox: list[str]) -> Browser:
 
 
 @pytest.fixture(scope="module")
-def plane(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[ControlPlane]:
-    # Playwright's synchronous interface has a loop in this thread: ours runs elsewhere.
+def elsewhere() -> Generator[Callable[[Coroutine[Any, Any, Any]], Any]]:
+    """Return what runs a coroutine on a loop of another thread: Playwright's synchronous interface has this one's."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    yield lambda work: asyncio.run_coroutine_threadsafe(work, loop).result(60)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def ground(postgres: TestServer, elsewhere: Callable[[Coroutine[Any, Any, Any]], Any]) -> Generator[TestDatabase]:
+    """Return the database under the module's control port."""
     manager = postgres.database()
-    database = asyncio.run_coroutine_threadsafe(manager.__aenter__(), loop).result(60)
-    try:
-        with control_plane(database, tmp_path_factory.mktemp("control")) as plane:
-            yield plane
-    finally:
-        asyncio.run_coroutine_threadsafe(manager.__aexit__(None, None, None), loop).result(60)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    yield elsewhere(manager.__aenter__())
+    elsewhere(manager.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def plane(ground: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> Generator[ControlPlane]:
+    with control_plane(ground, tmp_path_factory.mktemp("control")) as plane:
+        yield plane
 
 
 @dataclass

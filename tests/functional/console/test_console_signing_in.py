@@ -7,16 +7,19 @@ import http.server
 import threading
 from collections.abc import Generator
 from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-from conftest import Visit  # type: ignore[import-not-found,unused-ignore]
 from strongroom.app.seed import INSTALLER
 from strongroom.app.testing import ControlPlane
 from strongroom.kernel.ids import Name
 from strongroom.kernel.principal import Role
 from strongroom.policy import Ask
+
+if TYPE_CHECKING:
+    from tests.functional.console.conftest import Visit
 
 FAILED = "That token does not open this console."
 
