@@ -1,0 +1,158 @@
+"""The unmodified `openai` client, the gateway, and the real models in their sandboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncGenerator, Generator
+from typing import TYPE_CHECKING, Any
+
+import openai
+import pytest
+
+from strongroom.gateway.upstreams import worker_socket
+from strongroom.kernel.principal import Environment
+from strongroom.runtime.events import WorkerStarted
+from strongroom.runtime.rig import Rig
+from strongroom.runtime.spec import Kind
+
+if TYPE_CHECKING:
+    from tests.functional.gateway.conftest import Plane
+
+MESSAGES: list[Any] = [{"role": "user", "content": "Name a colour."}]
+SURE: Any = {"temperature": 0, "seed": 7, "max_tokens": 12}
+
+
+@pytest.fixture(scope="module")
+def rig() -> Generator[Rig]:
+    with Rig([Kind.CHAT, Kind.EMBEDDING]) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def linked(module_plane: Plane, rig: Rig) -> None:
+    """Put the real workers where the gateway looks for them, under releases of their own."""
+    for kind, digit in ((Kind.CHAT, "a"), (Kind.EMBEDDING, "b")):
+        path = worker_socket(module_plane.sockets, Environment.DEV, f"sha256:{digit * 64}")
+        path.unlink()
+        path.symlink_to(rig.socket(kind))
+
+
+@pytest.fixture
+async def client(module_plane: Plane, linked: None) -> AsyncGenerator[openai.AsyncOpenAI]:
+    del linked
+    url = f"http://127.0.0.1:{module_plane.port}/v1"
+    async with openai.AsyncOpenAI(api_key=module_plane.keys["acme"], base_url=url, max_retries=0) as client:
+        yield client
+
+
+async def test_a_seeded_answer_repeats_whole_and_streamed(client: openai.AsyncOpenAI) -> None:
+    first = await client.chat.completions.create(model="tiny", messages=MESSAGES, **SURE)
+    second = await client.chat.completions.create(model="tiny", messages=MESSAGES, **SURE)
+    text = first.choices[0].message.content
+    assert text
+    assert second.choices[0].message.content == text
+    assert first.usage is not None
+    assert 0 < first.usage.completion_tokens <= 12
+    stream = await client.chat.completions.create(
+        model="tiny", messages=MESSAGES, stream=True, stream_options={"include_usage": True}, **SURE
+    )
+    chunks = [chunk async for chunk in stream]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == text
+    assert chunks[-1].usage == first.usage
+
+
+async def test_a_stop_word_ends_the_answer_and_is_not_in_it(client: openai.AsyncOpenAI) -> None:
+    full = await client.chat.completions.create(model="tiny", messages=MESSAGES, **SURE)
+    text = full.choices[0].message.content or ""
+    word = text.split()[1]
+    cut = await client.chat.completions.create(model="tiny", messages=MESSAGES, stop=[word], **SURE)
+    assert cut.choices[0].message.content == text.partition(word)[0]
+    assert cut.choices[0].finish_reason == "stop"
+
+
+async def test_plain_completions_whole_and_streamed(client: openai.AsyncOpenAI) -> None:
+    whole = await client.completions.create(model="tiny", prompt="The sky is", **SURE)
+    stream = await client.completions.create(model="tiny", prompt="The sky is", stream=True, **SURE)
+    pieces = [chunk.choices[0].text async for chunk in stream]
+    assert len(pieces) > 1
+    assert "".join(pieces) == whole.choices[0].text
+    unbounded = await client.completions.create(model="tiny", prompt="The sky is", temperature=0)
+    assert unbounded.usage is not None
+    assert unbounded.usage.completion_tokens <= 16
+
+
+async def test_embeddings_are_the_same_as_numbers_and_as_base64(client: openai.AsyncOpenAI) -> None:
+    texts = ["a cat", "a dog", "quantum chromodynamics"]
+    numbers = await client.embeddings.create(model="vectors", input=texts, encoding_format="float")
+    packed = await client.embeddings.create(model="vectors", input=texts)  # the client asks for base64 by itself
+    assert [each.index for each in numbers.data] == [0, 1, 2]
+    assert [each.embedding for each in packed.data] == [each.embedding for each in numbers.data]
+    one = await client.embeddings.create(model="vectors", input="a cat")
+    assert one.data[0].embedding == pytest.approx(numbers.data[0].embedding, abs=1e-6)
+    assert numbers.usage.prompt_tokens > 0
+    with pytest.raises(openai.BadRequestError) as wrong:
+        await client.embeddings.create(model="vectors", input="a", dimensions=5)
+    assert (wrong.value.param, "384" in str(wrong.value)) == ("dimensions", True)
+
+
+async def test_an_answer_can_be_held_to_json_and_to_a_schema(client: openai.AsyncOpenAI) -> None:
+    anything = await client.chat.completions.create(
+        model="tiny", messages=MESSAGES, response_format={"type": "json_object"}, temperature=0, max_tokens=200
+    )
+    schema: Any = {
+        "type": "object",
+        "properties": {"colour": {"enum": ["red", "blue"]}},
+        "required": ["colour"],
+        "additionalProperties": False,
+    }
+    held = await client.chat.completions.create(
+        model="tiny",
+        messages=MESSAGES,
+        response_format={"type": "json_schema", "json_schema": {"name": "colour", "schema": schema, "strict": True}},
+        temperature=0,
+        max_tokens=50,
+    )
+    if anything.choices[0].finish_reason == "stop":
+        assert isinstance(json.loads(anything.choices[0].message.content or ""), dict)
+    assert json.loads(held.choices[0].message.content or "")["colour"] in {"red", "blue"}
+
+
+async def test_tools_reach_the_model(client: openai.AsyncOpenAI) -> None:
+    tool: Any = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+    answer = await client.chat.completions.create(model="tiny", messages=MESSAGES, tools=[tool], **SURE)
+    assert answer.choices[0].finish_reason in {"stop", "length", "tool_calls"}
+
+
+async def test_what_is_too_long_is_said_with_figures(client: openai.AsyncOpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as long:
+        await client.chat.completions.create(
+            model="tiny", messages=[{"role": "user", "content": "word " * 20_000}], max_tokens=5
+        )
+    assert long.value.code == "context_length_exceeded"
+    assert "context has" in str(long.value)
+    with pytest.raises(openai.BadRequestError) as text:
+        await client.embeddings.create(model="vectors", input="word " * 2000)
+    assert text.value.code == "context_length_exceeded"
+
+
+async def test_a_worker_that_is_killed_costs_its_requests_and_comes_back(
+    client: openai.AsyncOpenAI, rig: Rig, module_plane: Plane
+) -> None:
+    stream = await client.chat.completions.create(
+        model="tiny", messages=[{"role": "user", "content": "Tell a long story."}], stream=True, max_tokens=400
+    )
+    await anext(aiter(stream))
+    [pid] = [each.pid for each in rig.events if isinstance(each, WorkerStarted) and each.worker.startswith("smollm2")]
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(openai.APIError) as died:
+        async for _ in stream:
+            pass
+    assert died.value.code == "model_failed"
+    async with asyncio.timeout(60):
+        while (await module_plane.ask("/readyz", method="GET")).status != 200:  # noqa: ASYNC110 - all a caller can do
+            await asyncio.sleep(0.1)
+    again = await client.chat.completions.create(model="tiny", messages=MESSAGES, **SURE)
+    assert again.choices[0].message.content
