@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Final
 
 _ROOT: Final = Path("/sys/fs/cgroup")
+PREFIX: Final = "strongroom-"
+"""Before the launcher's pid and the worker's name."""
+
 _REMOVAL_TRIES, _REMOVAL_PAUSE_S = 50, 0.01
 
 
@@ -50,6 +53,15 @@ class ControlGroups(ABC):
     """A place where groups can be made."""
 
     version: int
+    parents: tuple[Path, ...]
+
+    def sweep(self) -> None:
+        """Remove the empty groups of launchers that are no more; one with a process in it cannot be removed."""
+        for directory in (found for parent in self.parents for found in parent.glob(f"{PREFIX}*-*")):
+            pid = directory.name.removeprefix(PREFIX).partition("-")[0]
+            if not Path(f"/proc/{pid}").exists():
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
 
     @abstractmethod
     def create(self, name: str, *, memory_bytes: int, processes: int) -> Group:
@@ -68,6 +80,7 @@ class VersionOne(ControlGroups):
     def __init__(self, memory: Path, pids: Path) -> None:
         self._memory = memory
         self._pids = pids
+        self.parents = (memory, pids)
 
     def create(self, name: str, *, memory_bytes: int, processes: int) -> Group:
         """Make the two directories and set their bounds."""
@@ -86,6 +99,7 @@ class VersionTwo(ControlGroups):
 
     def __init__(self, parent: Path) -> None:
         self._parent = parent
+        self.parents = (parent,)
 
     def create(self, name: str, *, memory_bytes: int, processes: int) -> Group:
         """Make the directory and set its bounds; nothing of a worker is ever swapped out."""
@@ -110,9 +124,10 @@ def find(root: Path = _ROOT, own: str | None = None) -> ControlGroups | None:
         own = Path("/proc/self/cgroup").read_text(encoding="ascii")
     for candidate in _candidates(root, _own_paths(own)):
         try:
-            candidate.create(f"strongroom-probe-{os.getpid()}", memory_bytes=1 << 26, processes=8).remove()
+            candidate.create(f"{PREFIX}{os.getpid()}-probe", memory_bytes=1 << 26, processes=8).remove()
         except OSError:
             continue
+        candidate.sweep()
         return candidate
     return None
 

@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,8 +24,9 @@ from typing import Final
 import msgspec
 
 from strongroom.runtime import bubblewrap
-from strongroom.runtime.cgroups import Group
+from strongroom.runtime.cgroups import PREFIX, Group
 from strongroom.runtime.confine import Confinement
+from strongroom.runtime.listener import listen
 from strongroom.runtime.sandbox import Facts
 from strongroom.runtime.spec import MIB, Kind, SealedFile, WorkerConfig, WorkerSpec
 from strongroom.runtime.tree import RuntimeTree
@@ -35,7 +35,6 @@ from strongroom.runtime.worker import HELLO
 MODULES: Final = {Kind.CHAT: "strongroom.runtime.llama_worker", Kind.EMBEDDING: "strongroom.runtime.embed_worker"}
 
 _HELLO_S: Final = 30.0
-_BACKLOG: Final = 128
 _FILES, _PROCESSES, _FILE_BYTES = 1024, 64, 16 * MIB
 _STDERR_LIMIT: Final = 1 << 16
 
@@ -214,31 +213,8 @@ class Launcher:
     def _group(self, spec: WorkerSpec) -> Group | None:
         if self.facts.groups is None:
             return None
-        name = f"strongroom-{os.getpid()}-{spec.name}"
+        name = f"{PREFIX}{os.getpid()}-{spec.name}"
         return self.facts.groups.create(name, memory_bytes=spec.memory_bytes, processes=_PROCESSES)
-
-
-def listen(path: Path, client_uid: int | None) -> socket.socket:
-    """Return a socket that listens at `path` and that only one user may connect to.
-
-    A connection waits in its queue until the worker accepts, so a client that comes early is answered, not refused.
-    """
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        before = os.umask(0o777)
-        try:
-            listener.bind(os.fspath(path))
-        finally:
-            os.umask(before)
-        if client_uid is not None:
-            os.chown(path, client_uid, -1)
-        path.chmod(0o600)
-        listener.listen(_BACKLOG)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
 
 
 async def _hello(process: asyncio.subprocess.Process) -> None:
