@@ -103,7 +103,7 @@ class Child:
             code = await self._process.wait()
             if self._clock.boottime() - started > _STAYS_S:
                 pause = _PAUSE_FIRST_S
-            self._tell(f"{self._spec.name} ended ({_ending(code)}); starting it again in {pause:.1f} s")
+            self._tell(f"{self._spec.name} ended ({ending(code)}); starting it again in {pause:.1f} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _PAUSE_LAST_S)
             self._process = await self._launch()
@@ -125,5 +125,6 @@ class Child:
                     return
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """Return how a process ended, in words."""
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

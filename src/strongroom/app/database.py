@@ -1,26 +1,40 @@
-"""The database of an installation: the embedded one, run by us, or yours."""
+"""The database of an installation: the embedded one, run by us and started again when it ends, or yours."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from strongroom.app.children import ending
 from strongroom.app.layout import Layout
 from strongroom.app.settings import Settings
 from strongroom.app.uids import POSTGRES, uid
 from strongroom.runtime.tree import RuntimeTree
-from strongroom.store import Dsn, Unsafe
+from strongroom.store import Dsn, StoreError, Unsafe
 from strongroom.store.cluster import DATABASE, PORT, Cluster
 from strongroom.store.initdb import SUPERUSER
+
+_PAUSE_FIRST_S: Final = 0.2
+_PAUSE_LAST_S: Final = 10.0
+_STAYS_S: Final = 30.0
 
 SECRET: Final = "postgres"  # noqa: S105 - the name of the file that holds it
 
 
 @asynccontextmanager
-async def running_database(places: Layout, settings: Settings, tree: RuntimeTree) -> AsyncGenerator[Dsn, None]:
+async def running_database(
+    places: Layout, settings: Settings, tree: RuntimeTree, tell: Callable[[str], None] | None = None
+) -> AsyncGenerator[Dsn, None]:
     """Yield the administrator's login to the running database; stop the embedded one afterwards.
+
+    Args:
+        places: where its data lies.
+        settings: whether it is ours or yours.
+        tree: where its programs are.
+        tell: is told when the embedded server ended by itself, and it is started again; None: it is not.
 
     Raises:
         Unsafe: when it cannot be started or read; the message says what to do.
@@ -30,9 +44,36 @@ async def running_database(places: Layout, settings: Settings, tree: RuntimeTree
         return
     cluster = embedded(places, settings, tree)
     try:
-        yield await cluster.start()
+        admin = await cluster.start()
+        watching = None if tell is None else asyncio.create_task(_keep(cluster, tell), name="watch postgres")
+        try:
+            yield admin
+        finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
     finally:
         await cluster.stop()
+
+
+async def _keep(cluster: Cluster, tell: Callable[[str], None]) -> None:
+    """Start the server again whenever it ends by itself. Who uses it meanwhile is refused, and connects again alone."""
+    pause = _PAUSE_FIRST_S
+    while (process := cluster.process) is not None:
+        began = asyncio.get_running_loop().time()
+        code = await process.wait()
+        if asyncio.get_running_loop().time() - began > _STAYS_S:
+            pause = _PAUSE_FIRST_S
+        while True:
+            tell(f"postgres ended ({ending(code)}); starting it again in {pause:.1f} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _PAUSE_LAST_S)
+            await cluster.stop()  # it has ended; this lets go of what is left of it
+            try:
+                await cluster.start()
+                break
+            except (StoreError, OSError) as error:
+                tell(f"postgres could not start: {error}")
 
 
 def embedded(places: Layout, settings: Settings, tree: RuntimeTree) -> Cluster:

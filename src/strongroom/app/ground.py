@@ -143,6 +143,7 @@ def children(
         return handover.pipe(
             Handover(
                 name=name,
+                supervisor=os.getpid(),
                 settings=settings,
                 logins={role: Login.of(passwords.login(role, admin)) for role in roles},
                 keys=keyring.derive(*purposes).dump(),

@@ -92,6 +92,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: what it is called in logs.
+        supervisor: pid of the process that hands over, whose end is the other's too.
         settings: the settings in force; they hold no secret.
         logins: database logins by role.
         keys: derived keys (`PurposeKeys.dump`).
@@ -104,6 +105,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    supervisor: int
     settings: Settings
     logins: dict[str, Login]
     keys: bytes

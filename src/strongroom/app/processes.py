@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import logging
+import os
 import resource
 import signal
 import socket
@@ -69,10 +70,12 @@ async def gateway(handover: Handover) -> None:
 
 async def control(handover: Handover) -> None:
     """Serve the control API and the console until told to stop."""
-    from strongroom.app.control import control_plane  # noqa: PLC0415 - a gateway has no use for what it brings along
+    # A gateway has no use for what these bring along.
+    from strongroom.app.control import control_plane  # noqa: PLC0415 - see above
+    from strongroom.identity.problems import render_protocol_error  # noqa: PLC0415 - see above
 
     async with control_plane(handover) as handle:
-        await _serve(handover, handover.settings.control, handle, Limits(), None)
+        await _serve(handover, handover.settings.control, handle, Limits(), render_protocol_error)
 
 
 _ROLES: Final[dict[str, Callable[[Handover], Coroutine[None, None, None]]]] = {"gateway": gateway, "control": control}
@@ -110,6 +113,8 @@ def main(arguments: list[str]) -> None:
     role, descriptor = arguments
     _harden()
     handover = receive(int(descriptor))
+    if os.getppid() != handover.supervisor:  # it was killed before we asked to be told
+        return
     logging.basicConfig(
         level=logging.INFO, format=f"%(asctime)s {handover.name} %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )

@@ -110,7 +110,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             releases = await asyncio.to_thread(models.admit, places.blobs)
             step.done(f"{len(releases)} releases, every file checked against its pinned digest")
         with progress.step("database") as step:
-            admin = await stack.enter_async_context(running_database(places, settings, tree))
+            admin = await stack.enter_async_context(running_database(places, settings, tree, progress.line))
             passwords = Passwords.generate()
             applied = await migrate(admin, passwords)
             step.done(f"{len(applied)} migrations applied" if applied else "up to date")

@@ -11,9 +11,9 @@ Always true here:
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 from litestar import Request
@@ -56,13 +56,8 @@ class Refreshing(Protocol):
         ...
 
 
-_Item = TypeVar("_Item")
-
-
-class Listing(msgspec.Struct, Generic[_Item], frozen=True, kw_only=True):
-    """Many things, in an object: a list at the top of an answer could never be added to."""
-
-    data: Sequence[_Item]
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of answers with many things: in an object's `data`, since a list at the top could never be added to."""
 
 
 class Surface:
@@ -200,6 +195,8 @@ def _invalid_body(said: str) -> Refusal:
     """Return what msgspec said of a body, with the field it is about: `… - at `$.days``, or `… field `days` …`."""
     tell, _, place = said.partition(" - at `$.")
     named = _FIELD.search(tell)
+    if tell.startswith("Invalid enum value"):  # msgspec quotes it, and what was sent is not said again
+        tell = "This value is not one of those allowed"
     return invalid(f"{tell}.", param=place.strip("`") or (named[1] if named else None))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, cast
@@ -19,6 +20,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
+from strongroom.kernel.ids import new_uuid
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Ask
 from strongroom.store import Conflict, Unavailable
@@ -142,6 +144,13 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 def respond(problem: Problem) -> Response[Problem]:
     """Return `problem` as a response."""
     return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=fields_of(problem.status))
+
+
+def render_protocol_error(status: int, tell: str) -> tuple[Sequence[tuple[bytes, bytes]], bytes]:
+    """Return (header fields, body) for a request that the wire itself refused; it never became one with an id."""
+    request_id = f"req_{new_uuid().hex}"
+    fields = [(b"content-type", MEDIA_TYPE.encode()), (b"x-request-id", request_id.encode())]
+    return fields, msgspec.json.encode(_problem(HTTPStatus(status), tell, request_id))
 
 
 def ask_of(request: ASGIConnection[Any, Any, Any, Any]) -> Ask:
