@@ -73,16 +73,22 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     fix: str = ""
 
 
-class AuditEntries(Listing[AuditEntry], frozen=True, kw_only=True):
+class AuditEntries(Listing, frozen=True, kw_only=True):
     """Entries of a log, in an answer."""
 
+    data: list[AuditEntry]
 
-class Settings(Listing[Setting], frozen=True, kw_only=True):
+
+class Settings(Listing, frozen=True, kw_only=True):
     """Settings, in an answer."""
 
+    data: list[Setting]
 
-class Checks(Listing[Check], frozen=True, kw_only=True):
+
+class Checks(Listing, frozen=True, kw_only=True):
     """Checks, in an answer."""
+
+    data: list[Check]
 
 
 @get("/whoami", responses=READ, summary="Who one is", tags=["identity"])

@@ -34,24 +34,34 @@ TheAccounts: TypeAlias = NamedDependency[Accounts]
 TheFinder: TypeAlias = NamedDependency[Finder]
 
 
-class Tenants(Listing[Tenant], frozen=True, kw_only=True):
+class Tenants(Listing, frozen=True, kw_only=True):
     """Tenants, in an answer."""
 
+    data: list[Tenant]
 
-class EnvironmentList(Listing[Environments], frozen=True, kw_only=True):
+
+class EnvironmentList(Listing, frozen=True, kw_only=True):
     """Environments, in an answer."""
 
+    data: list[Environments]
 
-class Workloads(Listing[Workload], frozen=True, kw_only=True):
+
+class Workloads(Listing, frozen=True, kw_only=True):
     """Workloads, in an answer."""
 
+    data: list[Workload]
 
-class Keys(Listing[Key], frozen=True, kw_only=True):
+
+class Keys(Listing, frozen=True, kw_only=True):
     """Keys, in an answer."""
 
+    data: list[Key]
 
-class AccountList(Listing[Account], frozen=True, kw_only=True):
+
+class AccountList(Listing, frozen=True, kw_only=True):
     """Accounts, in an answer."""
+
+    data: list[Account]
 
 
 @get("/tenants", responses=READ, summary="List tenants", tags=["tenants"])

@@ -31,12 +31,16 @@ class MakeDeployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ]
 
 
-class Releases(Listing[Release], frozen=True, kw_only=True):
+class Releases(Listing, frozen=True, kw_only=True):
     """Releases, in an answer."""
 
+    data: list[Release]
 
-class Deployments(Listing[Deployment], frozen=True, kw_only=True):
+
+class Deployments(Listing, frozen=True, kw_only=True):
     """Deployments, in an answer."""
+
+    data: list[Deployment]
 
 
 @get("/models", responses=READ, summary="List releases", tags=["models"])
