@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import traceback
 from contextlib import AsyncExitStack
@@ -100,6 +101,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         stack.enter_context(locked(places.lock))
         ports = stack.enter_context(listening(settings.gateway, settings.control))
         formats.check(places.home)
+        stack.callback(shutil.rmtree, places.run, ignore_errors=True)  # sockets, of no use once all have ended
         lay_out(places, settings)
         tree = await asyncio.to_thread(prepare_tree if os.geteuid() == 0 else current_tree)
         sandbox = await asyncio.to_thread(probe, tree, own_uid=True)

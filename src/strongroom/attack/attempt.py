@@ -12,7 +12,7 @@ from strongroom.attack.verdict import Notes
 OK: Final = 200
 UNAUTHORIZED: Final = 401
 NOT_FOUND: Final = 404
-_REFUSED: Final = 400
+_LOGGED: Final = (UNAUTHORIZED, 403, NOT_FOUND)
 _LOGGED_S: Final = 10.0
 _LOOK_S: Final = 0.05
 
@@ -83,8 +83,8 @@ class Attempt:
 
     def logged(self, answer: Answer, what: str) -> None:
         """Note when the refusal of A is not in A's own log. The gateway writes in batches: it may take a moment."""
-        if answer.status < _REFUSED:
-            return  # noted already as no refusal
+        if answer.status not in _LOGGED:
+            return  # another answer than these is noted by `refused`
         deadline = time.monotonic() + _LOGGED_S
         while not (found := self._entry(answer.request_id)) and time.monotonic() < deadline:
             time.sleep(_LOOK_S)

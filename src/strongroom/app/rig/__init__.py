@@ -11,6 +11,7 @@ from __future__ import annotations
 from strongroom.app.rig.installation import Ended, Installation, NotReadyError, Up
 from strongroom.app.rig.processes import Process, family, living, outlive
 from strongroom.app.rig.shared import shared, verdict
+from strongroom.app.rig.traces import written
 
 __all__ = [
     "Ended",
@@ -23,4 +24,5 @@ __all__ = [
     "outlive",
     "shared",
     "verdict",
+    "written",
 ]

@@ -1,0 +1,97 @@
+"""Everything that an installation has written or shows, for searching: what is not found here, it has kept to itself.
+
+Left out are the model files, which are known by their digest, and demo.json, which is meant to hold keys. The database is
+read twice: as rows, so that compression hides nothing, and as the bytes of its files and its write-ahead log.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from strongroom.app.database import embedded_login
+from strongroom.app.rig.installation import Installation
+from strongroom.store import migrate
+
+_TABLES: Final = """
+    select format('%I.%I', schemaname, tablename) from pg_catalog.pg_tables
+    where schemaname not in ('pg_catalog', 'information_schema')
+"""
+
+
+async def written(installation: Installation, *, since: float) -> Iterator[tuple[str, bytes]]:
+    """Return (name, content) pairs of all that `installation` has written.
+
+    Args:
+        installation: one of our own user, or anybody's if we are root.
+        since: Unix time; files in the shared temporary directory count when they were changed after it.
+    """
+    rows = await _rows(installation)
+    return _all(installation, rows, since)
+
+
+def _all(installation: Installation, rows: bytes, since: float) -> Iterator[tuple[str, bytes]]:
+    places = installation.places
+    yield "rows", rows
+    yield installation.output_path, Path(installation.output_path).read_bytes()
+    skipped = {places.blobs, places.demo}
+    for directory in dict.fromkeys((places.home, places.state, places.run)):
+        yield from _files(directory, skipped, 0)
+    for process in installation.processes():
+        for name in ("cmdline", "environ"):
+            yield from _file(Path(f"/proc/{process.pid}/{name}"))
+        if _has_own_files(process.pid):
+            for name in ("tmp", "dev/shm", "run", "var/tmp"):
+                yield from _files(Path(f"/proc/{process.pid}/root/{name}"), set(), 0)
+    for shared in (Path(tempfile.gettempdir()), Path("/dev/shm"), Path("/var/tmp")):  # noqa: S108 - to be read
+        yield from _files(shared, {places.home}, since)
+
+
+async def _rows(installation: Installation) -> bytes:
+    login = embedded_login(installation.places)
+    if login is None:
+        raise FileNotFoundError("the embedded database does not run")
+    found: list[str] = []
+    async with migrate.administrator(login) as connection:
+        await connection.execute("checkpoint")  # what the buffers hold goes into the files
+        for (table,) in await connection.fetch(_TABLES):
+            found += [str(row[0]) for row in await connection.fetch(f"select t::text from {table} t")]  # noqa: S608 - names from the catalogue, quoted there
+    return "\n".join(found).encode()
+
+
+def _files(directory: Path, skipped: set[Path], since: float) -> Iterator[tuple[str, bytes]]:
+    for parent, below, names in os.walk(directory, onerror=None):
+        here = Path(parent)
+        below[:] = [name for name in below if here / name not in skipped]
+        for name in names:
+            path = here / name
+            if path not in skipped and _counts(path, since):
+                yield from _file(path)
+
+
+def _counts(path: Path, since: float) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_mtime >= since
+
+
+def _file(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        content = path.read_bytes()
+    except OSError:  # gone meanwhile, or somebody else's
+        return
+    yield str(path), content
+
+
+def _has_own_files(pid: int) -> bool:
+    """Whether a process sees other mounts than we do, as a sandboxed worker does."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt")  # noqa: PTH115 - no path, a name
+    except OSError:
+        return False
