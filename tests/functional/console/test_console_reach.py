@@ -66,7 +66,6 @@ def examine(here: Visitor, name: str) -> list[str]:
     """Return what axe-core and a ruler find wrong with the page that is open."""
     for closed in here.page.locator("details:not([open]) > summary").all()[:3]:
         closed.click()
-    here.page.wait_for_load_state("networkidle")
     found = Axe().run(here.page, options={"preload": False}).response["violations"]
     wrong = [f"{name}: {each['id']}: {[node['html'][:160] for node in each['nodes'][:3]]}" for each in found]
     wide = here.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

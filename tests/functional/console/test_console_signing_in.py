@@ -91,7 +91,7 @@ def test_a_session_ends_with_its_token(visit: Visit, plane: ControlPlane) -> Non
 
 
 @pytest.fixture
-def elsewhere(plane: ControlPlane) -> Generator[str]:
+def other_site(plane: ControlPlane) -> Generator[str]:
     """Another site: a page with a form that makes a tenant, if the browser's cookie is enough."""
     page = (
         f'<!doctype html><title>prize</title><form method="post" action="{plane.url}/tenants">'
@@ -117,11 +117,11 @@ def elsewhere(plane: ControlPlane) -> Generator[str]:
     server.server_close()
 
 
-def test_a_form_on_another_origin_changes_nothing(visit: Visit, elsewhere: str) -> None:
+def test_a_form_on_another_origin_changes_nothing(visit: Visit, other_site: str) -> None:
     # Another port is another origin but the same site: SameSite=Strict alone would let it through.
     here = visit("operator")
     here.expected |= {"status of 403", "favicon"}
-    here.page.goto(elsewhere)
+    here.page.goto(other_site)
     with here.page.expect_response(lambda answer: answer.url.endswith("/tenants")) as answered:
         here.page.get_by_role("button", name="Claim").click()
     assert answered.value.status == 403
