@@ -91,11 +91,12 @@ class Gateway:
         return self._record(received, authenticated.principal, admitted.route, relayed)
 
     def _receive(self, request: Request) -> Received | tuple[int, Headers, bytes]:
-        request_id = f"req_{new_uuid().hex}"
+        own = new_uuid()
+        request_id = f"req_{own.hex}"
         found = match(request.method, request.path)
         if isinstance(found, NoMatch):
             return found.status, *errors.render_status(found.status, found.tell, request_id, allow=found.allow)
-        return Received(request, found, request_id, self._clock.boottime())
+        return Received(request, found, own, request_id, self._clock.boottime())
 
     async def _authenticate(self, received: Received) -> Authenticated | Refusal:
         snapshot = self._snapshot
@@ -216,7 +217,7 @@ class Gateway:
             RequestRecord(
                 who.tenant,
                 now.date(),
-                new_uuid(),
+                received.id,
                 now,
                 who.environment,
                 who.workload,

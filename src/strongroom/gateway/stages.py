@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from strongroom.gateway.snapshot import Route
 from strongroom.gateway.surface import Match
@@ -17,7 +18,8 @@ class Received:
 
     request: Request
     match: Match
-    request_id: str
+    id: UUID
+    request_id: str  # the same, as the caller is told it
     started: float  # CLOCK_BOOTTIME, seconds
 
 

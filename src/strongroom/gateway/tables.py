@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from strongroom.kernel.ids import TenantId
 from strongroom.store import AppendTx
@@ -21,9 +23,12 @@ _INSERT: Final = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One request of a known caller: who, what, how much. No content, ever. Fields in the order of the statement."""
+class RequestRecord(Struct, frozen=True):
+    """One request of a known caller: who, what, how much. No content, ever. Fields in the order of the statement.
+
+    `id` is what the caller was told as the request's id, without its prefix. A struct, because one is made for each
+    request and taken apart again: `dataclasses.astuple` alone, which copies deeply, cost 12 % of a request.
+    """
 
     tenant: TenantId
     day: date

@@ -1,0 +1,124 @@
+"""What is measured: the gateway process of `strongroom up`, a real PostgreSQL, and a mock worker on a unix socket."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from strongroom.app.handover import Handover, Login, pipe
+from strongroom.app.seed import INSTALLER
+from strongroom.app.settings import Settings
+from strongroom.gateway.upstreams import worker_socket
+from strongroom.identity import Directory, Identity
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import Name, TenantId
+from strongroom.kernel.principal import Environment, Role
+from strongroom.policy import Ask, Engine, Gate
+from strongroom.registry import Registry, Release
+from strongroom.registry.model import Format, Operation
+from strongroom.store import Database
+from strongroom.store.roles import GATEWAY
+from strongroom.store.testing import TestDatabase, TestServer
+from strongroom.vault import Keyring, Purpose, PurposeKeys
+
+DIGEST = f"sha256:{'a' * 64}"
+DEV = Environment.DEV
+
+
+@dataclass(frozen=True)
+class Plane:
+    pid: int
+    port: int
+    worker: Path
+    key: str = field(repr=False)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of all threads of a process, from the scheduler's own account (nanoseconds)."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def memory_kib(pid: int) -> tuple[int, int]:
+    """Return (resident, proportional) memory: the second shares out pages that several processes hold."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    figures = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith("kB")}
+    return figures["Rss"], figures["Pss"]
+
+
+async def _seed(database: TestDatabase, keys: PurposeKeys) -> str:
+    clock = SystemClock()
+    db = await Database.connect(database.control, database.operator)
+    gate = Gate(db, Engine.load(), clock)
+    identity = Identity(gate, Directory(keys, clock, allow_demo=False), keys, clock)
+    registry = Registry(gate, clock)
+    release = Release(
+        digest=DIGEST, name="tiny", version="1", kind=Operation.CHAT, format=Format.GGUF, bytes=1, source="bench",
+        admitted_at=clock.now(),
+    )  # fmt: skip
+    await registry.admit(INSTALLER, release, Ask())
+    tenant = TenantId((await identity.create_tenant(INSTALLER, Name("acme"), Ask())).id)
+    await identity.create_workload(
+        INSTALLER, tenant, environment=DEV, name=Name("inference"), role=Role.INFERENCE, owner="bench", ask=Ask()
+    )
+    made = await identity.create_key(INSTALLER, tenant, environment=DEV, workload=Name("inference"), ask=Ask())
+    await registry.deploy(INSTALLER, tenant, DEV, Name("tiny"), DIGEST, Ask())
+    await db.close()
+    return made.secret
+
+
+@contextmanager
+def mock_worker(path: Path) -> Generator[None]:
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "bench.gateway.mock_worker", str(path)], stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def _gateway(handover: Handover, listener: socket.socket) -> Generator[int]:
+    reading = pipe(handover)
+    command = [sys.executable, "-m", "strongroom.app.processes", "gateway", str(reading)]
+    with subprocess.Popen(command, pass_fds=(reading, listener.fileno())) as process:  # noqa: S603 - our own program
+        os.close(reading)
+        try:
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+@asynccontextmanager
+async def running(server: TestServer, home: Path) -> AsyncGenerator[Plane]:
+    """Run a gateway process as `strongroom up` does, with one tenant, one key and one model."""
+    keys = Keyring.open(home / "keyring.json").derive(Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE)
+    worker = worker_socket(home, DEV, DIGEST)
+    async with server.database() as database:
+        key = await _seed(database, keys)
+        with socket.create_server(("127.0.0.1", 0)) as listener, mock_worker(worker):
+            handover = Handover(
+                name="gateway-1",
+                settings=Settings(),
+                logins={GATEWAY: Login.of(database.gateway)},
+                keys=keys.dump(),
+                home=str(home),
+                worker_sockets=str(home),
+                listen=listener.fileno(),
+                supervisor=os.getpid(),
+                demo=False,
+            )
+            with _gateway(handover, listener) as pid:
+                yield Plane(pid, listener.getsockname()[1], worker, key)
