@@ -59,7 +59,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """One setting in force, and where it came from."""
 
     name: str
-    value: str | int | float | bool | list[str] | None
+    value: Any
+    """As it stands in `strongroom.toml`: text, a number, a truth value, a list; null when unset."""
     source: str
     description: str = ""
 

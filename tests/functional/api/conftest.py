@@ -65,6 +65,14 @@ def ask(plane: ControlPlane) -> Ask:
         if body is not None:
             fields["content-type"] = "application/json"
         fields |= headers or {}
+        answer = once(method, path, body, fields)
+        for _ in range(8):
+            if answer.status != 503:  # "not now": on a busy machine the lease may run out; asking again is the answer
+                break
+            answer = once(method, path, body, fields)
+        return answer
+
+    def once(method: str, path: str, body: bytes | None, fields: dict[str, str]) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=20)
         try:
             connection.request(method, path, body=body, headers=fields)
