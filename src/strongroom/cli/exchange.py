@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult
@@ -25,7 +26,13 @@ def exchange(
     target, server = _target(url, ca), f"{url.scheme}://{url.netloc}"
     try:
         return asyncio.run(_exchange(target, method, path, fields, content))
-    except ConnectFailed:
+    except ConnectFailed as error:
+        if isinstance(error.__cause__, ssl.SSLError):
+            raise Failure(
+                f"The server at {server} did not prove who it is; nothing was sent.",
+                "Name its certificate's authority with --ca, and the host as its certificate has it with --control.",
+                UNDETERMINED,
+            ) from None
         raise Failure(
             f"Nothing answers at {server}.",
             "Is it running? Start it with `strongroom up`, or name another server with --control.",

@@ -82,6 +82,7 @@ def test_an_unknown_authority_gets_no_token(inside: Run, certificate: tuple[Path
     with serving(certificate) as (port, asked):
         done = inside("whoami", "--control", f"https://127.0.0.1:{port}", env=TOKEN)
     assert done.code == 3
+    assert "did not prove who it is" in done.err
     assert not asked
 
 
@@ -89,6 +90,7 @@ def test_another_name_gets_no_token(inside: Run, certificate: tuple[Path, Path])
     with serving(certificate) as (port, asked):
         done = inside("whoami", "--ca", str(certificate[0]), "--control", f"https://localhost:{port}", env=TOKEN)
     assert done.code == 3
+    assert "did not prove who it is" in done.err
     assert not asked
 
 
