@@ -1,0 +1,136 @@
+"""Any bytes become a request or a refusal: never an exception, never a quotation, never more than linear time."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from strongroom.gateway.openai import answers
+from strongroom.gateway.openai.decode import MAX_DEPTH, decode, nests_too_deep
+from strongroom.gateway.screen import AskLimits, for_worker, output_bound
+from strongroom.gateway.surface import Endpoint
+from strongroom.kernel.refusal import Refusal, RefusalKind
+
+ASKED = [Endpoint.CHAT, Endpoint.COMPLETION, Endpoint.EMBEDDING]
+NAMES = [
+    "model",
+    "messages",
+    "role",
+    "content",
+    "prompt",
+    "input",
+    "tools",
+    "stream",
+    "max_tokens",
+    "stop",
+    "n",
+    "x",
+    "seed",
+]
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["user", "tiny", "text", "tool"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=5),
+    max_leaves=25,
+)  # fmt: skip
+
+
+def judge(endpoint: Endpoint, body: bytes) -> None:
+    found = decode(endpoint, body)
+    if isinstance(found, Refusal):
+        assert found.kind is RefusalKind.INVALID
+        assert found.tell.endswith(".")
+        assert found.tell.isprintable()
+        return
+    bound = output_bound(found, AskLimits())
+    if not isinstance(bound, Refusal):
+        sent = json.loads(answers.encode(for_worker(found, max(bound, 1))))
+        assert sent["model"] == found.model
+
+
+@given(st.sampled_from(ASKED), st.binary(max_size=300))
+@example(Endpoint.CHAT, b'{"model":"m","messages":[{"role":"user","content":"\\ud800"}]}')
+@example(Endpoint.CHAT, b'{"model":"m","messages":[{"role":"user","content":"\xed\xa0\x80"}]}')
+@example(Endpoint.CHAT, b'\xef\xbb\xbf{"model":"m","messages":[]}')
+@example(Endpoint.CHAT, b'{"temperature":Infinity}')
+@example(Endpoint.CHAT, b'{"model":"m","messages":[{"role":"user","content":"x"}],"seed":' + b"9" * 5000 + b"}")
+@example(Endpoint.EMBEDDING, b"[" * 100_000)
+@example(Endpoint.EMBEDDING, b'{"input":' * 50_000)
+def test_any_bytes(endpoint: Endpoint, body: bytes) -> None:
+    judge(endpoint, body)
+
+
+@given(st.sampled_from(ASKED), JSON)
+def test_any_json(endpoint: Endpoint, document: Any) -> None:
+    judge(endpoint, json.dumps(document).encode())
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted({*NAMES, "temperature", "logit_bias", "response_format"})), JSON, max_size=6)
+)
+def test_any_fields_around_a_good_request(fields: dict[str, Any]) -> None:
+    good = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    judge(Endpoint.CHAT, json.dumps({**fields, **good}).encode())
+
+
+@given(st.text(min_size=6).filter(lambda text: text.strip() == text and not text.isascii()))
+def test_no_value_is_quoted(secret: str) -> None:
+    for field in ("role", "content", "tool_calls"):
+        body = json.dumps({"model": "m", "messages": [{"role": "user", field: [secret]}], secret: secret}).encode()
+        found = decode(Endpoint.CHAT, body)
+        assert isinstance(found, Refusal)
+        assert secret not in found.tell
+        assert secret not in (found.param or "")
+    for choice in (secret, {"type": secret}, 5):
+        found = decode(
+            Endpoint.CHAT, json.dumps({"model": "m", "messages": [{"role": "user"}], "tool_choice": choice}).encode()
+        )
+        assert isinstance(found, Refusal)
+        assert secret not in found.tell
+
+
+def test_the_last_of_two_equal_names_counts_everywhere() -> None:
+    body = b'{"model":"a","messages":[{"role":"user","content":"x"}],"model":"b"}'
+    found = decode(Endpoint.CHAT, body)
+    assert not isinstance(found, Refusal)
+    assert found.model == "b"
+    assert answers.encode(for_worker(found, 1)).count(b'"model"') == 1
+
+
+def depth(document: object) -> int:
+    if isinstance(document, dict):
+        return 1 + max(map(depth, document.values()), default=0)
+    if isinstance(document, list):
+        return 1 + max(map(depth, document), default=0)
+    return 0
+
+
+@given(JSON, st.integers(min_value=0, max_value=40), st.text(alphabet='[]{}"\\', max_size=60))
+def test_nesting_is_measured_as_the_document_has_it(document: Any, levels: int, text: str) -> None:
+    padded: list[Any] = [[], [text, document], *[[] for _ in range(MAX_DEPTH)]]
+    for _ in range(levels):
+        padded = [padded]
+    assert nests_too_deep(msgspec.json.encode(padded)) == (depth(padded) > MAX_DEPTH)
+
+
+HOSTILE = {
+    "escaped quotes": b"[]" * 40 + b'"' + b'\\"' * 2_000_000,
+    "quotes": b'""' * 2_000_000 + b"[]" * 40,
+    "brackets": b"[]" * 2_000_000,
+    "open brackets": b"[" * 4_000_000,
+    "a mountain": b"[" * 2_000_000 + b"]" * 2_000_000,
+    "hills": (b"[" * 31 + b"]" * 31) * 64_000,
+    "backslashes": b"[]" * 40 + b'"' + b"\\" * 4_000_000,
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_four_megabytes_of_spite_are_judged_in_time(case: str) -> None:
+    began = time.process_time()
+    nests_too_deep(HOSTILE[case])
+    assert time.process_time() - began < 2  # under 0.4 s on an idle core; quadratic would be hours

@@ -1,0 +1,98 @@
+"""Limits on what may be asked for, and what a worker gets to see of a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from strongroom.gateway.openai.requests import AnyRequest, ChatRequest, CompletionRequest, EmbeddingRequest
+from strongroom.gateway.screen import AskLimits, for_worker, output_bound
+from strongroom.kernel.refusal import Refusal
+
+LIMITS = AskLimits(max_output_tokens=100, default_output_tokens=50)
+
+
+def chat(**fields: Any) -> ChatRequest:
+    document = {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
+    return msgspec.convert(document, ChatRequest)
+
+
+def completion(**fields: Any) -> CompletionRequest:
+    return msgspec.convert({"model": "m", "prompt": "x", **fields}, CompletionRequest)
+
+
+def embedding(value: object) -> EmbeddingRequest:
+    return msgspec.convert({"model": "m", "input": value}, EmbeddingRequest)
+
+
+@pytest.mark.parametrize(
+    ("body", "bound"),
+    [
+        (chat(), 50),
+        (chat(max_tokens=7), 7),
+        (chat(max_completion_tokens=8), 8),
+        (chat(max_tokens=9, max_completion_tokens=9), 9),
+        (chat(max_tokens=100), 100),
+        (completion(), 16),
+        (completion(max_tokens=60), 60),
+        (embedding("x"), 0),
+        (embedding(["x", "y"]), 0),
+        (embedding([1, 2]), 0),
+        (embedding([[1], [2]]), 0),
+    ],
+)
+def test_an_answer_is_bounded(body: AnyRequest, bound: int) -> None:
+    assert output_bound(body, LIMITS) == bound
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (chat(max_tokens=101), "max_tokens"),
+        (chat(max_completion_tokens=101), "max_completion_tokens"),
+        (chat(max_tokens=1, max_completion_tokens=2), "max_tokens"),
+        (chat(stream_options={"include_usage": True}), "stream_options"),
+        (chat(n=2), "n"),
+        (chat(logprobs=True), "logprobs"),
+        (completion(logprobs=0), "logprobs"),  # zero asks for the chosen token's own; it is not false
+        (completion(echo=True), "echo"),
+        (completion(best_of=2), "best_of"),
+        (chat(store=True), "store"),
+        (chat(service_tier="flex"), "service_tier"),
+        (chat(reasoning_effort="high"), "reasoning_effort"),
+        (chat(modalities=["text", "audio"]), "modalities"),
+        (chat(logit_bias={"5": 1}), "logit_bias"),
+        (embedding([]), "input"),
+        (embedding([[]]), "input"),
+        (embedding([[1], "x"]), "input"),
+    ],
+)
+def test_what_is_not_served_is_refused_by_name(body: AnyRequest, param: str) -> None:
+    found = output_bound(body, LIMITS)
+    assert isinstance(found, Refusal)
+    assert found.param == param
+
+
+def test_a_worker_gets_a_bound_and_usage_and_nothing_that_names_people() -> None:
+    body = chat(
+        stream=True, user="u", metadata={"a": "b"}, safety_identifier="s", prompt_cache_key="k", store=False, n=1, seed=5,
+        stop=["a"], temperature=0,
+    )  # fmt: skip
+    sent = msgspec.json.decode(msgspec.json.encode(for_worker(body, 7)))
+    assert sent == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "x"}],
+        "max_tokens": 7,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": 0.0,
+        "stop": ["a"],
+        "seed": 5,
+    }
+    assert msgspec.json.decode(msgspec.json.encode(for_worker(completion(prompt=["only"], user="u"), 7))) == {
+        "model": "m",
+        "prompt": "only",
+        "max_tokens": 7,
+    }
