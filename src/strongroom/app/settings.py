@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, cast, get_args, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -291,12 +291,20 @@ def _check(settings: Settings) -> None:
             raise SettingsError(
                 f"`{name}.host` is {edge.host}: plain HTTP is for loopback only; set `{name}.tls_certificate`"
             )
-    if settings.database.url is not None and urlsplit(settings.database.url).password is not None:
+    if settings.database.url is not None and _holds_password(settings.database.url):
         raise SettingsError(
             "`database.url` holds a password; put it into a file and name it in `database.password_file`"
         )
     if settings.gateway.default_output_tokens > settings.gateway.max_output_tokens:
         raise SettingsError("`gateway.default_output_tokens` is above `gateway.max_output_tokens`")
+
+
+def _holds_password(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise SettingsError("`database.url` is no URL") from None
+    return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
 
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
