@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import os
 import socket
-import ssl
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from strongroom.app.children import Child, ChildSpec
 from strongroom.app.handover import Handover, Login
 from strongroom.app.layout import Layout, make_private
 from strongroom.app.options import Options
+from strongroom.app.passport import Passport
 from strongroom.app.refusals import FAILED, CannotStart
 from strongroom.app.settings import ControlSection, Edge, GatewaySection, Loaded, Settings
 from strongroom.app.uids import uid
@@ -42,6 +42,7 @@ class Ports:
     control: socket.socket
     gateway_url: str
     control_url: str
+    passport: Passport
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def listening(gateway: GatewaySection, control: ControlSection) -> Generator[Por
         _listen("gateway", "--port", gateway, gateway.port) as first,
         _listen("control", "--control-port", control, control.port) as second,
     ):
-        yield Ports(first, second, _url(gateway, first), _url(control, second))
+        yield Ports(first, second, _url(gateway, first), _url(control, second), Passport.issue())
 
 
 @contextmanager
@@ -151,7 +152,7 @@ def children(
                 worker_sockets=str(places.worker_sockets),
                 listen=listen.fileno(),
                 demo=options.demo,
-                tls=handover.read_tls(edge),
+                tls=handover.read_tls(edge, ports.passport),
                 sources=dict(loaded.sources),
             )
         )
@@ -189,7 +190,7 @@ async def answering(ports: Ports) -> None:
     try:
         async with asyncio.timeout(_ANSWERS_S):
             for listener, url in ((ports.gateway, ports.gateway_url), (ports.control, ports.control_url)):
-                pool = _probe(listener, url)
+                pool = _probe(listener, url, ports.passport)
                 try:
                     while not await _ready(pool):  # noqa: ASYNC110 - what is awaited is in other processes
                         await asyncio.sleep(_LOOK_S)
@@ -199,15 +200,10 @@ async def answering(ports: Ports) -> None:
         raise CannotStart(f"not ready after {_ANSWERS_S:.0f} s; the logs are in HOME/logs") from None
 
 
-def _probe(listener: socket.socket, url: str) -> Pool:
+def _probe(listener: socket.socket, url: str, passport: Passport) -> Pool:
     bound, port = listener.getsockname()[:2]
     host = str(bound)
-    context = None
-    if url.startswith("https:"):
-        # Only our own readiness is asked, on our own socket: what the certificate says is the clients' business.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    context = passport.context() if url.startswith("https:") else None
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host) or host  # noqa: S104 - the address to ask, not to bind
     return Pool(TcpTarget(host, port, context))
 

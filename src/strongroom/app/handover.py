@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from strongroom.app.passport import Passport
 from strongroom.app.settings import Edge, Settings
 from strongroom.store import Dsn
 from strongroom.vault import PurposeKeys
@@ -145,14 +146,16 @@ def receive(descriptor: int) -> Handover:
         return msgspec.json.decode(file.read(), type=Handover)
 
 
-def read_tls(edge: Edge) -> Tls | None:
+def read_tls(edge: Edge, passport: Passport) -> Tls | None:
     """Return the certificate and key that an edge's settings name; the supervisor may read them, the process may not."""
     if edge.tls_certificate is None or edge.tls_key is None:
         return None
     return Tls(
         certificate=Path(edge.tls_certificate).read_bytes(),
         key=Path(edge.tls_key).read_bytes(),
-        client_ca=None if edge.tls_client_ca is None else Path(edge.tls_client_ca).read_bytes(),
+        client_ca=None
+        if edge.tls_client_ca is None
+        else Path(edge.tls_client_ca).read_bytes() + b"\n" + passport.certificate,
     )
 
 

@@ -97,18 +97,20 @@ class Up:
         arguments: Sequence[str] = ("--demo",),
         variables: Mapping[str, str] | None = None,
         ports: tuple[int, int] = (0, 0),
+        output: Path | None = None,
     ) -> None:
         """Start it; `started` waits until it is ready.
 
         Args:
-            home: its HOME; what it prints goes to a file beside it.
+            home: its HOME.
             uid: numeric uid to run it as, without a group or capability besides; None for ours.
             arguments: for the command line, after home and ports.
             variables: settings for its environment, which holds nothing else of ours.
             ports: gateway's and control's; 0 takes a free one.
+            output: file for what it prints; one beside HOME when not given.
         """
         self.home = home
-        self.output = home.with_name(f"{home.name}.out")
+        self.output = output or home.with_name(f"{home.name}.out")
         self._ready = threading.Event()
         command, environment = _command(uid)
         gateway, control = ports

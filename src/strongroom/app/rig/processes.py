@@ -9,7 +9,7 @@ import os
 import select
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _STATE, _PARENT, _STARTED = 0, 1, 19  # fields of /proc/PID/stat, counted after the command's name
@@ -27,7 +27,7 @@ class Process:
 
     pid: int
     started: int
-    command: str = ""
+    command: str = field(default="", compare=False)
 
     @property
     def lives(self) -> bool:
