@@ -53,7 +53,7 @@ def test_text_from_the_environment_is_read_by_the_settings_own_type(tmp_path: Pa
     ("text", "named"),
     [
         ("[gateway]\nprot = 1\n", "gateway.prot"),
-        ("[gatway]\nport = 1\n", "gatway.port"),
+        ("[gatway]\nport = 1\n", "gatway"),
         ("port = 1\n", "port"),
         ("[gateway]\nport = '80'x\n", "strongroom.toml"),
         ("[gateway]\nport = 'eighty'\n", "gateway.port"),
