@@ -81,7 +81,7 @@ class GatewaySection(Edge, frozen=True, kw_only=True):
     port: Annotated[Port, Meta(description="Port of the OpenAI-compatible API; 0 takes a free one.")] = 8400
     processes: Annotated[Count, Meta(description="Gateway processes.")] = 2
     max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 2**20, description="Largest request body.")] = 4 * 2**20
-    max_connections: Annotated[Count | int, Meta(description="Open client connections per process.")] = 1024
+    max_connections: Annotated[int, Meta(ge=1, le=65536, description="Open client connections per process.")] = 1024
     max_output_tokens: Annotated[int, Meta(ge=1, description="The most a caller may ask for in one answer.")] = 4096
     default_output_tokens: Annotated[int, Meta(ge=1, description="What a caller gets who names no bound.")] = 1024
     answer_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="How long one answer may take.")] = 300.0
