@@ -215,6 +215,8 @@ def _from_file(path: Path) -> list[tuple[str, str, object]]:
     for section, fields in document.items():
         if not isinstance(fields, dict):
             raise SettingsError(f"{path}: `{section}` stands outside a section; sections are {_sections()}")
+        if section not in {field.name for field in msgspec.structs.fields(Settings)}:
+            raise SettingsError(f"{path}: there is no section `{section}`; sections are {_sections()}")
         table = cast("dict[str, object]", fields)
         values.extend((str(path), f"{section}.{field}", value) for field, value in table.items())
     return values

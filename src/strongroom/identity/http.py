@@ -24,7 +24,7 @@ from litestar.handlers import BaseRouteHandler
 
 from strongroom.identity import problems
 from strongroom.identity.door import Door
-from strongroom.kernel.ids import Name, new_uuid, parse_name
+from strongroom.kernel.ids import NAME_RULE, Name, new_uuid, parse_name
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, Refused, hidden, invalid
 from strongroom.policy import Ask
@@ -197,6 +197,10 @@ def _invalid_body(said: str) -> Refusal:
     named = _FIELD.search(tell)
     if tell.startswith("Invalid enum value"):  # msgspec quotes it, and what was sent is not said again
         tell = "This value is not one of those allowed"
+    if (
+        "matching regex" in tell
+    ):  # every pattern of a body but a digest's is a name's, and people read rules, not patterns
+        tell = "This text has not the form of its field" if place.startswith("release") else f"A name is {NAME_RULE}"
     return invalid(f"{tell}.", param=place.strip("`") or (named[1] if named else None))
 
 

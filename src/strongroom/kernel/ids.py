@@ -25,7 +25,7 @@ _KEY_ID_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _KEY_ID_LENGTH: Final = 16
 _KEY_ID: Final = re.compile(r"[0-9a-z]{16}")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
-_NAME_RULE: Final = "1 to 63 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit, without '..'"
+NAME_RULE: Final = "1 to 63 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit, without '..'"
 
 
 def new_uuid() -> UUID:
@@ -56,5 +56,5 @@ def parse_name(text: str) -> Name:
         ValueError: with the rule, when `text` breaks it.
     """
     if not _NAME.fullmatch(text) or ".." in text:
-        raise ValueError(f"a name is {_NAME_RULE}")
+        raise ValueError(f"a name is {NAME_RULE}")
     return Name(text)

@@ -11,7 +11,7 @@ import msgspec
 
 from strongroom.kernel.principal import Environment
 
-Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$(?!\n)")]
 """SHA-256 of a release's canonical manifest."""
 
 
