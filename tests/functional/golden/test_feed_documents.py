@@ -1,0 +1,69 @@
+"""What stands in the feed is read by versions to come: bytes once written are read for ever, and fields are only added.
+
+Each file in `feed/` holds one document as some version wrote it. Never change one; add another beside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from strongroom.identity import documents
+from strongroom.identity.documents import CredentialDocument, TenantDocument
+from strongroom.kernel.principal import Environment, Role
+from strongroom.registry import Operation, RouteDocument
+
+FEED = Path(__file__).parent / "feed"
+DOCUMENTS: dict[str, TenantDocument | CredentialDocument | RouteDocument] = {
+    "tenant-1.json": TenantDocument(name="acme"),
+    "credential-1-workload.json": CredentialDocument(
+        fingerprint=bytes(range(32)),
+        pepper_version=3,
+        role=Role.INFERENCE,
+        name="search",
+        expires_at=1_800_000_000.5,
+        tenant=UUID(int=1),
+        environment=Environment.PROD,
+        workload=UUID(int=2),
+        networks=("127.0.0.0/8", "::1/128"),
+    ),
+    "credential-1-account.json": CredentialDocument(
+        fingerprint=bytes(32), pepper_version=1, role=Role.OPERATOR, name="operator", expires_at=1.0, demo=True
+    ),
+    "deployment-1.json": RouteDocument(
+        environment=Environment.DEV,
+        name="smollm2-135m",
+        release=f"sha256:{'0' * 64}",
+        kind=Operation.CHAT,
+        created=1_800_000_000,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_was_written_is_read_and_what_is_written_is_the_same(name: str) -> None:
+    stored = (FEED / name).read_bytes()
+    document = DOCUMENTS[name]
+    assert msgspec.json.decode(stored, type=type(document)) == document
+    written = msgspec.json.encode(document) if isinstance(document, RouteDocument) else documents.encode(document)
+    assert written == stored
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_field_that_a_later_version_added_is_no_obstacle(name: str) -> None:
+    later = (FEED / name).read_bytes()[:-1] + b',"added_later":{"a":[1]}}'
+    assert msgspec.json.decode(later, type=type(DOCUMENTS[name])) == DOCUMENTS[name]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_later_version_of_a_document_is_not_mistaken_for_this_one(name: str) -> None:
+    later = (FEED / name).read_bytes().replace(b'/1"', b'/2"', 1)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(later, type=type(DOCUMENTS[name]))
+
+
+def test_every_file_is_held_against_something() -> None:
+    assert {path.name for path in FEED.iterdir()} == set(DOCUMENTS)

@@ -1,0 +1,251 @@
+"""Identity and registry over a real database and its feed: what is made works, what is ended does not, nothing is revived."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strongroom.app.doctor import Check
+from strongroom.app.seed import INSTALLER, Seed
+from strongroom.app.services import Services, make_services
+from strongroom.app.settings import Loaded, Settings
+from strongroom.identity import Directory
+from strongroom.identity.model import KeyException
+from strongroom.identity.secretkey import read
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import KeyId, Name, TenantId
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.refusal import RefusalKind, Refused
+from strongroom.policy import Ask, Engine
+from strongroom.registry import Operation, Release
+from strongroom.registry.model import Format
+from strongroom.store import Database
+from strongroom.store.follower import Follower
+from strongroom.store.testing import TestDatabase
+from strongroom.vault import Keyring, Purpose
+
+DEV, PROD = Environment.DEV, Environment.PROD
+ASK = Ask()
+HERE = "127.0.0.1"
+
+
+def release(digit: str, name: str, kind: Operation = Operation.CHAT) -> Release:
+    return Release(
+        digest=f"sha256:{digit * 64}", name=name, version="1", kind=kind, format=Format.GGUF, bytes=1, source="a test",
+        admitted_at=SystemClock().now(),
+    )  # fmt: skip
+
+
+@dataclass
+class House:
+    services: Services
+    database: TestDatabase
+
+    async def tenant(self, name: str) -> TenantId:
+        return TenantId((await self.services.identity.create_tenant(INSTALLER, Name(name), ASK)).id)
+
+    async def workload(self, tenant: TenantId, environment: Environment = DEV) -> None:
+        await self.services.identity.create_workload(
+            INSTALLER, tenant, environment=environment, name=Name("w"), role=Role.INFERENCE, owner="team", ask=ASK
+        )
+
+    async def key(self, tenant: TenantId, environment: Environment = DEV, **more: Any) -> Any:
+        made = await self.services.identity.create_key(
+            INSTALLER, tenant, environment=environment, workload=Name("w"), ask=ASK, **more
+        )
+        await self.known()
+        return made
+
+    async def known(self) -> None:
+        assert await self.services.follower.refresh(5.0)
+
+    def who(self, secret: str, peer: str = HERE) -> Principal | None:
+        found = self.services.directory.authenticate(secret, peer)
+        return found if isinstance(found, Principal) else None
+
+
+@pytest.fixture
+async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]:
+    clock, keys = SystemClock(), Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEY_PEPPER)
+    known = Directory(keys, clock, allow_demo=True)
+    follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
+    db = await Database.connect(database.control, database.operator)
+
+    async def doctor() -> tuple[Check, ...]:
+        return ()
+
+    services = make_services(
+        db, follower, known, Engine.load(), keys, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
+    )
+    follower.start()
+    yield House(services, database)
+    await follower.close()
+    await db.close()
+
+
+async def test_a_key_works_until_it_is_revoked_and_stays_dead(house: House) -> None:
+    acme = await house.tenant("acme")
+    await house.workload(acme)
+    made = await house.key(acme)
+    holder = house.who(made.secret)
+    assert holder is not None
+    assert (holder.tenant, holder.environment, holder.role) == (acme, DEV, Role.INFERENCE)
+    assert made.secret not in repr(made)
+    identity = house.services.identity
+    assert made.secret not in str(await identity.list_keys(INSTALLER, acme, ASK))
+    for _ in range(2):
+        ended = await identity.revoke_key(INSTALLER, acme, KeyId(made.key.id), "test", ASK)
+        assert ended.status == "revoked"
+    await house.known()
+    assert house.who(made.secret) is None
+
+
+async def test_another_tenants_key_cannot_be_seen_or_revoked_by_its_id(house: House) -> None:
+    acme, globex = await house.tenant("acme"), await house.tenant("globex")
+    await house.workload(globex)
+    theirs = await house.key(globex)
+    identity = house.services.identity
+    for attempt in (
+        identity.revoke_key(INSTALLER, acme, KeyId(theirs.key.id), "mine", ASK),
+        identity.show_key(INSTALLER, acme, KeyId(theirs.key.id), ASK),
+    ):
+        with pytest.raises(Refused) as refused:
+            await attempt
+        assert refused.value.refusal.kind is RefusalKind.HIDDEN
+    await house.known()
+    assert house.who(theirs.secret) is not None
+
+
+async def test_a_tenant_that_is_made_again_under_the_same_name_is_another(house: House) -> None:
+    acme = await house.tenant("acme")
+    await house.workload(acme)
+    old = await house.key(acme)
+    await house.services.end_tenant(INSTALLER, acme, ASK)
+    again = await house.tenant("acme")
+    await house.workload(again)
+    new = await house.key(again)
+    assert again != acme
+    assert house.who(old.secret) is None
+    holder = house.who(new.secret)
+    assert holder is not None
+    assert holder.tenant == again
+    assert house.services.directory.find_tenant("acme") == again
+
+
+async def test_a_workload_takes_its_keys_with_it(house: House) -> None:
+    acme = await house.tenant("acme")
+    for environment in (DEV, PROD):
+        await house.workload(acme, environment)
+    dev, prod = await house.key(acme), await house.key(acme, PROD)
+    ended = await house.services.identity.delete_workload(INSTALLER, acme, DEV, Name("w"), ASK)
+    await house.known()
+    assert ended == [dev.key.id]
+    assert (house.who(dev.secret), house.who(prod.secret) is not None) == (None, True)
+    with pytest.raises(Refused) as refused:
+        await house.key(acme)
+    assert refused.value.refusal.kind is RefusalKind.HIDDEN
+
+
+async def test_a_key_lives_no_longer_than_its_environment_its_tenant_and_its_exception_allow(house: House) -> None:
+    acme = await house.tenant("acme")
+    await house.workload(acme)
+    now = SystemClock().now()
+    longest = (await house.key(acme)).key
+    assert longest.expires_at - longest.created_at == timedelta(days=7)
+    for days in (0, -1, 7.01, 1e300):
+        with pytest.raises(Refused) as refused:
+            await house.key(acme, days=days)
+        assert refused.value.refusal.param == "days"
+    from strongroom.store import migrate  # noqa: PLC0415 - an administrator's hand, here only
+
+    async with migrate.administrator(house.database.admin) as connection:
+        await connection.execute("update identity.environment set max_key_days = 2 where name = 'dev'")
+    shorter = (await house.key(acme)).key
+    assert shorter.expires_at - shorter.created_at == timedelta(days=2)
+    ended = KeyException(reason="over", networks=(), expires_at=now - timedelta(seconds=1))
+    made = await house.key(acme, exception=ended)
+    assert house.who(made.secret) is None
+    shown = await house.services.identity.show_key(INSTALLER, acme, KeyId(made.key.id), ASK)
+    assert shown.status == "expired"
+
+
+async def test_a_key_bound_to_a_network_works_from_there_only(house: House) -> None:
+    acme = await house.tenant("acme")
+    await house.workload(acme)
+    bound = KeyException(reason="here", networks=("127.0.0.0/8",), expires_at=SystemClock().now() + timedelta(days=1))
+    made = await house.key(acme, exception=bound)
+    found = {peer: house.who(made.secret, peer) is not None for peer in (HERE, "::ffff:127.0.0.1", "10.0.0.1", "", "x")}
+    assert found == {HERE: True, "::ffff:127.0.0.1": True, "10.0.0.1": False, "": False, "x": False}
+
+
+async def test_a_name_is_taken_once_and_a_deployment_needs_an_admitted_release(house: House) -> None:
+    acme, globex = await house.tenant("acme"), await house.tenant("globex")
+    registry, one, two = house.services.registry, release("a", "m"), release("b", "m")
+    with pytest.raises(Refused) as unknown:
+        await registry.deploy(INSTALLER, acme, DEV, Name("m"), one.digest, ASK)
+    assert unknown.value.refusal.param == "release"
+    await registry.admit(INSTALLER, one, ASK)
+    await registry.admit(INSTALLER, one, ASK)
+    for tenant in (acme, globex):
+        await registry.deploy(INSTALLER, tenant, DEV, Name("m"), one.digest, ASK)
+    for attempt in (
+        registry.admit(INSTALLER, two, ASK),
+        registry.deploy(INSTALLER, acme, DEV, Name("m"), one.digest, ASK),
+        house.services.identity.create_tenant(INSTALLER, Name("acme"), ASK),
+    ):
+        with pytest.raises(Refused) as conflict:
+            await attempt
+        assert conflict.value.refusal.kind is RefusalKind.CONFLICT
+    await registry.withdraw(INSTALLER, acme, DEV, Name("m"), ASK)
+    assert await registry.list_deployments(INSTALLER, acme, ASK) == []
+    assert len(await registry.list_deployments(INSTALLER, globex, ASK)) == 1
+    await registry.deploy(INSTALLER, acme, DEV, Name("m"), one.digest, ASK)
+
+
+async def test_seeding_the_demo_again_makes_nothing_twice(house: House, tmp_path: Path) -> None:
+    services, path = house.services, tmp_path / "demo.json"
+    seed = Seed(
+        services.identity, services.accounts, services.registry, services.directory, services.clock, services.gate
+    )
+    releases = [release("a", "smollm2-135m"), release("b", "minilm", Operation.EMBEDDING)]
+    await seed.admit(releases)
+    await seed.demo(path, releases, "http://g", "http://c")
+    await house.known()
+    first = path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o600
+    await seed.admit(releases)
+    await seed.demo(path, releases, "http://g", "http://c")
+    assert path.read_bytes() == first
+    tenants = await services.identity.list_tenants(INSTALLER, ASK)
+    assert sorted(tenant.name for tenant in tenants) == ["acme", "globex"]
+
+    import msgspec  # noqa: PLC0415 - to take the file apart
+
+    document = msgspec.json.decode(first)
+    lost = document["tenants"]["acme"]["dev"]["inference_key"]
+    acme = services.directory.find_tenant("acme")
+    key_id = read(lost)
+    assert acme is not None
+    assert key_id is not None
+    await services.identity.revoke_key(INSTALLER, acme, key_id, "found in a repository", ASK)
+    await house.known()
+    await seed.demo(path, releases, "http://g", "http://c")
+    await house.known()
+    after = msgspec.json.decode(path.read_bytes())
+    fresh = after["tenants"]["acme"]["dev"]["inference_key"]
+    assert fresh != lost
+    assert (house.who(fresh) is not None, house.who(lost)) == (True, None)
+    after["tenants"]["acme"]["dev"]["inference_key"] = lost
+    assert after == document
+    path.write_bytes(b"damaged")
+    await seed.demo(path, releases, "http://g", "http://c")
+    await house.known()
+    mended = msgspec.json.decode(path.read_bytes())
+    assert house.who(mended["operator"]["token"]) is not None
+    assert house.who(document["operator"]["token"]) is None
+    assert len(await services.accounts.list(INSTALLER, ASK)) == 3
