@@ -1,6 +1,7 @@
 """Fixtures over the real product, started by its own command (`strongroom.app.rig`).
 
 installation          one for the whole run, shared by all test processes: never stop, kill or change its demo
+open_directory        a short directory that every uid can enter
 start_up              starts private ones, for tests that stop, kill or misconfigure; each takes seconds
 target                two throw-away tenants that look alike, made through the API: a module's own
 make_target            the same, for a test that needs them to itself
@@ -28,15 +29,21 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Generator[Installa
 
 
 @pytest.fixture(scope="module")
-def start_up() -> Generator[Callable[..., Up]]:
-    """Return `Up` with a HOME of its own below a short directory that every uid can enter, and ended afterwards."""
+def open_directory() -> Generator[Path]:
+    """Return a directory with a short path that every uid can enter, as pytest's own are not."""
+    directory = Path(tempfile.mkdtemp(prefix="sr-up-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def start_up(open_directory: Path) -> Generator[Callable[..., Up]]:
+    """Return `Up` with a HOME of its own below `open_directory`; whatever still runs is ended afterwards."""
     with ExitStack() as stack:
-        base = Path(tempfile.mkdtemp(prefix="sr-up-"))
-        stack.callback(shutil.rmtree, base)
-        base.chmod(0o755)
 
         def start(name: str = "home", **options: object) -> Up:
-            home = options.pop("home", base / name)
+            home = options.pop("home", open_directory / name)
             return stack.enter_context(Up(home, **options))  # type: ignore[arg-type]  # as `Up` takes them
 
         yield start

@@ -124,7 +124,7 @@ def test_no_old_tls_and_no_plain_http(secured: Installation, papers: Papers) -> 
     for url in (secured.demo.gateway, secured.demo.control):
         old = context(papers, papers.client)
         old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
         old.set_ciphers("ALL:@SECLEVEL=0")
         with pytest.raises((ssl.SSLError, ConnectionError)):
@@ -164,10 +164,10 @@ def test_host_and_origin_of_strangers(installation: Installation, port: str) -> 
         "evil.example:80",
         "127.0.0.1.evil.example",
         "localhost.evil.example",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - to be refused
         "[::]",
         "10.0.0.1",
-    ):  # noqa: S104 - to be refused
+    ):
         refused = ask(url, None, "/livez", fields={"host": host})
         assert refused.status == 421, host
         assert refused.request_id

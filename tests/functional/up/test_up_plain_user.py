@@ -12,9 +12,9 @@ from strongroom.attack.http import Line
 UID = 12345
 
 
-def test_an_ordinary_user(start_up: Callable[..., Up], tmp_path: Path) -> None:
+def test_an_ordinary_user(start_up: Callable[..., Up], open_directory: Path, tmp_path: Path) -> None:
     uid = UID if os.geteuid() == 0 else None
-    base = start_up("probe", variables={"STRONGROOM_NO": "1"}).home.parent / "own"  # refused at once: for its directory
+    base = open_directory / "own"
     base.mkdir(mode=0o700)
     if uid is not None:
         os.chown(base, uid, uid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -47,9 +48,9 @@ def test_demo_in_production_lists_everything_that_is_missing(refused: Callable[.
     assert ended.printed.count("\n  - ") >= 2
 
 
-def test_formats_of_newer_code(start_up: StartUp) -> None:
-    home = start_up("newer", variables={"STRONGROOM_NO": "1"}).home  # refused as well: here for its directory
-    home.mkdir(mode=0o755, exist_ok=True)
+def test_formats_of_newer_code(start_up: StartUp, open_directory: Path) -> None:
+    home = open_directory / "newer"
+    home.mkdir(mode=0o755)
     (home / "format.json").write_text(json.dumps({"home": 1, "database": 99, "feed": 1, "keyring": 1, "backup": 1}))
     ended = start_up("newer", home=home).ended()
     assert ended.code == 1
