@@ -35,6 +35,7 @@ DEV = Environment.DEV
 @dataclass(frozen=True)
 class Plane:
     pid: int
+    worker_pid: int
     port: int
     worker: Path
     key: str = field(repr=False)
@@ -46,6 +47,12 @@ def cpu_seconds(pid: int) -> float:
     for task in Path(f"/proc/{pid}/task").iterdir():
         total += int((task / "schedstat").read_text().split()[0])
     return total / 1e9
+
+
+def user_seconds(pid: int) -> float:
+    """Return the part of it that was spent outside the kernel (in ticks of 10 ms: measure seconds, not moments)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return int(fields[11]) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_kib(pid: int) -> tuple[int, int]:
@@ -77,14 +84,14 @@ async def _seed(database: TestDatabase, keys: PurposeKeys) -> str:
 
 
 @contextmanager
-def mock_worker(path: Path) -> Generator[None]:
+def mock_worker(path: Path) -> Generator[int]:
     with subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "bench.gateway.mock_worker", str(path)], stdout=subprocess.PIPE
     ) as process:
         try:
             assert process.stdout is not None
             process.stdout.readline()
-            yield
+            yield process.pid
         finally:
             process.terminate()
 
@@ -108,7 +115,7 @@ async def running(server: TestServer, home: Path) -> AsyncGenerator[Plane]:
     worker = worker_socket(home, DEV, DIGEST)
     async with server.database() as database:
         key = await _seed(database, keys)
-        with socket.create_server(("127.0.0.1", 0)) as listener, mock_worker(worker):
+        with socket.create_server(("127.0.0.1", 0)) as listener, mock_worker(worker) as worker_pid:
             handover = Handover(
                 name="gateway-1",
                 settings=Settings(),
@@ -121,4 +128,4 @@ async def running(server: TestServer, home: Path) -> AsyncGenerator[Plane]:
                 demo=False,
             )
             with _gateway(handover, listener) as pid:
-                yield Plane(pid, listener.getsockname()[1], worker, key)
+                yield Plane(pid, worker_pid, listener.getsockname()[1], worker, key)

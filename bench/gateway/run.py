@@ -42,17 +42,20 @@ def quantiles(took: list[float]) -> tuple[float, float]:
 async def _once(where: plane.Plane, data: bytes, requests: int, connections: int) -> Figures:
     """Ask the worker, then the gateway, alike; return medians in µs and the gateway's CPU per request."""
     scoped = b"".join(b"%b: %b\r\n" % each for each in fields(scope("bench"))[1:])
+    before = plane.cpu_seconds(where.worker_pid)
     direct = await load.run(
         where.worker, load.request("", data, extra=scoped), requests=requests, connections=connections
     )
-    before, began = plane.cpu_seconds(where.pid), time.perf_counter()
+    worker = plane.cpu_seconds(where.worker_pid) - before
+    before, user, began = plane.cpu_seconds(where.pid), plane.user_seconds(where.pid), time.perf_counter()
     through = await load.run(where.port, load.request(where.key, data), requests=requests, connections=connections)
     cpu, wall = plane.cpu_seconds(where.pid) - before, time.perf_counter() - began
+    user = plane.user_seconds(where.pid) - user
     alone, p99_alone = quantiles(direct)
     median, p99 = quantiles(through)
     return {
         "direct_p50_us": alone, "gateway_p50_us": median, "added_p50_us": median - alone,
-        "added_p99_us": p99 - p99_alone, "cpu_us": cpu / requests * 1e6, "per_s": requests / wall,
+        "added_p99_us": p99 - p99_alone, "cpu_us": cpu / requests * 1e6, "of_it_user_us": user / requests * 1e6, "worker_cpu_us": worker / requests * 1e6, "per_s": requests / wall,
     }  # fmt: skip
 
 

@@ -68,7 +68,8 @@ def _memory(pid: int) -> dict[str, dict[str, float]]:
     groups: dict[str, list[tuple[int, int]]] = {}
     for each in (pid, *_children(pid)):
         try:
-            command = Path(f"/proc/{each}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            words = Path(f"/proc/{each}/cmdline").read_bytes().decode().split("\0")
+            command = "bwrap" if Path(words[0]).name == "bwrap" else " ".join(words)
             groups.setdefault(_kind(command), []).append(memory_kib(each))
         except (FileNotFoundError, ProcessLookupError, KeyError):
             continue
@@ -86,8 +87,8 @@ def _memory(pid: int) -> dict[str, dict[str, float]]:
 
 def _kind(command: str) -> str:
     for mark, kind in (
-        ("postgres", "postgres"), ("processes gateway", "gateway"), ("processes control", "control"),
-        ("llama_worker", "chat worker"), ("embed_worker", "embedding worker"), ("bwrap", "sandbox"),
+        ("bwrap", "sandbox (bwrap)"), ("postgres", "postgres"), ("processes gateway", "gateway"), ("processes control", "control"),
+        ("llama_worker", "chat worker"), ("embed_worker", "embedding worker"),
         (" up ", "supervisor"),
     ):  # fmt: skip
         if mark in command:

@@ -30,6 +30,7 @@ class Upstreams:
         self._scope_key = scope_key
         self._max_connections = max_connections
         self._pools: dict[tuple[Environment, str], Pool] = {}
+        self._asking: asyncio.Future[bool] | None = None
         self._scopes: dict[tuple[str, str, str], CacheScope] = {}
 
     def pool(self, route: Route) -> Pool:
@@ -52,7 +53,15 @@ class Upstreams:
         return scope
 
     async def all_healthy(self, routes: Iterable[Route]) -> bool:
-        """Whether every worker behind `routes` would take a request now."""
+        """Whether every worker behind `routes` would take a request now.
+
+        Who asks while workers are being asked shares the answer: anybody may ask, without a key and as often as they like.
+        """
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._ask_all(tuple(routes)))
+        return await asyncio.shield(self._asking)
+
+    async def _ask_all(self, routes: Iterable[Route]) -> bool:
         workers = {(route.environment, route.release): route for route in routes}
         answers = await asyncio.gather(*(self._healthy(route) for route in workers.values()))
         return all(answers)
@@ -67,4 +76,6 @@ class Upstreams:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._asking is not None:
+            self._asking.cancel()
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
