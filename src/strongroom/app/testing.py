@@ -116,7 +116,9 @@ async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack)
     )
     follower.start()
     stack.push_async_callback(follower.close)
-    bridge = await stack.enter_async_context(AsgiBridge(control_app(services, pages=pages(_parts(services, engine)))).lifespan())
+    bridge = await stack.enter_async_context(
+        AsgiBridge(control_app(services, pages=pages(_parts(services, engine)))).lifespan()
+    )
     server = await serve_tcp(bridge, limits=Limits(max_body_bytes=256 * 1024))
     stack.push_async_callback(server.close)
     if not await follower.ensure(10.0):
