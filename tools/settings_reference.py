@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+"""Write docs/reference/settings.md from the settings themselves: `.venv/bin/python tools/settings_reference.py`.
 
 A test compares; after a change to `strongroom.app.settings` run it again and commit the page with the change.
 """
