@@ -106,7 +106,16 @@ class Child:
             self._tell(f"{self._spec.name} ended ({ending(code)}); starting it again in {pause:.1f} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _PAUSE_LAST_S)
-            self._process = await self._launch()
+            self._process = await self._relaunched()
+
+    async def _relaunched(self) -> Process:
+        """Launch again, however long the machine has no room for it."""
+        while True:
+            try:
+                return await self._launch()
+            except OSError as error:
+                self._tell(f"{self._spec.name} could not start ({error.strerror}); again in {_PAUSE_LAST_S:.1f} s")
+                await asyncio.sleep(_PAUSE_LAST_S)
 
     async def stop(self) -> None:
         """Stop the process: first asked, then made to."""

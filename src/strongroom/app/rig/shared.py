@@ -3,8 +3,6 @@
 Each user holds a shared lock on a file and a keeper waits for an exclusive one, so the kernel knows who is left; the
 keeper then stops the installation and writes down whether anything of it lived on. `verdict` reads that, after the last
 user. (`strongroom.store.testing` keeps its server in the same way.)
-
-Run as `python -m strongroom.app.rig.shared DIRECTORY`, it is the keeper.
 """
 
 from __future__ import annotations
@@ -27,6 +25,7 @@ from strongroom.app.rig.installation import Installation, Up
 
 _FOUND: Final = "installation.json"
 _CLEAN: Final = "clean\n"
+_KEEPER: Final = "import sys, pathlib; from strongroom.app.rig.shared import keep; keep(pathlib.Path(sys.argv[1]))"
 
 
 @contextmanager
@@ -67,7 +66,7 @@ def _start_keeper(directory: Path) -> None:
     with (directory / "keeper.log").open("ab") as log:
         # A session of its own: Ctrl-C is for the tests; the keeper ends when they have.
         keeper = subprocess.Popen(  # noqa: S603 - this module, by this interpreter
-            [sys.executable, "-m", "strongroom.app.rig.shared", str(directory)],
+            [sys.executable, "-c", _KEEPER, str(directory)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -98,13 +97,11 @@ def keep(directory: Path) -> None:
                 ended = up.stop()
         left = "".join(f"still there: {process.pid} {process.command}\n" for process in ended.left)
         wrong = left if ended.code == 0 else f"{left}`strongroom up` ended with {ended.code}\n{ended.printed}"
+        if not wrong:  # else it is left to be looked at, until the verdict is asked for
+            shutil.rmtree(up.home)
         (directory / "verdict").write_text(wrong or _CLEAN)
 
 
 def _exit(sign: int, frame: FrameType | None) -> None:
     del frame
     sys.exit(128 + sign)
-
-
-if __name__ == "__main__":
-    keep(Path(sys.argv[1]))
