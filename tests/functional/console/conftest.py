@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
@@ -20,13 +21,15 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 from strongroom.app.testing import ControlPlane, control_plane
 from strongroom.store.testing import TestDatabase, TestServer
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # not the session: while it lives it holds this thread's event loop, and others' tests fail
 def chromium() -> Generator[Browser]:
     if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM} is missing; as root, once: apt-get install --yes chromium", pytrace=False)
+        pytest.fail("Chromium is missing; as root, once: `make browser`", pytrace=False)
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own refuses to run as root
     with sync_playwright() as playwright:
         browser = _launch(playwright, sandbox)
