@@ -3,7 +3,9 @@
 Always true here:
 - a child inherits the descriptors it is given and no others, and an environment made for it;
 - what a child prints goes to its own log, bounded, readable by the supervisor's user alone;
-- a child that ends by itself is started again; the pause grows while it keeps ending and is forgotten once it stays.
+- a child that ends by itself is started again; the pause grows while it keeps ending and is forgotten once it stays;
+- whatever a start fails with, it is tried again, and what was opened for it is closed;
+- no child is left unwatched in silence: a watch that ends ends everything (`watch_over`).
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ import contextlib
 import os
 import signal
 from asyncio.subprocess import Process
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from strongroom.app.refusals import FAILED, CannotStart
 from strongroom.kernel.clock import Clock
 from strongroom.runtime.tree import RuntimeTree
 
@@ -65,6 +68,22 @@ class Child:
         """The running process."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._spec.name
+
+    @property
+    def watch(self) -> asyncio.Task[None]:
+        """Runs as long as the process is watched.
+
+        Raises:
+            RuntimeError: before `start`.
+        """
+        if self._task is None:
+            raise RuntimeError("not started yet")
+        return self._task
+
     async def start(self) -> None:
         """Start the process and begin to watch it."""
         self._process = await self._launch()
@@ -72,9 +91,11 @@ class Child:
 
     async def _launch(self) -> Process:
         spec = self._spec
-        handover = spec.hand_over()
-        log = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
+        with contextlib.ExitStack() as opened:
+            handover = spec.hand_over()
+            opened.callback(os.close, handover)
+            log = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            opened.callback(os.close, log)
             if os.fstat(log).st_size > _LOG_LIMIT:
                 os.ftruncate(log, 0)
             return await asyncio.create_subprocess_exec(
@@ -92,9 +113,6 @@ class Child:
                 group=spec.uid,
                 extra_groups=None if spec.uid is None else [],
             )
-        finally:
-            os.close(handover)
-            os.close(log)
 
     async def _watch(self) -> None:
         pause = _PAUSE_FIRST_S
@@ -104,18 +122,18 @@ class Child:
             if self._clock.boottime() - started > _STAYS_S:
                 pause = _PAUSE_FIRST_S
             self._tell(f"{self._spec.name} ended ({ending(code)}); starting it again in {pause:.1f} s")
+            self._process = await self._relaunched(pause)
+            pause = min(pause * 2, _PAUSE_LAST_S)
+
+    async def _relaunched(self, pause: float) -> Process:
+        """Launch again, however long it cannot be: no room, a certificate that is being replaced, a full disk."""
+        while True:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _PAUSE_LAST_S)
-            self._process = await self._relaunched()
-
-    async def _relaunched(self) -> Process:
-        """Launch again, however long the machine has no room for it."""
-        while True:
             try:
                 return await self._launch()
-            except OSError as error:
-                self._tell(f"{self._spec.name} could not start ({error.strerror}); again in {_PAUSE_LAST_S:.1f} s")
-                await asyncio.sleep(_PAUSE_LAST_S)
+            except Exception as error:  # noqa: BLE001 - whatever it was, a process that stays away is worse
+                self._tell(f"{self._spec.name} could not start ({why(error)}); trying again in {pause:.1f} s")
 
     async def stop(self) -> None:
         """Stop the process: first asked, then made to."""
@@ -134,6 +152,36 @@ class Child:
                     return
 
 
+async def watch_over(children: Sequence[Child], stop: asyncio.Event) -> None:
+    """Return when `stop` is set.
+
+    Raises:
+        CannotStart: when a child is no longer watched, so that everything is stopped rather than left half alive.
+    """
+    told = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({told, *(child.watch for child in children)}, return_when=asyncio.FIRST_COMPLETED)
+        for child in children:
+            if child.watch.done():
+                error = None if child.watch.cancelled() else child.watch.exception()
+                reason = "it ended" if error is None else why(error)
+                raise CannotStart(f"{child.name} is no longer watched ({reason}); stopping everything", FAILED)
+    finally:
+        told.cancel()
+
+
+def why(error: BaseException) -> str:
+    """Return what went wrong, in words that quote nothing: an exception's own text may hold what was in hand."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return type(error).__name__
+
+
 def ending(code: int) -> str:
     """Return how a process ended, in words."""
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal has a number only
+        return f"signal {-code}"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from strongroom.app.children import ending
+from strongroom.app.children import ending, why
 from strongroom.app.layout import Layout
 from strongroom.app.settings import Settings
 from strongroom.app.uids import POSTGRES, uid
@@ -68,12 +68,14 @@ async def _keep(cluster: Cluster, tell: Callable[[str], None]) -> None:
             tell(f"postgres ended ({ending(code)}); starting it again in {pause:.1f} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _PAUSE_LAST_S)
-            await cluster.stop()  # it has ended; this lets go of what is left of it
             try:
+                await cluster.stop()  # it has ended; this lets go of what is left of it
                 await cluster.start()
                 break
-            except (StoreError, OSError) as error:
+            except StoreError as error:
                 tell(f"postgres could not start: {error}")
+            except Exception as error:  # noqa: BLE001 - whatever it was, a database that stays away is worse
+                tell(f"postgres could not start ({why(error)})")
 
 
 def embedded(places: Layout, settings: Settings, tree: RuntimeTree) -> Cluster:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.app import models, shape
+from strongroom.app.children import watch_over
 from strongroom.app.database import running_database
 from strongroom.app.ground import answering, children, lay_out, listening, locked
 from strongroom.app.installer import first_operator, installer
@@ -132,7 +133,8 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             step.done(
                 f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"
             )
-        for child in children(loaded, options, places, ports, admin, passwords, keyring, tree, progress.line):
+        running = list(children(loaded, options, places, ports, admin, passwords, keyring, tree, progress.line))
+        for child in running:
             await child.start()
             stack.push_async_callback(child.stop)
         with progress.step("workers") as step:
@@ -142,5 +144,5 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             await answering(ports)
             step.done("a request would be answered now")
         progress.ready(ports.gateway_url, ports.control_url, places.demo if options.demo else None)
-        await stop.wait()
+        await watch_over(running, stop)
         progress.line("Stopping …")
