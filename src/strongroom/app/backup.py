@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
+from strongroom.app import running
 from strongroom.app.database import embedded_login, external, running_database
 from strongroom.app.ground import lay_out, locked
 from strongroom.app.installer import installer
-from strongroom.app.layout import layout, make_private
+from strongroom.app.layout import Layout, layout, make_private
 from strongroom.app.refusals import CannotStart
 from strongroom.app.settings import load
 from strongroom.kernel.clock import SystemClock
@@ -21,7 +24,9 @@ from strongroom.store import backup as archives
 from strongroom.store import format as formats
 from strongroom.store.archive import Manifest
 from strongroom.store.roles import Passwords
-from strongroom.vault import Keyring
+from strongroom.vault import Keyring, Purpose, PurposeKeys
+
+_VERSION_DIGITS: Final = 9
 
 
 def backup(home: Path, archive: Path) -> Manifest:
@@ -34,38 +39,83 @@ def backup(home: Path, archive: Path) -> Manifest:
     return asyncio.run(_backup(home, archive))
 
 
-def restore(home: Path, archive: Path, *, replace: bool = False, keep_keys: bool = False) -> Manifest:
+def restore(
+    home: Path, archive: Path, *, replace: bool = False, keep_keys: bool = False, foreign: bool = False
+) -> Manifest:
     """Bring the installation's database back from `archive`; it must not run.
+
+    Args:
+        home: the installation's home.
+        archive: what `backup` wrote.
+        replace: restore over what is there.
+        keep_keys: let credentials count again.
+        foreign: take an archive that this home's keyring did not seal, and run what is in it as the administrator.
 
     Raises:
         StoreError: with what to do.
         CannotStart: when the installation runs.
     """
     make_private(home, 0o755 if os.geteuid() == 0 else 0o700)
-    return asyncio.run(_restore(home, archive, replace=replace, keep_keys=keep_keys))
+    return asyncio.run(_restore(home, archive, replace=replace, keep_keys=keep_keys, foreign=foreign))
 
 
 async def _backup(home: Path, archive: Path) -> Manifest:
-    places, settings = layout(home), load(home).settings
+    try:
+        (places, _), settings = running.places(home), load(home).settings
+    except running.UnseenError as error:
+        raise CannotStart(f"{error}; back up as the user who runs Strongroom") from None
     if settings.database.url is None and not places.postgres.exists():
         raise CannotStart(f"there is no installation in {places.home}; name it with --home")
     login = external(settings) if settings.database.url is not None else embedded_login(places)
+    seal = _seal(places)
     if login is not None:
-        return await archives.backup(login, archive, clock=SystemClock())
+        return await archives.backup(login, archive, seal=seal, clock=SystemClock())
     async with _stopped(home) as admin:
-        return await archives.backup(admin, archive, clock=SystemClock())
+        return await archives.backup(admin, archive, seal=seal, clock=SystemClock())
 
 
-async def _restore(home: Path, archive: Path, *, replace: bool, keep_keys: bool) -> Manifest:
-    archives.read_manifest(archive)  # before anything is started: a damaged archive changes nothing
+async def _restore(home: Path, archive: Path, *, replace: bool, keep_keys: bool, foreign: bool) -> Manifest:
+    seal = None if foreign else _seal(layout(home))
+    archives.read_manifest(archive, seal)  # before anything is started: a damaged archive changes nothing
     async with _stopped(home) as admin:
         passwords = Passwords.generate()
-        manifest = await archives.restore(admin, archive, passwords=passwords, replace=replace, keep_keys=keep_keys)
+        manifest = await archives.restore(
+            admin, archive, seal=seal, passwords=passwords, replace=replace, keep_keys=keep_keys
+        )
         # Written into what was restored: the log that came back could not know of it.
         async with installer(admin, passwords, Keyring.open(layout(home).keyring), demo=False) as seed:
             await seed.record_restore(manifest, keep_keys=keep_keys)
     formats.record(home)
     return manifest
+
+
+class _Seal:
+    """The seal of one keyring: which of its keys, and the keyed digest under it."""
+
+    def __init__(self, keys: PurposeKeys) -> None:
+        self._keys = keys
+
+    def make(self, manifest: bytes) -> bytes:
+        """Return the seal of a manifest, under the current key."""
+        digest = hmac.digest(self._keys.key(Purpose.BACKUP), manifest, "sha256")
+        return f"{self._keys.current}:{digest.hex()}".encode()
+
+    def fits(self, manifest: bytes, seal: bytes) -> bool:
+        """Whether `seal` is of `manifest`, by a key that is held."""
+        version, _, digest = seal.partition(b":")
+        if not (version.isdigit() and len(version) <= _VERSION_DIGITS):
+            return False
+        expected = self._keys.mac(Purpose.BACKUP, manifest, version=int(version))
+        return expected is not None and hmac.compare_digest(expected.hex().encode(), digest)
+
+
+def _seal(places: Layout) -> _Seal:
+    if not places.keyring.exists():  # a new one would fit no archive
+        raise CannotStart(
+            f"there is no keyring in {places.home}: put HOME/secrets of the installation back first "
+            "(restore without it takes --foreign-archive)"
+        )
+    return _Seal(Keyring.open(places.keyring).derive(Purpose.BACKUP))
 
 
 @asynccontextmanager

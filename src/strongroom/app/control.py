@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.app.api import control_app
-from strongroom.app.doctor import Check, online
+from strongroom.app.checks import Check
+from strongroom.app.doctor import online
 from strongroom.app.handover import Handover
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Explained, Loaded

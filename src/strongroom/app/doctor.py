@@ -1,6 +1,7 @@
 """`strongroom doctor`: is this installation what it should be, and if not, what mends it.
 
 A check that could not be made is `undetermined`, never `ok`: a doctor that was not let in has found nothing healthy.
+What runs is told by its supervisor (`running`), whoever asks; "nothing runs" is said only when that is known.
 """
 
 from __future__ import annotations
@@ -10,19 +11,18 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
+from strongroom.app import confinement, running
+from strongroom.app.checks import AS_OWNER, Check, Status, unseen
 from strongroom.app.database import embedded_login, external
-from strongroom.app.layout import Layout, layout
+from strongroom.app.knock import pool_of, ready, unchecked
+from strongroom.app.layout import Layout
+from strongroom.app.running import Running
 from strongroom.app.services import Services
-from strongroom.app.settings import Loaded, SettingsError, load
+from strongroom.app.settings import Edge, Settings, SettingsError, load
 from strongroom.kernel.clock import Clock
-from strongroom.runtime.sandbox import SandboxReport, State, probe
-from strongroom.runtime.tree import current_tree, prepare_tree
 from strongroom.store import Dsn, StoreError
 from strongroom.store import format as formats
 from strongroom.store import lint as catalog
@@ -34,51 +34,59 @@ _MIB: Final = 2**20
 _DISK_FAILED: Final = 256 * _MIB
 _CLOCK_APART_S: Final = 2.0
 _NOT_BEFORE: Final = datetime(2026, 11, 1, tzinfo=UTC)
-_START: Final = "start it with `strongroom up`, then ask again"
-
-
-@unique
-class Status(StrEnum):
-    """What a check found."""
-
-    OK = "ok"
-    FAILED = "failed"
-    UNDETERMINED = "undetermined"
-
-
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at."""
-
-    name: str
-    status: Status
-    detail: str
-    fix: str = ""
-
-
-def exit_code(checks: Sequence[Check]) -> int:
-    """Return 0 when all is well, 1 when anything failed, 3 when something could not be looked at."""
-    found = {check.status for check in checks}
-    if Status.FAILED in found:
-        return 1
-    return 3 if Status.UNDETERMINED in found or not checks else 0
+NOTHING: Final = "nothing runs on this home"
 
 
 def run(home: Path) -> list[Check]:
     """Look at the installation in `home` from outside its processes."""
     try:
-        loaded = load(home)
+        places, runs = running.places(home)
+        settings = load(home).settings
     except SettingsError as error:
         return [Check(name="settings", status=Status.FAILED, detail=str(error), fix="correct the named setting")]
-    places = layout(home)
+    except running.UnseenError as error:
+        return [unseen("installation", str(error), AS_OWNER)]
     return [
-        Check(name="settings", status=Status.OK, detail=f"{loaded.settings.installation.mode} mode"),
+        Check(name="settings", status=Status.OK, detail=f"{settings.installation.mode} mode"),
         _guarded("formats", lambda: _formats(places), "run the version that wrote this home, or a newer one"),
         _guarded("keyring", lambda: _keyring(places), "restore HOME/secrets/keyring.json from its own backup"),
-        *asyncio.run(_database(places, loaded)),
-        *_sandbox(loaded),
-        *asyncio.run(_workers(places.worker_sockets)),
+        *asyncio.run(_asked(places, settings, runs)),
+        *confinement.sandbox(places, runs, settings),
         _disk(places.state if places.state.exists() else places.home),
     ]
+
+
+async def _asked(places: Layout, settings: Settings, runs: Running | None) -> list[Check]:
+    """Ask what runs: database, workers, both ports."""
+    return [
+        *await _database(places, settings, runs),
+        *([unseen("workers", NOTHING)] if runs is None else await _workers(places.worker_sockets)),
+        await _port("gateway", settings.gateway, None if runs is None else runs.gateway),
+        await _port("control", settings.control, None if runs is None else runs.control),
+    ]
+
+
+async def _port(name: str, edge: Edge, url: str | None) -> Check:
+    if url is None:
+        return unseen(name, NOTHING)
+    secure = url.startswith("https:")
+    pool = pool_of(url, unchecked() if secure else None)
+    try:
+        answer = await ready(pool)
+    finally:
+        await pool.close()
+    if answer:
+        detail = f"{url} is ready" + (" (its certificate was not checked)" if secure else "")
+        return Check(name=name, status=Status.OK, detail=detail)
+    if answer is None and secure and edge.tls_client_ca is not None:
+        return unseen(name, f"{url} asks for a client certificate, and doctor has none", f"ask {url}/readyz with one")
+    said = "says that it is not ready" if answer is False else "does not answer"
+    return Check(
+        name=name,
+        status=Status.FAILED,
+        detail=f"{url} {said}",
+        fix=f"see HOME/logs/{name}*.log; it becomes ready by itself once its database and models are there",
+    )
 
 
 async def online(services: Services, clock: Clock, worker_sockets: Path) -> list[Check]:
@@ -109,14 +117,9 @@ def _guarded(name: str, look: Callable[[], str], fix: str) -> Check:
     except (StoreError, KeyringBroken) as error:
         return Check(name=name, status=Status.FAILED, detail=str(error), fix=fix)
     except OSError as error:
-        return Check(
-            name=name,
-            status=Status.UNDETERMINED,
-            detail=f"cannot be looked at: {error.strerror}",
-            fix="run doctor as the user who runs Strongroom",
-        )
+        return unseen(name, f"cannot be looked at: {error.strerror}", AS_OWNER)
     if not detail:
-        return Check(name=name, status=Status.UNDETERMINED, detail="nothing is there yet", fix=_START)
+        return unseen(name, "nothing is there yet")
     return Check(name=name, status=Status.OK, detail=detail)
 
 
@@ -133,20 +136,16 @@ def _keyring(places: Layout) -> str:
     return f"keyring {Keyring.open(places.keyring).identity()}, readable by its owner alone"
 
 
-async def _database(places: Layout, loaded: Loaded) -> list[Check]:
+async def _database(places: Layout, settings: Settings, runs: Running | None) -> list[Check]:
+    names = ("database", "roles", "row policies", "clock")
     try:
-        admin = external(loaded.settings) if loaded.settings.database.url else embedded_login(places)
+        admin = external(settings) if settings.database.url else embedded_login(places)
         if admin is None:
-            return [
-                _unseen(name, "the database does not run") for name in ("database", "roles", "row policies", "clock")
-            ]
+            return [unseen(name, NOTHING if runs is None else "no database listens yet") for name in names]
         now = await server_now(admin)
         findings = await catalog.lint(admin)
     except (StoreError, OSError) as error:
-        return [
-            _unseen(name, f"the database cannot be asked: {error}")
-            for name in ("database", "roles", "row policies", "clock")
-        ]
+        return [unseen(name, f"the database cannot be asked: {_said(error)}", AS_OWNER) for name in names]
     about_roles = [each for each in findings if "role" in each.rule or "power" in each.rule or "grant" in each.rule]
     about_rows = [each for each in findings if each not in about_roles]
     return [
@@ -157,12 +156,12 @@ async def _database(places: Layout, loaded: Loaded) -> list[Check]:
     ]
 
 
+def _said(error: Exception) -> str:
+    return f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.strerror else str(error)
+
+
 def _where(admin: Dsn) -> str:
     return "embedded, on a unix socket" if admin.is_socket else f"{admin.host}:{admin.port}"
-
-
-def _unseen(name: str, detail: str) -> Check:
-    return Check(name=name, status=Status.UNDETERMINED, detail=detail, fix=_START)
 
 
 def _findings(name: str, findings: Sequence[catalog.Finding], fine: str) -> Check:
@@ -189,33 +188,16 @@ def _clock(here: datetime, there: datetime | None) -> Check:
     return Check(name="clock", status=Status.OK, detail="agrees with the database's" if there else "plausible")
 
 
-def _sandbox(loaded: Loaded) -> list[Check]:
-    """Return a check for each measure. A weaker one is a failure only where the settings ask for the full sandbox."""
-    try:
-        report = probe(prepare_tree() if os.geteuid() == 0 else current_tree(), own_uid=True)
-    except OSError as error:
-        return [Check(name="sandbox", status=Status.UNDETERMINED, detail=f"could not be tried: {error.strerror}")]
-    return [_measure(report, index, required=loaded.settings.full_sandbox) for index in range(len(report.measures))]
-
-
-def _measure(report: SandboxReport, index: int, *, required: bool) -> Check:
-    measure = report.measures[index]
-    short = measure.state is not State.ACTIVE
-    return Check(
-        name=f"sandbox: {measure.name}",
-        status=Status.FAILED if short and required else Status.OK,
-        detail=f"{measure.state}: {measure.sentence}",
-        fix='mend it, or set workers.sandbox = "best"' if short and required else "",
-    )
-
-
 async def _workers(directory: Path) -> list[Check]:
     try:
-        sockets = await asyncio.to_thread(lambda: sorted(directory.glob("*.sock")))
+        names = await asyncio.to_thread(os.listdir, directory)  # a glob would take "may not be read" for "empty"
     except OSError as error:
-        return [Check(name="workers", status=Status.UNDETERMINED, detail=f"cannot be looked at: {error.strerror}")]
+        return [unseen("workers", f"cannot be looked at: {error.strerror}", AS_OWNER)]
+    sockets = sorted(directory / name for name in names if name.endswith(".sock"))
     if not sockets:
-        return [_unseen("workers", "no worker listens")]
+        return [unseen("workers", "no worker listens")]
+    if not all(os.access(path, os.R_OK | os.W_OK, effective_ids=True) for path in sockets):
+        return [unseen("workers", "their sockets may not be used", AS_OWNER)]
     silent = [path.stem for path in sockets if not await _healthy(path)]
     if silent:
         return [
@@ -245,7 +227,7 @@ def _disk(path: Path) -> Check:
     try:
         free = shutil.disk_usage(path).free
     except OSError as error:
-        return Check(name="disk", status=Status.UNDETERMINED, detail=f"cannot be looked at: {error.strerror}")
+        return unseen("disk", f"cannot be looked at: {error.strerror}", AS_OWNER)
     if free < _DISK_FAILED:
         return Check(name="disk", status=Status.FAILED, detail=f"{free // _MIB} MiB free", fix="free at least 256 MiB")
     return Check(name="disk", status=Status.OK, detail=f"{free // _MIB} MiB free")

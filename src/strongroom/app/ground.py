@@ -16,7 +16,8 @@ from typing import Final
 from strongroom.app import handover, uids
 from strongroom.app.children import Child, ChildSpec
 from strongroom.app.handover import Handover, Login
-from strongroom.app.layout import Layout, make_private
+from strongroom.app.knock import pool_of, ready
+from strongroom.app.layout import STATES, Layout, make_private, reachable_by_all, record_state
 from strongroom.app.options import Options
 from strongroom.app.passport import Passport
 from strongroom.app.refusals import FAILED, CannotStart
@@ -27,7 +28,6 @@ from strongroom.runtime.tree import RuntimeTree
 from strongroom.store import Dsn
 from strongroom.store.roles import CONTROL, GATEWAY, OPERATOR, Passwords
 from strongroom.vault import Keyring, Purpose
-from strongroom.wire import ClientError, Pool, TcpTarget
 
 _BACKLOG: Final = 1024
 _ANSWERS_S: Final = 60.0
@@ -105,15 +105,26 @@ def _url(edge: Edge, listener: socket.socket) -> str:
 
 
 def lay_out(places: Layout, settings: Settings) -> None:
-    """Make the directories, each with the least rights that work."""
+    """Make the directories, each with the least rights that work.
+
+    Raises:
+        CannotStart: when processes with uids of their own could not get at the state.
+        PermissionError: when the home is somebody else's.
+    """
     own, enter = 0o700, 0o711
     shared = os.geteuid() == 0
+    if places.home.stat().st_uid != os.geteuid():
+        raise PermissionError(f"{places.home} belongs to somebody else; run this as its owner")
+    record_state(places)
     if places.state != places.home:
-        make_private(places.state.parent, 0o755)
-        make_private(places.state, 0o755)
-        link = places.home / "state"
-        if not link.is_symlink():
-            link.symlink_to(places.state)
+        if places.state.parent == STATES:
+            make_private(STATES, 0o755)
+        make_private(places.state, 0o755 if shared else own)
+    if shared and not reachable_by_all(places.state):
+        raise CannotStart(
+            f"the state of this home lies in {places.state}, where other uids cannot enter; "
+            "let them through the directories above it (chmod o+x), or move the home to where they can"
+        )
     for directory in (places.secrets, places.logs):
         make_private(directory, own)
     make_private(places.blobs, 0o755 if shared else own)
@@ -124,6 +135,24 @@ def lay_out(places: Layout, settings: Settings) -> None:
     server = uid(settings, uids.POSTGRES)
     if server is not None:  # the directory above is ours alone to write, so this one is the one just made
         os.chown(places.postgres_socket, server, server)
+
+
+def refuse_lost_state(places: Layout, settings: Settings, *, used: bool) -> None:
+    """Refuse to begin anew where a database was made before.
+
+    Args:
+        places: where it should be.
+        settings: whether it is ours or yours.
+        used: whether the home says that one was made (`store.format.check`).
+
+    Raises:
+        CannotStart: with what to do.
+    """
+    if used and settings.database.url is None and not (places.postgres / "data").exists():
+        raise CannotStart(
+            f"{places.home} has been used before, but its database is not in {places.postgres}: put it back there, or "
+            "bring it back with `strongroom restore`; to begin anew, choose another --home"
+        )
 
 
 def children(
@@ -189,29 +218,12 @@ async def answering(ports: Ports) -> None:
     """
     try:
         async with asyncio.timeout(_ANSWERS_S):
-            for listener, url in ((ports.gateway, ports.gateway_url), (ports.control, ports.control_url)):
-                pool = _probe(listener, url, ports.passport)
+            for url in (ports.gateway_url, ports.control_url):
+                pool = pool_of(url, ports.passport.context() if url.startswith("https:") else None)
                 try:
-                    while not await _ready(pool):  # noqa: ASYNC110 - what is awaited is in other processes
+                    while await ready(pool) is not True:  # noqa: ASYNC110 - what is awaited is in other processes
                         await asyncio.sleep(_LOOK_S)
                 finally:
                     await pool.close()
     except TimeoutError:
         raise CannotStart(f"not ready after {_ANSWERS_S:.0f} s; the logs are in HOME/logs") from None
-
-
-def _probe(listener: socket.socket, url: str, passport: Passport) -> Pool:
-    bound, port = listener.getsockname()[:2]
-    host = str(bound)
-    context = passport.context() if url.startswith("https:") else None
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host) or host  # noqa: S104 - the address to ask, not to bind
-    return Pool(TcpTarget(host, port, context))
-
-
-async def _ready(pool: Pool) -> bool:
-    try:
-        async with pool.request("GET", "/readyz", timeout_s=5.0) as response:
-            await response.read(4096)
-            return response.status == 200  # noqa: PLR2004 - HTTP OK
-    except ClientError:
-        return False

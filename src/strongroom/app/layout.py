@@ -1,12 +1,18 @@
 """Where everything of one installation lies on this machine.
 
-HOME holds what an operator looks for (`demo.json`, `strongroom.toml`, `format.json`, the lock). State lies beside it in
-HOME, unless processes with uids of their own could not get there: then it lies under /var/lib/strongroom, and
-HOME/state tells where. Sockets lie in a directory of their own with a short name: a socket's path has 107 bytes.
+HOME holds what an operator looks for (`demo.json`, `strongroom.toml`, `format.json`, the lock). Sockets lie in a
+directory of their own with a short name: a socket's path has 107 bytes.
+
+Always true here:
+- where state lies is chosen once: in HOME, or under /var/lib/strongroom where other uids could not enter HOME. From then
+  on the link HOME/state, or state found in HOME, decides: neither a mode above HOME nor HOME's name moves it;
+- a home never takes over the state that another home has left under its name;
+- a record is believed from who owns the home, or root, alone.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -14,9 +20,11 @@ from pathlib import Path
 from typing import Final
 
 DEMO: Final = "demo.json"
+STATE: Final = "state"
 
 _OTHERS_ENTER: Final = 0o001
-_VAR: Final = Path("/var/lib/strongroom")
+STATES: Final = Path("/var/lib/strongroom")
+"""Where state is made that other uids could not get at in its home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +82,49 @@ class Layout:
 
 
 def layout(home: Path) -> Layout:
-    """Return the places that belong to `home`."""
+    """Return the places that belong to `home`.
+
+    Raises:
+        PermissionError: when it cannot be found out, or the record of it is somebody else's.
+    """
     home = home.resolve()
     mark = hashlib.sha256(os.fsencode(home)).hexdigest()[:8]
+    state = recorded_state(home) or _fresh_state(home, mark)
     if os.geteuid() == 0:
-        state = home if reachable_by_all(home) else _VAR / mark
         return Layout(home, state, Path("/run") / f"strongroom-{mark}")
     base = os.environ.get("XDG_RUNTIME_DIR")
     run = Path(base) if base and len(base) < 60 and os.access(base, os.W_OK) else Path("/tmp")  # noqa: S108, PLR2004 - the directory is made 0700 and checked; 60 leaves room in a socket's 107 bytes
-    return Layout(home, home, run / f"strongroom-{os.geteuid()}-{mark}")
+    return Layout(home, state, run / f"strongroom-{os.geteuid()}-{mark}")
+
+
+def recorded_state(home: Path) -> Path | None:
+    """Return where the state of `home` was put when it was made; None if it was not made yet, or its record is lost.
+
+    Raises:
+        PermissionError: when it cannot be found out, or the record is somebody else's.
+    """
+    link = home / STATE
+    try:
+        owner = link.lstat().st_uid
+        if owner not in {0, home.stat().st_uid}:
+            raise PermissionError(errno.EPERM, "not made by the owner of the home", str(link))
+        return Path(os.path.normpath(home / link.readlink()))
+    except FileNotFoundError:
+        return home if any((home / name).exists() for name in ("pg", "blobs")) else None
+
+
+def _fresh_state(home: Path, mark: str) -> Path:
+    """Return where state would be made; nothing of another home's is there."""
+    if os.geteuid() != 0 or reachable_by_all(home):
+        return home
+    names = (mark, *(f"{mark}-{number}" for number in range(2, 1000)))
+    return next(STATES / name for name in names if not (STATES / name).exists())
+
+
+def record_state(places: Layout) -> None:
+    """Write down where the state lies, before anything is put there."""
+    if places.state != places.home and recorded_state(places.home) != places.state:
+        (places.home / STATE).symlink_to(places.state)
 
 
 def reachable_by_all(path: Path) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from strongroom.app.api import control_app
-from strongroom.app.doctor import Check, Status
+from strongroom.app.checks import Check, Status
 from strongroom.app.seed import INSTALLER
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Loaded, Settings

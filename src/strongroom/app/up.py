@@ -20,10 +20,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from strongroom.app import models, shape
+from strongroom.app import models, running, shape
 from strongroom.app.children import watch_over
 from strongroom.app.database import running_database
-from strongroom.app.ground import answering, children, lay_out, listening, locked
+from strongroom.app.ground import answering, children, lay_out, listening, locked, refuse_lost_state
 from strongroom.app.installer import first_operator, installer
 from strongroom.app.layout import DEMO, layout, make_private
 from strongroom.app.options import Options
@@ -101,12 +101,14 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(places.lock))
         ports = stack.enter_context(listening(settings.gateway, settings.control))
-        formats.check(places.home)
+        refuse_lost_state(places, settings, used=formats.check(places.home))
         stack.callback(shutil.rmtree, places.run, ignore_errors=True)  # sockets, of no use once all have ended
         lay_out(places, settings)
         tree = await asyncio.to_thread(prepare_tree if os.geteuid() == 0 else current_tree)
         sandbox = await asyncio.to_thread(probe, tree, own_uid=True)
         shape.refuse(settings, sandbox, demo=options.demo)
+        stack.callback(running.remove, places)
+        running.write(places, settings, ports, sandbox)  # before anything is launched: who looks meanwhile sees a start
         keyring = Keyring.open(places.keyring)
 
         with progress.step("model files") as step:
@@ -116,6 +118,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             admin = await stack.enter_async_context(running_database(places, settings, tree, progress.line))
             passwords = Passwords.generate()
             applied = await migrate(admin, passwords)
+            await shape.shape_of_database(admin, settings, progress.line)
             step.done(f"{len(applied)} migrations applied" if applied else "up to date")
         formats.record(places.home)
         host = await stack.enter_async_context(
@@ -133,8 +136,8 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             step.done(
                 f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"
             )
-        running = list(children(loaded, options, places, ports, admin, passwords, keyring, tree, progress.line))
-        for child in running:
+        processes = list(children(loaded, options, places, ports, admin, passwords, keyring, tree, progress.line))
+        for child in processes:
             await child.start()
             stack.push_async_callback(child.stop)
         with progress.step("workers") as step:
@@ -144,5 +147,5 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             await answering(ports)
             step.done("a request would be answered now")
         progress.ready(ports.gateway_url, ports.control_url, places.demo if options.demo else None)
-        await watch_over(running, stop)
+        await watch_over(processes, stop)
         progress.line("Stopping …")

@@ -8,7 +8,7 @@ Always true here:
 
 from __future__ import annotations
 
-from strongroom.app.rig.installation import Ended, Installation, NotReadyError, Up
+from strongroom.app.rig.installation import Ended, Installation, NotReadyError, Up, command_as
 from strongroom.app.rig.processes import Process, family, living, outlive
 from strongroom.app.rig.shared import shared, verdict
 from strongroom.app.rig.traces import written
@@ -19,6 +19,7 @@ __all__ = [
     "NotReadyError",
     "Process",
     "Up",
+    "command_as",
     "family",
     "living",
     "outlive",

@@ -112,7 +112,7 @@ class Up:
         self.home = home
         self.output = output or home.with_name(f"{home.name}.out")
         self._ready = threading.Event()
-        command, environment = _command(uid)
+        command, environment = command_as(uid)
         gateway, control = ports
         self._process = subprocess.Popen(  # noqa: S603 - this program, by this interpreter
             [*command, "up", f"--home={home}", f"--port={gateway}", f"--control-port={control}", *arguments],
@@ -184,7 +184,7 @@ class Up:
         self._ready.set()
 
 
-def _command(uid: int | None) -> tuple[list[str], dict[str, str]]:
+def command_as(uid: int | None) -> tuple[list[str], dict[str, str]]:
     """Return the command and its environment: the installed one, or for another uid one that it can read."""
     if uid is None or uid == os.geteuid():
         return [str(Path(sys.executable).with_name("strongroom"))], {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
