@@ -37,6 +37,31 @@ ALTER SCHEMA store OWNER TO sr_owner;
 
 COMMENT ON SCHEMA store IS 'what the database knows about itself';
 
+CREATE FUNCTION feed.now_or_never() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if new.version is distinct from (select v.version from feed.version v)
+        and not pg_catalog.pg_has_role(current_user, 'sr_owner', 'member') then
+        raise exception 'a document has the version of the feed' using errcode = 'insufficient_privilege';
+    end if;
+    return new;
+end $$;
+
+ALTER FUNCTION feed.now_or_never() OWNER TO sr_owner;
+
+CREATE FUNCTION feed.one_step() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if new.version is distinct from old.version + 1 and not pg_catalog.pg_has_role(current_user, 'sr_owner', 'member') then
+        raise exception 'the version of the feed moves by one' using errcode = 'insufficient_privilege';
+    end if;
+    return new;
+end $$;
+
+ALTER FUNCTION feed.one_step() OWNER TO sr_owner;
+
 CREATE TABLE audit.entry (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -76,6 +101,8 @@ CREATE TABLE audit.platform_entry (
     CONSTRAINT platform_entry_detail_check CHECK ((octet_length((detail)::text) <= 65536)),
     CONSTRAINT platform_entry_outcome_check CHECK ((outcome = ANY (ARRAY['allowed'::text, 'refused'::text, 'failed'::text])))
 );
+
+ALTER TABLE ONLY audit.platform_entry FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE audit.platform_entry OWNER TO sr_owner;
 
@@ -348,9 +375,6 @@ ALTER TABLE ONLY identity.account_key
     ADD CONSTRAINT account_key_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY identity.account
-    ADD CONSTRAINT account_name UNIQUE (name);
-
-ALTER TABLE ONLY identity.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY identity.environment
@@ -381,9 +405,13 @@ CREATE INDEX entry_at ON audit.entry USING btree (tenant_id, at DESC, id DESC);
 
 CREATE INDEX platform_entry_at ON audit.platform_entry USING btree (at DESC, id DESC);
 
+CREATE UNIQUE INDEX entry_credential ON feed.entry USING btree (id) WHERE ((kind = 'credential'::text) AND (NOT deleted));
+
 CREATE INDEX entry_version ON feed.entry USING btree (version);
 
 CREATE INDEX account_key_account ON identity.account_key USING btree (account_id);
+
+CREATE UNIQUE INDEX account_name ON identity.account USING btree (name) WHERE (deleted_at IS NULL);
 
 CREATE INDEX key_workload ON identity.key USING btree (tenant_id, workload_id);
 
@@ -394,6 +422,10 @@ CREATE UNIQUE INDEX workload_name ON identity.workload USING btree (tenant_id, e
 CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
 ALTER INDEX gateway.record_pkey ATTACH PARTITION gateway.record_default_pkey;
+
+CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
+
+CREATE TRIGGER one_step BEFORE UPDATE ON feed.version FOR EACH ROW EXECUTE FUNCTION feed.one_step();
 
 ALTER TABLE ONLY identity.account_key
     ADD CONSTRAINT account_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.account(id);
@@ -425,15 +457,25 @@ ALTER TABLE ONLY registry.deployment
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
+CREATE POLICY control_append ON audit.platform_entry FOR INSERT TO sr_control WITH CHECK (true);
+
 ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY gateway_append ON audit.entry FOR INSERT TO sr_gateway WITH CHECK (true);
+CREATE POLICY gateway_append ON audit.entry FOR INSERT TO sr_gateway WITH CHECK ((action = ANY (ARRAY['model.invoke'::text, 'model.see'::text, 'record.drop'::text])));
+
+CREATE POLICY gateway_append ON audit.platform_entry FOR INSERT TO sr_gateway WITH CHECK ((action = ANY (ARRAY['model.invoke'::text, 'model.see'::text, 'record.drop'::text])));
+
+CREATE POLICY operator_append ON audit.platform_entry FOR INSERT TO sr_operator WITH CHECK (true);
 
 CREATE POLICY operator_read ON audit.entry FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY operator_read ON audit.platform_entry FOR SELECT TO sr_operator USING (true);
 
 CREATE POLICY own_tenant_append ON audit.entry FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_read ON audit.entry FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE audit.platform_entry ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY control_follows ON feed.entry FOR SELECT TO sr_control USING (true);
 
@@ -475,9 +517,11 @@ CREATE POLICY own_tenant ON identity.environment TO sr_control USING ((tenant_id
 
 CREATE POLICY own_tenant ON identity.key TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
-CREATE POLICY own_tenant ON identity.tenant TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+CREATE POLICY own_tenant ON identity.tenant FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.workload TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_end ON identity.tenant FOR UPDATE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (deleted_at IS NULL))) WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (deleted_at IS NOT NULL)));
 
 ALTER TABLE identity.tenant ENABLE ROW LEVEL SECURITY;
 
@@ -512,6 +556,10 @@ GRANT USAGE ON SCHEMA registry TO sr_operator;
 GRANT USAGE ON SCHEMA store TO sr_control;
 GRANT USAGE ON SCHEMA store TO sr_operator;
 GRANT USAGE ON SCHEMA store TO sr_gateway;
+
+REVOKE ALL ON FUNCTION feed.now_or_never() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION feed.one_step() FROM PUBLIC;
 
 GRANT SELECT ON TABLE audit.entry TO sr_control;
 GRANT SELECT ON TABLE audit.entry TO sr_operator;

@@ -1,12 +1,15 @@
-"""Production mode: what an installation must be before it may be called one."""
+"""What an installation must be before it serves, and what production mode asks for beyond."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from strongroom.app.refusals import USAGE, CannotStart
 from strongroom.app.settings import Settings
 from strongroom.runtime.sandbox import SandboxReport, State
+from strongroom.store import Dsn
+from strongroom.store.lint import lint
 
 
 def refuse(settings: Settings, sandbox: SandboxReport, *, demo: bool) -> None:
@@ -38,3 +41,23 @@ def faults(settings: Settings, sandbox: SandboxReport, *, demo: bool) -> list[st
             if measure.state is not State.ACTIVE
         )
     return found
+
+
+async def shape_of_database(admin: Dsn, settings: Settings, tell: Callable[[str], None]) -> None:
+    """Look whether the database keeps what row security rests on: production refuses what does not, others are told.
+
+    Args:
+        admin: a superuser's login to the database, migrated.
+        settings: whether it is production.
+        tell: is told of each finding.
+
+    Raises:
+        CannotStart: in production, with everything that was found.
+        Unavailable: when the database does not answer.
+    """
+    findings = await lint(admin)
+    if findings and settings.production:
+        listed = "\n".join(f"  - {finding}" for finding in findings)
+        raise CannotStart(f"the database does not keep its promises:\n{listed}")
+    for finding in findings:
+        tell(f"warning: the database: {finding}")

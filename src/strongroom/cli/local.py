@@ -140,6 +140,14 @@ def restore(
             help="Let keys count again as the backup remembers them, those that were revoked since included.",
         ),
     ] = False,
+    foreign_archive: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="Take an archive that this home's keyring did not seal. What is in it is executed as the database's "
+            "administrator: only for an archive whose maker you trust with everything.",
+        ),
+    ] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -149,12 +157,17 @@ def restore(
         archive: what `strongroom backup` wrote.
         replace: restore over what is there.
         keep_keys: let credentials count again; only for who is certain that none was revoked since.
+        foreign_archive: take an archive that was made elsewhere, and execute what is in it.
         home: the installation's home.
         json: print the manifest as JSON.
     """
     from strongroom.app import backup as app_backup
 
-    manifest = _tried(lambda: app_backup.restore(find_home(home), archive, replace=replace, keep_keys=keep_keys))
+    manifest = _tried(
+        lambda: app_backup.restore(
+            find_home(home), archive, replace=replace, keep_keys=keep_keys, foreign=foreign_archive
+        )
+    )
     said = "Restored." if keep_keys else "Restored. Every credential in it has ended: issue new ones."
     _told(manifest, said, json=json)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, cast
@@ -23,7 +24,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from strongroom.kernel.ids import new_uuid
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Ask
-from strongroom.store import Conflict, Unavailable
+from strongroom.store import Conflict, Full, Unavailable, Unfit
 
 MEDIA_TYPE: Final = "application/problem+json"
 ASK: Final = "strongroom.ask"
@@ -108,12 +109,17 @@ def refusal_of(error: Exception) -> Refusal | None:  # noqa: PLR0911 - one retur
     match error:
         case Refused():
             return error.refusal
+        case Full():
+            tell = "The service's database has no room left on its disk. Whoever runs it must make room."
+            return Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)
         case Unavailable():
             tell = "The service cannot reach its database at the moment. Try again shortly."
             return Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)
         case Conflict():
             tell = "What is there now does not allow this."
             return Refusal(kind=RefusalKind.CONFLICT, reason=str(error), tell=tell)
+        case Unfit():
+            return replace(invalid("A value of the request is not one that can be kept."), reason=str(error))
         case ValidationException():
             return _invalid_parameter(error)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from strongroom.store.database import Appender, Database
 from strongroom.store.dsn import Dsn
-from strongroom.store.errors import Conflict, Denied, StoreError, Unavailable, Unsafe
+from strongroom.store.errors import Conflict, Denied, Full, StoreError, Unavailable, Unfit, Unsafe
 from strongroom.store.tx import AppendTx, OperatorTx, Record, TenantTx, Tx
 
 __all__ = [
@@ -22,11 +22,13 @@ __all__ = [
     "Database",
     "Denied",
     "Dsn",
+    "Full",
     "OperatorTx",
     "Record",
     "StoreError",
     "TenantTx",
     "Tx",
     "Unavailable",
+    "Unfit",
     "Unsafe",
 ]

@@ -1,9 +1,11 @@
-"""The file a backup is: a tar of `manifest.json` and `database.dump`.
+"""The file a backup is: a tar of `manifest.json`, its seal and `database.dump`.
 
 Always true here:
 - it is made whole, of mode 0600, and never over another file;
 - reading it trusts nothing in it: bytes are copied out and compared with the manifest, names, links, owners and modes
-  mean nothing.
+  mean nothing;
+- the seal is a keyed digest of the manifest's bytes, and the manifest holds the dump's: who has not the installation's
+  keyring cannot make or change an archive that is taken for its own. Which key that is, the caller knows.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import tarfile
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -24,7 +26,20 @@ from strongroom.store.format import CURRENT
 DUMP: Final = "database.dump"
 _MANIFEST: Final = "manifest.json"
 _MANIFEST_LIMIT: Final = 65_536
+_SEAL: Final = "manifest.seal"
 _CHUNK: Final = 1 << 20
+
+
+class Seal(Protocol):
+    """Who can tell an installation's own archives from others."""
+
+    def make(self, manifest: bytes) -> bytes:
+        """Return the seal of a manifest."""
+        ...
+
+    def fits(self, manifest: bytes, seal: bytes) -> bool:
+        """Whether `seal` is that of `manifest`, compared in constant time."""
+        ...
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,14 +53,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sha256: str
 
 
-def pack(work: Path, manifest: Manifest, archive: Path) -> None:
-    """Make `archive` of the manifest and of the dump that lies in `work`, a directory on the same file system."""
-    (work / _MANIFEST).write_bytes(msgspec.json.encode(manifest))
+def pack(work: Path, manifest: Manifest, archive: Path, seal: Seal) -> None:
+    """Make `archive` of the manifest, sealed, and of the dump that lies in `work`, a directory on the same file system."""
+    text = msgspec.json.encode(manifest)
+    (work / _MANIFEST).write_bytes(text)
+    (work / _SEAL).write_bytes(seal.make(text))
     packed = work / "archive"
     with packed.open("xb") as file:
         packed.chmod(0o600)
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for name in (_MANIFEST, DUMP):
+            for name in (_MANIFEST, _SEAL, DUMP):
                 tar.add(work / name, arcname=name, filter=_nobodys)
         file.flush()
         os.fsync(file.fileno())
@@ -64,34 +81,54 @@ def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def unpack(archive: Path, work: Path) -> Manifest:
+def unpack(archive: Path, work: Path, seal: Seal | None) -> Manifest:
     """Copy the dump into `work` and return what the archive says of it, which is true.
 
+    Args:
+        archive: the file.
+        work: an empty directory.
+        seal: tells our own archives from others; None takes anybody's.
+
     Raises:
-        Unsafe: when the archive is damaged, cut short, no backup, or newer than this code.
+        Unsafe: when the archive is damaged, cut short, no backup, not ours, or newer than this code.
     """
     try:
         with tarfile.open(archive, mode="r:") as tar:
-            manifest = _read_manifest(tar)
+            manifest = _read_manifest(tar, seal)
             _copy_dump(tar, manifest, work / DUMP)
     except (tarfile.TarError, EOFError, msgspec.DecodeError, KeyError) as error:
         raise Unsafe(f"{archive} is damaged or no backup of Strongroom's ({type(error).__name__})") from None
     return manifest
 
 
-def _read_manifest(tar: tarfile.TarFile) -> Manifest:
-    member = tar.getmember(_MANIFEST)
-    source = tar.extractfile(member)
-    if source is None or member.size > _MANIFEST_LIMIT:
-        raise tarfile.ReadError
-    text = source.read()
+def _read_manifest(tar: tarfile.TarFile, seal: Seal | None) -> Manifest:
+    text = _small(tar, _MANIFEST)
     version = msgspec.json.decode(text, type=dict[str, object]).get("format")
     if not isinstance(version, int) or version > CURRENT["backup"]:
         raise Unsafe(f"the backup is in format {version}, newer than this Strongroom knows; restore with a newer one")
+    if seal is not None:
+        _refuse_foreign(tar, text, seal)
     manifest = msgspec.json.decode(text, type=Manifest)
     if manifest.migration > len(migrate.known()):
         raise Unsafe("the backup is of a database newer than this Strongroom; restore with the version that made it")
     return manifest
+
+
+def _refuse_foreign(tar: tarfile.TarFile, manifest: bytes, seal: Seal) -> None:
+    given = _small(tar, _SEAL) if _SEAL in tar.getnames() else b""
+    if not seal.fits(manifest, given):
+        raise Unsafe(
+            "the backup is not sealed by this installation's keyring: it was made elsewhere, or changed since; "
+            "put HOME/secrets of that time back first"
+        )
+
+
+def _small(tar: tarfile.TarFile, name: str) -> bytes:
+    member = tar.getmember(name)
+    source = tar.extractfile(member)
+    if source is None or member.size > _MANIFEST_LIMIT:
+        raise tarfile.ReadError
+    return source.read()
 
 
 def _copy_dump(tar: tarfile.TarFile, manifest: Manifest, to: Path) -> None:

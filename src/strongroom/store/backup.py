@@ -1,10 +1,12 @@
 """Backing up the database and bringing it back, without bringing back what was taken away.
 
 Always true here:
-- a backup is one file: a tar of `manifest.json` and `database.dump` (pg_dump's custom format, one snapshot), of mode
-  0600, there whole or not at all;
+- a backup is one file: a tar of `manifest.json`, its seal and `database.dump` (pg_dump's custom format, one snapshot),
+  of mode 0600, there whole or not at all;
 - passwords go to the programs in a file of mode 0600 (PGPASSFILE), never in an argument or the environment;
-- nothing is restored that is damaged, from newer code, or on top of what is there, unless told;
+- nothing is restored that is damaged, from newer code, sealed by another keyring, or on top of what is there, unless
+  told. Restoring runs what is in the archive as the database's administrator, so the seal is looked at first;
+- what was restored takes the database's name only if the catalog lint finds nothing in it;
 - neither the keyring nor the peppers are in it: fingerprints without their pepper open nothing, and a stolen backup
   is no more than that. Keep HOME/secrets elsewhere; without it the restored keys cannot be checked.
 
@@ -13,25 +15,27 @@ live again, and so would the keys of a deleted workload or tenant. No journal in
 is restored too), and one outside can be lost with the disk that made the restore necessary. So the rule needs no
 memory: **restoring revokes every live credential**, of workloads and of people, unless the caller asks for
 `keep_keys=True` and so vouches that nothing was revoked since. Everything in Strongroom acts through a credential;
-with none alive, nothing that came back can act. What is revoked is withdrawn from the feed as well, and the feed moves
-on beyond any version it can have had, under a new epoch, so that every follower begins again from what was restored.
+with none alive, nothing that came back can act. Every document of kind `credential` is withdrawn from the feed as well,
+whatever its row says (with `keep_keys`: every one without a living row of its own), and the feed moves on beyond any
+version it can have had, under a new epoch, so that every follower begins again from what was restored.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 from strongroom.kernel.clock import Clock
 from strongroom.store import binaries, migrate, roles
-from strongroom.store.archive import DUMP, Manifest, digest, pack, unpack
+from strongroom.store.archive import DUMP, Manifest, Seal, digest, pack, unpack
 from strongroom.store.dsn import Dsn
-from strongroom.store.errors import Unsafe
+from strongroom.store.errors import StoreError, Unsafe
 from strongroom.store.format import CURRENT
+from strongroom.store.lint import lint
 
 _LIMIT: Final = 3_600.0
 
@@ -44,18 +48,24 @@ _MOVE_ON: Final = """
 _REVOKE: Final = """
     update identity.key set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
     update identity.account_key set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
-    update feed.entry set deleted = true, body = '' where id in (
-        select id from identity.key where revoked_at is not null
-        union all select id from identity.account_key where revoked_at is not null);
+    update feed.entry set deleted = true, body = '' where kind = 'credential';
+"""
+# What the feed says is what is checked, so a document that no living row stands behind would be a key of nobody's.
+_KEEP: Final = """
+    update feed.entry e set deleted = true, body = '' where kind = 'credential' and not deleted
+    and not exists (select from identity.key k where k.tenant_id = e.tenant_id and k.id = e.id and k.revoked_at is null)
+    and not exists (select from identity.account_key k where k.id = e.id and k.revoked_at is null
+                    and e.tenant_id = '00000000-0000-0000-0000-000000000000');
 """
 
 
-async def backup(admin: Dsn, archive: Path, *, clock: Clock, programs: Path | None = None) -> Manifest:
+async def backup(admin: Dsn, archive: Path, *, seal: Seal, clock: Clock, programs: Path | None = None) -> Manifest:
     """Write a backup of a database to `archive`, which must not exist; return what it says of itself.
 
     Args:
         admin: a superuser's login: row security hides rows from anybody else.
         archive: the file to make.
+        seal: makes the archive known as this installation's.
         clock: says when.
         programs: directory of pg_dump; None for the wheel's, else PATH's.
 
@@ -76,7 +86,7 @@ async def backup(admin: Dsn, archive: Path, *, clock: Clock, programs: Path | No
             bytes=dump.stat().st_size,
             sha256=digest(dump),
         )
-        pack(work, manifest, archive)
+        pack(work, manifest, archive, seal)
     return manifest
 
 
@@ -84,6 +94,7 @@ async def restore(
     admin: Dsn,
     archive: Path,
     *,
+    seal: Seal | None,
     passwords: roles.Passwords,
     replace: bool = False,
     keep_keys: bool = False,
@@ -96,6 +107,7 @@ async def restore(
     Args:
         admin: a superuser's login to the database to make; its server's other databases stay as they are.
         archive: a file that `backup` made.
+        seal: tells this installation's archives from others; None takes anybody's, whose content then runs as `admin`.
         passwords: of the serving roles, set anew.
         replace: allow to replace a database that holds something.
         keep_keys: leave credentials alive; say so only when none was revoked since the backup.
@@ -103,10 +115,11 @@ async def restore(
 
     Raises:
         Unavailable: when the database does not answer.
-        Unsafe: when the archive is damaged or newer than this code, or there is something to lose.
+        Unsafe: when the archive is damaged, not ours or newer than this code, when there is something to lose, or when
+            what was restored breaks a rule of the catalog lint.
     """
     with _workspace(None) as work:
-        manifest = unpack(archive, work)
+        manifest = unpack(archive, work, seal)
         fresh = f"{admin.database}_restoring"
         server = admin.to("postgres")
         if not replace and await _holds_something(admin):
@@ -115,34 +128,52 @@ async def restore(
             await roles.ensure(connection, passwords)
             await connection.execute(f"drop database if exists {_quoted(fresh)} with (force)")
             await connection.execute(f"create database {_quoted(fresh)} template template0")
-        target = admin.to(fresh)
-        await _run(
-            target,
-            work,
-            "pg_restore",
-            "--exit-on-error",
-            "--no-password",
-            f"--dbname={fresh}",
-            work / DUMP,
-            programs=programs,
-        )
-        await migrate.migrate(target, passwords)
-        async with migrate.administrator(target) as connection, connection.transaction():
-            if not keep_keys:
-                await connection.execute(_REVOKE)
-            await connection.execute(_MOVE_ON)
-        await _take_name(server, fresh, admin.database)
+        try:
+            await _fill(admin.to(fresh), work, passwords, keep_keys=keep_keys, programs=programs)
+            await _take_name(server, fresh, admin.database)
+        except BaseException:
+            await _forget(server, fresh)
+            raise
     return manifest
 
 
-def read_manifest(archive: Path) -> Manifest:
-    """Return what a backup says of itself, after checking all of it.
+async def _fill(target: Dsn, work: Path, passwords: roles.Passwords, *, keep_keys: bool, programs: Path | None) -> None:
+    await _run(
+        target,
+        work,
+        "pg_restore",
+        "--exit-on-error",
+        "--no-password",
+        f"--dbname={target.database}",
+        work / DUMP,
+        programs=programs,
+    )
+    await migrate.migrate(target, passwords)
+    # Before anything is changed in it: a trigger that came along would run with the change.
+    findings = await lint(target)
+    if findings:
+        listed = "; ".join(str(finding) for finding in findings)
+        raise Unsafe(f"what the backup holds is not safe to serve from, and nothing was replaced: {listed}")
+    async with migrate.administrator(target) as connection, connection.transaction():
+        await connection.execute(_KEEP if keep_keys else _REVOKE)
+        await connection.execute(_MOVE_ON)
+
+
+async def _forget(server: Dsn, fresh: str) -> None:
+    # The first fault is the one to tell; what is left is dropped by the next restore.
+    with suppress(StoreError):
+        async with migrate.administrator(server) as connection:
+            await connection.execute(f"drop database if exists {_quoted(fresh)} with (force)")
+
+
+def read_manifest(archive: Path, seal: Seal | None) -> Manifest:
+    """Return what a backup says of itself, after checking all of it. `seal` as `restore`.
 
     Raises:
-        Unsafe: when it is damaged or newer than this code.
+        Unsafe: when it is damaged, not ours or newer than this code.
     """
     with _workspace(None) as work:
-        return unpack(archive, work)
+        return unpack(archive, work, seal)
 
 
 async def dump_schema(admin: Dsn, *, programs: Path | None = None) -> str:

@@ -1,7 +1,7 @@
 """What the rooms above see when the database says no.
 
 Always true here:
-- three ordinary answers (`Unavailable`, `Conflict`, `Denied`); everything else that the driver raises is a fault and
+- four ordinary answers (`Unavailable`, `Conflict`, `Unfit`, `Denied`); everything else that the driver raises is a fault and
   passes through unchanged, because only a bug or a broken part makes it;
 - no message repeats a value, a statement or a row: PostgreSQL's DETAIL ("Key (name)=(acme) already exists") stays here.
 """
@@ -21,6 +21,22 @@ class StoreError(Exception):
 
 class Unavailable(StoreError):  # noqa: N818 - it is an answer, not an accident
     """The database cannot be reached or did not answer in time; trying again later may help."""
+
+
+class Full(Unavailable):
+    """The database has no room left on its disk (53100): it answers, and it writes nothing until somebody makes room."""
+
+
+class Unfit(StoreError):  # noqa: N818 - as Unavailable
+    """A value is not one that the table takes, whatever else is stored.
+
+    Attributes:
+        constraint: the name of the check that was violated.
+    """
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(f"constraint {constraint} does not allow this value")
+        self.constraint = constraint
 
 
 class Conflict(StoreError):  # noqa: N818 - as Unavailable
@@ -43,8 +59,8 @@ class Unsafe(StoreError):  # noqa: N818 - as Unavailable
     """The database, the data directory or an archive is in a shape that Strongroom refuses to work with."""
 
 
-# Not now: lost or refused connections (08), resources (53), operator intervention and shutdown (57), and the three
-# that a second try mends (40001 serialization, 40P01 deadlock, 55P03 lock timeout). `QueryCanceledError` (57014) is
+# Not now: lost or refused connections (08), resources (53), operator intervention and shutdown (57), a server that only
+# reads (25006), and the three that a second try mends (40001 serialization, 40P01 deadlock, 55P03 lock timeout). `QueryCanceledError` (57014) is
 # statement_timeout.
 _NOT_NOW: Final = (
     OSError,
@@ -52,6 +68,7 @@ _NOT_NOW: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
@@ -72,6 +89,10 @@ def mapped() -> Generator[None]:
         yield
     except _CONFLICT as error:
         raise Conflict(error.constraint_name or "unnamed") from None
+    except asyncpg.CheckViolationError as error:
+        raise Unfit(error.constraint_name or "unnamed") from None
+    except asyncpg.DiskFullError:
+        raise Full("the database's disk is full") from None
     except asyncpg.InsufficientPrivilegeError as error:
         raise Denied(_first_line(error)) from None
     except _NOT_NOW as error:

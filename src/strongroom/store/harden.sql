@@ -25,6 +25,7 @@ revoke execute on function
 from public;
 revoke select on pg_catalog.pg_stat_activity from public;
 revoke usage on language plpgsql from public;
+grant usage on language plpgsql to sr_owner;
 
 alter default privileges for role sr_owner revoke execute on functions from public;
 alter default privileges for role sr_owner revoke usage on types from public;

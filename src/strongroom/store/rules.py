@@ -113,6 +113,19 @@ ON_OBJECTS: Final = (
                                           where g.grantee = 0))""",
     ),
     Rule(
+        name="trigger",
+        problem="runs code of its own with a change, or is a trigger of ours that is switched off",
+        mend="drop it, or enable it; a new one is listed in store/lint.py with the reason",
+        offenders="""
+            select o.subject || '.' || t.tgname || case t.tgenabled when 'O' then '' else ' (off)' end as subject
+            from ours o join pg_trigger t on t.tgrelid = o.oid where not t.tgisinternal
+            union all
+            select 'event trigger ' || evtname from pg_event_trigger
+            union all
+            select o.subject || '.' || w.rulename from ours o join pg_rewrite w on w.ev_class = o.oid
+            where o.relkind in ('r', 'p')""",
+    ),
+    Rule(
         name="materialised-view",
         problem="is a materialised view, which has no row security",
         mend="make it a table with a tenant_id",

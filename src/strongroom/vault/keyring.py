@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     """What a derived key may be used for; one key never serves two."""
 
     KEY_PEPPER = "key-pepper"  # fingerprints of credentials at rest
+    BACKUP = "backup"  # the seal on a backup's manifest
     CACHE_SCOPE = "cache-scope"  # names of prompt-cache scopes inside a worker
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import io
 import json
 import os
@@ -10,7 +11,7 @@ import tarfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -22,6 +23,19 @@ from strongroom.store.follower import Follower
 from strongroom.store.lint import lint
 from strongroom.store.testing import TestDatabase, TestServer, logins
 
+
+class Sealing:
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+
+    def make(self, manifest: bytes) -> bytes:
+        return hmac.digest(self.key, manifest, "sha256")
+
+    def fits(self, manifest: bytes, seal: bytes) -> bool:
+        return hmac.compare_digest(self.make(manifest), seal)
+
+
+SEAL = Sealing(b"ours")
 KEYS = ("revokedlateraaaa", "alwaysalivebbbbb")
 
 
@@ -37,7 +51,7 @@ async def tenant(db: Database) -> TenantId:
             workload,
             b"x" * 32,
         )
-        await feed.publish(tx, "account-key", "operatorskeyaaaa", b"document")
+        await feed.publish(tx, "credential", "operatorskeyaaaa", b"document")
     async with db.tenant(made) as tx:
         await tx.execute("insert into identity.workload values ($1, $2, 'dev', 'w', 'inference', 'o')", made, workload)
         for key in KEYS:
@@ -48,7 +62,7 @@ async def tenant(db: Database) -> TenantId:
                 workload,
                 b"x" * 32,
             )
-            await feed.publish(tx, "key", key, b"document")
+            await feed.publish(tx, "credential", key, b"document")
         await feed.publish(tx, "workload", str(workload), b"document")
     return made
 
@@ -65,7 +79,7 @@ async def target(postgres: TestServer) -> AsyncGenerator[TestDatabase]:
 async def archive(database: TestDatabase, tenant: TenantId, tmp_path: Path) -> Path:
     del tenant  # wanted for its rows
     made = tmp_path / "backup.tar"
-    await backup.backup(database.admin, made, clock=SystemClock())
+    await backup.backup(database.admin, made, seal=SEAL, clock=SystemClock())
     return made
 
 
@@ -80,7 +94,7 @@ async def live(dsn: Dsn) -> set[str]:
 
 async def test_a_backup_is_one_private_file(database: TestDatabase, archive: Path) -> None:
     check_file(archive, secret=database.admin.password.encode())
-    manifest = backup.read_manifest(archive)
+    manifest = backup.read_manifest(archive, SEAL)
     assert manifest.migration == len(migrate.known())
     assert manifest.server.startswith("18")
 
@@ -89,14 +103,14 @@ def check_file(archive: Path, *, secret: bytes) -> None:
     assert archive.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in archive.parent.iterdir()] == ["backup.tar"]
     with tarfile.open(archive) as tar:
-        assert tar.getnames() == ["manifest.json", "database.dump"]
+        assert tar.getnames() == ["manifest.json", "manifest.seal", "database.dump"]
     assert secret not in archive.read_bytes()
 
 
 async def test_a_backup_replaces_nothing(database: TestDatabase, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(Unsafe, match="never replaces"):
-        await backup.backup(database.admin, tmp_path / "mine", clock=SystemClock())
+        await backup.backup(database.admin, tmp_path / "mine", seal=SEAL, clock=SystemClock())
     assert (tmp_path / "mine").read_text() == "mine"
 
 
@@ -108,14 +122,14 @@ async def test_a_failed_backup_leaves_nothing(database: TestDatabase, tmp_path: 
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(Unsafe, match="pg_dump failed: disk full"):
-        await backup.backup(database.admin, out / "b.tar", clock=SystemClock(), programs=broken)
+        await backup.backup(database.admin, out / "b.tar", seal=SEAL, clock=SystemClock(), programs=broken)
     assert os.listdir(out) == []  # noqa: PTH208 - all of it, hidden files too
 
 
 async def test_what_comes_back_is_whole_and_safe(
     archive: Path, target: TestDatabase, tenant: TenantId, postgres: TestServer
 ) -> None:
-    await backup.restore(target.admin, archive, passwords=postgres.passwords)
+    await backup.restore(target.admin, archive, seal=SEAL, passwords=postgres.passwords)
     assert await lint(target.admin) == []
     restored = await Database.connect(target.control, target.operator)
     async with restored.tenant(tenant) as tx:
@@ -126,13 +140,12 @@ async def test_what_comes_back_is_whole_and_safe(
 
 
 async def test_no_credential_comes_back_alive(archive: Path, target: TestDatabase, postgres: TestServer) -> None:
-    await backup.restore(target.admin, archive, passwords=postgres.passwords)
+    await backup.restore(target.admin, archive, seal=SEAL, passwords=postgres.passwords)
     assert await live(target.admin) == set()
     async with migrate.administrator(target.admin) as connection:
         rows = await connection.fetch("select kind, deleted, length(body) as size from feed.entry")
     assert {(row["kind"], row["deleted"], row["size"]) for row in rows} == {
-        ("key", True, 0),
-        ("account-key", True, 0),
+        ("credential", True, 0),
         ("workload", False, 8),
     }
 
@@ -140,7 +153,7 @@ async def test_no_credential_comes_back_alive(archive: Path, target: TestDatabas
 async def test_credentials_stay_alive_when_the_caller_vouches(
     archive: Path, target: TestDatabase, postgres: TestServer
 ) -> None:
-    await backup.restore(target.admin, archive, passwords=postgres.passwords, keep_keys=True)
+    await backup.restore(target.admin, archive, seal=SEAL, passwords=postgres.passwords, keep_keys=True)
     assert await live(target.admin) == {*KEYS, "operatorskeyaaaa"}
 
 
@@ -152,11 +165,11 @@ async def test_followers_begin_again_after_a_restore_in_place(
     follower.start()
     async with db.tenant(tenant) as tx:  # after the backup: one key revoked, one made
         await tx.execute("update identity.key set revoked_at = now(), revoked_reason = 'leak' where id = $1", KEYS[0])
-        await feed.withdraw(tx, "key", KEYS[0])
-        await feed.publish(tx, "key", "madelatercccccc", b"document")
+        await feed.withdraw(tx, "credential", KEYS[0])
+        await feed.publish(tx, "credential", "madelatercccccc", b"document")
     assert await follower.refresh(5.0)
     seen = follower.version
-    await backup.restore(database.admin, archive, passwords=postgres.passwords, replace=True)
+    await backup.restore(database.admin, archive, seal=SEAL, passwords=postgres.passwords, replace=True)
     assert await follower.refresh(20.0)
     await follower.close()
     entries, full = calls[-1]
@@ -172,7 +185,7 @@ async def test_a_database_with_something_in_it_is_not_replaced_unasked(
     database: TestDatabase, archive: Path, postgres: TestServer
 ) -> None:
     with pytest.raises(Unsafe, match="is not empty"):
-        await backup.restore(database.admin, archive, passwords=postgres.passwords)
+        await backup.restore(database.admin, archive, seal=SEAL, passwords=postgres.passwords)
     assert await live(database.admin) == {*KEYS, "operatorskeyaaaa"}
 
 
@@ -224,7 +237,7 @@ async def test_what_is_wrong_with_an_archive_is_said_before_anything_changes(
     before = hashlib.sha256(repr(sorted(await live(database.admin))).encode()).digest()
     for name, said in cases.items():
         with pytest.raises(Unsafe, match=said):
-            await backup.restore(database.admin, tmp_path / name, passwords=postgres.passwords, replace=True)
+            await backup.restore(database.admin, tmp_path / name, seal=None, passwords=postgres.passwords, replace=True)
     assert hashlib.sha256(repr(sorted(await live(database.admin))).encode()).digest() == before
 
 
@@ -235,10 +248,87 @@ async def test_a_dump_that_does_not_restore_leaves_the_old_database(
     manifest = {"bytes": len(bad), "sha256": hashlib.sha256(bad).hexdigest()}
     repacked(archive, tmp_path / "bad", manifest=manifest, dump=bad)
     with pytest.raises(Unsafe, match="pg_restore failed"):
-        await backup.restore(database.admin, tmp_path / "bad", passwords=postgres.passwords, replace=True)
+        await backup.restore(database.admin, tmp_path / "bad", seal=None, passwords=postgres.passwords, replace=True)
     assert await live(database.admin) == {*KEYS, "operatorskeyaaaa"}
 
 
 async def test_only_our_databases_are_backed_up(postgres: TestServer, tmp_path: Path) -> None:
     with pytest.raises(Unsafe, match="not one of Strongroom's"):
-        await backup.backup(postgres.admin, tmp_path / "b.tar", clock=SystemClock())
+        await backup.backup(postgres.admin, tmp_path / "b.tar", seal=SEAL, clock=SystemClock())
+
+
+def resealed(archive: Path, to: Path, seal: bytes | None) -> Path:
+    with tarfile.open(archive) as tar:
+        content = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
+    content.pop("manifest.seal")
+    if seal is not None:
+        content["manifest.seal"] = seal
+    with tarfile.open(to, "w") as tar:
+        for name, data in content.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return to
+
+
+async def test_what_another_keyring_sealed_or_nobody_is_not_restored_unasked(
+    archive: Path, target: TestDatabase, postgres: TestServer, tmp_path: Path
+) -> None:
+    foreign = (
+        resealed(archive, tmp_path / "none", None),
+        resealed(archive, tmp_path / "empty", b""),
+        resealed(archive, tmp_path / "wrong", Sealing(b"theirs").make(b"{}")),
+        repacked(archive, tmp_path / "later", manifest={"created_at": "2999-01-01T00:00:00Z"}),
+    )
+    for each in foreign:
+        with pytest.raises(Unsafe, match="not sealed"):
+            await backup.restore(target.admin, each, seal=SEAL, passwords=postgres.passwords)
+        with pytest.raises(Unsafe, match="not sealed"):
+            backup.read_manifest(each, SEAL)
+    await backup.restore(target.admin, foreign[0], seal=None, passwords=postgres.passwords)
+    assert await live(target.admin) == set()
+
+
+@pytest.mark.parametrize("keep_keys", [False, True])
+async def test_a_credential_that_only_the_feed_knows_does_not_come_back(
+    database: TestDatabase,
+    tenant: TenantId,
+    target: TestDatabase,
+    postgres: TestServer,
+    tmp_path: Path,
+    keep_keys: bool,
+) -> None:
+    nobody = TenantId(UUID(int=0))
+    async with migrate.administrator(database.admin) as connection:
+        for whose, key in ((tenant, "ghostaaaaaaaaaaa"), (nobody, "ghostbbbbbbbbbbb")):
+            await connection.execute(
+                "insert into feed.entry values ($1, 'credential', $2, 1, 'document', false)", whose, key
+            )
+        await connection.execute(
+            "update identity.key set revoked_at = now(), revoked_reason = 'x' where id = $1", KEYS[0]
+        )
+    made = tmp_path / "backup.tar"
+    await backup.backup(database.admin, made, seal=SEAL, clock=SystemClock())
+    await backup.restore(target.admin, made, seal=SEAL, passwords=postgres.passwords, keep_keys=keep_keys)
+    async with migrate.administrator(target.admin) as connection:
+        rows = await connection.fetch("select id from feed.entry where kind = 'credential' and not deleted")
+    assert {row["id"] for row in rows} == ({KEYS[1], "operatorskeyaaaa"} if keep_keys else set())
+
+
+async def test_an_archive_that_would_weaken_the_walls_is_not_restored(
+    database: TestDatabase, tenant: TenantId, postgres: TestServer, tmp_path: Path
+) -> None:
+    del tenant
+    async with migrate.administrator(database.admin) as connection:
+        await connection.execute("alter table identity.key disable row level security")
+    made = tmp_path / "backup.tar"
+    await backup.backup(database.admin, made, seal=SEAL, clock=SystemClock())
+    async with migrate.administrator(database.admin) as connection:
+        await connection.execute("alter table identity.key enable row level security")
+    with pytest.raises(Unsafe, match=r"row-security: identity\.key"):
+        await backup.restore(database.admin, made, seal=SEAL, passwords=postgres.passwords, replace=True)
+    assert await live(database.admin) == {*KEYS, "operatorskeyaaaa"}
+    async with migrate.administrator(postgres.admin) as connection:
+        assert not await connection.fetchval(
+            "select count(*) from pg_database where datname = $1", f"{database.admin.database}_restoring"
+        )

@@ -47,6 +47,13 @@ BREAKS: dict[str, list[str]] = {
         "create function identity.f() returns int security definer language sql as 'select 1'",
         "create function identity.f() returns int language sql as 'select 1'",
     ],
+    "trigger": [
+        "alter table feed.version disable trigger one_step",
+        "create trigger t before insert on identity.key for each row execute function feed.one_step()",
+        "create rule r as on insert to identity.key do nothing",
+        """create function feed.e() returns event_trigger language plpgsql as 'begin end';
+           create event trigger e on ddl_command_end execute function feed.e()""",
+    ],
     "materialised-view": ["create materialized view identity.m as select * from identity.key"],
     "definer-view": ["create view identity.v as select * from identity.key"],
     "sequence": ["create sequence identity.s", "alter table identity.key add n int generated always as identity"],
@@ -89,7 +96,10 @@ BREAKS: dict[str, list[str]] = {
         "grant usage on language plpgsql to public",
         "grant create on schema public to sr_gateway",
     ],
-    "stale-exception": ["drop policy operator_read on identity.workload"],
+    "stale-exception": [
+        "drop policy operator_read on identity.workload",
+        "drop trigger now_or_never on feed.entry",
+    ],
 }
 
 # Roles belong to the whole server, which other tests use: these are broken in a transaction that is rolled back.

@@ -201,7 +201,7 @@ async def test_29_a_unique_value_of_bs_gives_no_signal(db: Database, twins: Twin
 
 
 async def test_29_an_upsert_on_bs_row_is_refused_like_any_foreign_row(db: Database, twins: Twins) -> None:
-    upsert = """insert into feed.entry values ($1, 'key', $2, 1, 'mine', false)
+    upsert = """insert into feed.entry select $1, 'key', $2, v.version, 'mine', false from feed.version v
                 on conflict (tenant_id, kind, id) do update set body = excluded.body"""
     for name in (twins.b.key, "not there"):
         with pytest.raises(Denied) as caught:

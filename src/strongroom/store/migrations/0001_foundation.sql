@@ -34,9 +34,12 @@ create unique index tenant_name on identity.tenant (name) where deleted_at is nu
 comment on table identity.tenant is 'one row per tenant, kept after deletion so that its id is never used again';
 alter table identity.tenant enable row level security;
 alter table identity.tenant force row level security;
-create policy own_tenant on identity.tenant to sr_control
-    using (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid)
-    with check (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid);
+create policy own_tenant on identity.tenant for select to sr_control
+    using (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid);
+-- A tenant's end is final for whoever acts in it. The policy also lets it lock its own living row.
+create policy own_tenant_end on identity.tenant for update to sr_control
+    using (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and deleted_at is null)
+    with check (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and deleted_at is not null);
 create policy operator_all on identity.tenant to sr_operator using (true) with check (true);
 -- A tenant cannot rename itself: the unique name would tell it which names are taken.
 grant select, update (deleted_at) on identity.tenant to sr_control;
@@ -121,9 +124,9 @@ create table identity.account (
     created_at timestamptz not null default now(),
     deleted_at timestamptz,
     primary key (id),
-    constraint account_name unique (name),
     check ((role = 'tenant-admin') = (tenant_id is not null))
 );
+create unique index account_name on identity.account (name) where deleted_at is null;
 comment on table identity.account is 'people who administer the installation or one tenant; for operators only';
 alter table identity.account enable row level security;
 alter table identity.account force row level security;
@@ -215,7 +218,9 @@ create policy own_tenant_read on audit.entry for select to sr_control
 create policy own_tenant_append on audit.entry for insert to sr_control
     with check (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid);
 create policy operator_read on audit.entry for select to sr_operator using (true);
-create policy gateway_append on audit.entry for insert to sr_gateway with check (true);
+-- The gateway refuses requests and counts what it lost; it cannot write that anything was administered.
+create policy gateway_append on audit.entry for insert to sr_gateway
+    with check (action in ('model.invoke', 'model.see', 'record.drop'));
 -- sealed_at is the sequencer's to set; nobody here may claim that an entry was sealed.
 grant select, insert (tenant_id, id, at, actor, credential, action, resource, outcome, reason, request_id, detail)
     on audit.entry to sr_control;
@@ -243,6 +248,13 @@ grant select, insert (id, at, actor, credential, action, resource, outcome, reas
     on audit.platform_entry to sr_operator;
 grant insert (id, at, actor, credential, action, resource, outcome, reason, request_id, detail)
     on audit.platform_entry to sr_control, sr_gateway;
+alter table audit.platform_entry enable row level security;
+alter table audit.platform_entry force row level security;
+create policy operator_read on audit.platform_entry for select to sr_operator using (true);
+create policy operator_append on audit.platform_entry for insert to sr_operator with check (true);
+create policy control_append on audit.platform_entry for insert to sr_control with check (true);
+create policy gateway_append on audit.platform_entry for insert to sr_gateway
+    with check (action in ('model.invoke', 'model.see', 'record.drop'));
 
 -------------------------------------------------------------------------------------------------------------------- feed
 
@@ -256,6 +268,16 @@ comment on table feed.version is 'one row: the version of the last change, and a
 insert into feed.version (version, epoch) values (0, gen_random_uuid());
 grant select, update (version) on feed.version to sr_control, sr_operator;
 grant select on feed.version to sr_gateway;
+-- A version that jumps or goes back would make every follower skip changes or begin again. The owner may: a restore does.
+create function feed.one_step() returns trigger language plpgsql as $$
+begin
+    if new.version is distinct from old.version + 1 and not pg_catalog.pg_has_role(current_user, 'sr_owner', 'member') then
+        raise exception 'the version of the feed moves by one' using errcode = 'insufficient_privilege';
+    end if;
+    return new;
+end $$;
+revoke execute on function feed.one_step() from public;
+create trigger one_step before update on feed.version for each row execute function feed.one_step();
 
 create table feed.entry (
     tenant_id uuid    not null,
@@ -268,6 +290,9 @@ create table feed.entry (
     check (not deleted or octet_length(body) = 0)
 );
 create index entry_version on feed.entry (version);
+-- Two rows that claim one living credential would void it. All of sr_control can read this table, so a conflict tells it
+-- nothing that it could not look up.
+create unique index entry_credential on feed.entry (id) where kind = 'credential' and not deleted;
 comment on table feed.entry is 'documents followed by every process; the nil tenant is the installation; withdrawn ones stay as tombstones';
 alter table feed.entry enable row level security;
 alter table feed.entry force row level security;
@@ -286,6 +311,17 @@ create policy platform_rows on feed.entry to sr_operator
     with check (tenant_id = '00000000-0000-0000-0000-000000000000');
 grant select, insert, update on feed.entry to sr_control, sr_operator;
 grant select on feed.entry to sr_gateway;
+-- A document of a later version than the feed's would be told again with every read; one of an earlier, never.
+create function feed.now_or_never() returns trigger language plpgsql as $$
+begin
+    if new.version is distinct from (select v.version from feed.version v)
+        and not pg_catalog.pg_has_role(current_user, 'sr_owner', 'member') then
+        raise exception 'a document has the version of the feed' using errcode = 'insufficient_privilege';
+    end if;
+    return new;
+end $$;
+revoke execute on function feed.now_or_never() from public;
+create trigger now_or_never before insert or update on feed.entry for each row execute function feed.now_or_never();
 
 ----------------------------------------------------------------------------------------------------------------- gateway
 
