@@ -101,7 +101,7 @@ async def show_self(services: TheServices, who: Who, ask: Asked) -> Whoami:
 @delete("/tenants/{tenant:str}", responses=WRITE, summary="Delete a tenant", tags=["tenants"])
 async def delete_tenant(tenant: FromPath[str], services: TheServices, finder: TheFinder, who: Who, ask: Asked) -> None:
     """End a tenant with its workloads, keys, administrators and deployments. The name can be used again, the id never."""
-    await services.end_tenant(who, await finder.tenant(who, tenant, ask), ask)
+    await services.end_tenant(who, await finder.tenant_to_end(who, tenant, ask), ask)
 
 
 @get("/tenants/{tenant:str}/audit", responses=READ, summary="Read a tenant's log", tags=["audit"])

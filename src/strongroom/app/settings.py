@@ -289,6 +289,9 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"`{name}.tls_certificate` and `{name}.tls_key` go together")
         if edge.tls_client_ca is not None and edge.tls_certificate is None:
             raise SettingsError(f"`{name}.tls_client_ca` needs `{name}.tls_certificate`")
+        for origin in edge.origins:
+            if not _is_origin(origin):
+                raise SettingsError(f"`{name}.origins`: write each as scheme://host[:port]; `null` is anybody's")
         if edge.host not in _LOOPBACK and edge.tls_certificate is None:
             raise SettingsError(
                 f"`{name}.host` is {edge.host}: plain HTTP is for loopback only; set `{name}.tls_certificate`"
@@ -299,6 +302,18 @@ def _check(settings: Settings) -> None:
         )
     if settings.gateway.default_output_tokens > settings.gateway.max_output_tokens:
         raise SettingsError("`gateway.default_output_tokens` is above `gateway.max_output_tokens`")
+
+
+def _is_origin(text: str) -> bool:
+    """Whether `text` names one origin as a browser sends it. A sandboxed frame of any site sends `null`."""
+    try:
+        parts = urlsplit(text)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return parts.scheme in {"http", "https"} and host != "" and text == f"{parts.scheme}://{host}{port}"
 
 
 def _holds_password(url: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from strongroom.identity.model import MIN_KEY_DAYS
 from strongroom.kernel.principal import Environment
 
 NameText: TypeAlias = Annotated[
@@ -19,7 +20,7 @@ NameText: TypeAlias = Annotated[
 OwnerText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, examples=["team-search"])]
 LabelText: TypeAlias = Annotated[str, Meta(max_length=100, examples=["ci"])]
 ReasonText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, examples=["found in a public repository"])]
-Days: TypeAlias = Annotated[float, Meta(gt=0, le=3660, examples=[7])]
+Days: TypeAlias = Annotated[float, Meta(ge=MIN_KEY_DAYS, le=3660, examples=[7])]
 
 _KEY: Final = re.compile(r"srk_\w*", re.IGNORECASE)
 

@@ -3,7 +3,9 @@
 1. The text must have the shape and checksum of a key (garbage costs no cryptography).
 2. Its keyed fingerprint is computed whether or not the id is known, and compared in constant time, so that an unknown
    id and a wrong secret take the same path.
-3. Only after the secret was right do expiry and network count; the caller is told the same in every case.
+3. The key's own text says which role and environment it was made for, under its fingerprint. A document that says
+   otherwise was changed behind our back: it raises nobody.
+4. Only after the secret was right do expiry and network count; the caller is told the same in every case.
 
 What the caller still owes: that the feed's lease is valid (`Follower.valid`) at the moment of the check.
 """
@@ -88,7 +90,7 @@ class Directory:
         if entry.tenant != PLATFORM:  # which tenants there are is the installation's to say
             return
         told = None if entry.deleted else _readable(entry, _tenant)
-        tenant = _uuid(entry.id) if told is None else told[0]
+        tenant = parse_tenant(entry.id) if told is None else told[0]
         if tenant is None:
             return
         name = self._tenants.pop(tenant, None)
@@ -100,9 +102,10 @@ class Directory:
 
     def authenticate(self, presented: str | None, peer: str) -> Principal | Refusal:
         """Return who holds the key `presented`, used from address `peer`, or why nobody does."""
-        key_id = None if presented is None else secretkey.read(presented)
-        if presented is None or key_id is None:
+        told = None if presented is None else secretkey.parse(presented)
+        if presented is None or told is None:
             return _refused("no key" if presented is None else "not a key: shape or checksum")
+        key_id = told.id
         known = self._known(key_id)
         version = self._keys.current if known is None else known.pepper_version
         # presented is ASCII: it matched the pattern
@@ -112,6 +115,8 @@ class Directory:
             return _refused(f"key {key_id}: made under a pepper that is not held here")
         if not hmac.compare_digest(fingerprint, expected) or known is None:
             return _refused(f"key {key_id}: " + ("unknown or withdrawn" if known is None else "wrong secret"))
+        if (known.principal.role, known.principal.environment) != (told.role, told.environment):
+            return _refused(f"key {key_id}: its document is of another role or environment than the key")
         reason = self._unusable(known, peer)
         if reason is not None:
             return _refused(f"key {key_id}: {reason}")
@@ -154,7 +159,7 @@ class Directory:
 
     def find_tenant(self, text: str) -> TenantId | None:
         """Return the living tenant that `text` names, by name or by id."""
-        found = self._by_name.get(text) or _uuid(text)
+        found = self._by_name.get(text) or parse_tenant(text)
         return found if found in self._tenants else None
 
     def tenant_name(self, tenant: TenantId) -> str | None:
@@ -222,14 +227,14 @@ def _credential(entry: FeedEntry) -> _Credential:
 
 
 def _tenant(entry: FeedEntry) -> tuple[TenantId, str]:
-    tenant = _uuid(entry.id)
+    tenant = parse_tenant(entry.id)
     if tenant is None or tenant == PLATFORM:
         raise ValueError("not a tenant's id")
     return tenant, msgspec.json.decode(entry.body, type=TenantDocument).name
 
 
-def _uuid(text: str) -> TenantId | None:
-    """Return `text` as an id, in its one spelling: `UUID` would also take braces, capitals and digits of any script."""
+def parse_tenant(text: str) -> TenantId | None:
+    """Return `text` as a tenant's id, in its one spelling: `UUID` would also take braces, capitals and digits of any script."""
     try:
         found = UUID(text)
     except ValueError:

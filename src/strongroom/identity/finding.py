@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Final
 
 from strongroom.identity.accounts import Accounts
-from strongroom.identity.directory import Directory
+from strongroom.identity.directory import Directory, parse_tenant
 from strongroom.identity.model import AccountToken, Key
 from strongroom.identity.service import Identity
-from strongroom.kernel.ids import KeyId, TenantId, new_uuid, parse_key_id
+from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, new_uuid, parse_key_id
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused, hidden
 from strongroom.policy import Ask
@@ -39,6 +39,20 @@ class Finder:
             await self._identity.show_tenant(who, TenantId(new_uuid()), ask)
             raise AssertionError("a tenant was found under a new id")
         return found
+
+    async def tenant_to_end(self, who: Principal, text: str, ask: Ask) -> TenantId:
+        """Return the tenant that `text` names, or for the installation's own people one that has ended, by its id.
+
+        A deletion that a fault cut short is so finished by asking for it again.
+
+        Raises:
+            Refused: hidden.
+        """
+        if who.tenant is None and self._directory.find_tenant(text) is None:
+            gone = parse_tenant(text)
+            if gone is not None and gone != PLATFORM:
+                return gone
+        return await self.tenant(who, text, ask)
 
     async def show_key(self, who: Principal, text: str, tenant: str, ask: Ask) -> Key:
         """Return what may be known of one key of the workloads of `tenant`."""

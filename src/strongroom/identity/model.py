@@ -20,6 +20,9 @@ MAX_KEY_DAYS: Final = {Environment.DEV: 7, Environment.TEST: 30, Environment.PRO
 
 MAX_ACCOUNT_KEY_DAYS: Final = 30
 
+MIN_KEY_DAYS: Final = 60 / 86_400
+"""Shortest life of a key: a minute. What is shorter ends before it can be used, or before it was made."""
+
 NetworkAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -142,12 +145,12 @@ def key_expiry(now: datetime, days: float | None, limit_days: int) -> datetime:
     """Return when a key made now for `days` (None: the longest allowed) ends.
 
     Raises:
-        ValueError: when `days` is not above zero or beyond the environment's limit.
+        ValueError: when `days` is under a minute or beyond the environment's limit.
     """
     if days is None:
         days = limit_days
-    if not 0 < days <= limit_days:
-        raise ValueError(f"a key here lives more than 0 and at most {limit_days} days")
+    if not MIN_KEY_DAYS <= days <= limit_days:
+        raise ValueError(f"a key here lives at least a minute and at most {limit_days} days")
     return now + timedelta(days=days)
 
 

@@ -28,6 +28,7 @@ _KINDS: Final = {
     Role.TENANT_ADMIN: "tad",
 }
 _EVERYWHERE: Final = "all"
+_ROLES: Final = {kind: role for role, kind in _KINDS.items()}
 
 PATTERN: Final = re.compile(r"srk_(?:inf|evl|opr|apr|tad)_(?:dev|test|prod|all)_([0-9a-z]{16})_[0-9A-Za-z]{49}")
 """What a scanner looks for; confirm a match with `read`."""
@@ -47,6 +48,15 @@ class SecretKey:
     __str__ = __repr__
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the text of a key tells of itself: what it was made for, and so the most that it can ever stand for."""
+
+    id: KeyId
+    role: Role
+    environment: Environment | None
+
+
 def mint(role: Role, environment: Environment | None) -> SecretKey:
     """Return a new key for `role`, marked with `environment` (None: not bound to one)."""
     key_id = new_key_id()
@@ -57,10 +67,17 @@ def mint(role: Role, environment: Environment | None) -> SecretKey:
 
 def read(text: str) -> KeyId | None:
     """Return the public id of `text`, or nothing when it is no key of ours or was mistyped."""
+    told = parse(text)
+    return None if told is None else told.id
+
+
+def parse(text: str) -> Told | None:
+    """Return what `text` tells of itself, or nothing when it is no key of ours or was mistyped."""
     match = PATTERN.fullmatch(text)
     if match is None or _crc(text[:-_CRC_LENGTH]) != text[-_CRC_LENGTH:]:
         return None
-    return KeyId(match[1])
+    _, kind, environment, key_id, _ = text.split("_")
+    return Told(KeyId(key_id), _ROLES[kind], None if environment == _EVERYWHERE else Environment(environment))
 
 
 def _crc(body: str) -> str:

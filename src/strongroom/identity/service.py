@@ -85,14 +85,16 @@ class Identity:
         """End a tenant, then its workloads and keys; return the keys that this ended.
 
         The first transaction is enough for the wall: once it is known that a tenant is gone, none of its credentials
-        counts. The second tidies up and stands in the tenant's own log.
+        counts. The second tidies up and stands in the tenant's own log. A fault between the two is mended by asking
+        again: what has ended stays as it is.
         """
         resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
         now = self._clock.now()
         async with self._gate.permit_platform(who, Action.TENANT_DELETE, resource, ask) as platform:
-            if not await tables.delete_tenant(platform, tenant, now):
-                raise Refused(hidden(f"tenant {tenant} is gone"))
-            await publish.tenant_gone(platform, tenant)
+            if await tables.delete_tenant(platform, tenant, now):
+                await publish.tenant_gone(platform, tenant)
+            elif not await tables.tenant_ended(platform, tenant):
+                raise Refused(hidden(f"there was never a tenant {tenant}"))
         async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             ended = await self._end_keys(tx, now, "tenant deleted")
             await tables.delete_workloads(tx, now)
@@ -240,7 +242,7 @@ class Identity:
 
     async def _living(self, tx: TenantTx) -> None:
         """Refuse to add to a tenant that is gone: the directory may lag a deletion by a moment."""
-        if await tables.tenant(tx) is None:
+        if not await tables.living(tx):
             raise Refused(hidden(f"tenant {tx.tenant} is gone"))
 
 

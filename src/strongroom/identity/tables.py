@@ -56,6 +56,14 @@ async def tenant(tx: TenantTx) -> Tenant | None:
     return None if row is None else _tenant(row)
 
 
+async def living(tx: TenantTx) -> bool:
+    """Return whether the tenant lives; if so, it does until this transaction ends: its deletion waits."""
+    row = await tx.fetchrow(
+        "SELECT tenant_id FROM identity.tenant WHERE tenant_id = $1 AND deleted_at IS NULL FOR SHARE", tx.tenant
+    )
+    return row is not None
+
+
 async def tenants(tx: OperatorTx) -> list[Tenant]:
     """Return every living tenant, by name."""
     rows = await tx.fetch(
@@ -70,6 +78,14 @@ async def delete_tenant(tx: OperatorTx, tenant_id: TenantId, at: datetime) -> bo
         "UPDATE identity.tenant SET deleted_at = $2 WHERE tenant_id = $1 AND deleted_at IS NULL RETURNING true",
         tenant_id,
         at,
+    )
+    return ended is True
+
+
+async def tenant_ended(tx: OperatorTx, tenant_id: TenantId) -> bool:
+    """Return whether there was such a tenant, and it has ended."""
+    ended = await tx.fetchval(
+        "SELECT true FROM identity.tenant WHERE tenant_id = $1 AND deleted_at IS NOT NULL", tenant_id
     )
     return ended is True
 

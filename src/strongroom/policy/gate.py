@@ -17,6 +17,7 @@ After a permit:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -29,7 +30,9 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy.engine import Engine
 from strongroom.policy.model import KNOWN_BY, Action, Resource
 from strongroom.policy.recorder import Ask, Case, Recorder
-from strongroom.store import Database, OperatorTx, TenantTx, Unavailable
+from strongroom.store import Database, OperatorTx, TenantTx
+
+_HOLDS_S: Final = 1.0
 
 
 class Gate:
@@ -39,6 +42,10 @@ class Gate:
         self._database: Final = database
         self._engine: Final = engine
         self._recorder: Final = Recorder(database, clock, observer)
+        self._clock: Final = clock
+        self._asking: Final = asyncio.Lock()
+        self._asked = float("-inf")
+        self._reachable = False
 
     @asynccontextmanager
     async def permit(
@@ -119,13 +126,16 @@ class Gate:
         await self._recorder.stranger("authenticate", reason, ask)
 
     async def reachable(self) -> bool:
-        """Whether the database answers, and so anything could be permitted; nothing is read and nothing recorded."""
-        try:
-            async with self._database.operator() as tx:
-                await tx.fetchval("select 1")
-        except Unavailable:
-            return False
-        return True
+        """Whether anything could be permitted now: the database answers, and takes an entry, which is then undone.
+
+        An answer holds for a second, and callers at the same time share one.
+        """
+        async with self._asking:
+            now = self._clock.boottime()
+            if now - self._asked >= _HOLDS_S:
+                self._reachable = await self._recorder.writable()
+                self._asked = now
+            return self._reachable
 
     def _decide(self, who: Principal, action: Action, resource: Resource, ask: Ask | None) -> Case:
         return Case(who, action, resource, ask or Ask(), self._engine.decide(who, action, resource))

@@ -7,13 +7,17 @@ Who reads about whom:
 - what an account of the installation does in a tenant stands in that tenant's log *and* in the installation's, in one
   transaction: the tenant sees who touched it, and the installation still does when the tenant is gone;
 - what such an account is refused, and what it does to the installation, stands in the installation's log.
+
+A credential of a tenant has its refusals written one by one within a rate, and the first of each verb in any case;
+those beyond are counted, told to the observer, and the next that is written says how many they were. So no credential
+can fill a log with what it may not do.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -24,10 +28,11 @@ from strongroom.kernel.events import Observer
 from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused
+from strongroom.policy.bounds import Bounds
 from strongroom.policy.engine import Decision
 from strongroom.policy.events import EntryLost, Passed
 from strongroom.policy.model import Action, Resource
-from strongroom.store import Conflict, Database, TenantTx, Tx, Unavailable
+from strongroom.store import Conflict, Database, StoreError, TenantTx, Tx, Unavailable, Unfit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,7 @@ class Ask:
         Raises:
             ValueError: as `audit.check_detail`.
         """
-        audit.check_detail({**self.detail, "policy": ""})
+        audit.check_detail({**self.detail, "policy": "", "unwritten_before": ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,17 @@ class Case:
     decision: Decision
 
 
+class _Undone(Exception):  # noqa: N818 - it ends a transaction that was meant to be undone
+    """Nothing went wrong."""
+
+
+def noted(case: Case, unwritten: int) -> Case:
+    """Return `case` with how many entries before it were counted and not written, if any were."""
+    if not unwritten:
+        return case
+    return replace(case, ask=replace(case.ask, detail={**case.ask.detail, "unwritten_before": str(unwritten)}))
+
+
 class Recorder:
     """Writes entries: in the transaction of the change, or in one of their own when there was no change."""
 
@@ -71,6 +87,7 @@ class Recorder:
         self._observer: Final = observer
         self._writing: Final[set[asyncio.Task[None]]] = set()
         self._strangers: Final = Strangers()
+        self._bounds: Final = Bounds()
 
     async def allowed(self, tx: Tx, case: Case) -> None:
         """Append the entry of a permitted action to the transaction it is done in."""
@@ -85,7 +102,7 @@ class Recorder:
 
         It is finished even when the caller is cancelled: hanging up must not keep a refusal out of the log.
         """
-        task = asyncio.ensure_future(self._alone(case, Outcome.REFUSED, reason, place))
+        task = asyncio.ensure_future(self._refused(case, reason, place))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
         await asyncio.shield(task)
@@ -93,14 +110,14 @@ class Recorder:
     async def undone(self, case: Case, cause: Exception, place: TenantId | None) -> None:
         """Record that a permitted action was undone: by a no that was found on the way, or by a fault.
 
-        A conflict with what is stored is a no. A fault is named by its type; its message could hold anything. When its
+        A conflict with what is stored is a no, and so is a value that the table does not take. A fault is named by its type; its message could hold anything. When its
         entry cannot be written either, the observer is told and the fault remains the one to raise. A database that is
         away is not asked again: the caller has waited once.
         """
         if isinstance(cause, Refused):
             await self.refused(case, cause.refusal.reason, place)
             return
-        if isinstance(cause, Conflict):
+        if isinstance(cause, Conflict | Unfit):
             await self.refused(case, str(cause), place)
             return
         fault = type(cause).__name__
@@ -140,6 +157,41 @@ class Recorder:
         except BaseException:
             self._strangers.counted += unwritten + 1
             raise
+
+    async def _refused(self, case: Case, reason: str, place: TenantId | None) -> None:
+        if case.who.tenant is None:
+            await self._alone(case, Outcome.REFUSED, reason, place)
+            return
+        bound = self._bounds.of(case.who.credential)
+        if not bound.admit(case.action, self._clock.boottime()):
+            self._tell(case, Outcome.REFUSED, reason)
+            return
+        unwritten = bound.take()
+        try:
+            await self._alone(noted(case, unwritten), Outcome.REFUSED, reason, place)
+        except BaseException:
+            bound.give_back(unwritten)
+            raise
+
+    async def writable(self) -> bool:
+        """Whether an entry would be written now: one is, in a transaction that is then undone."""
+        entry = Entry(
+            id=new_uuid(),
+            at=self._clock.now(),
+            actor="control",
+            credential="",
+            action="probe",
+            resource="installation/database",
+            outcome=Outcome.ALLOWED,
+        )
+        try:
+            async with self._database.operator() as tx:
+                await audit.append(tx, entry)
+                raise _Undone
+        except _Undone:
+            return True
+        except StoreError:
+            return False
 
     async def _alone(self, case: Case, outcome: Outcome, reason: str, place: TenantId | None) -> None:
         entry = self._entry(case, outcome, reason)

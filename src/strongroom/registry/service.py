@@ -57,6 +57,8 @@ class Registry:
         resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
         try:
             async with self._gate.permit(who, Action.DEPLOYMENT_CREATE, resource, ask) as tx:
+                if not await tables.tenant_lives(tx):  # the directory may lag a deletion by a moment
+                    raise Refused(hidden(f"tenant {tenant} is gone"))
                 kind = await tables.release_kind(tx, digest)
                 if kind is None:
                     raise Refused(invalid("No release with this digest was admitted.", param="release"))

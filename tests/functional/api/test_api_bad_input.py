@@ -27,6 +27,8 @@ GOOD: Final = {"environment": "dev", "workload": "inference"}
     [
         (GOOD | {"days": -1}, "days"),
         (GOOD | {"days": 0}, "days"),
+        (GOOD | {"days": 1e-9}, "days"),
+        (GOOD | {"days": 0.0006}, "days"),
         (GOOD | {"days": 8}, "days"),
         (GOOD | {"days": 1e308}, "days"),
         (GOOD | {"days": "5"}, "days"),

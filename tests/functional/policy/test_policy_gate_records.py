@@ -19,7 +19,7 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused, hidden
 from strongroom.policy import Action, Ask, Engine, EntryLost, Gate, Kind, Passed, Resource, Sensitivity
 from strongroom.policy.engine import packaged
-from strongroom.store import Conflict, Database, Denied, TenantTx, Unavailable
+from strongroom.store import Conflict, Database, Denied, TenantTx, Unavailable, Unfit
 from strongroom.store.testing import TestDatabase
 
 ALL = '@id("all") permit (principal, action, resource);'
@@ -317,3 +317,56 @@ async def test_strangers_that_cannot_be_written_are_counted(house: House) -> Non
     await house.admin.execute("grant insert on audit.platform_entry to sr_operator")
     await house.gate.turned_away("no such key", Ask())
     assert [entry.detail for entry in await house.log(None)] == [{"unwritten_before": "1"}]
+
+
+async def test_a_credential_fills_no_log_with_what_it_may_not_do(house: House) -> None:
+    who = workload(house.acme)
+    flood = 300
+    for _ in range(flood):
+        with pytest.raises(Refused):
+            await try_to_change(house, who, Action.KEY_REVOKE, key(house.acme))
+    async with house.db.tenant(house.acme) as tx:
+        written: int = await tx.fetchval("select count(*) from audit.entry where action = 'key.revoke'")
+    assert written < flood / 2
+    assert len([event for event in house.heard if isinstance(event, Passed)]) == flood  # the observer hears of each
+    # The first of another verb is written, flood or not, and says how many were not; so is another credential's.
+    with pytest.raises(Refused):
+        await try_to_change(house, who, Action.KEY_READ, key(house.acme))
+    with pytest.raises(Refused):
+        await try_to_change(house, workload(house.acme), Action.KEY_REVOKE, key(house.acme))
+    other, first, *_ = await house.log(house.acme)
+    assert (first.action, first.detail["unwritten_before"]) == ("key.read", str(flood - written))
+    assert (other.action, "unwritten_before" in other.detail) == ("key.revoke", False)
+
+
+async def test_who_acts_for_the_installation_is_always_written(house: House) -> None:
+    who = person(Role.APPROVER)
+    for _ in range(150):
+        with pytest.raises(Refused):
+            await try_to_change(house, who, Action.KEY_REVOKE, key(house.acme))
+    async with house.db.operator() as tx:
+        assert await tx.fetchval("select count(*) from audit.platform_entry where action = 'key.revoke'") == 150
+
+
+async def test_reachable_means_that_an_entry_could_be_written(house: House) -> None:
+    assert await house.gate.reachable()
+    async with house.db.operator() as tx:
+        assert await tx.fetchval("select count(*) from audit.platform_entry") == 0  # it was undone
+    await house.admin.execute("revoke insert on audit.platform_entry from sr_operator")
+    await house.admin.execute(
+        """revoke insert (id, at, actor, credential, action, resource, outcome, reason, request_id, detail)
+           on audit.platform_entry from sr_operator"""
+    )
+    assert not await Gate(house.db, Engine.load(), SystemClock()).reachable()
+    assert await house.gate.reachable()  # as it was found less than a second ago
+
+
+async def test_a_value_that_no_table_takes_is_a_no(house: House) -> None:
+    async def bad() -> None:
+        async with house.gate.permit(person(Role.TENANT_ADMIN, house.acme), Action.KEY_REVOKE, key(house.acme)) as tx:
+            await tx.execute("update identity.environment set max_key_days = 0 where tenant_id = $1", tx.tenant)
+
+    with pytest.raises(Unfit):
+        await bad()
+    (entry,) = await house.log(house.acme)
+    assert (entry.outcome, "max_key_days" in entry.reason) == (Outcome.REFUSED, True)

@@ -7,7 +7,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.identity.secretkey import PATTERN, SecretKey, mint, read
+from strongroom.identity.secretkey import PATTERN, SecretKey, Told, mint, parse, read
 from strongroom.kernel.principal import Environment, Role
 
 MINTED = st.builds(mint, st.sampled_from(Role), st.sampled_from([*Environment, None]))
@@ -53,3 +53,9 @@ def test_a_scanner_finds_a_key_in_any_text(role: Role, place: Environment | None
     assert found is not None
     assert (found[0], found[1]) == (key.text, key.id)
     assert read(key.text + "\n") is None
+
+
+@given(st.sampled_from(Role), st.sampled_from([*Environment, None]))
+def test_a_key_tells_what_it_was_made_for(role: Role, place: Environment | None) -> None:
+    key = mint(role, place)
+    assert parse(key.text) == Told(key.id, role, place)

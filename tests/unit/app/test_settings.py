@@ -103,3 +103,15 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / FILE).mkdir()
     with pytest.raises(SettingsError, match=r"strongroom\.toml"):
         load(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["null", "NULL", "*", "a.example", "https://a.example/", "https://a.example/x", "file://", "https://", "x y"],
+)
+def test_an_origin_that_could_be_anybodys_is_refused(tmp_path: Path, origin: str) -> None:
+    for port in ("gateway", "control"):
+        with pytest.raises(SettingsError, match=rf"`{port}\.origins`"):
+            load(write(tmp_path, f'[{port}]\norigins = ["https://a.example", "{origin}"]\n'), {})
+        home = write(tmp_path, f'[{port}]\norigins = ["https://a.example", "http://[::1]:3000"]\n')
+        assert len(getattr(load(home, {}).settings, port).origins) == 2
