@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
     # --- transport's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin; a server that is full says so and closes."""
+        """Begin; a server that is full of requests says so and closes."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
         peer: object = transport.get_extra_info("peername")
@@ -194,6 +194,7 @@ class Connection(asyncio.Protocol):
             return
         if not intake.keep_alive:
             self.keep_alive = False
+        self._site.works(self)
         self.task = self._loop.create_task(self._answer(request))
 
     def _wait_for_more(self, before: Phase) -> None:
@@ -206,6 +207,7 @@ class Connection(asyncio.Protocol):
             self._deadline = now + self._limits.header_timeout_s
         elif phase is Phase.BODY:
             self._body_since = now
+            self._site.sends(self)
             if intake.expects_continue and not intake.body_bytes:
                 self._transport.write(_CONTINUE)
 
@@ -244,6 +246,7 @@ class Connection(asyncio.Protocol):
             self._close()
             return
         self._deadline = self._loop.time() + self._limits.idle_timeout_s
+        self._site.waits(self)
         if not self._reading:
             self._reading = True
             self._transport.resume_reading()
@@ -254,6 +257,7 @@ class Connection(asyncio.Protocol):
         """Answer `fault`, then read and drop what still comes, so that closing does not destroy the answer unread."""
         self._refused = True
         self.keep_alive = False
+        self._site.waits(self)  # for its own end: it may not keep others out meanwhile
         self._deadline = self._loop.time() + self._limits.linger_timeout_s
         self._transport.write(self._site.refusal(fault))
         if self._transport.can_write_eof():

@@ -29,7 +29,7 @@ _REFUSED_METHODS: Final = frozenset({b"CONNECT", b"TRACE", b"PRI"})
 _SINGLE: Final = frozenset(
     {b"authorization", b"content-length", b"content-type", b"expect", b"host", b"origin", b"transfer-encoding"}
 )
-_BARE_LF: Final = re.compile(rb"(?<!\r)\n")
+_BARE: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")  # half of a line's end without its other half
 _LINE_OVERHEAD: Final = 32  # method, version and spaces beside the target
 
 
@@ -146,9 +146,8 @@ class Intake:
 
     def _check_partial(self, data: bytes) -> None:
         """Refuse early what no further byte can mend, so that it does not wait for a timeout."""
-        if _BARE_LF.search(
-            data, self._scanned
-        ):  # looks behind it, too; a head in tiny pieces is not read anew each time
+        # From where the last look ended, which may have been between CR and LF; tiny pieces are not read anew each time.
+        if _BARE.search(data, max(self._scanned - 1, 0)):
             raise Fault(400, "Malformed request: a line ends without CR LF.")
         if not b"A" <= data[:1] <= b"Z":
             raise Fault(400, "Malformed request line.")

@@ -15,7 +15,9 @@ class Limits:
         max_headers: fields; more is 431.
         max_body_bytes: decoded body; more is 413, known from Content-Length before a byte of it is read.
         max_pipelined_bytes: what a client may send ahead of the answer it waits for; beyond it the socket is not read.
-        max_connections: open connections of one server; one more gets 503 and is closed.
+        max_connections: open connections of one server. One more costs the connection that has kept its place for
+            longest without a whole request (idle, refused or in its head; else in its body); it gets 503 itself only
+            when all of them are being answered. A TLS handshake under way is not counted: `header_timeout_s` ends it.
         header_timeout_s: from the first byte of a request (or from the accept) to the end of its fields.
         body_timeout_s: from the end of the fields to the end of the body.
         body_grace_s: head start a body has before `min_body_bytes_per_s` counts.

@@ -2,6 +2,7 @@
 
 Always true here:
 - a request reaches the handler only when its Host and Origin are admitted;
+- who says nothing keeps nobody out: a full server lets go of whom it awaits a request from, not of whom it answers;
 - one sweep keeps every connection's deadlines; stopping leaves no task and no socket behind.
 """
 
@@ -86,19 +87,54 @@ class Site:
         self.render_error = render_error
         self.on_fault = on_fault
         self.connections: set[Connection] = set()
+        self._idle: dict[Connection, None] = {}  # in order: who has been longest without a whole head stands first
+        self._sending: dict[Connection, None] = {}  # the same for bodies
         self.empty = asyncio.Event()
         self.empty.set()
         self._second = 0
         self._date = b""
 
     def enter(self, connection: Connection) -> bool:
-        """Count a new connection and say whether there was room."""
+        """Count a new connection and say whether there was room, or room was made."""
+        while not (room := len(self.connections) < self.limits.max_connections) and self._evict():
+            pass
         self.connections.add(connection)
         self.empty.clear()
-        return len(self.connections) <= self.limits.max_connections
+        self.waits(connection)
+        return room
+
+    def _evict(self) -> bool:
+        """Cut the connection that has been longest without a whole request, unless all are being answered.
+
+        Otherwise whoever opens connections and says next to nothing on them would shut everybody else out.
+        """
+        for waiting in (self._idle, self._sending):
+            for connection in waiting:
+                self.leave(connection)  # now: the loop tells of its end later, and others come meanwhile
+                connection.kill()
+                return True
+        return False
+
+    def waits(self, connection: Connection) -> None:
+        """Note that a connection begins to wait for the head of a request, or for its own end."""
+        if connection in self.connections:  # else it has been cut already
+            self.works(connection)
+            self._idle[connection] = None
+
+    def sends(self, connection: Connection) -> None:
+        """Note that a head is whole and its body is awaited."""
+        if connection in self.connections:
+            self.works(connection)
+            self._sending[connection] = None
+
+    def works(self, connection: Connection) -> None:
+        """Note that a request is whole, and being answered."""
+        self._idle.pop(connection, None)
+        self._sending.pop(connection, None)
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
+        self.works(connection)
         self.connections.discard(connection)
         if not self.connections:
             self.empty.set()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tests.functional.wire.conftest import Echo, Edge, Until
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST /p HTTP/1.1\r\nHost: a\r\n"
 
 
 def post(body: bytes, extra: bytes = b"") -> bytes:
@@ -232,19 +235,100 @@ async def test_origins_alone_do_not_trust_the_host(edge: Edge, echo: Echo) -> No
     assert (await caller.answer()).status == 403
 
 
-async def test_one_connection_too_many_is_told_so(edge: Edge, echo: Echo, until: Until) -> None:
-    server = await edge.serve(echo, limits=Limits(max_connections=1))
-    first = await edge.call(server)
-    await first.say(GET)
-    await first.answer()
-    second = await edge.call(server)
-    assert (await second.rest()).startswith(b"HTTP/1.1 503 ")
-    second.leave()
-    first.leave()
-    await until(lambda: server.connections == 0)
-    third = await edge.call(server)
-    await third.say(GET)
-    assert (await third.answer()).status == 200
+@dataclass
+class Held:
+    """Answers when it is let."""
+
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+    under_way: int = 0
+
+    async def __call__(self, request: Request, reply: Reply) -> None:
+        self.under_way += 1
+        await self.let.wait()
+        await reply.send(200, [], request.body)
+
+
+async def test_one_request_too_many_is_told_so(edge: Edge, until: Until) -> None:
+    held = Held()
+    server = await edge.serve(held, limits=Limits(max_connections=2))
+    busy = [await edge.call(server) for _ in range(2)]
+    for each in busy:
+        await each.say(GET)
+    await until(lambda: held.under_way == 2)
+    for _ in range(5):  # those that were refused do not pile up, either
+        refused = await edge.call(server)
+        assert (await refused.answer()).status == 503
+        assert server.connections <= 3
+    held.let.set()
+    for each in busy:
+        assert (await each.answer()).status == 200
+    late = await edge.call(server)
+    await late.say(GET)
+    assert (await late.answer()).status == 200
+
+
+@pytest.mark.parametrize(
+    "words",
+    [b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\n", GET, b"nonsense\r\n\r\n", POST + b"Content-Length: 9\r\n\r\n"],
+    ids=["silent", "a byte", "no end", "idle", "refused", "no body"],
+)
+async def test_who_says_next_to_nothing_keeps_nobody_out(edge: Edge, echo: Echo, words: bytes) -> None:
+    server = await edge.serve(echo, limits=Limits(max_connections=4))
+    for count in range(12):
+        rude = await edge.call(server)
+        if words:
+            await rude.say(words)
+        if words == GET:
+            await rude.answer()
+        caller = await edge.call(server)
+        await caller.say(GET)
+        assert (await caller.answer()).status == 200, count
+        assert server.connections <= 4
+        caller.leave()
+
+
+async def test_the_longest_silent_one_goes_first_and_nobody_who_is_answered(edge: Edge, until: Until) -> None:
+    held = Held()
+    server = await edge.serve(held, limits=Limits(max_connections=4))
+    busy, sending, older, newer = [await edge.call(server) for _ in range(4)]
+    await busy.say(GET)
+    await until(lambda: held.under_way == 1)
+    await sending.say(POST + b"Content-Length: 4\r\n\r\nab")
+    await older.say(b"G")
+    await newer.say(b"G")
+    await (fifth := await edge.call(server)).say(GET)
+    assert await older.rest() == b""
+    await until(lambda: held.under_way == 2)
+    held.let.set()
+    await sending.say(b"cd")
+    await newer.say(GET[1:])
+    for each in (busy, sending, newer, fifth):
+        assert (await each.answer()).status == 200
+
+
+async def test_a_crowd_of_bytes_does_not_shut_the_port(edge: Edge, echo: Echo) -> None:
+    server = await edge.serve(echo, limits=Limits(max_connections=64))
+    crowd = [await edge.call(server) for _ in range(300)]
+    for each in crowd:
+        with contextlib.suppress(ConnectionError):
+            await each.say(b"G")
+    caller = await edge.call(server)
+    await caller.say(GET)
+    assert (await caller.answer()).status == 200
+    assert server.connections <= 64
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [(b"GET / HTTP/1.1\rHost: a\r\r",), (b"GET / HTTP/1.1\r", b"Host: a"), (GET[:-2] + b"X: a\r", b"Y: b")],
+    ids=["throughout", "first line", "field"],
+)
+async def test_a_bare_cr_is_refused_at_once(edge: Edge, echo: Echo, pieces: tuple[bytes, ...]) -> None:
+    caller = await edge.call(await edge.serve(echo))  # the head's own time is longer than the test waits
+    for piece in pieces:
+        await caller.say(piece)
+        await asyncio.sleep(0.01)  # so that they arrive apart
+    assert (await caller.answer()).status == 400
 
 
 @pytest.mark.parametrize(
