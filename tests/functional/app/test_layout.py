@@ -88,7 +88,8 @@ def test_a_record_by_somebody_else_is_not_believed(base: Path) -> None:
             lay_out(layout(base / "home"), Settings())
 
 
-def test_nothing_is_begun_anew_where_a_database_was(states: Path, base: Path) -> None:
+@pytest.mark.usefixtures("states")
+def test_nothing_is_begun_anew_where_a_database_was(base: Path) -> None:
     base.chmod(0o700 if root_only else 0o755)
     places = made(base / "home")
     refuse_lost_state(places, Settings(), used=formats.check(places.home))  # the first start

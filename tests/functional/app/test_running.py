@@ -54,7 +54,7 @@ def test_a_pid_that_was_given_away_is_not_taken_for_it(home: Path) -> None:
 
 
 def test_one_that_was_killed_does_not_run(home: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:  # noqa: S603 - this interpreter
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     change(home, pid=ended.pid)
     assert look(home) is None
