@@ -134,7 +134,7 @@ class Gateway:
     def _route(self, screened: Screened) -> Routed:
         admitted = screened.admitted
         route, received = admitted.route, admitted.authenticated.received
-        scope = self._upstreams.scope(
+        caller = self._upstreams.caller(
             str(route.tenant), route.environment, str(admitted.authenticated.principal.workload)
         )
         return Routed(
@@ -142,7 +142,7 @@ class Gateway:
             self._upstreams.pool(route),
             _WORKER_PATHS[received.match.endpoint],
             answers.encode(screen.for_worker(admitted.body, screened.max_output_tokens)),
-            scope.encode(),
+            caller,
         )
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:

@@ -29,7 +29,7 @@ _MAX_NO_BYTES: Final = 64 * 1024
 _DONE: Final = "[DONE]"
 _LAST_EVENT: Final = encode_data(b"[DONE]")
 _EVENT_STREAM: Final = (b"content-type", b"text/event-stream; charset=utf-8")
-_SCOPE_HEADER: Final = HEADER.encode()
+_CALLER_HEADER: Final = HEADER.encode()
 
 _WHOLE: Final[dict[Endpoint, msgspec.json.Decoder[ChatAnswer | CompletionAnswer | EmbeddingAnswer]]] = {
     Endpoint.CHAT: msgspec.json.Decoder(ChatAnswer),
@@ -62,7 +62,7 @@ class Relay:
     async def run(self, timeout_s: float) -> Relayed | Refusal:
         """Relay the answer; a refusal means that nothing has been sent yet."""
         routed = self._routed
-        headers = [(b"content-type", b"application/json"), (_SCOPE_HEADER, routed.cache_scope)]
+        headers = [(b"content-type", b"application/json"), (_CALLER_HEADER, routed.caller)]
         try:
             async with routed.pool.request("POST", routed.path, headers, routed.body, timeout_s=timeout_s) as response:
                 if response.status != HTTPStatus.OK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,9 +14,11 @@ from strongroom.gateway.openai.requests import (
     CompletionRequest,
     EmbeddingRequest,
     StreamOptions,
+    ToolChoice,
     unserved,
 )
 from strongroom.kernel.refusal import Refusal, invalid
+from strongroom.runtime.schemas import SchemaError, check_schemas
 
 _COMPLETION_TOKENS: Final = 16  # what OpenAI's reference gives a plain completion that names no bound
 _WITH_USAGE: Final = StreamOptions(include_usage=True)
@@ -42,6 +45,14 @@ def output_bound(body: AnyRequest, limits: AskLimits) -> int | Refusal:
         return invalid(f"The field `{field}` is not supported here with this value. Leave it out.", param=field)
     if isinstance(body, EmbeddingRequest):
         return _embedding(body)
+    if isinstance(body, ChatRequest) and (no := _tools(body) or _format(body)) is not None:
+        return no
+    if body.stream_options is not None and not body.stream:
+        return invalid("`stream_options` goes with `stream: true` only.", param="stream_options")
+    return _bound(body, limits)
+
+
+def _bound(body: ChatRequest | CompletionRequest, limits: AskLimits) -> int | Refusal:
     asked, field = body.max_tokens, "max_tokens"
     if isinstance(body, ChatRequest) and body.max_completion_tokens is not None:
         if asked is not None and asked != body.max_completion_tokens:
@@ -49,8 +60,6 @@ def output_bound(body: AnyRequest, limits: AskLimits) -> int | Refusal:
         asked, field = body.max_completion_tokens, "max_completion_tokens"
     if asked is not None and asked > limits.max_output_tokens:
         return invalid(f"`{field}` is at most {limits.max_output_tokens} here.", param=field)
-    if body.stream_options is not None and not body.stream:
-        return invalid("`stream_options` goes with `stream: true` only.", param="stream_options")
     usual = _COMPLETION_TOKENS if isinstance(body, CompletionRequest) else limits.default_output_tokens
     return asked or min(usual, limits.default_output_tokens)
 
@@ -62,6 +71,37 @@ def _embedding(body: EmbeddingRequest) -> int | Refusal:
     if not parts or (isinstance(parts, list) and any(part in ("", []) for part in parts)):
         return invalid("`input` must not be empty.", param="input")
     return 0
+
+
+def _tools(body: ChatRequest) -> Refusal | None:
+    """Refuse a choice that the offered tools cannot answer to, and parameters that an engine cannot afford."""
+    offered = {tool.function.name for tool in body.tools or ()}
+    if isinstance(body.tool_choice, ToolChoice) and body.tool_choice.function.name not in offered:
+        return invalid("`tool_choice` names a tool that `tools` does not offer.", param="tool_choice")
+    if body.tool_choice == "required" and not offered:
+        return invalid("`tool_choice: required` goes with `tools` only.", param="tool_choice")
+    if len(offered) < len(body.tools or ()):
+        return invalid("Two tools have the same name.", param="tools")
+    schemas = [tool.function.parameters for tool in body.tools or () if tool.function.parameters]
+    return _affordable(schemas, "tools")
+
+
+def _format(body: ChatRequest) -> Refusal | None:
+    wanted = body.response_format
+    if wanted is None or wanted.type != "json_schema":
+        return None
+    if wanted.json_schema is None or "schema" not in wanted.json_schema:
+        return invalid("`json_schema` with a `schema` goes with this type.", param="response_format.json_schema")
+    return _affordable([wanted.json_schema["schema"]], "response_format")
+
+
+def _affordable(schemas: Iterable[object], param: str) -> Refusal | None:
+    """Ask here what the worker asks again, so that a schema it could not bear troubles no worker."""
+    try:
+        check_schemas(schemas)
+    except SchemaError as error:
+        return invalid(str(error), param=param)
+    return None
 
 
 def for_worker(body: AnyRequest, bound: int) -> AnyRequest:

@@ -56,7 +56,7 @@ class Routed:
     pool: Pool
     path: str
     body: bytes
-    cache_scope: bytes
+    caller: bytes  # who asks, as a worker may know it
 
 
 @dataclass(frozen=True, slots=True)

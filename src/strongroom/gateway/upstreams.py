@@ -10,11 +10,11 @@ from typing import Final
 
 from strongroom.gateway.snapshot import Route
 from strongroom.kernel.principal import Environment
-from strongroom.runtime.cachescope import CacheScope, cache_scope
+from strongroom.runtime.cachescope import Caller, cache_scope
 from strongroom.wire import ClientError, Pool, UnixTarget
 
 _HEALTH_S: Final = 1.0
-_MAX_SCOPES: Final = 100_000
+_MAX_CALLERS: Final = 100_000
 
 
 def worker_socket(directory: Path, environment: Environment, digest: str) -> Path:
@@ -31,7 +31,7 @@ class Upstreams:
         self._max_connections = max_connections
         self._pools: dict[tuple[Environment, str], Pool] = {}
         self._asking: asyncio.Future[bool] | None = None
-        self._scopes: dict[tuple[str, str, str], CacheScope] = {}
+        self._callers: dict[tuple[str, str, str], bytes] = {}
 
     def pool(self, route: Route) -> Pool:
         """Return the pool for the worker that serves `route`."""
@@ -42,15 +42,16 @@ class Upstreams:
             pool = self._pools[key] = Pool(target, max_connections=self._max_connections)
         return pool
 
-    def scope(self, tenant: str, environment: str, workload: str) -> CacheScope:
-        """Return the prompt-cache scope of a workload: no two workloads ever meet in a cache."""
+    def caller(self, tenant: str, environment: str, workload: str) -> bytes:
+        """Return who asks, as workers learn it: no two workloads ever meet in a cache, and a tenant has one turn."""
         key = (tenant, environment, workload)
-        scope = self._scopes.get(key)
-        if scope is None:
-            if len(self._scopes) >= _MAX_SCOPES:
-                self._scopes.clear()
-            scope = self._scopes[key] = cache_scope(self._scope_key, *key)
-        return scope
+        caller = self._callers.get(key)
+        if caller is None:
+            if len(self._callers) >= _MAX_CALLERS:
+                self._callers.clear()
+            named = Caller(cache_scope(self._scope_key, tenant), cache_scope(self._scope_key, *key))
+            caller = self._callers[key] = named.header
+        return caller
 
     async def all_healthy(self, routes: Iterable[Route]) -> bool:
         """Whether every worker behind `routes` would take a request now.

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 from typing import Final, NewType
 
 CacheScope = NewType("CacheScope", str)
 
 HEADER: Final = "x-strongroom-cache-scope"
-"""Set by the gateway on each request to a worker; a caller's own is dropped there."""
+"""Set by the gateway on each request to a worker, as `<tenant>.<scope>`; a caller's own is dropped there."""
 
 _SCOPE: Final = re.compile(r"[0-9a-f]{64}")
 _DOMAIN: Final = b"strongroom cache scope 1"
@@ -37,6 +38,27 @@ def cache_scope(secret: bytes, *parts: str) -> CacheScope:
     return CacheScope(mac.hexdigest())
 
 
-def parse_cache_scope(text: str) -> CacheScope | None:
-    """Return `text` as a scope, or nothing when the gateway cannot have made it."""
-    return CacheScope(text) if _SCOPE.fullmatch(text) else None
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks a worker, as far as it may know.
+
+    Attributes:
+        tenant: opaque; whose requests share one turn. The scope of the tenant alone.
+        scope: opaque; whose requests share a prompt cache.
+    """
+
+    tenant: CacheScope
+    scope: CacheScope
+
+    @property
+    def header(self) -> bytes:
+        """Return what the gateway sends."""
+        return f"{self.tenant}.{self.scope}".encode()
+
+
+def parse_caller(text: str) -> Caller | None:
+    """Return who asks, or nothing when the gateway cannot have written it."""
+    tenant, _, scope = text.partition(".")
+    if not (_SCOPE.fullmatch(tenant) and _SCOPE.fullmatch(scope)):
+        return None
+    return Caller(CacheScope(tenant), CacheScope(scope))

@@ -18,7 +18,7 @@ import msgspec
 from strongroom.runtime.chat_requests import read_chat, read_completion, wants_stream
 from strongroom.runtime.engine import Engine
 from strongroom.runtime.errors import EVENTS, FAILED, JSON, Problem, ProblemError, invalid
-from strongroom.runtime.front import scope_of
+from strongroom.runtime.front import caller_of
 from strongroom.runtime.lender import Held, Lender
 from strongroom.runtime.notes import note
 from strongroom.wire import ClientError, Handler, Pool, Reply, Request, Response, UnixTarget
@@ -72,9 +72,11 @@ class ChatFront:
         await self._answer(request, reply, read_completion)
 
     async def _answer(self, request: Request, reply: Reply, read: Callable[..., dict[str, Any]]) -> None:
-        scope = scope_of(request)
+        caller = caller_of(request)
         fields = read(request.body, context_tokens=self._context_tokens)
-        async with self._lender.borrow(scope) as held:
+        if "tools" in fields and not self._engine.takes_tools:
+            raise invalid("This model's template takes no tools.", param="tools")
+        async with self._lender.borrow(caller) as held:
             fields["id_slot"] = held.lease.slot
             fields["cache_prompt"] = held.lease.reuse
             body = msgspec.json.encode(fields)

@@ -10,20 +10,20 @@ Always true here (no I/O):
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from strongroom.runtime.errors import invalid
+from strongroom.runtime.schemas import SchemaError, check_schemas
 
 _Penalty = Annotated[float, Meta(ge=-2, le=2)]
 _Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 _Bias = Annotated[float, Meta(ge=-100, le=100)]
 
 _MAX_MESSAGES: Final = 1024
-_MAX_DEPTH, _MAX_NODES, _MAX_REPEAT, _MAX_PATTERN = 12, 2000, 1000, 512
-_REPEATS: Final = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
+_CHOICES: Final = (None, "auto", "none")
 _SEED_MASK: Final = 0x7FFFFFFF
 
 
@@ -41,6 +41,27 @@ class Message(msgspec.Struct, omit_defaults=True):
     name: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
+
+
+class Function(msgspec.Struct, omit_defaults=True):
+    """A function that may be called."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class Tool(msgspec.Struct, tag_field="type", tag="function"):
+    """A tool that may be called."""
+
+    function: Function
+
+
+class ResponseFormat(msgspec.Struct, omit_defaults=True):
+    """The shape that an answer must have; llama.cpp's own `schema` beside `json_object` is not among them."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: dict[str, Any] | None = None
 
 
 class StreamOptions(msgspec.Struct):
@@ -72,10 +93,10 @@ class ChatRequest(Sampling, kw_only=True):
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    tools: Annotated[list[dict[str, Any]], Meta(max_length=64)] | None = None
+    tools: Annotated[list[Tool], Meta(max_length=64)] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
-    response_format: dict[str, Any] | None = None
+    response_format: ResponseFormat | None = None
 
 
 class CompletionRequest(Sampling, kw_only=True):
@@ -97,10 +118,16 @@ def read_chat(body: bytes, *, context_tokens: int) -> dict[str, Any]:
         ProblemError: a 400 that names the field.
     """
     request = _decode(body, ChatRequest)
-    _bound_schema(request.tools, "tools")
-    _bound_schema(request.response_format, "response_format")
+    if request.tools:
+        _check_tools(request.tools, request.tool_choice)
+    if request.response_format:
+        _check_format(request.response_format)
     fields = _fields(request, context_tokens, request.max_completion_tokens or request.max_tokens)
     fields.pop("max_completion_tokens", None)
+    if not request.tools or request.tool_choice == "none":
+        # Tools that must not be called need not be seen; a choice without tools is none.
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+            fields.pop(name, None)
     return fields
 
 
@@ -154,25 +181,22 @@ def _one_prompt(prompt: str | list[str | int]) -> str | list[str | int]:
     return prompt
 
 
-def _bound_schema(value: object, param: str) -> None:
-    """Refuse a schema that would become a grammar too deep or too large for the engine."""
-    pending: list[tuple[object, int]] = [(value, 0)]
-    seen = 0
-    while pending:
-        item, depth = pending.pop()
-        seen += 1
-        if depth > _MAX_DEPTH or seen > _MAX_NODES:
-            raise invalid("The schema is too deep or too large.", param=param)
-        if isinstance(item, dict):
-            _bound_keywords(item, param)  # pyright: ignore[reportUnknownArgumentType] - decoded JSON
-            pending += [(below, depth + 1) for below in item.values()]  # pyright: ignore[reportUnknownVariableType]
-        elif isinstance(item, list):
-            pending += [(below, depth + 1) for below in item]  # pyright: ignore[reportUnknownVariableType]
+def _check_tools(tools: list[Tool], choice: str | dict[str, Any] | None) -> None:
+    if choice not in _CHOICES:
+        # The engine's grammar lets a model talk for as long as it likes before the call that it must make.
+        raise invalid(
+            "This model cannot be made to call a tool: `tool_choice` is `auto` or `none`.", param="tool_choice"
+        )
+    _affordable([tool.function.parameters for tool in tools if tool.function.parameters], "tools")
 
 
-def _bound_keywords(schema: dict[str, object], param: str) -> None:
-    for name, value in schema.items():
-        if name in _REPEATS and isinstance(value, int | float) and value > _MAX_REPEAT:
-            raise invalid(f"{name} may be at most {_MAX_REPEAT}.", param=param)
-        if name == "pattern" and isinstance(value, str) and len(value) > _MAX_PATTERN:
-            raise invalid(f"pattern may have at most {_MAX_PATTERN} characters.", param=param)
+def _check_format(wanted: ResponseFormat) -> None:
+    if wanted.type == "json_schema":
+        _affordable([wanted.json_schema.get("schema") if wanted.json_schema else None], "response_format")
+
+
+def _affordable(schemas: list[object], param: str) -> None:
+    try:
+        check_schemas(schemas)
+    except SchemaError as error:
+        raise invalid(str(error), param=param) from None

@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 
 from strongroom.runtime import embed_requests
-from strongroom.runtime.cachescope import CacheScope
+from strongroom.runtime.cachescope import Caller
 from strongroom.runtime.embedder import MAX_TOKENS, Embedder
 from strongroom.runtime.errors import JSON, invalid
-from strongroom.runtime.front import scope_of
+from strongroom.runtime.front import caller_of
 from strongroom.runtime.lender import Lender
 from strongroom.wire import Handler, Reply, Request
 
@@ -39,22 +39,22 @@ class EmbedFront:
         return {"/v1/embeddings": self._embed}
 
     async def _embed(self, request: Request, reply: Reply) -> None:
-        scope = scope_of(request)
+        caller = caller_of(request)
         items, as_base64 = embed_requests.read(
             request.body, dimensions=self._embedder.dimensions, vocabulary=self._embedder.vocabulary
         )
         data: list[dict[str, Any]] = []
         total = 0
         for index, item in enumerate(items):
-            tokens, vector = await self._one(scope, index, item)
+            tokens, vector = await self._one(caller, index, item)
             total += tokens
             data.append({"object": "embedding", "index": index, "embedding": _encode(vector, as_base64=as_base64)})
         usage = {"prompt_tokens": total, "total_tokens": total}
         answer = {"object": "list", "data": data, "model": self._model, "usage": usage}
         await reply.send(200, JSON, msgspec.json.encode(answer))
 
-    async def _one(self, scope: CacheScope, index: int, item: str | list[int]) -> tuple[int, bytes]:
-        async with self._lender.borrow(scope) as held:
+    async def _one(self, caller: Caller, index: int, item: str | list[int]) -> tuple[int, bytes]:
+        async with self._lender.borrow(caller) as held:
             held.answered = True  # nothing is kept between texts: there is no cache to keep apart
             loop = asyncio.get_running_loop()
             work = loop.run_in_executor(self._thread, self._compute, index, item)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from strongroom.runtime import gguf, templates
 from strongroom.runtime.digests import Format
 from strongroom.runtime.spec import WorkerConfig
 
@@ -31,11 +32,13 @@ class Engine:
     Attributes:
         socket: where it listens.
         key: what it wants in `Authorization`.
+        takes_tools: whether tools that are offered reach the model.
         server: keeps it alive.
     """
 
     socket: Path
     key: str = field(repr=False)
+    takes_tools: bool
     server: Any = field(repr=False)
 
 
@@ -54,19 +57,25 @@ def start(config: WorkerConfig) -> Engine:
     parameters.hostnames = [str(path)]
     parameters.port = 1  # unused with a unix socket, but 0 would ask for a free one
     parameters.api_keys = [key]
-    _set_model(parameters, config)
+    takes_tools = _set_model(parameters, config)
     _set_compute(parameters, config)
     _switch_off(parameters)
     server = xllamacpp.Server(parameters)
-    return Engine(socket=path, key=key, server=server)
+    return Engine(socket=path, key=key, takes_tools=takes_tools, server=server)
 
 
-def _set_model(parameters: Any, config: WorkerConfig) -> None:
-    parameters.model.path = config.file(Format.GGUF).path
+def _set_model(parameters: Any, config: WorkerConfig) -> bool:
+    file = config.file(Format.GGUF)
+    parameters.model.path = file.path
     parameters.model_alias = {config.model}
     parameters.n_parallel = config.slots
     parameters.n_ctx = config.slots * config.context_tokens
     parameters.ctx_shift = False  # a prompt that does not fit is refused, not cut
+    # llama.cpp drops tools without a word where a model's template does not show them.
+    template = templates.with_tools(gguf.text_of(file.descriptor, "tokenizer.chat_template") or "")
+    if template is not None:
+        parameters.chat_template = template
+    return template is not None
 
 
 def _set_compute(parameters: Any, config: WorkerConfig) -> None:

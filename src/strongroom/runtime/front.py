@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from strongroom.runtime.cachescope import HEADER, CacheScope, parse_cache_scope
+from strongroom.runtime.cachescope import HEADER, Caller, parse_caller
 from strongroom.runtime.errors import BUSY, JSON, NO_SCOPE, NOT_FOUND, Problem, ProblemError
 from strongroom.runtime.lender import QueueFullError
 from strongroom.runtime.spec import WorkerConfig
@@ -59,14 +59,14 @@ async def refuse(reply: Reply, problem: Problem) -> None:
     await reply.send(problem.status, (*JSON, *_RETRY) if problem is BUSY else JSON, problem.body)
 
 
-def scope_of(request: Request) -> CacheScope:
-    """Return the cache scope that the gateway set; without one nothing is answered, so nothing is ever unscoped.
+def caller_of(request: Request) -> Caller:
+    """Return who asks, as the gateway set it; without that nothing is answered, so nothing is ever unscoped.
 
     Raises:
         ProblemError: when there is none, or not one the gateway can have made.
     """
     values = [value for name, value in request.headers if name == _HEADER]
-    scope = parse_cache_scope(values[0].decode("latin-1")) if len(values) == 1 else None
-    if scope is None:
+    caller = parse_caller(values[0].decode("latin-1")) if len(values) == 1 else None
+    if caller is None:
         raise ProblemError(NO_SCOPE)
-    return scope
+    return caller

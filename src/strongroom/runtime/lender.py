@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from strongroom.runtime.cachescope import CacheScope
+from strongroom.runtime.cachescope import Caller
 from strongroom.runtime.slots import Lease, SlotTable, Ticket
 
 
@@ -27,49 +27,56 @@ class Lender:
 
     def __init__(self, table: SlotTable) -> None:
         self._table = table
-        self._woken: dict[Ticket, asyncio.Future[None]] = {}
+        self._woken: dict[Ticket, asyncio.Future[bool]] = {}
         self._granted: dict[Ticket, Lease] = {}
 
     @asynccontextmanager
-    async def borrow(self, scope: CacheScope) -> AsyncGenerator[Held]:
+    async def borrow(self, caller: Caller) -> AsyncGenerator[Held]:
         """Hold a slot for the length of the block; set `answered` on what is yielded once the engine answers.
 
         Raises:
-            QueueFullError: at once, instead of waiting without bound.
+            QueueFullError: at once, instead of waiting without bound; or later, when the place went to another tenant.
         """
-        held = Held(await self._lease(scope))
+        held = Held(await self._lease(caller))
         try:
             yield held
         finally:
             self._return(held.lease, answered=held.answered)
 
-    async def _lease(self, scope: CacheScope) -> Lease:
-        match self._table.ask(scope):
+    async def _lease(self, caller: Caller) -> Lease:
+        match self._table.ask(caller):
             case Lease() as lease:
                 return lease
             case Ticket() as ticket:
+                if ticket.evicts is not None:
+                    self._wake(ticket.evicts, granted=False)
                 return await self._wait(ticket)
             case None:
                 raise QueueFullError
 
     async def _wait(self, ticket: Ticket) -> Lease:
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        woken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._woken[ticket] = woken
         try:
-            await woken
+            granted = await woken
         except asyncio.CancelledError:
             # Cancelled while waiting, or between the grant and waking up: then the slot is ours to hand on.
-            if not self._table.withdraw(ticket):
-                self._return(self._granted.pop(ticket), answered=False)
+            if not self._table.withdraw(ticket) and (lease := self._granted.pop(ticket, None)) is not None:
+                self._return(lease, answered=False)
             raise
         finally:
             del self._woken[ticket]
+        if not granted:
+            raise QueueFullError
         return self._granted.pop(ticket)
 
     def _return(self, lease: Lease, *, answered: bool) -> None:
         grant = self._table.give_back(lease, answered=answered)
         if grant is not None:
             self._granted[grant.ticket] = grant.lease
-            woken = self._woken[grant.ticket]
-            if not woken.done():  # a waiter that is being cancelled finds its lease and hands it on
-                woken.set_result(None)
+            self._wake(grant.ticket, granted=True)
+
+    def _wake(self, ticket: Ticket, *, granted: bool) -> None:
+        woken = self._woken[ticket]
+        if not woken.done():  # a waiter that is being cancelled finds its lease and hands it on
+            woken.set_result(granted)

@@ -23,7 +23,7 @@ from strongroom.kernel.events import Event
 from strongroom.kernel.principal import Environment
 from strongroom.runtime import artefacts, sandbox
 from strongroom.runtime.blobs import BlobStore
-from strongroom.runtime.cachescope import HEADER, CacheScope, cache_scope
+from strongroom.runtime.cachescope import HEADER, Caller, cache_scope
 from strongroom.runtime.launch import MODULES, Launcher
 from strongroom.runtime.spec import Kind, WorkerSpec
 from strongroom.runtime.supervise import HostPolicy, WorkerHost
@@ -123,7 +123,7 @@ class Rig:
         )
         return replace(spec, **self._changes)
 
-    def ask(self, kind: Kind, path: str, body: object = None, *, scope: CacheScope | None = None) -> Answer:
+    def ask(self, kind: Kind, path: str, body: object = None, *, scope: Caller | None = None) -> Answer:
         """Ask a worker; without a body it is a GET."""
         return asyncio.run(ask(self.socket(kind), path, body, scope=scope))
 
@@ -142,18 +142,19 @@ class Rig:
         await self.host.ready(READY_S)
 
 
-def scope(name: str) -> CacheScope:
-    """Return a scope as the gateway would make it, for a tenant of that name."""
-    return cache_scope(b"a secret for rigs only", name, "dev", "workload")
+def scope(name: str, workload: str = "workload") -> Caller:
+    """Return a caller as the gateway would name it, for a tenant of that name."""
+    secret = b"a secret for rigs only"
+    return Caller(cache_scope(secret, name), cache_scope(secret, name, "dev", workload))
 
 
-def fields(scope: CacheScope | None) -> list[tuple[bytes, bytes]]:
+def fields(scope: Caller | None) -> list[tuple[bytes, bytes]]:
     """Return the request fields that the gateway sends."""
-    scoped = [(HEADER.encode(), scope.encode())] if scope else []
+    scoped = [(HEADER.encode(), scope.header)] if scope else []
     return [(b"content-type", b"application/json"), *scoped]
 
 
-async def ask(socket: Path, path: str, body: object = None, *, scope: CacheScope | None = None) -> Answer:
+async def ask(socket: Path, path: str, body: object = None, *, scope: Caller | None = None) -> Answer:
     """Ask a worker over its socket; `body` is encoded as JSON unless it is bytes."""
     pool = Pool(UnixTarget(socket), max_connections=1)
     data = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)

@@ -122,8 +122,17 @@ async def test_an_answer_can_be_held_to_json_and_to_a_schema(client: openai.Asyn
 
 async def test_tools_reach_the_model(client: openai.AsyncOpenAI) -> None:
     tool: Any = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+    plain = await client.chat.completions.create(model="tiny", messages=MESSAGES, **SURE)
     answer = await client.chat.completions.create(model="tiny", messages=MESSAGES, tools=[tool], **SURE)
     assert answer.choices[0].finish_reason in {"stop", "length", "tool_calls"}
+    assert plain.usage is not None
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens > plain.usage.prompt_tokens + 40
+    with pytest.raises(openai.BadRequestError, match="cannot be made to call") as refused:
+        await client.chat.completions.create(
+            model="tiny", messages=MESSAGES, tools=[tool], tool_choice="required", **SURE
+        )
+    assert refused.value.param == "tool_choice"
 
 
 async def test_what_is_too_long_is_said_with_figures(client: openai.AsyncOpenAI) -> None:

@@ -7,6 +7,7 @@ import base64
 import json
 import math
 import struct
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -84,10 +85,72 @@ def test_parameters_reach_the_model(rig: Rig) -> None:
     assert json.loads(formatted["choices"][0]["message"]["content"])["colour"] in {"red", "blue"}
 
 
-def test_tools_are_taken(rig: Rig) -> None:
-    # This small model's template knows no tools: it answers in words.
-    tool = {"type": "function", "function": {"name": "paint", "parameters": {"type": "object", "properties": {}}}}
-    assert chat(rig, tools=[tool], tool_choice="auto")["choices"][0]["message"]["role"] == "assistant"
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "paint",
+        "description": "Paints a wall.",
+        "parameters": {"type": "object", "properties": {"colour": {"type": "string"}}},
+    },
+}
+CALL = {"id": "c1", "type": "function", "function": {"name": "paint", "arguments": '{"colour": "red"}'}}
+
+
+def prompt_tokens(rig: Rig, **changes: Any) -> int:
+    return int(chat(rig, **changes)["usage"]["prompt_tokens"])
+
+
+def test_tools_reach_the_model(rig: Rig) -> None:
+    plain = prompt_tokens(rig)
+    assert prompt_tokens(rig, tools=[TOOL]) > plain + 40
+    assert prompt_tokens(rig, tools=[TOOL, {**TOOL, "function": {"name": "sing"}}], tool_choice="auto") > plain + 60
+    assert prompt_tokens(rig, tools=[TOOL], tool_choice="none") == plain
+
+
+def test_calls_and_what_came_of_them_reach_the_model(rig: Rig) -> None:
+    asked = {"role": "user", "content": "Paint it red."}
+    called = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    told = {"role": "tool", "tool_call_id": "c1", "content": "It is red now."}
+    short = prompt_tokens(rig, messages=[asked], tools=[TOOL])
+    assert prompt_tokens(rig, messages=[asked, called, told], tools=[TOOL]) > short + 30
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "paint"}}])
+def test_a_call_that_cannot_be_promised_is_refused(rig: Rig, choice: object) -> None:
+    answer = rig.ask(Kind.CHAT, CHAT, {**QUESTION, "tools": [TOOL], "tool_choice": choice}, scope=scope("acme"))
+    assert (answer.status, answer.json()["error"]["param"]) == (400, "tool_choice")
+
+
+COSTLY: dict[str, Any] = {
+    # Found to be the dearest that the bounds allow.
+    "properties": {"type": "object", "properties": {f"p{n}": {"type": "string", "maxLength": 32} for n in range(128)}},
+    "values": {"enum": ["x" * 28 + str(n) for n in range(256)]},
+    "alternatives": {"anyOf": [{"type": "string", "minLength": n} for n in range(64)]},
+    "numbers": {"prefixItems": [{"type": "integer", "minimum": -(2**53), "maximum": 2**53 - n} for n in range(200)]},
+    "repetitions": {"prefixItems": [{"type": "string", "minLength": 512, "maxLength": 512}] * 4},
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_the_dearest_schema_that_is_taken_costs_little(rig: Rig, name: str) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": COSTLY[name]}}
+    spent = []
+    for _ in range(3):  # the least of three: others use the machine too
+        began = time.monotonic()
+        chat(rig, response_format=wanted, max_tokens=1)
+        spent.append(time.monotonic() - began)
+    assert min(spent) < 1
+
+
+@pytest.mark.parametrize("pattern", ["^a{5,2}$", "^(" + "|".join(["a?"] * 100) + ")*$"])
+def test_a_pattern_that_would_end_the_engine_never_reaches_it(rig: Rig, pattern: str) -> None:
+    schema = {"type": "string", "pattern": pattern}
+    offered = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"x": schema}}}}
+    formatted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    for field, value in (("response_format", formatted), ("tools", [offered])):
+        answer = rig.ask(Kind.CHAT, CHAT, {**QUESTION, field: value}, scope=scope("acme"))
+        assert (answer.status, answer.json()["error"]["param"]) == (400, field)
+    assert rig.ask(Kind.CHAT, "/health").status == 200
 
 
 def test_completions(rig: Rig) -> None:

@@ -19,6 +19,14 @@ def chat(**fields: Any) -> ChatRequest:
     return msgspec.convert(document, ChatRequest)
 
 
+def tool(name: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "parameters": parameters or {}}}
+
+
+def formatted(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+
+
 def completion(**fields: Any) -> CompletionRequest:
     return msgspec.convert({"model": "m", "prompt": "x", **fields}, CompletionRequest)
 
@@ -37,6 +45,9 @@ def embedding(value: object) -> EmbeddingRequest:
         (chat(max_tokens=100), 100),
         (completion(), 16),
         (completion(max_tokens=60), 60),
+        (chat(tools=[tool("f")], tool_choice="auto"), 50),
+        (chat(tools=[tool("f")], tool_choice="required"), 50),
+        (chat(response_format=formatted({"type": "object"})), 50),
         (embedding("x"), 0),
         (embedding(["x", "y"]), 0),
         (embedding([1, 2]), 0),
@@ -64,6 +75,16 @@ def test_an_answer_is_bounded(body: AnyRequest, bound: int) -> None:
         (chat(reasoning_effort="high"), "reasoning_effort"),
         (chat(modalities=["text", "audio"]), "modalities"),
         (chat(logit_bias={"5": 1}), "logit_bias"),
+        (chat(tool_choice="required"), "tool_choice"),
+        (chat(tool_choice={"type": "function", "function": {"name": "f"}}), "tool_choice"),
+        (chat(tools=[tool("f")], tool_choice={"type": "function", "function": {"name": "g"}}), "tool_choice"),
+        (chat(tools=[tool("f"), tool("f")]), "tools"),
+        (chat(tools=[tool("f", {"properties": {"x": {"pattern": "^a{5,2}$"}}})]), "tools"),
+        (chat(response_format={"type": "json_schema"}), "response_format.json_schema"),
+        (chat(response_format={"type": "json_schema", "json_schema": {"name": "x"}}), "response_format.json_schema"),
+        (chat(response_format=formatted({"pattern": "^a{5,2}$"})), "response_format"),
+        (chat(response_format=formatted({"pattern": "^(" + "|".join(["a?"] * 100) + ")*$"})), "response_format"),
+        (chat(response_format=formatted({"enum": list(range(1900))})), "response_format"),
         (embedding([]), "input"),
         (embedding([[]]), "input"),
         (embedding([[1], "x"]), "input"),

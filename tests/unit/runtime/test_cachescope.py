@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from strongroom.runtime.cachescope import cache_scope, parse_cache_scope
+from strongroom.runtime.cachescope import Caller, cache_scope, parse_caller
 
 SECRET = b"0123456789abcdef"
 
@@ -26,7 +26,11 @@ def test_a_short_secret_or_no_part_is_refused() -> None:
         cache_scope(SECRET)
 
 
-@pytest.mark.parametrize("text", ["", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 64 + "\n"])
-def test_what_the_gateway_cannot_have_made_is_no_scope(text: str) -> None:
-    assert parse_cache_scope(text) is None
-    assert parse_cache_scope(cache_scope(SECRET, "x")) is not None
+KNOWN = Caller(cache_scope(SECRET, "acme"), cache_scope(SECRET, "acme", "dev", "w"))
+
+
+@pytest.mark.parametrize("part", ["", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 64 + "\n"])
+def test_what_the_gateway_cannot_have_made_is_no_caller(part: str) -> None:
+    for text in (part, f"{part}.{KNOWN.scope}", f"{KNOWN.tenant}.{part}", f"{KNOWN.tenant}.{KNOWN.scope}.{part}"):
+        assert parse_caller(text) is None
+    assert parse_caller(KNOWN.header.decode()) == KNOWN

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from strongroom.runtime.chat_requests import read_chat, read_completion
@@ -13,6 +14,14 @@ MESSAGES = [{"role": "user", "content": "hi"}]
 
 def chat(**fields: Any) -> dict[str, Any]:
     return read_chat(json.dumps({"messages": MESSAGES, **fields}).encode(), context_tokens=512)
+
+
+def formatted(schema: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+
+
+def tool(parameters: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "f", "parameters": parameters}}
 
 
 def complete(**fields: Any) -> dict[str, Any]:
@@ -61,9 +70,10 @@ def test_inside_messages_too() -> None:
 
 def test_declared_fields_arrive() -> None:
     wanted = {"temperature": 0.5, "top_p": 0.9, "seed": 7, "stop": ["x"], "logprobs": True, "top_logprobs": 3}
-    fields = chat(**wanted, tools=[{"type": "function"}], tool_choice="auto", stream=True)
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    fields = chat(**wanted, tools=[tool], tool_choice="auto", stream=True)
     assert {name: fields[name] for name in wanted} == wanted
-    assert fields["tools"] == [{"type": "function"}]
+    assert json.loads(msgspec.json.encode(fields["tools"])) == [tool]
     assert fields["stream"] is True
 
 
@@ -106,8 +116,14 @@ def test_a_seed_is_never_the_engines_word_for_random(seed: int) -> None:
         ({"stop": ["x"] * 17}, "stop"),
         ({"stop": "x" * 257}, "stop"),
         ({"tools": [{}] * 65}, "tools"),
-        ({"response_format": {"json_schema": {"schema": {"maxItems": 10**6}}}}, "response_format"),
-        ({"response_format": {"json_schema": {"schema": {"pattern": "a" * 513}}}}, "response_format"),
+        ({"response_format": {"type": "json_object", "schema": {"pattern": "a"}, "json_schema": 5}}, "response_format"),
+        ({"response_format": {"type": "grammar"}}, "response_format"),
+        ({"response_format": formatted({"maxItems": 10**6})}, "response_format"),
+        ({"response_format": formatted({"pattern": "^a{5,2}$"})}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"tools": [tool({"properties": {"x": {"pattern": "a"}}})]}, "tools"),
+        ({"tools": [tool({})], "tool_choice": "required"}, "tool_choice"),
+        ({"tools": [tool({})], "tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
     ],
 )
 def test_what_breaks_a_bound_is_a_400_that_names_the_field(fields: dict[str, Any], param: str | None) -> None:
@@ -118,14 +134,14 @@ def test_what_breaks_a_bound_is_a_400_that_names_the_field(fields: dict[str, Any
         assert (caught.value.problem.param or "").startswith(param)
 
 
-def test_a_deep_or_wide_schema_is_refused() -> None:
-    deep: dict[str, Any] = {}
-    for _ in range(20):
-        deep = {"properties": {"x": deep}}
-    wide = {"enum": list(range(3000))}
-    for schema in (deep, wide):
-        with pytest.raises(ProblemError, match=r"400|None"):
-            chat(response_format={"type": "json_schema", "json_schema": {"schema": schema}})
+def test_llamas_own_place_for_a_schema_is_not_passed_on() -> None:
+    wanted = {"type": "json_object", "schema": {"pattern": "^a{5,2}$"}}
+    assert json.loads(msgspec.json.encode(chat(response_format=wanted)["response_format"])) == {"type": "json_object"}
+
+
+def test_tools_that_must_not_be_called_are_not_shown() -> None:
+    assert "tools" not in chat(tools=[tool({})], tool_choice="none")
+    assert "tool_choice" not in chat(tool_choice="auto")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"messages": ' + b"[" * 5000, b'{"messages":[{"role":"\xff"}]}'])

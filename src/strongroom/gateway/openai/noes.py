@@ -23,9 +23,8 @@ _SENTENCES: Final = (
     r"A text has at most \d{1,9} characters\.",
     r"At most \d{1,9} inputs fit one request\.",
     r"An input must not be empty\.",
-    r"The schema is too deep or too large\.",
-    r"(?:min|max)(?:Items|Length|Properties) may be at most \d{1,9}\.",
-    r"pattern may have at most \d{1,9} characters\.",
+    r"This model cannot be made to call a tool: `tool_choice` is `auto` or `none`\.",
+    r"This model's template takes no tools\.",
     r"Expected `[a-z| ]{1,40}` (?:of length )?[<>]= -?[0-9.]{1,20}\.",  # msgspec's bounds, which name no value
 )
 _KNOWN: Final = re.compile("|".join(_SENTENCES), re.ASCII)
