@@ -7,13 +7,14 @@ Always true here:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
-from litestar import Litestar, MediaType, Response, Router, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.constants import OPENAPI_JSON_HANDLER_NAME
 from litestar.di import NamedDependency, Provide
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -22,6 +23,7 @@ from litestar.types import ControllerRouterHandler
 
 from strongroom.app import routes
 from strongroom.app.services import Services
+from strongroom.console import Missing
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
 from strongroom.registry import routes as registry_routes
@@ -30,12 +32,13 @@ MAX_BODY_BYTES: Final = 64 * 1024
 _NO_STORE: Final = {"cache-control": "no-store"}
 
 
-def control_app(services: Services, *, pages: Sequence[Router] = ()) -> Litestar:
+def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Missing | None = None) -> Litestar:
     """Return the application of the control port.
 
     Args:
         services: what routes and pages call.
         pages: the console's routers. They bring their own guards; `who` and `ask` are there for them too.
+        missing: the console's page for where there is none, for browsers outside /api.
     """
     api = Router(
         "/api",
@@ -47,7 +50,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = ()) -> Litestar
     app = Litestar(
         route_handlers=[_livez, _readyz, api, *pages],
         dependencies=dict(http.DEPENDENCIES) | {name: _given(value) for name, value in _offered(services).items()},
-        exception_handlers={Exception: problems.handle},
+        exception_handlers={Exception: problems.handle, NotFoundException: _not_found(missing)},
         openapi_config=_openapi(),
         request_max_body_size=MAX_BODY_BYTES,
         debug=False,
@@ -67,6 +70,17 @@ def _offered(services: Services) -> dict[str, object]:
         "registry": services.registry,
         "finder": services.finder,
     }
+
+
+def _not_found(missing: Missing | None) -> Callable[[Request[Any, Any, Any], NotFoundException], Response[Any]]:
+    """Return what answers where there is no route: a page to a browser, problem details to everybody else."""
+
+    def answer(request: Request[Any, Any, Any], error: NotFoundException) -> Response[Any]:
+        path = request.scope["path"]
+        browser = "text/html" in request.headers.get("accept", "") and path != "/api" and not path.startswith("/api/")
+        return problems.handle(request, error) if missing is None or not browser else missing(request)
+
+    return answer
 
 
 def _given(value: object) -> Provide:

@@ -15,7 +15,7 @@ from strongroom.app.doctor import online
 from strongroom.app.handover import Handover
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Explained, Loaded
-from strongroom.console import Parts, pages
+from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.kernel.clock import SystemClock
 from strongroom.policy import Engine
@@ -44,11 +44,10 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         return await online(services, clock, Path(handover.worker_sockets))
 
     services = make_services(database, follower, directory, engine, keys, clock, explain=explain, doctor=doctor)
+    parts = _parts(services, engine, handover)
     follower.start()
     try:
-        async with AsgiBridge(
-            control_app(services, pages=pages(_parts(services, engine, handover)))
-        ).lifespan() as bridge:
+        async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
             yield bridge
     finally:
         await follower.close()

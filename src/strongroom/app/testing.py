@@ -19,7 +19,7 @@ from strongroom.app.checks import Check, Status
 from strongroom.app.seed import INSTALLER
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Loaded, Settings
-from strongroom.console import Parts, pages
+from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import Name, TenantId
@@ -116,8 +116,9 @@ async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack)
     )
     follower.start()
     stack.push_async_callback(follower.close)
+    parts = _parts(services, engine)
     bridge = await stack.enter_async_context(
-        AsgiBridge(control_app(services, pages=pages(_parts(services, engine)))).lifespan()
+        AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan()
     )
     server = await serve_tcp(bridge, limits=Limits(max_body_bytes=256 * 1024))
     stack.push_async_callback(server.close)

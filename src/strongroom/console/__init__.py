@@ -7,10 +7,10 @@ Always true here:
 - every page works without JavaScript; scripts make it nicer, never possible;
 - a secret is in one answer, the one to the POST that made it, and that form cannot be sent twice.
 
-`pages(parts)` gives the route handlers; `app` mounts them.
+`pages(parts)` gives the route handlers, `missing(parts)` the page for where there is none; `app` mounts them.
 """
 
-from strongroom.console.edge import pages
+from strongroom.console.edge import Missing, missing, pages
 from strongroom.console.visit import Parts
 
-__all__ = ["Parts", "pages"]
+__all__ = ["Missing", "Parts", "missing", "pages"]

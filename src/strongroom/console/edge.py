@@ -12,7 +12,8 @@ Every answer, the refusals too, leaves with the same headers.
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from litestar import Request, Response, Router, route
@@ -35,6 +36,8 @@ _ALIEN: Final = Refusal(
     tell="This form was not sent from the console, or is from an earlier sign-in. Open the page again and retry.",
 )
 
+Missing: TypeAlias = Callable[[Request[Any, Any, Any]], Response[bytes]]
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -43,6 +46,12 @@ def pages(parts: Parts) -> list[Router]:
     desk = Desk(parts)
     handlers = [_static(desk), *(_handler(desk, each) for each in routes.ROUTES)]
     return [Router("/", route_handlers=handlers, include_in_schema=False)]
+
+
+def missing(parts: Parts) -> Missing:
+    """Return what answers a browser where there is no page; it knows nobody and no session."""
+    desk = Desk(parts)
+    return lambda request: _response(desk, errors.page(_visit(desk, request), errors.MISSING))
 
 
 def _handler(desk: Desk, each: Route) -> HTTPRouteHandler:

@@ -5,7 +5,7 @@ Always true here:
 - nobody's request reaches a handler of the API before its credential was checked, malformed ones included;
 - a body is decoded strictly, by the handler's own type: no field it does not name, no text where a number belongs;
 - an answer to a change leaves only after this process has seen the change itself;
-- a path has one spelling: no name here needs a percent sign, so one in a path is no path.
+- a path has one spelling: no name here needs a percent sign, so one in a path is no path; nor is one with an empty part.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ class Surface:
         ask = Ask(request_id=f"req_{new_uuid().hex}")
         scope[problems.ASK] = ask
         leave = self._leaving(scope, ask, send)
-        if b"%" in scope.get("raw_path", b""):
+        path: bytes = scope.get("raw_path", b"")
+        if b"%" in path or (path.startswith(b"/api/") and (path.endswith(b"/") or b"//" in path)):
             await _refuse_path(ask, leave)
             return
         await self._inner(scope, receive, leave)
@@ -227,7 +228,7 @@ def _with_fields(headers: Any, path: str, request_id: str) -> list[tuple[bytes, 
 
 
 async def _refuse_path(ask: Ask, send: Send) -> None:
-    problem = problems.problem_of(hidden("a percent sign in a path"), ask.request_id)
+    problem = problems.problem_of(hidden("another spelling of a path"), ask.request_id)
     fields = [(b"content-type", problems.MEDIA_TYPE.encode())]
     await send({"type": "http.response.start", "status": problem.status, "headers": fields})
     await send({"type": "http.response.body", "body": msgspec.json.encode(problem), "more_body": False})

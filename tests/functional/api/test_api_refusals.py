@@ -225,6 +225,26 @@ def test_no_spelling_of_a_path_reaches_further(ask: Ask, path: str) -> None:
     assert "globex" not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/api/tenants/", "/api//tenants", "/api/tenants//acme", "/api/whoami/"])
+def test_a_path_has_one_spelling(ask: Ask, path: str) -> None:
+    answer = ask("GET", path, by="operator")
+    assert (answer.status, answer.body["title"]) == (404, "Not Found")
+
+
+def test_a_browser_gets_a_page_where_there_is_none(ask: Ask) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/nope", "/tenants/acme/nope", "/apis"):
+        page = ask("GET", path, headers=browser)
+        assert page.status == 404
+        assert page.fields["content-type"].startswith("text/html")
+        assert "Not here" in page.text
+        assert page.fields["x-request-id"]
+        assert "content-security-policy" in page.fields
+        assert ask("GET", path).fields["content-type"] == "application/problem+json"
+    for path in ("/api/nope", "/api"):
+        assert ask("GET", path, by="operator", headers=browser).fields["content-type"] == "application/problem+json"
+
+
 def test_the_query_names_no_other_tenant(plane: ControlPlane, ask: Ask) -> None:
     for key in (plane.key_ids["globex"], plane.key_ids["acme"]):
         assert ask("GET", f"/api/keys/{key}?tenant=globex", by="acme-admin").status == 404
