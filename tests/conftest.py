@@ -16,6 +16,7 @@ first) is async itself; with a plain one the plugin loses its loop, and every te
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -30,6 +31,9 @@ pytest_plugins = ["plugins.live"]  # the real product: `installation`, `target`,
 
 def pytest_configure(config: pytest.Config) -> None:
     config.option.anyio_mode = "auto"
+    # Whoever runs the tests may have an installation of their own: none of its settings is a test's.
+    for name in [name for name in os.environ if name.startswith("STRONGROOM_")]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")
