@@ -130,7 +130,7 @@ def _operation_id(handler: HTTPRouteHandler, method: object, parts: object) -> s
 
 @get("/livez", include_in_schema=False, sync_to_thread=False)
 def _livez() -> Response[str]:
-    return Response("ok\n", media_type="text/plain; charset=utf-8", headers=_NO_STORE)
+    return Response("ok\n", media_type="text/plain", headers=_NO_STORE)
 
 
 @get("/readyz", include_in_schema=False)
@@ -139,6 +139,6 @@ async def _readyz(services: NamedDependency[Services]) -> Response[str]:
     return Response(
         "ready\n" if ready else "not ready\n",
         status_code=200 if ready else 503,
-        media_type="text/plain; charset=utf-8",
+        media_type="text/plain",
         headers=_NO_STORE,
     )

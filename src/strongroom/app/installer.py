@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from strongroom.app.refusals import USAGE, CannotStart
 from strongroom.app.seed import INSTALLER, OPERATOR, Seed
 from strongroom.identity import Directory, Identity
 from strongroom.identity.accounts import Accounts
+from strongroom.identity.model import NewAccount
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.principal import Role
 from strongroom.policy import Ask, Engine, Gate
@@ -60,26 +62,60 @@ async def first_operator(seed: Seed, file: Path | None) -> None:
     """Make an operator, and show its token once, when none has a living one: at the first start, after a restore.
 
     Raises:
-        CannotStart: when there is no terminal to show it on and no file was named.
+        CannotStart: when there is no terminal to show it on and no file that can be made.
     """
     if seed.directory.has(Role.OPERATOR):
         return  # somebody can act, and can issue what anybody else needs
-    if file is None and not sys.stdout.isatty():
-        raise CannotStart(
-            "no operator has a token that counts, and there is no terminal to show one on; start once in a terminal, or name a file "
-            "with --operator-token-file (made 0600)",
-            USAGE,
-        )
+    with _shown(file) as show:  # before anything is issued: a token that cannot be shown would lock everybody out
+        made = await _operators_token(seed)
+        show(made)
+
+
+async def _operators_token(seed: Seed) -> NewAccount:
     known = next((each for each in await seed.accounts.list(INSTALLER, Ask()) if each.name == OPERATOR), None)
     if known is None:
-        made = await seed.accounts.create(INSTALLER, OPERATOR, Role.OPERATOR, ask=Ask())
-    elif known.demo:
+        return await seed.accounts.create(INSTALLER, OPERATOR, Role.OPERATOR, ask=Ask())
+    if known.demo:
         raise CannotStart("this home is a demo, whose accounts count with --demo only; choose another --home", USAGE)
-    else:
-        made = await seed.accounts.reissue(INSTALLER, OPERATOR, Ask())
+    return await seed.accounts.reissue(INSTALLER, OPERATOR, Ask())
+
+
+@contextmanager
+def _shown(file: Path | None) -> Generator[Callable[[NewAccount], None], None, None]:
+    """Yield what shows a new token once: on the terminal, or in a file of mode 0600 made for it.
+
+    Raises:
+        CannotStart: when there is neither.
+    """
     if file is None:
-        sys.stdout.write(f"\nOperator token, shown once (until {made.expires_at:%Y-%m-%d}): {made.token}\n\n")
+        if not sys.stdout.isatty():
+            raise CannotStart(
+                "no operator has a token that counts, and there is no terminal to show one on; start once in a terminal, "
+                "or name a file with --operator-token-file (made 0600)",
+                USAGE,
+            )
+        yield _print_once
         return
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as target:
-        target.write(made.token + "\n")
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotStart(
+            f"--operator-token-file {file}: {error.strerror}; name a file that can be made", USAGE
+        ) from None
+    try:
+        with os.fdopen(descriptor, "w") as target:
+            yield lambda made: _write(target, made)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+
+
+def _print_once(made: NewAccount) -> None:
+    """Show a token on the terminal."""
+    sys.stdout.write(f"\nOperator token, shown once (until {made.expires_at:%Y-%m-%d}): {made.token}\n\n")
+
+
+def _write(target: TextIO, made: NewAccount) -> None:
+    target.write(made.token + "\n")
+    target.flush()
+    os.fsync(target.fileno())

@@ -143,8 +143,3 @@ def make_private(path: Path, mode: int = 0o700) -> None:
     if path.is_symlink() or found.st_uid != os.geteuid():
         raise PermissionError(f"{path} belongs to somebody else; remove it or choose another --home")
     path.chmod(mode)
-
-
-def find_home(given: Path | None) -> Path:
-    """Return the home to use: what was given, else STRONGROOM_HOME, else ./.strongroom."""
-    return given or Path(os.environ.get("STRONGROOM_HOME") or ".strongroom")

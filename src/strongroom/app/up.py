@@ -119,7 +119,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             passwords = Passwords.generate()
             applied = await migrate(admin, passwords)
             await shape.shape_of_database(admin, settings, progress.line)
-            step.done(f"{len(applied)} migrations applied" if applied else "up to date")
+            step.done(f"applied {', '.join(applied)}" if applied else "up to date")
         formats.record(places.home)
         host = await stack.enter_async_context(
             models.workers(releases, places, settings, tree, sandbox, tell=progress.line)

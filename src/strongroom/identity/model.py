@@ -23,7 +23,6 @@ MAX_ACCOUNT_KEY_DAYS: Final = 30
 MIN_KEY_DAYS: Final = 60 / 86_400
 """Shortest life of a key: a minute. What is shorter ends before it can be used, or before it was made."""
 
-NetworkAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$(?!\n)"

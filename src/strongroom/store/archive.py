@@ -119,7 +119,7 @@ def _refuse_foreign(tar: tarfile.TarFile, manifest: bytes, seal: Seal) -> None:
     if not seal.fits(manifest, given):
         raise Unsafe(
             "the backup is not sealed by this installation's keyring: it was made elsewhere, or changed since; "
-            "put HOME/secrets of that time back first"
+            "put HOME/secrets of that time back first, or say --foreign-archive if you trust whoever made it"
         )
 
 

@@ -75,7 +75,7 @@ async def backup(admin: Dsn, archive: Path, *, seal: Seal, clock: Clock, program
     """
     _refuse_existing(archive)
     server, migration = await _describe(admin)
-    with _workspace(archive.parent) as work:
+    with _workspace(archive.parent.absolute()) as work:
         dump = work / DUMP
         await _run(admin, work, "pg_dump", "--format=custom", f"--file={dump}", "--no-password", programs=programs)
         manifest = Manifest(
@@ -123,7 +123,7 @@ async def restore(
         fresh = f"{admin.database}_restoring"
         server = admin.to("postgres")
         if not replace and await _holds_something(admin):
-            raise Unsafe(f"database {admin.database} is not empty; say that it may be replaced")
+            raise Unsafe(f"database {admin.database} is not empty; say --replace if it may be replaced")
         async with migrate.administrator(server) as connection:
             await roles.ensure(connection, passwords)
             await connection.execute(f"drop database if exists {_quoted(fresh)} with (force)")
