@@ -14,12 +14,12 @@ class BackoffPolicy:
     Attributes:
         first_s: wait after the first crash, before jitter.
         cap_s: the longest wait, jitter included.
-        stable_s: a run at least this long counts as stable: the next crash is a first one.
+        stable_s: a worker that was ready for this long was stable: its next crash is a first one.
     """
 
-    first_s: float = 0.25
+    first_s: float = 0.2
     cap_s: float = 30.0
-    stable_s: float = 60.0
+    stable_s: float = 5.0
 
 
 class Backoff:
@@ -31,7 +31,7 @@ class Backoff:
         self._next_s = policy.first_s
 
     def after(self, ran_s: float) -> float:
-        """Return the wait after a run of `ran_s`: between half and all of a value that doubles from crash to crash."""
+        """Return the wait after `ran_s` of being ready: between half and all of a value that doubles from crash to crash."""
         if ran_s >= self._policy.stable_s:
             self._next_s = self._policy.first_s
         whole = min(self._next_s, self._policy.cap_s)

@@ -65,6 +65,16 @@ class ChatFront:
         """Which handler answers which path."""
         return {"/v1/chat/completions": self._chat, "/v1/completions": self._complete}
 
+    async def turns(self) -> bool:
+        """Wait until the engine's loop comes round; False when the engine is not there."""
+        try:
+            async with self._pool.request("GET", "/metrics", self._headers, b"", timeout_s=_ANSWER_S) as answer:
+                await answer.read(_MAX_ERROR)
+                return answer.status == _OK
+        except ClientError as error:
+            note(f"engine: {type(error).__name__}: {error}")
+            return False
+
     async def _chat(self, request: Request, reply: Reply) -> None:
         await self._answer(request, reply, read_chat)
 

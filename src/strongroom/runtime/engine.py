@@ -94,7 +94,7 @@ def _switch_off(parameters: Any) -> None:
     parameters.offline = True
     parameters.ui = False
     parameters.endpoint_slots = False
-    parameters.endpoint_metrics = False
+    parameters.endpoint_metrics = True  # answered by the engine's own loop: how `pulse` knows that it turns
     parameters.endpoint_props = False
     parameters.cors_origins = ""
     parameters.kv_unified = False

@@ -50,6 +50,7 @@ def invalid(message: str, *, param: str | None = None, code: str | None = None) 
 
 BUSY = Problem(status=503, message="The model is busy; try again shortly.", code="overloaded")
 FAILED = Problem(status=500, message="The model failed while answering.", code="model_error")
+STALLED = Problem(status=500, message="The model makes no progress.", code="stalled")
 NOT_FOUND = Problem(status=404, message="There is no such endpoint here.", code="not_found")
 NO_SCOPE = Problem(status=400, message="The request did not come through the gateway.", code="no_cache_scope")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
 from strongroom.runtime.cachescope import HEADER, Caller, parse_caller
-from strongroom.runtime.errors import BUSY, JSON, NO_SCOPE, NOT_FOUND, Problem, ProblemError
+from strongroom.runtime.errors import BUSY, JSON, NO_SCOPE, NOT_FOUND, STALLED, Problem, ProblemError
 from strongroom.runtime.lender import QueueFullError
 from strongroom.runtime.spec import WorkerConfig
 from strongroom.wire import Handler, Reply, Request
@@ -19,8 +19,15 @@ _HEADER = HEADER.encode()
 class Front:
     """A worker's handler: health and identity by itself, its model's routes by the handlers it is given."""
 
-    def __init__(self, config: WorkerConfig, routes: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        routes: Mapping[str, Handler],
+        *,
+        well: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         self._routes = routes
+        self._well = well
         self._identity = msgspec.json.encode(
             {
                 "worker": config.name,
@@ -42,6 +49,8 @@ class Front:
     async def _route(self, request: Request, reply: Reply) -> None:
         match request.method, request.path:
             case "GET", "/health":
+                if self._well is not None and not await self._well():
+                    raise ProblemError(STALLED)
                 await reply.send(200, JSON, b'{"status":"ok"}')
             case "GET", "/v1/identity":
                 await reply.send(200, JSON, self._identity)

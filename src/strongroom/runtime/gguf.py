@@ -26,7 +26,7 @@ def text_of(descriptor: int, key: str) -> str | None:
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
         try:
             return _Reader(data).find(key.encode())
-        except (struct.error, IndexError, KeyError) as error:
+        except (struct.error, IndexError, KeyError, OverflowError) as error:
             raise ValueError("these bytes are no GGUF") from error
 
 

@@ -87,6 +87,7 @@ class Keeper:
         self._log = log
         self._policy = policy
         self._backoff = Backoff(policy.backoff)
+        self._ready_at: float | None = None
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(self._keep(), name=f"worker {spec.name}")
 
@@ -97,7 +98,7 @@ class Keeper:
 
     async def _keep(self) -> None:
         while not self._stopping.is_set():
-            self.state = WorkerState.STARTING
+            self.state, self._ready_at = WorkerState.STARTING, None
             began = self._clock.boottime()
             try:
                 launched = await self._launch()
@@ -131,7 +132,8 @@ class Keeper:
         await asyncio.wait({watching, stopping})
         if asked:
             return 0.0
-        wait_s = self._backoff.after(self._clock.boottime() - began)
+        # Loading is no merit: only a worker that was ready for a while has been well.
+        wait_s = self._backoff.after(0 if self._ready_at is None else self._clock.boottime() - self._ready_at)
         was_ready = self.state is WorkerState.READY
         self._observe(WorkerExited(worker=name, status=status, was_ready=was_ready, restart_in_s=wait_s))
         return wait_s
@@ -153,7 +155,8 @@ class Keeper:
             if await self._answers(pool, self._policy.start_s):
                 self.state = WorkerState.READY
                 self.was_ready.set()
-                after_s = self._clock.boottime() - began
+                self._ready_at = self._clock.boottime()
+                after_s = self._ready_at - began
                 self._observe(WorkerReady(worker=self.spec.name, after_s=after_s))
                 await self._until_silent(pool)
             # A process that is dying anyway ends within this moment, and that cancels us.
@@ -167,12 +170,19 @@ class Keeper:
         misses = 0
         while misses < self._policy.misses:
             await asyncio.sleep(self._policy.check_every_s)
-            misses = 0 if await self._answers(pool, self._policy.check_s) else misses + 1
+            match await self._answers(pool, self._policy.check_s):
+                case True:
+                    misses = 0
+                case False:
+                    return  # it says so itself: there is nothing to wait for
+                case None:
+                    misses += 1
 
-    async def _answers(self, pool: Pool, within_s: float) -> bool:
+    async def _answers(self, pool: Pool, within_s: float) -> bool | None:
+        """Ask the worker whether it is well; None when it does not say."""
         try:
             async with pool.request("GET", "/health", timeout_s=within_s) as response:
                 await response.read(1 << 10)
                 return response.status == _OK
         except ClientError:
-            return False
+            return None

@@ -7,11 +7,14 @@ deployed, and is what the isolation tests and the self-test look through.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from strongroom.runtime import attempts, worker
 from strongroom.runtime.errors import JSON
 from strongroom.runtime.front import Front
+from strongroom.runtime.pulse import Pulse
 from strongroom.runtime.spec import WorkerConfig
 from strongroom.wire import Handler, Reply, Request
 
@@ -30,7 +33,21 @@ async def load(config: WorkerConfig) -> Handler:
             held.append(bytearray(b"\xff") * (1 << 20))
         await reply.send(200, JSON, b"{}")
 
-    return Front(config, {"/attempts": answer, "/hog": hog})
+    stalled = asyncio.Event()
+
+    async def stall(request: Request, reply: Reply) -> None:
+        """Stand still from now on, as an engine whose loop no longer turns."""
+        del request
+        stalled.set()
+        await reply.send(200, JSON, b"{}")
+
+    async def turns() -> bool:
+        if stalled.is_set():
+            await asyncio.Event().wait()
+        return True
+
+    pulse = Pulse(turns, silent_s=1.0)
+    return Front(config, {"/attempts": answer, "/hog": hog, "/stall": stall}, well=pulse.beats)
 
 
 if __name__ == "__main__":

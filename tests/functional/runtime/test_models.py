@@ -205,6 +205,27 @@ async def test_a_full_queue_is_a_503_at_once_and_the_worker_stays_well(rig: Rig)
     assert (await ask(rig.socket(Kind.CHAT), CHAT, body, scope=scope("other"))).status == 200
 
 
+async def test_the_engine_is_well_while_both_slots_read_long_prompts(rig: Rig) -> None:
+    full = {**QUESTION, "messages": [{"role": "user", "content": "hello " * 500}], "max_tokens": 1}
+    asking = [asyncio.create_task(ask(rig.socket(Kind.CHAT), CHAT, full, scope=scope(name))) for name in ("x", "y")]
+    while not all(task.done() for task in asking):
+        assert (await ask(rig.socket(Kind.CHAT), "/health")).status == 200
+    assert [task.result().status for task in asking] == [200, 200]
+
+
+async def test_a_tenant_of_many_workloads_does_not_take_anothers_place(rig: Rig) -> None:
+    body = {**QUESTION, "max_tokens": 1}
+    crowd = [scope("many", f"w{number % 7}") for number in range(80)]
+    asking = [asyncio.create_task(ask(rig.socket(Kind.CHAT), CHAT, body, scope=each)) for each in crowd]
+    await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    assert (await ask(rig.socket(Kind.CHAT), CHAT, body, scope=scope("one"))).status == 200
+    assert sum(not task.done() for task in asking) > 20, "the other one waited behind the crowd"
+    for task in asking:
+        task.cancel()
+    await asyncio.wait(asking)
+    assert 503 in {task.result().status for task in asking if not task.cancelled()}
+
+
 def embed(rig: Rig, given: object, **more: Any) -> list[Any]:
     answer = rig.ask(Kind.EMBEDDING, EMBED, {"input": given, **more}, scope=scope("acme"))
     assert answer.status == 200, answer.body

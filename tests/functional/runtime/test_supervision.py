@@ -118,6 +118,17 @@ def test_a_worker_that_hangs_is_killed_and_started_again(rig: Rig) -> None:
     assert rig.ask(Kind.CHAT, "/health").status == 200
 
 
+def test_an_engine_that_stands_still_is_told_killed_and_started_again() -> None:
+    modules = {Kind.EMBEDDING: "strongroom.runtime.probe_worker"}
+    policy = replace(FAST, backoff=BackoffPolicy())
+    with Rig([Kind.EMBEDDING], policy=policy, modules=modules) as rig:
+        assert rig.ask(Kind.EMBEDDING, "/stall", b"{}").status == 200
+        until(lambda: len(seen(rig, WorkerUnresponsive)) == 1)
+        until(lambda: len(seen(rig, WorkerReady)) == 2)
+        assert seen(rig, WorkerExited)[-1].restart_in_s <= 0.2
+        assert rig.ask(Kind.EMBEDDING, "/health").status == 200
+
+
 def test_a_worker_that_cannot_start_is_reported_and_tried_again() -> None:
     modules = {Kind.EMBEDDING: "strongroom.runtime.no_such_worker"}
     rig = Rig([], policy=FAST, modules=modules)
