@@ -22,7 +22,7 @@ from strongroom.runtime.tree import current_tree, prepare_tree
 from strongroom.store import Dsn
 from strongroom.store import backup as archives
 from strongroom.store import format as formats
-from strongroom.store.archive import Manifest
+from strongroom.store.archive import Manifest, Seal
 from strongroom.store.roles import Passwords
 from strongroom.vault import Keyring, Purpose, PurposeKeys
 
@@ -67,7 +67,7 @@ async def _backup(home: Path, archive: Path) -> Manifest:
     if settings.database.url is None and not places.postgres.exists():
         raise CannotStart(f"there is no installation in {places.home}; name it with --home")
     login = external(settings) if settings.database.url is not None else embedded_login(places)
-    seal = _seal(places)
+    seal = seal_of(places)
     if login is not None:
         return await archives.backup(login, archive, seal=seal, clock=SystemClock())
     async with _stopped(home) as admin:
@@ -75,7 +75,7 @@ async def _backup(home: Path, archive: Path) -> Manifest:
 
 
 async def _restore(home: Path, archive: Path, *, replace: bool, keep_keys: bool, foreign: bool) -> Manifest:
-    seal = None if foreign else _seal(layout(home))
+    seal = None if foreign else seal_of(layout(home))
     archives.read_manifest(archive, seal)  # before anything is started: a damaged archive changes nothing
     async with _stopped(home) as admin:
         passwords = Passwords.generate()
@@ -109,8 +109,13 @@ class _Seal:
         return expected is not None and hmac.compare_digest(expected.hex().encode(), digest)
 
 
-def _seal(places: Layout) -> _Seal:
-    if not places.keyring.exists():  # a new one would fit no archive
+def seal_of(places: Layout) -> Seal:
+    """Return the seal of a home's keyring.
+
+    Raises:
+        CannotStart: when there is none; a new one is not made, for it would fit no archive.
+    """
+    if not places.keyring.exists():
         raise CannotStart(
             f"there is no keyring in {places.home}: put HOME/secrets of the installation back first "
             "(restore without it takes --foreign-archive)"
