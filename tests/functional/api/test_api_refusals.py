@@ -241,7 +241,7 @@ def test_a_browser_gets_a_page_where_there_is_none(ask: Ask) -> None:
         assert page.fields["x-request-id"]
         assert "content-security-policy" in page.fields
         assert ask("GET", path).fields["content-type"] == "application/problem+json"
-    for path in ("/api/nope", "/api"):
+    for path in ("/api/nope", "/api/tenants/nope/nope"):
         assert ask("GET", path, by="operator", headers=browser).fields["content-type"] == "application/problem+json"
 
 
