@@ -133,6 +133,11 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
         return f"NewAccount({self.account.name})"
 
 
+def key_ends(expires_at: datetime, exception: KeyException | None) -> datetime:
+    """Return when a key stops counting: it ends with its exception, whatever else was said of it."""
+    return expires_at if exception is None else min(expires_at, exception.expires_at)
+
+
 def key_status(now: datetime, expires_at: datetime, revoked_at: datetime | None) -> str:
     """Return `revoked`, `expired` or `active`, in that order of weight."""
     if revoked_at is not None:

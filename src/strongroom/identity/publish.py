@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, TenantDocument
-from strongroom.identity.model import Account, Key, Tenant, Workload
+from strongroom.identity.model import Account, Key, Tenant, Workload, key_ends
 from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.store import OperatorTx, TenantTx, feed
 
@@ -23,7 +23,7 @@ async def tenant_gone(tx: OperatorTx, tenant_id: TenantId) -> None:
 
 async def key(tx: TenantTx, made: Key, workload: Workload, fingerprint: bytes, pepper_version: int) -> None:
     """Tell of a new key. It counts until it or its exception ends, whichever is first."""
-    ends = made.expires_at if made.exception is None else min(made.expires_at, made.exception.expires_at)
+    ends = key_ends(made.expires_at, made.exception)
     document = CredentialDocument(
         fingerprint=fingerprint,
         pepper_version=pepper_version,

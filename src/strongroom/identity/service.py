@@ -15,6 +15,7 @@ from strongroom.identity.model import (
     NewKey,
     Tenant,
     Workload,
+    key_ends,
     key_expiry,
     key_status,
 )
@@ -201,7 +202,7 @@ class Identity:
                 owner=owner or holder.owner,
                 created_at=now,
                 expires_at=expires_at,
-                status=key_status(now, expires_at, None),
+                status=key_status(now, key_ends(expires_at, exception), None),
                 exception=exception,
             )
             fingerprint = fingerprint_of(secret, self._keys)

@@ -16,6 +16,7 @@ from strongroom.identity.model import (
     KeyException,
     Tenant,
     Workload,
+    key_ends,
     key_status,
 )
 from strongroom.kernel.ids import AccountId, KeyId, TenantId, WorkloadId
@@ -332,8 +333,6 @@ def _workload(row: Record) -> Workload:
 
 def _key(row: Record, now: datetime) -> Key:
     exception = None if row["exception"] is None else msgspec.json.decode(row["exception"], type=KeyException)
-    # A key ends with its exception, whatever else was said of it.
-    ends = row["expires_at"] if exception is None else min(row["expires_at"], exception.expires_at)
     return Key(
         id=row["id"],
         environment=Environment(row["environment"]),
@@ -343,7 +342,7 @@ def _key(row: Record, now: datetime) -> Key:
         owner=row["owner"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
-        status=key_status(now, ends, row["revoked_at"]),
+        status=key_status(now, key_ends(row["expires_at"], exception), row["revoked_at"]),
         revoked_at=row["revoked_at"],
         revoked_reason=row["revoked_reason"],
         exception=exception,

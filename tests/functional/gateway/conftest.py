@@ -23,7 +23,7 @@ from strongroom.gateway.openai.errors import render_protocol_error
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.testing import Asked, WorkerDouble, chat, whole
 from strongroom.gateway.upstreams import Upstreams, worker_socket
-from strongroom.identity import Directory, Identity
+from strongroom.identity import Directory, Identity, KeyException
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
@@ -170,13 +170,15 @@ class Plane:
         await self.identity.revoke_key(OPERATOR, self.tenants[tenant], KeyId(key_id), "test", Ask())
         await self.known()
 
-    async def key(self, tenant: str, *, environment: Environment = DEV, days: float | None = None) -> Any:
+    async def key(self, tenant: str, *, environment: Environment = DEV, ended: bool = False) -> Any:
+        now = SystemClock().now()
+        over = KeyException(reason="test", networks=("127.0.0.0/8",), expires_at=now)
         made = await self.identity.create_key(
             OPERATOR,
             self.tenants[tenant],
             environment=environment,
             workload=Name("inference"),
-            days=days,
+            exception=over if ended else None,
             ask=Ask(),
         )
         await self.known()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.app.doctor import Check
+from strongroom.app.checks import Check
 from strongroom.app.seed import INSTALLER, Seed
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Loaded, Settings
