@@ -15,7 +15,7 @@ WORKERS ?= 2
 
 BIN := .venv/bin
 INSTALLED := .venv/.strongroom-installed
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # A checkout that has moved installs anew: the scripts in .venv carry its path.
 ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))

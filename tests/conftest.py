@@ -36,6 +36,18 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
+SLOW_FIRST = ("isolation/surface", "isolation/telemetry", "isolation/oracles", "functional/up", "functional/console")
+"""A file is one process's affair: those that take minutes begin first, or one process waits for the other at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        place = item.path.as_posix()
+        return next((index for index, part in enumerate(SLOW_FIRST) if f"/tests/{part}/" in place), len(SLOW_FIRST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

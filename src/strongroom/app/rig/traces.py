@@ -17,6 +17,9 @@ from strongroom.app.database import embedded_login
 from strongroom.app.rig.installation import Installation
 from strongroom.store import migrate
 
+_TESTS_OWN: Final = ("pytest-", "strongroom-test-", "sr-", "org.chromium.")
+"""How the directories of test runs, private installations and browsers begin, beside the one that is searched."""
+
 _TABLES: Final = """
     select format('%I.%I', schemaname, tablename) from pg_catalog.pg_tables
     where schemaname not in ('pg_catalog', 'information_schema')
@@ -48,7 +51,7 @@ def _all(installation: Installation, rows: bytes, since: float) -> Iterator[tupl
             for name in ("tmp", "dev/shm", "run", "var/tmp"):
                 yield from _files(Path(f"/proc/{process.pid}/root/{name}"), set(), 0)
     for shared in (Path(tempfile.gettempdir()), Path("/dev/shm"), Path("/var/tmp")):  # noqa: S108 - to be read
-        yield from _files(shared, {places.home}, since)
+        yield from _new_in(shared, {places.home}, since)
 
 
 async def _rows(installation: Installation) -> bytes:
@@ -61,6 +64,22 @@ async def _rows(installation: Installation) -> bytes:
         for (table,) in await connection.fetch(_TABLES):
             found += [str(row[0]) for row in await connection.fetch(f"select t::text from {table} t")]  # noqa: S608 - names from the catalogue, quoted there
     return "\n".join(found).encode()
+
+
+def _new_in(shared: Path, skipped: set[Path], since: float) -> Iterator[tuple[str, bytes]]:
+    """Yield what is new in a directory that the whole machine shares, but for what tests keep there themselves.
+
+    A directory counts when something was made in it since: one that was there before, such as a checkout, is not walked.
+    """
+    with os.scandir(shared) as entries:
+        for entry in entries:
+            path = Path(entry.path)
+            if path in skipped or entry.name.startswith(_TESTS_OWN) or entry.is_symlink():
+                continue
+            if entry.is_dir() and entry.stat().st_mtime >= since:
+                yield from _files(path, skipped, since)
+            elif _counts(path, since):
+                yield from _file(path)
 
 
 def _files(directory: Path, skipped: set[Path], since: float) -> Iterator[tuple[str, bytes]]:
