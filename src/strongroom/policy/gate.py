@@ -45,6 +45,7 @@ class Gate:
         self._clock: Final = clock
         self._asking: Final = asyncio.Lock()
         self._asked = float("-inf")
+        self._ended = 0
         self._reachable = False
 
     @asynccontextmanager
@@ -128,13 +129,13 @@ class Gate:
     async def reachable(self) -> bool:
         """Whether anything could be permitted now: the database answers, and takes an entry, which is then undone.
 
-        An answer holds for a second, and callers at the same time share one.
+        An answer holds for a second, but no longer than every connection does, and callers at the same time share one.
         """
         async with self._asking:
-            now = self._clock.boottime()
-            if now - self._asked >= _HOLDS_S:
+            now, ended = self._clock.boottime(), self._database.ended
+            if now - self._asked >= _HOLDS_S or ended != self._ended:
                 self._reachable = await self._recorder.writable()
-                self._asked = now
+                self._asked, self._ended = now, ended
             return self._reachable
 
     def _decide(self, who: Principal, action: Action, resource: Resource, ask: Ask | None) -> Case:

@@ -49,16 +49,34 @@ _POWERS: Final = """
 """
 
 
+class _Count:
+    """How often something happened."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def add(self, _: object) -> None:
+        self.value += 1
+
+
 class _Pooled:
     """One role's pool, checked before it is used."""
 
-    __slots__ = ("_pool",)
+    __slots__ = ("_ended", "_pool")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, ended: _Count) -> None:
         self._pool: Final = pool
+        self._ended: Final = ended
 
     @classmethod
     async def open(cls, dsn: Dsn, *, size: int, answer: float) -> _Pooled:
+        ended = _Count()
+
+        async def begin(connection: Connection) -> None:
+            connection.add_termination_listener(ended.add)
+
         with mapped():
             pool: Pool = await asyncpg.create_pool(
                 **dsn.arguments(),
@@ -67,9 +85,10 @@ class _Pooled:
                 max_size=size,
                 timeout=ACQUIRE,
                 command_timeout=answer,
+                init=begin,
                 server_settings={**SETTINGS, "application_name": f"strongroom {dsn.user}"},
             )
-        pooled = cls(pool)
+        pooled = cls(pool, ended)
         try:
             await pooled._refuse_powers(dsn)
         except BaseException:
@@ -119,6 +138,10 @@ class _Pooled:
             with mapped():
                 await transaction.commit()
 
+    @property
+    def ended(self) -> int:
+        return self._ended.value
+
     async def close(self) -> None:
         try:
             async with asyncio.timeout(RELEASE):
@@ -155,6 +178,11 @@ class Database:
             await tenants.close()
             raise
         return cls(tenants, operators)
+
+    @property
+    def ended(self) -> int:
+        """How many connections have ended, for whatever reason. When it moves, what was known of the server is old."""
+        return self._tenants.ended + self._operators.ended
 
     async def close(self) -> None:
         """Close both pools, waiting briefly for what is still running."""

@@ -361,6 +361,26 @@ async def test_reachable_means_that_an_entry_could_be_written(house: House) -> N
     assert await house.gate.reachable()  # as it was found less than a second ago
 
 
+async def test_reachable_is_asked_anew_when_a_connection_has_ended(house: House) -> None:
+    """A server that was killed and is started again may say no within the second for which a yes would have held."""
+    assert await house.gate.reachable()
+    ended = house.db.ended
+    await house.admin.execute(
+        """revoke insert on audit.platform_entry from sr_operator;
+           revoke insert (id, at, actor, credential, action, resource, outcome, reason, request_id, detail)
+           on audit.platform_entry from sr_operator"""
+    )
+    assert await house.gate.reachable()  # nothing has been noticed
+    await house.admin.execute(
+        """select pg_terminate_backend(pid) from pg_stat_activity
+           where usename = 'sr_operator' and datname = current_database()"""
+    )
+    async with asyncio.timeout(10):
+        while house.db.ended == ended:  # noqa: ASYNC110 - the driver tells the pool alone
+            await asyncio.sleep(0)
+    assert not await house.gate.reachable()
+
+
 async def test_a_value_that_no_table_takes_is_a_no(house: House) -> None:
     async def bad() -> None:
         async with house.gate.permit(person(Role.TENANT_ADMIN, house.acme), Action.KEY_REVOKE, key(house.acme)) as tx:
