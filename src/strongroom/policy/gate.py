@@ -45,7 +45,7 @@ class Gate:
         self._clock: Final = clock
         self._asking: Final = asyncio.Lock()
         self._asked = float("-inf")
-        self._ended = 0
+        self._ended: int = 0
         self._reachable = False
 
     @asynccontextmanager

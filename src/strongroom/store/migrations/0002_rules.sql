@@ -1,0 +1,2 @@
+-- A tenant's rules as versioned documents.
+select; -- to be written

@@ -1,0 +1,2 @@
+-- Counters of what was used, leased to the gateways.
+select; -- to be written

@@ -1,0 +1,2 @@
+-- Nonces of signed requests.
+select; -- to be written

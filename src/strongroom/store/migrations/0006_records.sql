@@ -1,0 +1,2 @@
+-- What a record holds beyond the foundation's.
+select; -- to be written
