@@ -199,10 +199,11 @@ def children(
 
     def hand_control() -> int:
         roles = (CONTROL, OPERATOR)
-        return hand("control", settings.control, ports.control, roles, Purpose.KEY_PEPPER)
+        return hand("control", settings.control, ports.control, roles, Purpose.KEY_PEPPER, Purpose.PROVIDER_SECRET)
 
     def hand_gateway(name: str) -> int:
-        return hand(name, settings.gateway, ports.gateway, (GATEWAY,), Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE)
+        purposes = (Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE, Purpose.PROVIDER_SECRET)
+        return hand(name, settings.gateway, ports.gateway, (GATEWAY,), *purposes)
 
     yield child("control", "control", ports.control, hand_control, uids.CONTROL)
     for number in range(1, settings.gateway.processes + 1):

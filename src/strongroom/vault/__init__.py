@@ -8,5 +8,6 @@ Always true here:
 """
 
 from strongroom.vault.keyring import Keyring, KeyringBroken, Purpose, PurposeKeys
+from strongroom.vault.seal import SealBroken, seal, unseal
 
-__all__ = ["Keyring", "KeyringBroken", "Purpose", "PurposeKeys"]
+__all__ = ["Keyring", "KeyringBroken", "Purpose", "PurposeKeys", "SealBroken", "seal", "unseal"]

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     KEY_PEPPER = "key-pepper"  # fingerprints of credentials at rest
     BACKUP = "backup"  # the seal on a backup's manifest
     CACHE_SCOPE = "cache-scope"  # names of prompt-cache scopes inside a worker
+    PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
 
 
 class KeyringBroken(Exception):  # noqa: N818 - said to an operator, who does not read class names
@@ -89,6 +90,10 @@ class PurposeKeys:
     def key(self, purpose: Purpose) -> bytes:
         """Return the current 32-byte key of `purpose`, for code that keys its own construction."""
         return self._purposes[purpose][self._current]
+
+    def key_of(self, purpose: Purpose, version: int) -> bytes | None:
+        """Return the key of `purpose` that `version` names, or nothing when it is not held."""
+        return self._purposes[purpose].get(version)
 
     def dump(self) -> bytes:
         """Return the keys as bytes, to be handed to the process that may have them, over a pipe and nowhere else."""
