@@ -25,6 +25,12 @@ ALTER SCHEMA identity OWNER TO sr_owner;
 
 COMMENT ON SCHEMA identity IS 'tenants, environments, workloads, keys and the accounts of people';
 
+CREATE SCHEMA providers;
+
+ALTER SCHEMA providers OWNER TO sr_owner;
+
+COMMENT ON SCHEMA providers IS 'upstreams outside this machine: where they are, under which agreement, open to whom';
+
 CREATE SCHEMA registry;
 
 ALTER SCHEMA registry OWNER TO sr_owner;
@@ -303,14 +309,58 @@ ALTER TABLE identity.workload OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.workload IS 'a program of a tenant that calls models, in one environment and one role';
 
+CREATE TABLE providers.provider (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    engine text NOT NULL,
+    base_url text NOT NULL,
+    ca text,
+    secret bytea,
+    secret_version integer NOT NULL,
+    open_to uuid[],
+    region text,
+    agreement text,
+    assessed_on date,
+    assessed_until date,
+    owner text NOT NULL,
+    version integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT provider_base_url_check CHECK (((base_url ~ '^https?://'::text) AND (length(base_url) <= 512))),
+    CONSTRAINT provider_ca_check CHECK ((length(ca) <= 65536)),
+    CONSTRAINT provider_check CHECK ((((assessed_on IS NULL) = (assessed_until IS NULL)) AND (assessed_until >= assessed_on))),
+    CONSTRAINT provider_check1 CHECK (((deleted_at IS NULL) OR (secret IS NULL))),
+    CONSTRAINT provider_engine_check CHECK ((engine = ANY (ARRAY['openai'::text, 'vllm'::text, 'other'::text]))),
+    CONSTRAINT provider_kind_check CHECK ((kind = ANY (ARRAY['openai'::text, 'anthropic'::text, 'oip'::text]))),
+    CONSTRAINT provider_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9.-]{0,62}$'::text)),
+    CONSTRAINT provider_secret_check CHECK ((octet_length(secret) <= 8192)),
+    CONSTRAINT provider_secret_version_check CHECK ((secret_version > 0)),
+    CONSTRAINT provider_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY providers.provider FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE providers.provider OWNER TO sr_owner;
+
+COMMENT ON TABLE providers.provider IS 'one row per upstream outside this machine; its secret is sealed, never readable here';
+
+COMMENT ON COLUMN providers.provider.secret IS 'sealed under the keyring, bound to id, secret_version, kind and base_url';
+
+COMMENT ON COLUMN providers.provider.open_to IS 'the tenants that may name it; null: all of them';
+
 CREATE TABLE registry.deployment (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
     environment text NOT NULL,
     name text NOT NULL,
-    release_digest text NOT NULL,
+    release_digest text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    deleted_at timestamp with time zone
+    deleted_at timestamp with time zone,
+    kind text,
+    CONSTRAINT deployment_kind_check CHECK ((kind = ANY (ARRAY['chat'::text, 'embedding'::text, 'moderation'::text, 'infer'::text]))),
+    CONSTRAINT deployment_serves CHECK (((release_digest IS NULL) = (kind IS NOT NULL)))
 );
 
 ALTER TABLE ONLY registry.deployment FORCE ROW LEVEL SECURITY;
@@ -330,13 +380,33 @@ CREATE TABLE registry.release (
     admitted_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT release_bytes_check CHECK ((bytes > 0)),
     CONSTRAINT release_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
-    CONSTRAINT release_format_check CHECK ((format = ANY (ARRAY['gguf'::text, 'onnx'::text]))),
-    CONSTRAINT release_kind_check CHECK ((kind = ANY (ARRAY['chat'::text, 'embedding'::text])))
+    CONSTRAINT release_format_check CHECK ((format = ANY (ARRAY['gguf'::text, 'onnx'::text, 'skops'::text]))),
+    CONSTRAINT release_kind_check CHECK ((kind = ANY (ARRAY['chat'::text, 'embedding'::text, 'moderation'::text, 'infer'::text])))
 );
 
 ALTER TABLE registry.release OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.release IS 'models that were admitted, each by the digest of its content; of the installation, not of a tenant';
+
+CREATE TABLE registry.target (
+    tenant_id uuid NOT NULL,
+    deployment_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    provider_id uuid NOT NULL,
+    model text NOT NULL,
+    weight integer NOT NULL,
+    fallback integer NOT NULL,
+    CONSTRAINT target_fallback_check CHECK (((fallback >= 0) AND (fallback <= 15))),
+    CONSTRAINT target_model_check CHECK ((model ~ '^[[:graph:]]{1,200}$'::text)),
+    CONSTRAINT target_position_check CHECK ((("position" >= 0) AND ("position" <= 15))),
+    CONSTRAINT target_weight_check CHECK (((weight >= 1) AND (weight <= 1000)))
+);
+
+ALTER TABLE ONLY registry.target FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.target OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.target IS 'which providers answer for a deployment: their name for the model, weights, and who stands in';
 
 CREATE TABLE store.migration (
     version integer NOT NULL,
@@ -389,6 +459,9 @@ ALTER TABLE ONLY identity.tenant
 ALTER TABLE ONLY identity.workload
     ADD CONSTRAINT workload_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY providers.provider
+    ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (tenant_id, id);
 
@@ -397,6 +470,9 @@ ALTER TABLE ONLY registry.release
 
 ALTER TABLE ONLY registry.release
     ADD CONSTRAINT release_pkey PRIMARY KEY (digest);
+
+ALTER TABLE ONLY registry.target
+    ADD CONSTRAINT target_pkey PRIMARY KEY (tenant_id, deployment_id, "position");
 
 ALTER TABLE ONLY store.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
@@ -418,6 +494,8 @@ CREATE INDEX key_workload ON identity.key USING btree (tenant_id, workload_id);
 CREATE UNIQUE INDEX tenant_name ON identity.tenant USING btree (name) WHERE (deleted_at IS NULL);
 
 CREATE UNIQUE INDEX workload_name ON identity.workload USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
+
+CREATE UNIQUE INDEX provider_name ON providers.provider USING btree (name) WHERE (deleted_at IS NULL);
 
 CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
@@ -456,6 +534,12 @@ ALTER TABLE ONLY registry.deployment
 
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.target
+    ADD CONSTRAINT target_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers.provider(id);
+
+ALTER TABLE ONLY registry.target
+    ADD CONSTRAINT target_tenant_id_deployment_id_fkey FOREIGN KEY (tenant_id, deployment_id) REFERENCES registry.deployment(tenant_id, id);
 
 CREATE POLICY control_append ON audit.platform_entry FOR INSERT TO sr_control WITH CHECK (true);
 
@@ -527,11 +611,23 @@ ALTER TABLE identity.tenant ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.workload ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY open_to_tenant ON providers.provider FOR SELECT TO sr_control USING (((deleted_at IS NULL) AND (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text) IS NOT NULL) AND COALESCE(((NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid = ANY (open_to)), true)));
+
+CREATE POLICY operator_all ON providers.provider TO sr_operator USING (true) WITH CHECK (true);
+
+ALTER TABLE providers.provider ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE registry.deployment ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY operator_read ON registry.deployment FOR SELECT TO sr_operator USING (true);
 
+CREATE POLICY operator_read ON registry.target FOR SELECT TO sr_operator USING (true);
+
 CREATE POLICY own_tenant ON registry.deployment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.target TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE registry.target ENABLE ROW LEVEL SECURITY;
 
 GRANT USAGE ON SCHEMA audit TO sr_control;
 GRANT USAGE ON SCHEMA audit TO sr_operator;
@@ -547,6 +643,9 @@ GRANT USAGE ON SCHEMA gateway TO sr_operator;
 
 GRANT USAGE ON SCHEMA identity TO sr_control;
 GRANT USAGE ON SCHEMA identity TO sr_operator;
+
+GRANT USAGE ON SCHEMA providers TO sr_control;
+GRANT USAGE ON SCHEMA providers TO sr_operator;
 
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 
@@ -708,6 +807,28 @@ GRANT UPDATE(owner) ON TABLE identity.workload TO sr_control;
 
 GRANT UPDATE(deleted_at) ON TABLE identity.workload TO sr_control;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE providers.provider TO sr_operator;
+
+GRANT SELECT(id) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT(name) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT(kind) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT(open_to) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT(region) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT(agreement) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT(assessed_on) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT(assessed_until) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT(owner) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT(deleted_at) ON TABLE providers.provider TO sr_control;
+
 GRANT SELECT,INSERT ON TABLE registry.deployment TO sr_control;
 GRANT SELECT ON TABLE registry.deployment TO sr_operator;
 
@@ -715,6 +836,9 @@ GRANT UPDATE(deleted_at) ON TABLE registry.deployment TO sr_control;
 
 GRANT SELECT ON TABLE registry.release TO sr_control;
 GRANT SELECT,INSERT ON TABLE registry.release TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE registry.target TO sr_control;
+GRANT SELECT ON TABLE registry.target TO sr_operator;
 
 GRANT SELECT ON TABLE store.migration TO sr_control;
 GRANT SELECT ON TABLE store.migration TO sr_operator;

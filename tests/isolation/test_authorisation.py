@@ -28,6 +28,7 @@ ADMINISTRATION = {
     Action.DEPLOYMENT_CREATE,
     Action.DEPLOYMENT_LIST,
     Action.DEPLOYMENT_DELETE,
+    Action.PROVIDER_LIST,
     Action.AUDIT_READ,
     Action.WHOAMI,
 }

@@ -32,6 +32,7 @@ RESOURCE_TYPES: Final = {
     Kind.ACCOUNT: "Account",
     Kind.RELEASE: "Release",
     Kind.DEPLOYMENT: "Deployment",
+    Kind.PROVIDER: "Provider",
     Kind.AUDIT_LOG: "AuditLog",
     Kind.CONFIGURATION: "Configuration",
     Kind.SELF: "Self",

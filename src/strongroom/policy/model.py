@@ -35,6 +35,7 @@ class Kind(StrEnum):
     ACCOUNT = "account"
     RELEASE = "release"
     DEPLOYMENT = "deployment"
+    PROVIDER = "provider"
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
     SELF = "self"
@@ -84,6 +85,11 @@ class Action(StrEnum):
     DEPLOYMENT_CREATE = ("deployment.create", Kind.DEPLOYMENT, "Deploy a release in an environment.")
     DEPLOYMENT_LIST = ("deployment.list", Kind.DEPLOYMENT, "List a tenant's deployments.")
     DEPLOYMENT_DELETE = ("deployment.delete", Kind.DEPLOYMENT, "Withdraw a deployment.")
+    PROVIDER_CREATE = ("provider.create", Kind.PROVIDER, "Register an upstream outside this machine.")
+    PROVIDER_LIST = ("provider.list", Kind.PROVIDER, "List providers: all, or those that are open to a tenant.")
+    PROVIDER_READ = ("provider.read", Kind.PROVIDER, "Read a provider's registration, without its secret.")
+    PROVIDER_UPDATE = ("provider.update", Kind.PROVIDER, "Change a provider's registration, or its secret.")
+    PROVIDER_DELETE = ("provider.delete", Kind.PROVIDER, "End a provider: nothing is routed to it any more.")
     AUDIT_READ = ("audit.read", Kind.AUDIT_LOG, "Read a tenant's audit log.")
     AUDIT_READ_PLATFORM = ("audit.read_platform", Kind.AUDIT_LOG, "Read the installation's audit log.")
     CONFIG_EXPLAIN = ("config.explain", Kind.CONFIGURATION, "Read the settings in force and where each came from.")
@@ -101,6 +107,7 @@ KNOWN_BY: Final = {
     Kind.ACCOUNT: (Action.ACCOUNT_LIST,),
     Kind.RELEASE: (Action.MODEL_LIST,),
     Kind.DEPLOYMENT: (Action.DEPLOYMENT_LIST, Action.MODEL_SEE),
+    Kind.PROVIDER: (Action.PROVIDER_READ, Action.PROVIDER_LIST),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN,),
     Kind.SELF: (Action.WHOAMI,),
