@@ -1,7 +1,7 @@
 """PostgreSQL and nothing else: the only room that imports the driver.
 
 Always true here:
-- the only way to rows is a transaction that is typed by what it may see (`TenantTx`, `OperatorTx`, `AppendTx`);
+- the only way to rows is a transaction that is typed by what it may see (`TenantTx`, `OperatorTx`, `AppendTx`, `LeaseTx`);
 - row security holds against the roles that serve, whatever SQL they are made to run;
 - the embedded server listens on a unix socket only and never runs as root.
 
@@ -10,10 +10,10 @@ Always true here:
 
 from __future__ import annotations
 
-from strongroom.store.database import Appender, Database
+from strongroom.store.database import Appender, Database, Lessor
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import Conflict, Denied, Full, StoreError, Unavailable, Unfit, Unsafe
-from strongroom.store.tx import AppendTx, OperatorTx, Record, TenantTx, Tx
+from strongroom.store.tx import AppendTx, LeaseTx, OperatorTx, Record, TenantTx, Tx
 
 __all__ = [
     "AppendTx",
@@ -23,6 +23,8 @@ __all__ = [
     "Denied",
     "Dsn",
     "Full",
+    "LeaseTx",
+    "Lessor",
     "OperatorTx",
     "Record",
     "StoreError",

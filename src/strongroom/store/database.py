@@ -23,7 +23,7 @@ from strongroom.kernel.ids import PLATFORM, TenantId
 from strongroom.store.driver import SETTINGS, Serving
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import Unavailable, Unsafe, mapped
-from strongroom.store.tx import AppendTx, OperatorTx, TenantTx
+from strongroom.store.tx import AppendTx, LeaseTx, OperatorTx, TenantTx
 
 if TYPE_CHECKING:
     from asyncpg.transaction import Transaction
@@ -251,6 +251,41 @@ class Appender:
         """
         async with self._pooled.transaction() as connection:
             tx = AppendTx(connection)
+            try:
+                yield tx
+            finally:
+                tx.end()
+
+
+class Lessor:
+    """The gateway's way to shares of limits. One connection: rounds of one process follow each other."""
+
+    def __init__(self, pooled: _Pooled) -> None:
+        self._pooled: Final = pooled
+
+    @classmethod
+    async def connect(cls, dsn: Dsn, *, answer: float = ANSWER) -> Lessor:
+        """Open the connection for `sr_gateway`.
+
+        Raises:
+            Unavailable: when the database cannot be reached.
+            Unsafe: when the role could do more than it should.
+        """
+        return cls(await _Pooled.open(dsn, size=1, answer=answer))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._pooled.close()
+
+    @asynccontextmanager
+    async def round(self) -> AsyncGenerator[LeaseTx]:
+        """Open a transaction for one round of leases.
+
+        Raises:
+            Unavailable: when the database does not answer; whether the round took place is not known then.
+        """
+        async with self._pooled.transaction() as connection:
+            tx = LeaseTx(connection)
             try:
                 yield tx
             finally:

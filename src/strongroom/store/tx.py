@@ -6,7 +6,7 @@ Always true here:
 - a transaction that is over answers nothing, so a reference kept too long is a fault and never another tenant's rows;
 - jsonb goes in and comes out as text; a room encodes and decodes its own documents.
 
-Only `Database` and `Appender` make these.
+Only `Database`, `Appender` and `Lessor` make these.
 """
 
 from __future__ import annotations
@@ -55,6 +55,17 @@ class AppendTx(_Scope):
         """Run one statement and return its tag, such as `INSERT 0 3`."""
         with mapped():
             return await self._open().execute(sql, *args)
+
+
+class LeaseTx(_Scope):
+    """A transaction that takes shares of limits by the function that hands them out; its role has no way to the tables."""
+
+    __slots__ = ()
+
+    async def fetch(self, sql: LiteralString, *args: object) -> list[Record]:
+        """Run one statement and return its rows."""
+        with mapped():
+            return await self._open().fetch(sql, *args)
 
 
 class _Statements(_Scope):
