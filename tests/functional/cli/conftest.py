@@ -1,4 +1,8 @@
-"""The real `strongroom` program, run as a process against a real control port (`strongroom.app.testing`)."""
+"""The real command line against a real control port (`strongroom.app.testing`).
+
+`inside` and `run` run it in this process, as what its `main` calls; `alone` runs the program itself, for what only a
+process has: its start, its streams, its exit code. A start takes half a second, and most of these tests are of the words.
+"""
 
 from __future__ import annotations
 
@@ -87,12 +91,14 @@ def inside(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], t
     return run
 
 
-@pytest.fixture(scope="module")
-def run(plane: ControlPlane, alone: Run) -> Run:
-    """Return what runs the program as somebody: `run("tenant", "list", by="operator")`."""
+@pytest.fixture
+def run(plane: ControlPlane, inside: Run) -> Run:
+    """Return what runs a command line as somebody: `run("tenant", "list", by="operator")`."""
 
-    def run(*words: str, by: str = "operator", given: str = "") -> Done:
-        env = {"STRONGROOM_CONTROL": plane.url, "STRONGROOM_TOKEN": plane.tokens.get(by, by)}
-        return alone(*words, env=env, given=given)
+    def run(*words: str, by: str = "operator") -> Done:
+        return inside(
+            *words,
+            env={"STRONGROOM_CONTROL": plane.url, "STRONGROOM_TOKEN": plane.tokens.get(by, by), "COLUMNS": "200"},
+        )
 
     return run

@@ -10,26 +10,26 @@ from typing import Any
 Run = Any
 
 
-def test_settings_are_explained_offline(alone: Run, tmp_path: Path) -> None:
-    shown = alone("config", "explain")
+def test_settings_are_explained_offline(inside: Run, tmp_path: Path) -> None:
+    shown = inside("config", "explain")
     assert shown.code == 0
     assert shown.out.splitlines()[0].split() == ["NAME", "VALUE", "SOURCE", "DESCRIPTION"]
-    rows = alone("config", "explain", "--json", env={"STRONGROOM_GATEWAY_PORT": "9000"}).json["data"]
+    rows = inside("config", "explain", "--json", env={"STRONGROOM_GATEWAY_PORT": "9000"}).json["data"]
     port = next(row for row in rows if row["name"] == "gateway.port")
     assert (port["value"], port["source"]) == (9000, "STRONGROOM_GATEWAY_PORT")
     (tmp_path / "strongroom.toml").write_text("[gateway]\nprot = 1\n")
-    refused = alone("config", "explain", "--home", str(tmp_path))
+    refused = inside("config", "explain", "--home", str(tmp_path))
     assert refused.code == 2
     assert "`gateway.prot` is no setting" in refused.err
 
 
-def test_doctor_says_undetermined_where_nothing_runs(alone: Run) -> None:
-    done = alone("doctor", "--json")
+def test_doctor_says_undetermined_where_nothing_runs(inside: Run) -> None:
+    done = inside("doctor", "--json")
     checks = {check["name"]: check for check in done.json["data"]}
     assert checks["settings"]["status"] == "ok"
     assert checks["control API"]["status"] == "undetermined"
     assert done.code in {1, 3}
-    assert "control API" not in alone("doctor", "--offline").out
+    assert "control API" not in inside("doctor", "--offline").out
 
 
 def test_doctor_asks_what_runs(run: Run) -> None:
@@ -38,17 +38,17 @@ def test_doctor_asks_what_runs(run: Run) -> None:
     assert "control: database" in run("doctor").out
 
 
-def test_doctor_fails_on_settings_that_cannot_be(alone: Run, tmp_path: Path) -> None:
+def test_doctor_fails_on_settings_that_cannot_be(inside: Run, tmp_path: Path) -> None:
     (tmp_path / "strongroom.toml").write_text("[nonsense]\nx = 1\n")
-    assert alone("doctor", "--offline", "--home", str(tmp_path)).code == 1
+    assert inside("doctor", "--offline", "--home", str(tmp_path)).code == 1
 
 
-def test_backup_without_an_installation(alone: Run, tmp_path: Path) -> None:
-    done = alone("backup", str(tmp_path / "archive"))
+def test_backup_without_an_installation(inside: Run, tmp_path: Path) -> None:
+    done = inside("backup", str(tmp_path / "archive"))
     assert done.code == 1
     assert done.err.startswith("strongroom: there is no installation in ")
-    assert "Traceback" not in alone("restore", str(tmp_path / "none")).err
-    assert alone("restore", str(tmp_path / "none")).code == 1
+    assert "Traceback" not in inside("restore", str(tmp_path / "none")).err
+    assert inside("restore", str(tmp_path / "none")).code == 1
 
 
 def test_help_and_version(alone: Run) -> None:
