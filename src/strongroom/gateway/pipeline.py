@@ -4,10 +4,12 @@ Numbered as the stages are:
 1. Received: method and path are on the list (`surface.py`); the wire has already refused what is ambiguous.
 2. Authenticated: the snapshot's lease holds, then the key is checked.
 3. Admitted: the body is decoded, the model is looked up in the caller's own tenant and environment, policy decides.
-4. Screened: limits on what may be asked for.
-5. Routed: the worker, and the request written anew for it.
+4. Screened: what may be asked for, and how much of it.
+5. Routed: the engine, and the request written anew for it.
 6. Relayed: the answer, decoded and written anew.
 7. Recorded: figures and names, no content.
+
+Dialects decode and write (`surface.py` says which); everything here is said once, on the neutral form.
 """
 
 from __future__ import annotations
@@ -16,16 +18,15 @@ import asyncio
 from typing import Final
 
 from strongroom.audit import Entry, Outcome, plain
-from strongroom.gateway import screen
-from strongroom.gateway.openai import answers, errors
-from strongroom.gateway.openai.answers import ModelCard, ModelList
-from strongroom.gateway.openai.decode import decode
+from strongroom.gateway import least
+from strongroom.gateway.exchange.answers import Usage
+from strongroom.gateway.exchange.ports import ModelCard, in_words_of
 from strongroom.gateway.recorder import Denial, Recorder
 from strongroom.gateway.relay import Relay
-from strongroom.gateway.screen import AskLimits
+from strongroom.gateway.screen import AskLimits, bounded
 from strongroom.gateway.snapshot import Route, Snapshot
-from strongroom.gateway.stages import Admitted, Authenticated, Received, Relayed, Routed, Screened
-from strongroom.gateway.surface import Endpoint, NoMatch, match
+from strongroom.gateway.stages import Admitted, Authenticated, Received, Recorded, Relayed, Routed, Screened
+from strongroom.gateway.surface import NoMatch, match
 from strongroom.gateway.tables import RequestRecord
 from strongroom.gateway.upstreams import Upstreams
 from strongroom.kernel.clock import Clock
@@ -36,12 +37,7 @@ from strongroom.policy import Action
 from strongroom.wire import Headers, Reply, Request
 
 _TEXT: Final = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-_BEARER: Final = b"bearer "
-_WORKER_PATHS: Final = {
-    Endpoint.CHAT: "/v1/chat/completions",
-    Endpoint.COMPLETION: "/v1/completions",
-    Endpoint.EMBEDDING: "/v1/embeddings",
-}
+_NOTHING: Final = Usage()
 _FAULT: Final = 500
 _LEFT: Final = 499  # the client went away; nobody reads this status but the operator
 
@@ -83,19 +79,22 @@ class Gateway:
             return await self._refuse(received, admitted, reply, authenticated.principal)
         screened = self._screen(admitted)
         if isinstance(screened, Refusal):
-            return await self._refuse(received, screened, reply, authenticated.principal, admitted.route)
+            return await self._refuse_admitted(admitted, screened, reply)
         routed = self._route(screened)
+        if isinstance(routed, Refusal):
+            return await self._refuse_admitted(admitted, routed, reply)
         relayed = await self._relay(routed, reply)
         if isinstance(relayed, Refusal):
-            return await self._refuse(received, relayed, reply, authenticated.principal, admitted.route)
-        return self._record(received, authenticated.principal, admitted.route, relayed)
+            return await self._refuse_admitted(admitted, relayed, reply)
+        self._close(relayed)
+        return None
 
     def _receive(self, request: Request) -> Received | tuple[int, Headers, bytes]:
         own = new_uuid()
         request_id = f"req_{own.hex}"
         found = match(request.method, request.path)
         if isinstance(found, NoMatch):
-            return found.status, *errors.render_status(found.status, found.tell, request_id, allow=found.allow)
+            return found.dialect.no_route(found.status, found.tell, request_id, allow=found.allow)
         return Received(request, found, own, request_id, self._clock.boottime())
 
     async def _authenticate(self, received: Received) -> Authenticated | Refusal:
@@ -106,77 +105,86 @@ class Gateway:
                 reason="no valid snapshot: the database could not be read within the lease",
                 tell="The service cannot check credentials at the moment. Try again shortly.",
             )
-        presented = _bearer(received.request.header(b"authorization"))
+        presented = received.match.dialect.credential(received.request)
         found = snapshot.directory.authenticate(presented, received.request.peer)
         return found if isinstance(found, Refusal) else Authenticated(received, found)
 
     def _admit(self, authenticated: Authenticated) -> Admitted | Refusal:
         received, who = authenticated.received, authenticated.principal
-        body = decode(received.match.endpoint, received.request.body)
-        if isinstance(body, Refusal):
-            return body
-        route = self._snapshot.route(who, body.model)
+        asked = received.match
+        decoded = asked.dialect.decode(asked.endpoint, received.request.body, asked.named)
+        if isinstance(decoded, Refusal):
+            return decoded
+        route = self._snapshot.route(who, decoded.ask.model)
         if route is None:
             return _no_model("no such deployment in the caller's tenant and environment")
         decision = self._snapshot.decide(who, Action.MODEL_INVOKE, route)
         if not decision.allowed:
             seen = self._snapshot.decide(who, Action.MODEL_SEE, route).allowed
             return _forbidden(decision.reason) if seen else _no_model(decision.reason)
-        if route.kind is not received.match.endpoint.needs:
+        if route.kind is not asked.endpoint.needs:
             tell = f"The model `{route.name}` does not serve this endpoint."
             return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param="model")
-        return Admitted(authenticated, body, route)
+        return Admitted(authenticated, decoded, route)
 
     def _screen(self, admitted: Admitted) -> Screened | Refusal:
-        bound = screen.output_bound(admitted.body, self._limits)
-        return bound if isinstance(bound, Refusal) else Screened(admitted, bound)
+        """Return what may be asked. Each control that looks at an ask before it is sent is one line here."""
+        asked = admitted.decoded.ask
+        no = least.check(asked)
+        ask = bounded(asked, self._limits) if no is None else no
+        return ask if isinstance(ask, Refusal) else Screened(admitted, ask)
 
-    def _route(self, screened: Screened) -> Routed:
+    def _route(self, screened: Screened) -> Routed | Refusal:
         admitted = screened.admitted
-        route, received = admitted.route, admitted.authenticated.received
-        caller = self._upstreams.caller(
-            str(route.tenant), route.environment, str(admitted.authenticated.principal.workload)
-        )
-        return Routed(
-            screened,
-            self._upstreams.pool(route),
-            _WORKER_PATHS[received.match.endpoint],
-            answers.encode(screen.for_worker(admitted.body, screened.max_output_tokens)),
-            caller,
-        )
+        target = self._upstreams.target(admitted.route, admitted.authenticated.principal)
+        no = target.protocol.cannot(screened.ask)
+        return Routed(screened, target, target.protocol.outgoing(screened.ask, target.model)) if no is None else no
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:
-        admitted = routed.screened.admitted
-        authenticated = admitted.authenticated
         relay = Relay(routed, reply, int(self._clock.now().timestamp()))
         try:
             return await relay.run(self._limits.timeout_s)
         except BaseException as error:
             # Nobody is left to be answered, or the server is to say that it failed; either way it was asked for.
             status = _LEFT if isinstance(error, asyncio.CancelledError | ConnectionError) else _FAULT
-            ended = Relayed(status, *relay.tokens, reason=type(error).__name__)
-            self._record(authenticated.received, authenticated.principal, admitted.route, ended)
+            self._close(Relayed(routed, status, relay.usage, reason=type(error).__name__))
             raise
+
+    def _close(self, relayed: Relayed) -> Recorded | None:
+        """Write down what was answered. Each control that is settled by what was used is one line here."""
+        admitted = relayed.routed.screened.admitted
+        authenticated = admitted.authenticated
+        record = self._record(
+            authenticated.received, authenticated.principal, admitted.route, relayed.status, relayed.usage
+        )
+        return None if record is None else Recorded(relayed, record)
 
     async def _catalogue(self, authenticated: Authenticated, reply: Reply) -> None:
         """Answer `models.list` and `models.retrieve`: what this key may ask, and nothing of anything else."""
         received, who = authenticated.received, authenticated.principal
         owner = self._snapshot.directory.tenant_name(who.tenant) if who.tenant is not None else None
         cards = [
-            ModelCard(id=route.name, created=route.created, owned_by=owner or "")
+            ModelCard(name=route.name, created=route.created, owner=owner or "")
             for route in self._snapshot.routes(who)
             if self._snapshot.decide(who, Action.MODEL_SEE, route).allowed
         ]
-        named = received.match.model
+        dialect, named = received.match.dialect, received.match.named
         if named is None:
-            body = answers.encode(ModelList(data=sorted(cards, key=lambda card: card.id)))
+            body = dialect.models(sorted(cards, key=lambda card: card.name))
         else:
-            card = next((card for card in cards if card.id == named), None)
+            card = next((card for card in cards if card.name == named), None)
             if card is None:
                 return await self._refuse(received, _no_model("not among the caller's models"), reply, who)
-            body = answers.encode(card)
-        await reply.send(200, errors.headers_for(received.request_id), body)
-        return self._record(received, who, None, Relayed(200))
+            body = dialect.model(card)
+        await reply.send(200, dialect.headers(received.request_id), body)
+        self._record(received, who, None, 200)
+        return None
+
+    async def _refuse_admitted(self, admitted: Admitted, refusal: Refusal, reply: Reply) -> None:
+        """Answer no to what was understood, by the names that the caller used."""
+        authenticated = admitted.authenticated
+        told = in_words_of(refusal, admitted.decoded.names)
+        await self._refuse(authenticated.received, told, reply, authenticated.principal, admitted.route)
 
     async def _refuse(
         self,
@@ -189,9 +197,10 @@ class Gateway:
         """Answer no, in the dialect; write down who was refused what and why."""
         if refusal.kind in {RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN, RefusalKind.HIDDEN}:
             self._recorder.deny(self._denial(received, refusal, who, route))
+        answer = received.match.dialect.refuse(refusal, received.request_id)
         if who is not None:
-            self._record(received, who, route, Relayed(errors.status_of(refusal), reason=refusal.reason))
-        await reply.send(*errors.render(refusal, received.request_id))
+            self._record(received, who, route, answer[0])
+        await reply.send(*answer)
 
     def _denial(self, received: Received, refusal: Refusal, who: Principal | None, route: Route | None) -> Denial:
         tenant = PLATFORM if who is None or who.tenant is None else who.tenant
@@ -209,41 +218,37 @@ class Gateway:
         )
         return Denial(tenant, entry)
 
-    def _record(self, received: Received, who: Principal, route: Route | None, relayed: Relayed) -> None:
+    def _record(
+        self, received: Received, who: Principal, route: Route | None, status: int, usage: Usage = _NOTHING
+    ) -> RequestRecord | None:
         if who.tenant is None or who.environment is None or who.workload is None:
-            return  # an account of the installation: its refusal stands in the audit log
+            return None  # an account of the installation: its refusal stands in the audit log
         now = self._clock.now()
-        self._recorder.record(
-            RequestRecord(
-                who.tenant,
-                now.date(),
-                received.id,
-                now,
-                who.environment,
-                who.workload,
-                who.credential,
-                None if route is None else route.deployment,
-                None if route is None else route.release,
-                received.match.endpoint,
-                relayed.status,
-                relayed.input_tokens,
-                relayed.output_tokens,
-                int((self._clock.boottime() - received.started) * 1e6),
-                self._snapshot.policy_version,
-            )
+        record = RequestRecord(
+            who.tenant,
+            now.date(),
+            received.id,
+            now,
+            who.environment,
+            who.workload,
+            who.credential,
+            None if route is None else route.deployment,
+            None if route is None else route.release,
+            received.match.endpoint,
+            status,
+            usage.input_tokens,
+            usage.output_tokens,
+            int((self._clock.boottime() - received.started) * 1e6),
+            self._snapshot.policy_version,
         )
+        self._recorder.record(record)
+        return record
 
     async def _ready(self) -> bool:
         """Whether a request would be answered now: credentials can be checked and every worker takes work."""
         if not (self._snapshot.valid() or await self._snapshot.ensure()):
             return False
         return await self._upstreams.all_healthy(self._snapshot.routes())
-
-
-def _bearer(header: bytes | None) -> str | None:
-    if header is None or header[: len(_BEARER)].lower() != _BEARER:
-        return None
-    return header[len(_BEARER) :].strip().decode("latin-1")
 
 
 def _no_model(reason: str) -> Refusal:

@@ -1,158 +1,137 @@
-"""Asking the worker and passing its answer on, event by event, decoded and written anew."""
+"""Asking the engine and passing its answer on: decoded by its protocol, written anew by the caller's dialect.
+
+Always true here:
+- nothing of an answer leaves before it was decoded and passed what watches answers (`_pass`);
+- a stream's last word leaves only when the engine has said its own and its reply has ended as HTTP too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
-from strongroom.gateway.openai import answers, errors, noes
-from strongroom.gateway.openai.answers import (
-    Answer,
-    ChatAnswer,
-    ChatChunk,
-    Chunk,
-    CompletionAnswer,
-    EmbeddingAnswer,
-)
+from strongroom.gateway import least
+from strongroom.gateway.exchange.answers import Event, Usage, Used
+from strongroom.gateway.exchange.asks import ChatAsk, CompletionAsk
+from strongroom.gateway.exchange.ports import Naming
 from strongroom.gateway.stages import Relayed, Routed
-from strongroom.gateway.surface import Endpoint
 from strongroom.kernel.refusal import Refusal, RefusalKind
-from strongroom.runtime.cachescope import HEADER
-from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Reply, Response, SseParser, encode_data
+from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Reply, Response
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-_MAX_EVENT_BYTES: Final = 1024 * 1024
 _MAX_NO_BYTES: Final = 64 * 1024
-_DONE: Final = "[DONE]"
-_LAST_EVENT: Final = encode_data(b"[DONE]")
-_EVENT_STREAM: Final = (b"content-type", b"text/event-stream; charset=utf-8")
-_CALLER_HEADER: Final = HEADER.encode()
-
-_WHOLE: Final[dict[Endpoint, msgspec.json.Decoder[ChatAnswer | CompletionAnswer | EmbeddingAnswer]]] = {
-    Endpoint.CHAT: msgspec.json.Decoder(ChatAnswer),
-    Endpoint.COMPLETION: msgspec.json.Decoder(CompletionAnswer),
-    Endpoint.EMBEDDING: msgspec.json.Decoder(EmbeddingAnswer),
-}
-_CHUNK: Final[dict[Endpoint, msgspec.json.Decoder[ChatChunk | CompletionAnswer]]] = {
-    Endpoint.CHAT: msgspec.json.Decoder(ChatChunk),
-    Endpoint.COMPLETION: msgspec.json.Decoder(CompletionAnswer),
-}
+_JSON: Final = b"application/json"
+_EVENT_STREAM: Final = b"text/event-stream"
 
 
 class Relay:
-    """Relays one answer. `created` (Unix seconds) and the request's id go into every part of it."""
+    """Relays one answer. `created`: Unix seconds."""
 
     def __init__(self, routed: Routed, reply: Reply, created: int) -> None:
         admitted = routed.screened.admitted
         received = admitted.authenticated.received
+        decoded = admitted.decoded
         self._routed = routed
         self._reply = reply
-        self._created = created
-        self._endpoint = received.match.endpoint
-        self._request_id = received.request_id
-        self._model = admitted.route.name
-        self._streams: bool = bool(getattr(admitted.body, "stream", False))
-        options = getattr(admitted.body, "stream_options", None)
-        self._wants_usage: bool = options is not None and options.include_usage is True
-        self.tokens = (0, 0)
+        self._ask = ask = routed.screened.ask
+        self._dialect = received.match.dialect
+        self._naming = Naming(
+            request_id=received.request_id,
+            model=admitted.route.name,
+            created=created,
+            ask=ask,
+            wants_usage=decoded.wants_usage,
+            own=decoded.own,
+        )
+        self._writer = (
+            self._dialect.stream(self._naming) if isinstance(ask, ChatAsk | CompletionAsk) and ask.stream else None
+        )
+        self.usage = Usage()
 
     async def run(self, timeout_s: float) -> Relayed | Refusal:
         """Relay the answer; a refusal means that nothing has been sent yet."""
-        routed = self._routed
-        headers = [(b"content-type", b"application/json"), (_CALLER_HEADER, routed.caller)]
+        target, outgoing = self._routed.target, self._routed.outgoing
+        headers = (*outgoing.headers, *target.headers)
         try:
-            async with routed.pool.request("POST", routed.path, headers, routed.body, timeout_s=timeout_s) as response:
+            async with target.pool.request(
+                "POST", outgoing.path, headers, outgoing.body, timeout_s=timeout_s
+            ) as response:
                 if response.status != HTTPStatus.OK:
-                    return noes.meaning(response.status, await response.read(_MAX_NO_BYTES))
-                if self._streams:
-                    await self._stream(response)
-                else:
+                    return target.protocol.no(response.status, await response.read(_MAX_NO_BYTES))
+                if self._writer is None:
                     await self._whole(response)
-        except (ClientError, msgspec.MsgspecError, ValueError, RecursionError) as error:
-            return await self._failed(error)
-        return Relayed(200, *self.tokens)
+                else:
+                    await self._stream(response)
+        except (ClientError, ValueError, msgspec.MsgspecError, RecursionError) as error:
+            return await self._failed(_unanswered(error))
+        return Relayed(self._routed, 200, self.usage)
 
     async def _whole(self, response: Response) -> None:
-        answer = _WHOLE[self._endpoint].decode(await response.read(_MAX_ANSWER_BYTES))
-        self._name(answer)
-        self.tokens = answers.total(answer.usage)
-        await self._reply.send(200, errors.headers_for(self._request_id), answers.encode(answer))
+        _check(response, _JSON)
+        answer = self._routed.target.protocol.whole(self._ask, await response.read(_MAX_ANSWER_BYTES))
+        self.usage = answer.usage
+        answer = least.strip_answer(answer)
+        body = self._dialect.whole(answer, self._naming)
+        await self._reply.send(200, self._dialect.headers(self._naming.request_id), body)
 
     async def _stream(self, response: Response) -> None:
-        complete = False
-        async for events in _events(response):
-            if complete:
-                raise ValueError("the worker spoke after its last word")
-            complete = events[-1] == _DONE
-            written = [
-                encode_data(answers.encode(chunk))
-                for data in (events[:-1] if complete else events)
-                if (chunk := self._chunk(data)) is not None
-            ]
-            if written:
-                self._start()
-                await self._reply.write(b"".join(written))
-        if not complete:
-            raise ValueError("the worker ended its stream without saying so")
-        # Held back until the worker's answer has ended as HTTP too: whoever reads it has the whole of an exact answer.
-        self._start()
-        await self._reply.write(_LAST_EVENT)
+        _check(response, _EVENT_STREAM)
+        assert self._writer is not None  # noqa: S101 - `run` asked
+        reader = self._routed.target.protocol.reader(self._ask)
+        async for piece in response.stream():
+            events = reader.feed(piece)
+            if events:
+                await self._write(self._writer.feed(self._pass(events)))
+        if not reader.complete:
+            raise ValueError("the engine ended its stream without saying so")
+        await self._write(self._writer.end())
         await self._reply.end()
 
-    def _start(self) -> None:
-        if not self._reply.started:
-            self._reply.start(200, [_EVENT_STREAM, *errors.headers_for(self._request_id)[1:]])
+    def _pass(self, events: list[Event]) -> list[Event]:
+        """Return what of `events` may leave now."""
+        for event in events:
+            if isinstance(event, Used):
+                self.usage = event.usage
+        return least.strip_events(events)
 
-    def _chunk(self, data: str) -> Chunk | None:
-        chunk = _CHUNK[self._endpoint].decode(data)
-        self._name(chunk)
-        usage = chunk.usage
-        if isinstance(usage, answers.Usage):
-            self.tokens = answers.total(usage)
-            if not self._wants_usage and not chunk.choices:
-                return None  # it was asked for on our own behalf
-        chunk.usage = (usage or None) if self._wants_usage else msgspec.UNSET
-        return chunk
+    async def _write(self, data: bytes) -> None:
+        if data:
+            if not self._reply.started:
+                self._reply.start(200, self._dialect.headers(self._naming.request_id, stream=True))
+            await self._reply.write(data)
 
-    def _name(self, part: Answer | Chunk) -> None:
-        """Put the gateway's own names over the engine's."""
-        part.model = self._model
-        if not isinstance(part, EmbeddingAnswer):
-            part.created = self._created
-            prefix = "chatcmpl" if self._endpoint is Endpoint.CHAT else "cmpl"
-            part.id = f"{prefix}-{self._request_id.removeprefix('req_')}"
-
-    async def _failed(self, error: Exception) -> Relayed | Refusal:
-        refusal = _unanswered(error)
-        if not self._reply.started:
+    async def _failed(self, refusal: Refusal) -> Relayed | Refusal:
+        if not self._reply.started or self._writer is None:
             return refusal
-        # The status has gone out as 200: an error event is what is left, and no [DONE] after it.
-        await self._reply.write(encode_data(errors.body_of(refusal, self._request_id)))
+        # The status has gone out as 200: an error event is what is left, and no last word after it.
+        await self._reply.write(self._writer.fail(refusal))
         await self._reply.end()
-        return Relayed(errors.status_of(refusal), *self.tokens, reason=refusal.reason)
+        status = self._dialect.refuse(refusal, self._naming.request_id)[0]
+        return Relayed(self._routed, status, self.usage, reason=refusal.reason)
 
 
-async def _events(response: Response) -> AsyncIterator[list[str]]:
-    parser = SseParser(max_event_bytes=_MAX_EVENT_BYTES)
-    async for piece in response.stream():
-        events = [event.data for event in parser.feed(piece)]
-        if events:
-            yield events
+def _check(response: Response, kind: bytes) -> None:
+    """Refuse what is not said to be what was asked for, or is packed: nothing here unpacks, so nothing can be a bomb."""
+    said = response.header(b"content-type") or b""
+    if said.partition(b";")[0].strip().lower() != kind or response.header(b"content-encoding") not in {
+        None,
+        b"identity",
+    }:
+        raise ValueError("the engine answered in another form")
 
 
 def _unanswered(error: Exception) -> Refusal:
     if isinstance(error, ConnectFailed):
         return Refusal(
             kind=RefusalKind.UNAVAILABLE,
-            reason=f"worker unreachable: {error}",
+            reason=f"engine unreachable: {error}",
             tell="The model is not available at the moment. Try again shortly.",
         )
     told = "took too long to answer" if isinstance(error, DeadlineExceeded) else "failed while answering"
     return Refusal(
         kind=RefusalKind.UPSTREAM,
-        reason=f"worker {type(error).__name__}",
+        reason=f"engine: {type(error).__name__}",
         tell=f"The model {told}. The request may be tried again.",
     )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
+from strongroom.gateway.exchange.answers import Usage
+from strongroom.gateway.exchange.asks import Ask
+from strongroom.gateway.exchange.ports import Decoded, Outgoing
 from strongroom.gateway.snapshot import Route
 from strongroom.gateway.surface import Match
+from strongroom.gateway.tables import RequestRecord
+from strongroom.gateway.upstreams import Target
 from strongroom.kernel.principal import Principal
-from strongroom.wire import Pool, Request
+from strongroom.wire import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +40,40 @@ class Admitted:
     """The body could be read, and policy lets this principal ask this deployment."""
 
     authenticated: Authenticated
-    body: Any  # a request struct of the dialect
+    decoded: Decoded
     route: Route
 
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """What is asked for lies within the limits and features that are open to callers."""
+    """What is asked for lies within the limits and features that are open to this caller."""
 
     admitted: Admitted
-    max_output_tokens: int
+    ask: Ask  # as it was decoded, and bounded
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """The worker is chosen, and the request written anew for it."""
+    """The engine is chosen, and the request written anew for it."""
 
     screened: Screened
-    pool: Pool
-    path: str
-    body: bytes
-    caller: bytes  # who asks, as a worker may know it
+    target: Target
+    outgoing: Outgoing
 
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
     """The answer has left, whole or in part; only figures of it remain."""
 
+    routed: Routed
     status: int
-    input_tokens: int = 0
-    output_tokens: int = 0
+    usage: Usage
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What happened is written down, or on its way to be."""
+
+    relayed: Relayed
+    record: RequestRecord

@@ -1,66 +1,46 @@
-"""What the gateway answers to: an allow-list of method and path, nothing else."""
+"""What the gateway answers to: an allow-list of method and path, each with its dialect and endpoint, nothing else."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum, unique
 from typing import Final
 
-from strongroom.registry import Operation
+from strongroom.gateway.exchange.endpoints import Endpoint
+from strongroom.gateway.exchange.ports import Dialect
+from strongroom.gateway.openai.dialect import OpenAI
 
+OPENAI: Final[Dialect] = OpenAI()
 
-@unique
-class Endpoint(StrEnum):
-    """The OpenAI endpoints; the value is what records and metrics call them (OpenTelemetry GenAI operation names)."""
-
-    CHAT = "chat"
-    COMPLETION = "text_completion"
-    EMBEDDING = "embeddings"
-    MODELS = "list_models"
-    MODEL = "retrieve_model"
-
-    @property
-    def needs(self) -> Operation | None:
-        """Return what a model must offer to be asked here; None where no model is asked."""
-        return _NEEDS.get(self)
-
-
-_NEEDS: Final = {
-    Endpoint.CHAT: Operation.CHAT,
-    Endpoint.COMPLETION: Operation.CHAT,
-    Endpoint.EMBEDDING: Operation.EMBEDDING,
-}
 # A model is named as `kernel.ids.parse_name` has it: no percent sign, no slash, so no second way to write a path.
 _MODEL: Final = re.compile(r"/v1/models/([a-z0-9.-]{1,63})")
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An endpoint, with the model that its path names."""
+    """An endpoint in a dialect, with the thing that its path names."""
 
+    dialect: Dialect
     endpoint: Endpoint
-    model: str | None = None
+    named: str | None = None
 
 
 _ROUTES: Final = {
-    "/v1/chat/completions": ("POST", Match(Endpoint.CHAT)),
-    "/v1/completions": ("POST", Match(Endpoint.COMPLETION)),
-    "/v1/embeddings": ("POST", Match(Endpoint.EMBEDDING)),
-    "/v1/models": ("GET", Match(Endpoint.MODELS)),
+    "/v1/chat/completions": ("POST", Match(OPENAI, Endpoint.CHAT)),
+    "/v1/completions": ("POST", Match(OPENAI, Endpoint.COMPLETION)),
+    "/v1/embeddings": ("POST", Match(OPENAI, Endpoint.EMBEDDING)),
+    "/v1/models": ("GET", Match(OPENAI, Endpoint.MODELS)),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """Why there is no endpoint; `allow` is the method that the path does have."""
+    """Why there is no endpoint, and in whose words to say so; `allow` is the method that the path does have."""
 
+    dialect: Dialect
     status: int
     tell: str
     allow: str = ""
-
-
-_ABSENT: Final = NoMatch(404, "There is no such endpoint here.")
 
 
 def match(method: str, path: str) -> Match | NoMatch:
@@ -69,9 +49,9 @@ def match(method: str, path: str) -> Match | NoMatch:
     if found is not None:
         allowed, matched = found
     elif (named := _MODEL.fullmatch(path)) is not None:
-        allowed, matched = "GET", Match(Endpoint.MODEL, named[1])
+        allowed, matched = "GET", Match(OPENAI, Endpoint.MODEL, named[1])
     else:
-        return _ABSENT
+        return NoMatch(OPENAI, 404, "There is no such endpoint here.")
     if method != allowed:
-        return NoMatch(405, f"This endpoint is asked with {allowed}.", allowed)
+        return NoMatch(matched.dialect, 405, f"This endpoint is asked with {allowed}.", allowed)
     return matched

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from strongroom.gateway.exchange.ports import EngineProtocol
+from strongroom.gateway.protocols.worker import Worker
 from strongroom.gateway.snapshot import Route
-from strongroom.kernel.principal import Environment
-from strongroom.runtime.cachescope import Caller, cache_scope
-from strongroom.wire import ClientError, Pool, UnixTarget
+from strongroom.kernel.principal import Environment, Principal
+from strongroom.runtime.cachescope import HEADER, Caller, cache_scope
+from strongroom.wire import ClientError, Headers, Pool, UnixTarget
 
 _HEALTH_S: Final = 1.0
 _MAX_CALLERS: Final = 100_000
+_CALLER_HEADER: Final = HEADER.encode()
+_WORKER: Final = Worker()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An engine that serves a deployment.
+
+    Attributes:
+        pool: how it is reached.
+        protocol: how it is asked and answers.
+        model: what it calls the model.
+        headers: what is sent besides the protocol's own: who asks, as a worker may know it, or a provider's credential.
+    """
+
+    pool: Pool
+    protocol: EngineProtocol
+    model: str
+    headers: Headers
 
 
 def worker_socket(directory: Path, environment: Environment, digest: str) -> Path:
@@ -41,6 +63,11 @@ class Upstreams:
             target = UnixTarget(worker_socket(self._directory, route.environment, route.release))
             pool = self._pools[key] = Pool(target, max_connections=self._max_connections)
         return pool
+
+    def target(self, route: Route, who: Principal) -> Target:
+        """Return the engine that `who` is served by."""
+        caller = self.caller(str(route.tenant), route.environment, str(who.workload))
+        return Target(self.pool(route), _WORKER, route.name, ((_CALLER_HEADER, caller),))
 
     def caller(self, tenant: str, environment: str, workload: str) -> bytes:
         """Return who asks, as workers learn it: no two workloads ever meet in a cache, and a tenant has one turn."""

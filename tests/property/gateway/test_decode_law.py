@@ -11,10 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from strongroom.gateway.openai import answers
-from strongroom.gateway.openai.decode import MAX_DEPTH, decode, nests_too_deep
-from strongroom.gateway.screen import AskLimits, for_worker, output_bound
-from strongroom.gateway.surface import Endpoint
+from strongroom.gateway.exchange.decode import MAX_DEPTH, nests_too_deep
+from strongroom.gateway.exchange.endpoints import Endpoint
+from strongroom.gateway.exchange.ports import Decoded
+from strongroom.gateway.openai.dialect import OpenAI
+from strongroom.gateway.protocols.worker import Worker
+from strongroom.gateway.screen import AskLimits, bounded
 from strongroom.kernel.refusal import Refusal, RefusalKind
 
 ASKED = [Endpoint.CHAT, Endpoint.COMPLETION, Endpoint.EMBEDDING]
@@ -40,6 +42,10 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )  # fmt: skip
 
 
+def decode(endpoint: Endpoint, body: bytes) -> Decoded | Refusal:
+    return OpenAI().decode(endpoint, body, None)
+
+
 def judge(endpoint: Endpoint, body: bytes) -> None:
     found = decode(endpoint, body)
     if isinstance(found, Refusal):
@@ -47,10 +53,10 @@ def judge(endpoint: Endpoint, body: bytes) -> None:
         assert found.tell.endswith(".")
         assert found.tell.isprintable()
         return
-    bound = output_bound(found, AskLimits())
-    if not isinstance(bound, Refusal):
-        sent = json.loads(answers.encode(for_worker(found, max(bound, 1))))
-        assert sent["model"] == found.model
+    ask = bounded(found.ask, AskLimits())
+    if not isinstance(ask, Refusal) and Worker().cannot(ask) is None:
+        sent = json.loads(Worker().outgoing(ask, ask.model).body)
+        assert sent["model"] == found.ask.model
 
 
 @given(st.sampled_from(ASKED), st.binary(max_size=300))
@@ -98,8 +104,8 @@ def test_the_last_of_two_equal_names_counts_everywhere() -> None:
     body = b'{"model":"a","messages":[{"role":"user","content":"x"}],"model":"b"}'
     found = decode(Endpoint.CHAT, body)
     assert not isinstance(found, Refusal)
-    assert found.model == "b"
-    assert answers.encode(for_worker(found, 1)).count(b'"model"') == 1
+    assert found.ask.model == "b"
+    assert Worker().outgoing(found.ask, "b").body.count(b'"model"') == 1
 
 
 def depth(document: object) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from strongroom.gateway.openai.noes import meaning
+from strongroom.gateway.protocols.noes import meaning
 from strongroom.kernel.refusal import RefusalKind
 from strongroom.runtime import chat_requests, embed_requests
 from strongroom.runtime.errors import ProblemError

@@ -7,16 +7,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from strongroom.gateway.openai.requests import AnyRequest, ChatRequest, CompletionRequest, EmbeddingRequest
-from strongroom.gateway.screen import AskLimits, for_worker, output_bound
+from strongroom.gateway import least
+from strongroom.gateway.exchange.asks import Ask
+from strongroom.gateway.exchange.endpoints import Endpoint
+from strongroom.gateway.exchange.ports import in_words_of
+from strongroom.gateway.openai.dialect import OpenAI
+from strongroom.gateway.protocols.worker import Worker
+from strongroom.gateway.screen import AskLimits, bounded
 from strongroom.kernel.refusal import Refusal
 
 LIMITS = AskLimits(max_output_tokens=100, default_output_tokens=50)
+Body = tuple[Endpoint, dict[str, Any]]
 
 
-def chat(**fields: Any) -> ChatRequest:
-    document = {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
-    return msgspec.convert(document, ChatRequest)
+def chat(**fields: Any) -> Body:
+    return Endpoint.CHAT, {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
 
 
 def tool(name: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -27,12 +32,29 @@ def formatted(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
 
 
-def completion(**fields: Any) -> CompletionRequest:
-    return msgspec.convert({"model": "m", "prompt": "x", **fields}, CompletionRequest)
+def completion(**fields: Any) -> Body:
+    return Endpoint.COMPLETION, {"model": "m", "prompt": "x", **fields}
 
 
-def embedding(value: object) -> EmbeddingRequest:
-    return msgspec.convert({"model": "m", "input": value}, EmbeddingRequest)
+def embedding(value: object) -> Body:
+    return Endpoint.EMBEDDING, {"model": "m", "input": value}
+
+
+def screened(body: Body, limits: AskLimits = LIMITS) -> Ask | Refusal:
+    """Take a request as far as the pipeline does before an engine is chosen."""
+    decoded = OpenAI().decode(body[0], msgspec.json.encode(body[1]), None)
+    if isinstance(decoded, Refusal):
+        return decoded
+    no = least.check(decoded.ask)
+    found = bounded(decoded.ask, limits) if no is None else no
+    return in_words_of(found, decoded.names) if isinstance(found, Refusal) else found
+
+
+def sent(body: Body, limits: AskLimits = LIMITS) -> Any:
+    """Return what a worker gets."""
+    ask = screened(body, limits)
+    assert not isinstance(ask, Refusal)
+    return msgspec.json.decode(Worker().outgoing(ask, "m").body)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +76,8 @@ def embedding(value: object) -> EmbeddingRequest:
         (embedding([[1], [2]]), 0),
     ],
 )
-def test_an_answer_is_bounded(body: AnyRequest, bound: int) -> None:
-    assert output_bound(body, LIMITS) == bound
+def test_an_answer_is_bounded(body: Body, bound: int) -> None:
+    assert (getattr(screened(body), "max_output_tokens", 0)) == bound
 
 
 @pytest.mark.parametrize(
@@ -90,8 +112,8 @@ def test_an_answer_is_bounded(body: AnyRequest, bound: int) -> None:
         (embedding([[1], "x"]), "input"),
     ],
 )
-def test_what_is_not_served_is_refused_by_name(body: AnyRequest, param: str) -> None:
-    found = output_bound(body, LIMITS)
+def test_what_is_not_served_is_refused_by_name(body: Body, param: str) -> None:
+    found = screened(body)
     assert isinstance(found, Refusal)
     assert found.param == param
 
@@ -101,8 +123,8 @@ def test_a_worker_gets_a_bound_and_usage_and_nothing_that_names_people() -> None
         stream=True, user="u", metadata={"a": "b"}, safety_identifier="s", prompt_cache_key="k", store=False, n=1, seed=5,
         stop=["a"], temperature=0,
     )  # fmt: skip
-    sent = msgspec.json.decode(msgspec.json.encode(for_worker(body, 7)))
-    assert sent == {
+    limits = AskLimits(default_output_tokens=7)
+    assert sent(body, limits) == {
         "model": "m",
         "messages": [{"role": "user", "content": "x"}],
         "max_tokens": 7,
@@ -112,7 +134,7 @@ def test_a_worker_gets_a_bound_and_usage_and_nothing_that_names_people() -> None
         "stop": ["a"],
         "seed": 5,
     }
-    assert msgspec.json.decode(msgspec.json.encode(for_worker(completion(prompt=["only"], user="u"), 7))) == {
+    assert sent(completion(prompt=["only"], user="u"), limits) == {
         "model": "m",
         "prompt": "only",
         "max_tokens": 7,

@@ -66,6 +66,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     schema: JsonObject | None = None
     strict: bool | None = None
+    description: str | None = None
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):

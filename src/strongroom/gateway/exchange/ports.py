@@ -1,14 +1,54 @@
-"""The two ends of an exchange: a dialect towards the client, a protocol towards the model."""
+"""The two ends of an exchange: a dialect towards the client, a protocol towards the model.
+
+Between them a refusal's `param` is the name of the ask's own attribute (`n`, `logit_bias`, `max_output_tokens`, …, or
+`tools`); what the caller calls it stands in `Decoded.names`, and `in_words_of` puts it there.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from strongroom.gateway.exchange.answers import Answer, Event
 from strongroom.gateway.exchange.asks import Ask
+from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.kernel.refusal import Refusal
-from strongroom.wire import Headers
+from strongroom.wire import Headers, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """What a dialect made of a request.
+
+    Attributes:
+        ask: what is wanted, in no dialect.
+        names: what the caller calls the ask's attributes, where that is another name.
+        wants_usage: see `Naming`.
+        own: what the dialect wants to be told again when it writes the answer; nobody else looks into it.
+    """
+
+    ask: Ask
+    names: Mapping[str, str]
+    wants_usage: bool = False
+    own: object = None
+
+
+def in_words_of(refusal: Refusal, names: Mapping[str, str]) -> Refusal:
+    """Return `refusal` with the field that it is about called as the caller calls it."""
+    called = None if refusal.param is None else names.get(refusal.param)
+    if called is None:
+        return refusal
+    return replace(refusal, tell=refusal.tell.replace(f"`{refusal.param}`", f"`{called}`"), param=called)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """A model that a key may ask. `created`: Unix seconds."""
+
+    name: str
+    created: int
+    owner: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +60,16 @@ class Naming:
         model: the deployment's name, as the caller asked for it.
         created: Unix seconds.
         wants_usage: whether a stream is to end with what was used, where the dialect leaves that to the caller.
+        ask: what is answered.
+        own: what the dialect itself kept of the request (`Decoded.own`).
     """
 
     request_id: str
     model: str
     created: int
+    ask: Ask
     wants_usage: bool = False
+    own: object = None
 
 
 class StreamWriter(Protocol):
@@ -47,8 +91,32 @@ class StreamWriter(Protocol):
 class Dialect(Protocol):
     """How clients of one API ask and are answered."""
 
+    def credential(self, request: Request) -> str | None:
+        """Return the key that the request presents, where this dialect carries one; None: none."""
+        ...
+
+    def decode(self, endpoint: Endpoint, body: bytes, named: str | None) -> Decoded | Refusal:
+        """Return what is asked, or why it cannot be understood; `named` is the model in the path, if one is."""
+        ...
+
+    def headers(self, request_id: str, *, stream: bool = False) -> Headers:
+        """Return the fields of a 200."""
+        ...
+
+    def models(self, cards: Sequence[ModelCard]) -> bytes:
+        """Return the body of a list of models."""
+        ...
+
+    def model(self, card: ModelCard) -> bytes:
+        """Return the body that describes one model."""
+        ...
+
     def refuse(self, refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
         """Return (status, headers, body) of a no."""
+        ...
+
+    def no_route(self, status: int, tell: str, request_id: str, *, allow: str = "") -> tuple[int, Headers, bytes]:
+        """Return (status, headers, body) for what no endpoint answers; `allow`: the method that a 405 must name."""
         ...
 
     def whole(self, answer: Answer, naming: Naming) -> bytes:

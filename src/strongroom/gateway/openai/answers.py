@@ -1,167 +1,140 @@
-"""Answers of the OpenAI API: decoded from an engine into known fields, given the gateway's own names, written anew."""
+"""Answers in OpenAI's words, whole: every field that a client may read, and the gateway's own names."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
-TokenCount: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-"""A worker's figure, held to what a record can keep."""
-
-
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What an exchange used, in tokens. How much of it a cache held is not told."""
-
-    prompt_tokens: TokenCount = 0
-    completion_tokens: TokenCount = 0
-    total_tokens: TokenCount = 0
-
-
-class _CalledFunction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class CalledTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A tool call, whole or a piece of one."""
-
-    index: int | None = None
-    id: str | None = None
-    type: str | None = None
-    function: _CalledFunction | None = None
-
-
-class AnswerMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """The message of a whole chat answer."""
-
-    role: Literal["assistant"] = "assistant"
-    content: str | None = None
-    tool_calls: list[CalledTool] | msgspec.UnsetType = msgspec.UNSET
-    refusal: None = None
-
-
-class ChatChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """One choice of a whole chat answer."""
-
-    index: int = 0
-    message: AnswerMessage
-    finish_reason: str | None = None
-    logprobs: None = None
-
-
-class ChatAnswer(msgspec.Struct, kw_only=True):
-    """A whole chat answer."""
-
-    id: str = ""
-    object: Literal["chat.completion"] = "chat.completion"
-    created: int = 0
-    model: str = ""
-    choices: Annotated[list[ChatChoice], msgspec.Meta(min_length=1)]
-    usage: Usage = Usage()
-
-
-class Delta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a chunk adds to the message."""
-
-    role: str | None = None
-    content: str | None = None
-    tool_calls: list[CalledTool] | None = None
-
-
-class ChunkChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """One choice of a chat chunk."""
-
-    index: int = 0
-    delta: Delta = Delta()
-    finish_reason: str | None = None
-    logprobs: None = None
-
-
-class ChatChunk(msgspec.Struct, kw_only=True):
-    """A chunk of a streamed chat answer. With `include_usage` every chunk has `usage`, null but in the last.
-
-    `choices` must be there, if empty: an engine's error in mid-stream is an event without it.
-    """
-
-    id: str = ""
-    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
-    created: int = 0
-    model: str = ""
-    choices: list[ChunkChoice]
-    usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
-
-
-class CompletionChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """One choice of a plain completion, whole or a chunk."""
-
-    text: str = ""
-    index: int = 0
-    logprobs: None = None
-    finish_reason: str | None = None
-
-
-class CompletionAnswer(msgspec.Struct, kw_only=True):
-    """A plain completion, whole or a chunk: OpenAI gives both the same shape."""
-
-    id: str = ""
-    object: Literal["text_completion"] = "text_completion"
-    created: int = 0
-    model: str = ""
-    choices: list[CompletionChoice]
-    usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
-
-
-class EmbeddingUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """What an embedding request used, in tokens."""
-
-    prompt_tokens: TokenCount = 0
-    total_tokens: TokenCount = 0
-
-
-class Embedding(msgspec.Struct, frozen=True, kw_only=True):
-    """One vector: numbers, or little-endian float32 in base64."""
-
-    object: Literal["embedding"] = "embedding"
-    index: int
-    embedding: list[float] | Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]*={0,2}$")]
-
-
-class EmbeddingAnswer(msgspec.Struct, kw_only=True):
-    """A whole embedding answer."""
-
-    object: Literal["list"] = "list"
-    data: list[Embedding]
-    model: str = ""
-    usage: EmbeddingUsage = EmbeddingUsage()
-
-
-class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that this key may ask."""
-
-    id: str
-    created: int
-    owned_by: str
-    object: Literal["model"] = "model"
-
-
-class ModelList(msgspec.Struct, frozen=True, kw_only=True):
-    """The models that this key may ask, and no others."""
-
-    data: list[ModelCard]
-    object: Literal["list"] = "list"
-
-
-Answer = ChatAnswer | CompletionAnswer | EmbeddingAnswer
-Chunk = ChatChunk | CompletionAnswer
+from strongroom.gateway.exchange.answers import Answer, Choice, FinishReason, Generation, TokenScore, Usage, Vectors
+from strongroom.gateway.exchange.asks import ChatAsk
+from strongroom.gateway.exchange.ports import Naming
 
 encode = msgspec.json.Encoder().encode
 
+FINISHED: Final[dict[FinishReason, str]] = {
+    "stop": "stop",
+    "length": "length",
+    "tool": "tool_calls",
+    "filter": "content_filter",
+}
 
-def total(usage: Any) -> tuple[int, int]:
-    """Return (input tokens, output tokens) of a usage value; zeros when there is none."""
-    if isinstance(usage, Usage):
-        return usage.prompt_tokens, usage.completion_tokens
-    if isinstance(usage, EmbeddingUsage):
-        return usage.prompt_tokens, 0
-    return 0, 0
+
+def whole(answer: Answer, naming: Naming) -> bytes:
+    """Return the body of a whole answer."""
+    if isinstance(answer, Generation):
+        return encode(_chat(answer, naming) if isinstance(naming.ask, ChatAsk) else _completion(answer, naming))
+    if isinstance(answer, Vectors):
+        return encode(_vectors(answer, naming))
+    raise TypeError("an answer that no endpoint of this dialect asks for")
+
+
+def id_of(naming: Naming) -> str:
+    """Return an answer's id: the request's, so that one leads to the other."""
+    return ("chatcmpl-" if isinstance(naming.ask, ChatAsk) else "cmpl-") + naming.request_id.removeprefix("req_")
+
+
+def usage_of(usage: Usage) -> dict[str, Any]:
+    """Return what was used; details only where they are told."""
+    told: dict[str, Any] = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }
+    if usage.cached_tokens is not None:
+        told["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
+    if usage.reasoning_tokens is not None:
+        told["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return told
+
+
+def chat_scores(scores: tuple[TokenScore, ...] | None) -> dict[str, Any] | None:
+    """Return log-probabilities as chat has them. `bytes` are not told: a token's text is."""
+    if scores is None:
+        return None
+    return {
+        "content": [
+            {
+                "token": score.token,
+                "logprob": score.logprob,
+                "bytes": None,
+                "top_logprobs": [{"token": a.token, "logprob": a.logprob, "bytes": None} for a in score.top],
+            }
+            for score in scores
+        ],
+        "refusal": None,
+    }
+
+
+def completion_scores(scores: tuple[TokenScore, ...] | None) -> dict[str, Any] | None:
+    """Return log-probabilities as plain completions have them."""
+    if scores is None:
+        return None
+    return {
+        "tokens": [score.token for score in scores],
+        "token_logprobs": [score.logprob for score in scores],
+        "top_logprobs": [{a.token: a.logprob for a in score.top} for score in scores],
+        "text_offset": None,
+    }
+
+
+def _chat(answer: Generation, naming: Naming) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "id": id_of(naming),
+        "object": "chat.completion",
+        "created": naming.created,
+        "model": naming.model,
+        "choices": [_chat_choice(choice) for choice in answer.choices],
+        "usage": usage_of(answer.usage),
+    }
+    if answer.fingerprint is not None:
+        body["system_fingerprint"] = answer.fingerprint
+    return body
+
+
+def _chat_choice(choice: Choice) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
+    if choice.reasoning is not None:
+        message["reasoning_content"] = choice.reasoning  # not OpenAI's own; what open models' servers call it
+    if choice.calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in choice.calls
+        ]
+    return {
+        "index": choice.index,
+        "message": message,
+        "finish_reason": FINISHED[choice.finish],
+        "logprobs": chat_scores(choice.scores),
+    }
+
+
+def _completion(answer: Generation, naming: Naming) -> dict[str, Any]:
+    return {
+        "id": id_of(naming),
+        "object": "text_completion",
+        "created": naming.created,
+        "model": naming.model,
+        "choices": [
+            {
+                "text": choice.text or "",
+                "index": choice.index,
+                "logprobs": completion_scores(choice.scores),
+                "finish_reason": FINISHED[choice.finish],
+            }
+            for choice in answer.choices
+        ],
+        "usage": usage_of(answer.usage),
+    }
+
+
+def _vectors(answer: Vectors, naming: Naming) -> dict[str, Any]:
+    used = answer.usage.input_tokens
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(answer.data)
+        ],
+        "model": naming.model,
+        "usage": {"prompt_tokens": used, "total_tokens": used},
+    }

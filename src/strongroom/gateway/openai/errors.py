@@ -12,6 +12,8 @@ from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.wire import Headers
 
 _JSON: Final = (b"content-type", b"application/json")
+_EVENT_STREAM: Final = (b"content-type", b"text/event-stream; charset=utf-8")
+_NO_STORE: Final = (b"cache-control", b"no-store")
 
 _BY_KIND: Final[dict[RefusalKind, tuple[int, str, str]]] = {
     # kind: status, type, code
@@ -45,9 +47,9 @@ class _Envelope(msgspec.Struct, frozen=True):
     error: _Error
 
 
-def headers_for(request_id: str) -> list[tuple[bytes, bytes]]:
+def headers_for(request_id: str, *, stream: bool = False) -> list[tuple[bytes, bytes]]:
     """Return the fields that every answer has."""
-    return [_JSON, (b"x-request-id", request_id.encode()), (b"cache-control", b"no-store")]
+    return [_EVENT_STREAM if stream else _JSON, (b"x-request-id", request_id.encode()), _NO_STORE]
 
 
 def status_of(refusal: Refusal) -> int:

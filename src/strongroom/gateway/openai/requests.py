@@ -18,6 +18,7 @@ TokenCount = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Temperature = Annotated[float, msgspec.Meta(ge=0, le=2)]
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+Bias = Annotated[float, msgspec.Meta(ge=-100, le=100)]
 Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Stop = Short | Annotated[list[Short], msgspec.Meta(max_length=4)]
 JsonObject = dict[str, Any]
@@ -69,7 +70,7 @@ class Message(_Strict, frozen=True, kw_only=True):
     name: Short | None = None
     tool_calls: Annotated[list[ToolCall], msgspec.Meta(max_length=128)] | None = None
     tool_call_id: Short | None = None
-    refusal: Text | None = None
+    refusal: Literal[""] | None = None
 
     annotations: Annotated[list[Any], msgspec.Meta(max_length=0)] | None = None
     audio: None = None
@@ -103,15 +104,24 @@ class ToolChoice(_Strict, frozen=True, kw_only=True):
     function: _ChosenFunction
 
 
+class JsonSchema(_Strict, frozen=True, kw_only=True):
+    """`json_schema` of a response format."""
+
+    name: Short = ""
+    description: Text | None = None
+    schema: JsonObject | None = None
+    strict: bool | None = None
+
+
 class ResponseFormat(_Strict, frozen=True, kw_only=True):
     """The shape that the answer must have."""
 
     type: Literal["text", "json_object", "json_schema"]
-    json_schema: JsonObject | None = None
+    json_schema: JsonSchema | None = None
 
 
 class _Sampling(_Strict, frozen=True, kw_only=True):
-    """What chat and plain completions share. The last group is documented by OpenAI and not served."""
+    """What chat and plain completions share."""
 
     model: Model
     stream: bool | None = None
@@ -124,14 +134,12 @@ class _Sampling(_Strict, frozen=True, kw_only=True):
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     user: Short | None = None
-
-    n: int | None = None
-    logprobs: bool | int | None = None
-    logit_bias: JsonObject | None = None
+    n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
+    logit_bias: Annotated[dict[Short, Bias], msgspec.Meta(max_length=1024)] | None = None
 
 
 class ChatRequest(_Sampling, frozen=True, kw_only=True):
-    """`POST /v1/chat/completions`."""
+    """`POST /v1/chat/completions`. The last group is documented by OpenAI and not served."""
 
     messages: Annotated[list[Message], msgspec.Meta(min_length=1, max_length=2048)]
     max_completion_tokens: TokenCount | None = None
@@ -142,8 +150,10 @@ class ChatRequest(_Sampling, frozen=True, kw_only=True):
     metadata: dict[str, str] | None = None
     safety_identifier: Short | None = None
     prompt_cache_key: Short | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
 
-    top_logprobs: int | None = None
     audio: JsonObject | None = None
     functions: list[JsonObject] | None = None
     function_call: Any = None
@@ -152,7 +162,6 @@ class ChatRequest(_Sampling, frozen=True, kw_only=True):
     prediction: JsonObject | None = None
     prompt_cache_options: JsonObject | None = None
     prompt_cache_retention: str | None = None
-    reasoning_effort: str | None = None
     service_tier: str | None = None
     store: bool | None = None
     verbosity: str | None = None
@@ -160,9 +169,10 @@ class ChatRequest(_Sampling, frozen=True, kw_only=True):
 
 
 class CompletionRequest(_Sampling, frozen=True, kw_only=True):
-    """`POST /v1/completions`."""
+    """`POST /v1/completions`. The last group is documented by OpenAI and not served."""
 
     prompt: Text | Annotated[list[Text], msgspec.Meta(min_length=1, max_length=1)]
+    logprobs: bool | Annotated[int, msgspec.Meta(ge=0, le=5)] | None = None
 
     best_of: int | None = None
     echo: bool | None = None
@@ -186,28 +196,22 @@ AnyRequest = ChatRequest | CompletionRequest | EmbeddingRequest
 
 _HARMLESS: dict[str, tuple[object, ...]] = {
     # What means "as usual" is no request for a feature: client libraries send these unasked.
-    "n": (1,),
-    "logprobs": (False,),
     "best_of": (1,),
     "echo": (False,),
     "store": (False,),
     "modalities": (["text"],),
     "service_tier": ("auto", "default"),
-    "logit_bias": ({},),
-    "top_logprobs": (0,),
     "suffix": ("",),
     "functions": ([],),
-    "reasoning_effort": ("none",),
     "verbosity": ("medium",),
 }
 _UNSERVED = (
-    "n", "logprobs", "logit_bias", "top_logprobs", "audio", "functions", "function_call", "modalities", "prediction",
-    "prompt_cache_retention", "reasoning_effort", "service_tier", "store", "verbosity", "web_search_options", "best_of",
-    "echo", "suffix", "moderation", "prompt_cache_options",
+    "audio", "functions", "function_call", "modalities", "prediction", "prompt_cache_retention", "service_tier", "store",
+    "verbosity", "web_search_options", "best_of", "echo", "suffix", "moderation", "prompt_cache_options",
 )  # fmt: skip
 
 
-def unserved(body: AnyRequest) -> Iterator[str]:
+def unserved(body: ChatRequest | CompletionRequest) -> Iterator[str]:
     """Yield the documented fields that are set to something Strongroom does not serve."""
     for field in _UNSERVED:
         value = getattr(body, field, None)

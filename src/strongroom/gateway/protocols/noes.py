@@ -1,4 +1,4 @@
-"""What a worker's no may tell a caller: sentences that are known here, and nothing else.
+"""What an engine's no may tell a caller: sentences that are known here, and nothing else.
 
 A worker parses what callers send, so what it says may be anything. Its words reach a caller only if they are, figures
 aside, among those that the runtime room writes; a path, a trace or somebody else's text never is.

@@ -1,24 +1,18 @@
-"""From bytes to a request struct, or to a refusal that names the field at fault and quotes nothing of the content."""
+"""From bytes to a dialect's request struct, or to a refusal that names the field at fault and quotes nothing of it."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
-from strongroom.gateway.openai.requests import AnyRequest, ChatRequest, CompletionRequest, EmbeddingRequest
-from strongroom.gateway.surface import Endpoint
 from strongroom.kernel.refusal import Refusal, invalid
 
 MAX_DEPTH: Final = 32
 """How deep arrays and objects may nest. Engines turn schemas into grammars by recursion."""
 
-_DECODERS: Final[dict[Endpoint, msgspec.json.Decoder[ChatRequest | CompletionRequest | EmbeddingRequest]]] = {
-    Endpoint.CHAT: msgspec.json.Decoder(ChatRequest),
-    Endpoint.COMPLETION: msgspec.json.Decoder(CompletionRequest),
-    Endpoint.EMBEDDING: msgspec.json.Decoder(EmbeddingRequest),
-}
+_Body = TypeVar("_Body")
 _AT: Final = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`")
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
@@ -27,12 +21,12 @@ _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 
 
-def decode(endpoint: Endpoint, body: bytes) -> AnyRequest | Refusal:
-    """Return the request in `body`, or why it is none."""
+def decode(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body | Refusal:
+    """Return what `decoder` makes of `body`, or why it is nothing."""
     if nests_too_deep(body):
         return invalid(f"The request body nests deeper than {MAX_DEPTH} levels.")
     try:
-        return _DECODERS[endpoint].decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError as error:
         return _explain(str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

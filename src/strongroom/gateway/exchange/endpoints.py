@@ -1,0 +1,31 @@
+"""What a request asks for, in whatever dialect: the endpoints by name, and what a model must offer to be asked there."""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+from typing import Final
+
+from strongroom.registry import Operation
+
+
+@unique
+class Endpoint(StrEnum):
+    """The endpoints; the value is what records and metrics call them (OpenTelemetry GenAI operation names, where there are)."""
+
+    CHAT = "chat"
+    COMPLETION = "text_completion"
+    EMBEDDING = "embeddings"
+    MODELS = "list_models"
+    MODEL = "retrieve_model"
+
+    @property
+    def needs(self) -> Operation | None:
+        """Return what a model must offer to be asked here; None where no model is asked."""
+        return _NEEDS.get(self)
+
+
+_NEEDS: Final = {
+    Endpoint.CHAT: Operation.CHAT,
+    Endpoint.COMPLETION: Operation.CHAT,
+    Endpoint.EMBEDDING: Operation.EMBEDDING,
+}

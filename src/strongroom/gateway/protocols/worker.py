@@ -1,0 +1,24 @@
+"""Workers of this machine: OpenAI's API on a unix socket, with the few things that they do not do said beforehand."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk
+from strongroom.gateway.protocols.openai import OpenAIEngine, unsaid
+from strongroom.kernel.refusal import Refusal, invalid
+
+
+class Worker(OpenAIEngine):
+    """A worker of ours."""
+
+    extras: ClassVar[frozenset[str]] = frozenset({"top_k"})
+
+    def cannot(self, ask: Ask) -> Refusal | None:
+        """Return what a worker cannot do: one request makes one generation, in the slot of its own caller."""
+        no = super().cannot(ask)
+        if no is None and isinstance(ask, ChatAsk | CompletionAsk) and ask.n > 1:
+            no = invalid("The model behind this name gives one answer a request: `n` is 1.", param="n")
+        if no is None and isinstance(ask, ChatAsk) and ask.reasoning not in {None, "none"}:
+            no = unsaid("reasoning")
+        return no
