@@ -21,6 +21,7 @@ class Operation(StrEnum):
 
     CHAT = "chat"  # chat and plain completions
     EMBEDDING = "embedding"
+    INFER = "infer"  # tensors in, tensors out: Open Inference Protocol v2
 
 
 @unique
@@ -29,6 +30,17 @@ class Format(StrEnum):
 
     GGUF = "gguf"
     ONNX = "onnx"
+    SKOPS = "skops"  # scikit-learn, in dev only
+
+    def barred_from(self, environment: Environment) -> str | None:
+        """Return why a release written so may not be served in `environment`; None: it may.
+
+        What a skops file names is built as Python objects, behind an allow-list of types: good enough to try a model
+        out, and no more. ONNX is data for one interpreter.
+        """
+        if self is Format.SKOPS and environment is not Environment.DEV:
+            return f"A skops model is served in dev only, not in {environment}: export it as ONNX."
+        return None
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):

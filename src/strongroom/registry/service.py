@@ -51,7 +51,7 @@ class Registry:
         """Let a tenant's workloads in `environment` ask the release `digest` under `name`.
 
         Raises:
-            Refused: INVALID for a release that was never admitted, CONFLICT when the name is taken there.
+            Refused: INVALID for a release that was never admitted, or is not for that environment; CONFLICT when the name is taken there.
         """
         deployment, now = DeploymentId(new_uuid()), self._clock.now()
         resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
@@ -62,6 +62,9 @@ class Registry:
                 kind = await tables.release_kind(tx, digest)
                 if kind is None:
                     raise Refused(invalid("No release with this digest was admitted.", param="release"))
+                written = await tables.release_format(tx, digest)
+                if written is not None and (barred := written.barred_from(environment)) is not None:
+                    raise Refused(invalid(barred, param="release"))
                 await tables.insert_deployment(tx, deployment, environment, name, digest, now)
                 route = RouteDocument(
                     environment=environment, name=name, release=digest, kind=kind, created=int(now.timestamp())

@@ -57,6 +57,12 @@ async def release_kind(tx: TenantTx, digest: str) -> Operation | None:
     return None if kind is None else Operation(kind)
 
 
+async def release_format(tx: TenantTx, digest: str) -> Format | None:
+    """Return how a release's weights are written, if it is admitted."""
+    written = await tx.fetchval("SELECT format FROM registry.release WHERE digest = $1", digest)
+    return None if written is None else Format(written)
+
+
 async def tenant_lives(tx: TenantTx) -> bool:
     """Return whether the tenant lives; if so, it does until this transaction ends: its deletion waits."""
     row = await tx.fetchrow(
