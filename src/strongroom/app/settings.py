@@ -22,6 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Meta
 
+from strongroom.providers import Networks
+
 FILE: Final = "strongroom.toml"
 DEFAULT_UID_BASE: Final = 1_900_000_000
 """In a range that no distribution, container manager or systemd hands out."""
@@ -85,6 +87,15 @@ class GatewaySection(Edge, frozen=True, kw_only=True):
     max_output_tokens: Annotated[int, Meta(ge=1, description="The most a caller may ask for in one answer.")] = 4096
     default_output_tokens: Annotated[int, Meta(ge=1, description="What a caller gets who names no bound.")] = 1024
     answer_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="How long one answer may take.")] = 300.0
+    upstream_networks: Annotated[
+        tuple[str, ...],
+        Meta(
+            description=(
+                "Networks (CIDR) besides the public internet in which providers may be, such as `10.2.0.0/16`; plain HTTP "
+                "is spoken there alone. Link-local and metadata addresses are refused whatever stands here."
+            )
+        ),
+    ] = ()
 
 
 class ControlSection(Edge, frozen=True, kw_only=True):
@@ -300,6 +311,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             "`database.url` holds a password; put it into a file and name it in `database.password_file`"
         )
+    try:
+        Networks(settings.gateway.upstream_networks)
+    except ValueError as error:
+        raise SettingsError(f"`gateway.upstream_networks`: {error}") from None
     if settings.gateway.default_output_tokens > settings.gateway.max_output_tokens:
         raise SettingsError("`gateway.default_output_tokens` is above `gateway.max_output_tokens`")
 

@@ -1,0 +1,202 @@
+"""Registering providers. Every change is one transaction: the row, the document that gateways follow, the audit entry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from cryptography import x509
+
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import Name, TenantId, new_uuid
+from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
+from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
+from strongroom.providers import tables
+from strongroom.providers.addresses import AddressRefused, LookUp, Networks, Resolver, parse_base, system_look_up
+from strongroom.providers.documents import PROVIDER
+from strongroom.providers.model import Engine, Offer, Provider, ProviderKind
+from strongroom.providers.secrets import is_secret, seal_secret
+from strongroom.providers.tables import Row
+from strongroom.store import Conflict, OperatorTx, feed
+from strongroom.vault import PurposeKeys
+
+_RESOLVE_S: Final = 5.0
+_DROP: Final = {ProviderKind.OPENAI: "/v1", ProviderKind.ANTHROPIC: "/v1", ProviderKind.OIP: "/v2"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is said of a provider; None: nothing, so it stays. `open_to_all` takes the place of `open_to`."""
+
+    base_url: str | None = None
+    owner: str | None = None
+    engine: Engine | None = None
+    ca: str | None = None
+    secret: str | None = None
+    open_to: Sequence[UUID] | None = None
+    open_to_all: bool = False
+    region: str | None = None
+    agreement: str | None = None
+    assessed_on: date | None = None
+    assessed_until: date | None = None
+
+    def __repr__(self) -> str:
+        """Show nothing: one of the fields is a secret."""
+        return "Change()"
+
+    @property
+    def said(self) -> str:
+        """The names of what changes, for the audit log."""
+        return ",".join(name for name in self.__slots__ if getattr(self, name) not in (None, False))
+
+
+class Providers:
+    """Registers, shows, changes and ends providers.
+
+    `networks` and `look_up` are those of the gateways: an address that they would refuse is refused at registration.
+    """
+
+    def __init__(
+        self, gate: Gate, keys: PurposeKeys, clock: Clock, networks: Networks, look_up: LookUp = system_look_up
+    ) -> None:
+        self._gate = gate
+        self._keys = keys
+        self._clock = clock
+        self._networks = networks
+        self._look_up = look_up
+
+    async def add(self, who: Principal, name: Name, kind: ProviderKind, change: Change, ask: Ask) -> Provider:
+        """Register a provider.
+
+        Raises:
+            Refused: INVALID for an address that is refused or a text that is no secret or certificate, CONFLICT when
+                the name is taken.
+        """
+        now = self._clock.now()
+        blank = Row(
+            id=new_uuid(), name=name, kind=kind, engine=Engine.OTHER, base_url="", ca=None, secret=None,
+            secret_version=1, open_to=None, region=None, agreement=None, assessed_on=None, assessed_until=None,
+            owner=change.owner or "", version=0, created_at=now, changed_at=now,
+        )  # fmt: skip
+        try:
+            # Within the permit, so that no resolver and no certificate parser works for who may not register.
+            async with self._gate.permit_platform(who, Action.PROVIDER_CREATE, _resource(name), ask) as tx:
+                row = await self._changed(blank, change)
+                await tables.insert(tx, row)
+                await _publish(tx, row)
+        except Conflict:
+            tell = f"There is a provider called {name} already."
+            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+        return row.shown(now)
+
+    async def change(self, who: Principal, name: Name, change: Change, ask: Ask) -> Provider:
+        """Change a provider; what the change does not name stays.
+
+        Raises:
+            Refused: as `add`; INVALID too for another address without the secret.
+        """
+        noted = replace(ask, detail={**ask.detail, "changes": change.said})
+        async with self._gate.permit_platform(who, Action.PROVIDER_UPDATE, _resource(name), noted) as tx:
+            row = await self._changed(await _one(tx, name), change)
+            await tables.update(tx, row)
+            await _publish(tx, row)
+        return row.shown(self._clock.now())
+
+    async def show(self, who: Principal, name: Name, ask: Ask) -> Provider:
+        """Return one provider, without its secret."""
+        async with self._gate.permit_platform(who, Action.PROVIDER_READ, _resource(name), ask) as tx:
+            return (await _one(tx, name)).shown(self._clock.now())
+
+    async def every(self, who: Principal, ask: Ask) -> list[Provider]:
+        """Return every provider, without secrets."""
+        async with self._gate.permit_platform(who, Action.PROVIDER_LIST, _resource(EVERY), ask) as tx:
+            return [row.shown(self._clock.now()) for row in await tables.every(tx)]
+
+    async def offers(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Offer]:
+        """Return the providers that a tenant's deployments may name."""
+        resource = Resource(kind=Kind.PROVIDER, tenant=tenant)
+        async with self._gate.permit(who, Action.PROVIDER_LIST, resource, ask) as tx:
+            return await tables.offers(tx, self._clock.now())
+
+    async def end(self, who: Principal, name: Name, ask: Ask) -> None:
+        """End a provider: gateways stop routing to it at once, and its secret is forgotten."""
+        async with self._gate.permit_platform(who, Action.PROVIDER_DELETE, _resource(name), ask) as tx:
+            row = await _one(tx, name)
+            await tables.end(tx, row.id, self._clock.now())
+            await feed.withdraw(tx, PROVIDER, str(row.id))
+
+    async def _changed(self, row: Row, change: Change) -> Row:
+        """Return `row` with `change` applied, checked; its secret sealed to where it now belongs."""
+        base = row.base_url if change.base_url is None else await self._checked_base(change.base_url, row.kind)
+        if row.secret is not None and base != row.base_url and change.secret is None:
+            raise Refused(invalid("Another address takes the secret anew: give `secret` with it.", param="secret"))
+        row = replace(
+            row,
+            base_url=base,
+            owner=change.owner or row.owner,
+            engine=change.engine or row.engine,
+            ca=row.ca if change.ca is None else _checked_ca(change.ca),
+            open_to=None if change.open_to_all else row.open_to if change.open_to is None else tuple(change.open_to),
+            region=change.region or row.region,
+            agreement=change.agreement or row.agreement,
+            assessed_on=change.assessed_on or row.assessed_on,
+            assessed_until=change.assessed_until or row.assessed_until,
+            version=row.version + 1,
+            changed_at=self._clock.now(),
+        )
+        _check_days(row)
+        if change.secret is None:
+            return row
+        if not is_secret(change.secret):
+            raise Refused(invalid("A secret is printable ASCII without spaces.", param="secret"))
+        sealed = seal_secret(self._keys, change.secret, row.id, row.version, row.kind, row.base_url)
+        return replace(row, secret=sealed, secret_version=row.version)
+
+    async def _checked_base(self, text: str, kind: ProviderKind) -> str:
+        try:
+            place = parse_base(text, drop=_DROP[kind])
+            async with asyncio.timeout(_RESOLVE_S):
+                await Resolver(place, self._networks, self._look_up).addresses()
+        except TimeoutError:
+            raise Refused(invalid("The host could not be resolved in time.", param="base_url")) from None
+        except AddressRefused as refused:
+            raise Refused(invalid(f"This address is not one to connect to: {refused}.", param="base_url")) from None
+        except ValueError as error:
+            raise Refused(invalid(str(error), param="base_url")) from None
+        return place.url
+
+
+def _resource(name: str) -> Resource:
+    return Resource(kind=Kind.PROVIDER, id=name)
+
+
+def _check_days(row: Row) -> None:
+    if (row.assessed_on is None) != (row.assessed_until is None):
+        raise Refused(invalid("`assessed_on` and `assessed_until` go together.", param="assessed_until"))
+    if row.assessed_on is not None and row.assessed_until is not None and row.assessed_until < row.assessed_on:
+        raise Refused(invalid("An assessment does not end before it begins.", param="assessed_until"))
+
+
+def _checked_ca(text: str) -> str:
+    try:
+        x509.load_pem_x509_certificates(text.encode("ascii"))
+    except (ValueError, UnicodeEncodeError):
+        raise Refused(invalid("This is no PEM of certificates.", param="ca")) from None
+    return text
+
+
+async def _one(tx: OperatorTx, name: Name) -> Row:
+    row = await tables.one(tx, name)
+    if row is None:
+        raise Refused(hidden(f"no provider {name}"))
+    return row
+
+
+async def _publish(tx: OperatorTx, row: Row) -> None:
+    await feed.publish(tx, PROVIDER, str(row.id), msgspec.json.encode(row.document))
