@@ -32,10 +32,12 @@ class Kind(StrEnum):
     ENVIRONMENT = "environment"
     WORKLOAD = "workload"
     KEY = "key"
+    SIGNER = "signer"
     ACCOUNT = "account"
     RELEASE = "release"
     DEPLOYMENT = "deployment"
     PROVIDER = "provider"
+    RULES = "rules"
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
     SELF = "self"
@@ -77,6 +79,9 @@ class Action(StrEnum):
     KEY_LIST = ("key.list", Kind.KEY, "List keys, without their secrets.")
     KEY_READ = ("key.read", Kind.KEY, "Read one key's record, without its secret.")
     KEY_REVOKE = ("key.revoke", Kind.KEY, "End a key at once.")
+    SIGNER_ADD = ("signer.add", Kind.SIGNER, "Register a public key that a workload signs its requests with.")
+    SIGNER_LIST = ("signer.list", Kind.SIGNER, "List the public keys that workloads sign with.")
+    SIGNER_REVOKE = ("signer.revoke", Kind.SIGNER, "End a signer at once: no signature by it is taken any more.")
     ACCOUNT_CREATE = ("account.create", Kind.ACCOUNT, "Create a person's account.")
     ACCOUNT_LIST = ("account.list", Kind.ACCOUNT, "List the accounts.")
     ACCOUNT_DELETE = ("account.delete", Kind.ACCOUNT, "Delete an account and end its keys.")
@@ -90,6 +95,9 @@ class Action(StrEnum):
     PROVIDER_READ = ("provider.read", Kind.PROVIDER, "Read a provider's registration, without its secret.")
     PROVIDER_UPDATE = ("provider.update", Kind.PROVIDER, "Change a provider's registration, or its secret.")
     PROVIDER_DELETE = ("provider.delete", Kind.PROVIDER, "End a provider: nothing is routed to it any more.")
+    RULES_READ = ("rules.read", Kind.RULES, "Read documents of rules and what they come to.")
+    RULES_WRITE = ("rules.write", Kind.RULES, "Write a tenant's own document, which narrows what its ceiling allows.")
+    RULES_WRITE_CEILING = ("rules.write_ceiling", Kind.RULES, "Write a tenant's ceiling, or the installation's default.")
     AUDIT_READ = ("audit.read", Kind.AUDIT_LOG, "Read a tenant's audit log.")
     AUDIT_READ_PLATFORM = ("audit.read_platform", Kind.AUDIT_LOG, "Read the installation's audit log.")
     CONFIG_EXPLAIN = ("config.explain", Kind.CONFIGURATION, "Read the settings in force and where each came from.")
@@ -104,10 +112,12 @@ KNOWN_BY: Final = {
     Kind.ENVIRONMENT: (Action.ENVIRONMENT_LIST,),
     Kind.WORKLOAD: (Action.WORKLOAD_LIST,),
     Kind.KEY: (Action.KEY_READ,),
+    Kind.SIGNER: (Action.SIGNER_LIST,),
     Kind.ACCOUNT: (Action.ACCOUNT_LIST,),
     Kind.RELEASE: (Action.MODEL_LIST,),
     Kind.DEPLOYMENT: (Action.DEPLOYMENT_LIST, Action.MODEL_SEE),
     Kind.PROVIDER: (Action.PROVIDER_READ, Action.PROVIDER_LIST),
+    Kind.RULES: (Action.RULES_READ,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN,),
     Kind.SELF: (Action.WHOAMI,),
