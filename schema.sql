@@ -25,6 +25,12 @@ ALTER SCHEMA identity OWNER TO sr_owner;
 
 COMMENT ON SCHEMA identity IS 'tenants, environments, workloads, keys and the accounts of people';
 
+CREATE SCHEMA limits;
+
+ALTER SCHEMA limits OWNER TO sr_owner;
+
+COMMENT ON SCHEMA limits IS 'what tenants have used of their limits, and the shares that gateways hold';
+
 CREATE SCHEMA providers;
 
 ALTER SCHEMA providers OWNER TO sr_owner;
@@ -36,6 +42,12 @@ CREATE SCHEMA registry;
 ALTER SCHEMA registry OWNER TO sr_owner;
 
 COMMENT ON SCHEMA registry IS 'model releases and where they are deployed';
+
+CREATE SCHEMA rules;
+
+ALTER SCHEMA rules OWNER TO sr_owner;
+
+COMMENT ON SCHEMA rules IS 'what callers may use up, be shown, call, sign and keep, as documents';
 
 CREATE SCHEMA store;
 
@@ -67,6 +79,97 @@ begin
 end $$;
 
 ALTER FUNCTION feed.one_step() OWNER TO sr_owner;
+
+CREATE FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) RETURNS TABLE(ordinal bigint, granted bigint, remaining bigint, wait_us bigint, period bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    ask   record;
+    row_  limits.counter%rowtype;
+    stamp timestamptz;
+    span  bigint;
+    free  bigint;
+begin
+    for ask in
+        select * from unnest(tenants, subjects, measures, amounts, bursts, backs, back_periods, needs, demands, wants)
+            with ordinality as a (tenant_id, subject, measure, amount, burst, back, back_period, need, demand, want, n)
+        order by a.tenant_id, a.subject, a.measure
+    loop
+        insert into limits.counter as c (tenant_id, subject, measure, level, period, at)
+        values (ask.tenant_id, ask.subject, ask.measure,
+                case when ask.measure in ('requests_per_s', 'tokens_per_min') then ask.burst * 1000000 else 0 end,
+                0, clock_timestamp())
+        on conflict do nothing;
+        select * into strict row_ from limits.counter c
+        where c.tenant_id = ask.tenant_id and c.subject = ask.subject and c.measure = ask.measure for update;
+        stamp := greatest(clock_timestamp(), row_.at); -- a clock that is set back refills nothing
+        ordinal := ask.n; granted := 0; wait_us := 0; period := 0;
+
+        if ask.measure in ('requests_per_s', 'tokens_per_min') then
+            span := case ask.measure when 'requests_per_s' then 1 else 60 end;
+            -- At most a day is made up for: more fills any bucket, and the product would not fit.
+            row_.level := least(ask.burst * 1000000, row_.level
+                + least((extract(epoch from stamp - row_.at) * 1000000)::bigint, 86400000000) * ask.amount / span);
+            row_.level := least(ask.burst * 1000000, row_.level + ask.back * 1000000);
+            free := greatest(0, row_.level / 1000000);
+            if ask.want > 0 and free >= ask.need then
+                granted := greatest(least(ask.demand, free), least(ask.want, free / processes));
+                row_.level := row_.level - granted * 1000000;
+            elsif ask.want > 0 then
+                wait_us := ceil((ask.need * 1000000 - row_.level)::numeric * span / ask.amount)::bigint;
+            end if;
+            remaining := greatest(0, row_.level / 1000000);
+
+        elsif ask.measure = 'concurrency' then
+            delete from limits.holding h
+            where h.tenant_id = ask.tenant_id and h.subject = ask.subject and (h.holder = lease.holder or h.ends_at <= stamp);
+            select ask.amount - coalesce(sum(h.slots), 0) into free from limits.holding h
+            where h.tenant_id = ask.tenant_id and h.subject = ask.subject;
+            -- Where there is not a share for everybody, nobody keeps one: what is in use or waited for, no more.
+            granted := greatest(0, least(free, case when free < processes * ask.want then ask.demand else ask.want end));
+            if granted > 0 then
+                insert into limits.holding (tenant_id, subject, holder, slots, ends_at)
+                values (ask.tenant_id, ask.subject, lease.holder, granted, stamp + ttl_us * interval '1 microsecond');
+            end if;
+            if granted < ask.need then
+                wait_us := 1000000;
+            end if;
+            remaining := greatest(0, free - granted);
+            row_.level := ask.amount - remaining;
+
+        else
+            if ask.measure <> 'lifetime_queries' then
+                period := floor(extract(epoch from stamp) / 86400);
+            end if;
+            if row_.period <> period then
+                row_.period := period;
+                row_.level := 0;
+            end if;
+            if ask.back_period = period then
+                row_.level := greatest(0, row_.level - ask.back);
+            end if;
+            free := greatest(0, ask.amount - row_.level);
+            if ask.want > 0 and free >= ask.need then
+                -- Near the end a unit is handed out only for a request that waits for it: then the limit is met exactly.
+                granted := least(free, case when free < processes * ask.want then ask.demand else ask.want end);
+                row_.level := row_.level + granted;
+            elsif ask.want > 0 then
+                wait_us := case ask.measure when 'lifetime_queries' then -1
+                           else ceil((period + 1) * 86400000000 - extract(epoch from stamp) * 1000000)::bigint end;
+            end if;
+            remaining := free - granted;
+        end if;
+
+        update limits.counter c set level = row_.level, period = row_.period, at = stamp
+        where c.tenant_id = ask.tenant_id and c.subject = ask.subject and c.measure = ask.measure;
+        return next;
+    end loop;
+end $$;
+
+ALTER FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) IS 'hands out shares of limits to a gateway; the one way to a counter for a role that serves';
 
 CREATE TABLE audit.entry (
     tenant_id uuid NOT NULL,
@@ -309,6 +412,43 @@ ALTER TABLE identity.workload OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.workload IS 'a program of a tenant that calls models, in one environment and one role';
 
+CREATE TABLE limits.counter (
+    tenant_id uuid NOT NULL,
+    subject text NOT NULL,
+    measure text NOT NULL,
+    level bigint NOT NULL,
+    period bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT counter_measure_check CHECK ((measure = ANY (ARRAY['requests_per_s'::text, 'tokens_per_min'::text, 'tokens_per_day'::text, 'cost_per_day'::text, 'lifetime_queries'::text, 'concurrency'::text]))),
+    CONSTRAINT counter_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 512))),
+    CONSTRAINT counter_tenant_id_check CHECK ((tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))
+);
+
+ALTER TABLE ONLY limits.counter FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE limits.counter OWNER TO sr_owner;
+
+COMMENT ON TABLE limits.counter IS 'one row per limit and what it counts, by workload and not by key: rotation keeps the budget';
+
+COMMENT ON COLUMN limits.counter.level IS 'of a rate: millionths of a unit that are left at that moment; else: units used in the period';
+
+COMMENT ON COLUMN limits.counter.period IS 'of a day: days since 1970, UTC; else 0';
+
+CREATE TABLE limits.holding (
+    tenant_id uuid NOT NULL,
+    subject text NOT NULL,
+    holder uuid NOT NULL,
+    slots bigint NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT holding_slots_check CHECK ((slots > 0))
+);
+
+ALTER TABLE ONLY limits.holding FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE limits.holding OWNER TO sr_owner;
+
+COMMENT ON TABLE limits.holding IS 'slots of a limit on concurrency that one gateway process holds, until it renews, gives back or dies';
+
 CREATE TABLE providers.provider (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -408,6 +548,34 @@ ALTER TABLE registry.target OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.target IS 'which providers answer for a deployment: their name for the model, weights, and who stands in';
 
+CREATE TABLE rules.document (
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    level text NOT NULL,
+    version integer NOT NULL,
+    digest text NOT NULL,
+    body text NOT NULL,
+    withdrawn boolean DEFAULT false NOT NULL,
+    author text NOT NULL,
+    credential text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT document_body_check CHECK ((octet_length(body) <= 65536)),
+    CONSTRAINT document_check CHECK (((level = 'default'::text) = (tenant_id = '00000000-0000-0000-0000-000000000000'::uuid))),
+    CONSTRAINT document_check1 CHECK (((NOT withdrawn) OR (body = ''::text))),
+    CONSTRAINT document_digest_check CHECK ((digest ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT document_kind_check CHECK ((kind ~ '^[a-z]{1,32}$'::text)),
+    CONSTRAINT document_level_check CHECK ((level = ANY (ARRAY['default'::text, 'ceiling'::text, 'own'::text]))),
+    CONSTRAINT document_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT document_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY rules.document FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE rules.document OWNER TO sr_owner;
+
+COMMENT ON TABLE rules.document IS 'every version of every document of rules; the nil tenant is the installation';
+
 CREATE TABLE store.migration (
     version integer NOT NULL,
     name text NOT NULL,
@@ -459,6 +627,12 @@ ALTER TABLE ONLY identity.tenant
 ALTER TABLE ONLY identity.workload
     ADD CONSTRAINT workload_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY limits.counter
+    ADD CONSTRAINT counter_pkey PRIMARY KEY (tenant_id, subject, measure);
+
+ALTER TABLE ONLY limits.holding
+    ADD CONSTRAINT holding_pkey PRIMARY KEY (tenant_id, subject, holder);
+
 ALTER TABLE ONLY providers.provider
     ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
 
@@ -473,6 +647,9 @@ ALTER TABLE ONLY registry.release
 
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_pkey PRIMARY KEY (tenant_id, deployment_id, "position");
+
+ALTER TABLE ONLY rules.document
+    ADD CONSTRAINT document_pkey PRIMARY KEY (tenant_id, kind, level, version);
 
 ALTER TABLE ONLY store.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
@@ -611,6 +788,18 @@ ALTER TABLE identity.tenant ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.workload ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE limits.counter ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE limits.holding ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY leased ON limits.counter TO sr_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY leased ON limits.holding TO sr_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY own_tenant ON limits.counter FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON limits.holding FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY open_to_tenant ON providers.provider FOR SELECT TO sr_control USING (((deleted_at IS NULL) AND (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text) IS NOT NULL) AND COALESCE(((NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid = ANY (open_to)), true)));
 
 CREATE POLICY operator_all ON providers.provider TO sr_operator USING (true) WITH CHECK (true);
@@ -629,6 +818,18 @@ CREATE POLICY own_tenant ON registry.target TO sr_control USING ((tenant_id = (N
 
 ALTER TABLE registry.target ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY default_read ON rules.document FOR SELECT TO sr_control USING (((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND ((NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid IS NOT NULL)));
+
+ALTER TABLE rules.document ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_tenant_add ON rules.document FOR INSERT TO sr_control WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
+
+CREATE POLICY own_tenant_read ON rules.document FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY platform_add ON rules.document FOR INSERT TO sr_operator WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
+
+CREATE POLICY platform_read ON rules.document FOR SELECT TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
+
 GRANT USAGE ON SCHEMA audit TO sr_control;
 GRANT USAGE ON SCHEMA audit TO sr_operator;
 GRANT USAGE ON SCHEMA audit TO sr_gateway;
@@ -644,6 +845,9 @@ GRANT USAGE ON SCHEMA gateway TO sr_operator;
 GRANT USAGE ON SCHEMA identity TO sr_control;
 GRANT USAGE ON SCHEMA identity TO sr_operator;
 
+GRANT USAGE ON SCHEMA limits TO sr_control;
+GRANT USAGE ON SCHEMA limits TO sr_gateway;
+
 GRANT USAGE ON SCHEMA providers TO sr_control;
 GRANT USAGE ON SCHEMA providers TO sr_operator;
 
@@ -652,6 +856,9 @@ REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA registry TO sr_control;
 GRANT USAGE ON SCHEMA registry TO sr_operator;
 
+GRANT USAGE ON SCHEMA rules TO sr_control;
+GRANT USAGE ON SCHEMA rules TO sr_operator;
+
 GRANT USAGE ON SCHEMA store TO sr_control;
 GRANT USAGE ON SCHEMA store TO sr_operator;
 GRANT USAGE ON SCHEMA store TO sr_gateway;
@@ -659,6 +866,9 @@ GRANT USAGE ON SCHEMA store TO sr_gateway;
 REVOKE ALL ON FUNCTION feed.now_or_never() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION feed.one_step() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) TO sr_gateway;
 
 GRANT SELECT ON TABLE audit.entry TO sr_control;
 GRANT SELECT ON TABLE audit.entry TO sr_operator;
@@ -807,6 +1017,10 @@ GRANT UPDATE(owner) ON TABLE identity.workload TO sr_control;
 
 GRANT UPDATE(deleted_at) ON TABLE identity.workload TO sr_control;
 
+GRANT SELECT ON TABLE limits.counter TO sr_control;
+
+GRANT SELECT ON TABLE limits.holding TO sr_control;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE providers.provider TO sr_operator;
 
 GRANT SELECT(id) ON TABLE providers.provider TO sr_control;
@@ -839,6 +1053,9 @@ GRANT SELECT,INSERT ON TABLE registry.release TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE registry.target TO sr_control;
 GRANT SELECT ON TABLE registry.target TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE rules.document TO sr_control;
+GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;
 
 GRANT SELECT ON TABLE store.migration TO sr_control;
 GRANT SELECT ON TABLE store.migration TO sr_operator;

@@ -27,6 +27,7 @@ from strongroom.console import Missing
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
 from strongroom.registry import routes as registry_routes
+from strongroom.rules import routes as rules_routes
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _NO_STORE: Final = {"cache-control": "no-store"}
@@ -42,7 +43,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
     """
     api = Router(
         "/api",
-        route_handlers=[*identity_routes.ROUTES, *registry_routes.ROUTES, *routes.ROUTES],
+        route_handlers=[*identity_routes.ROUTES, *registry_routes.ROUTES, *rules_routes.ROUTES, *routes.ROUTES],
         guards=[http.bearer(services.door)],
         before_request=http.strict_body,
         security=[{"key": []}],
@@ -68,6 +69,7 @@ def _offered(services: Services) -> dict[str, object]:
         "identity": services.identity,
         "accounts": services.accounts,
         "registry": services.registry,
+        "rules": services.rules,
         "finder": services.finder,
     }
 

@@ -16,6 +16,7 @@ from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, Resource
 from strongroom.registry import Registry
+from strongroom.rules import Rules
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.vault import PurposeKeys
@@ -34,6 +35,7 @@ class Services:
     identity: Identity
     accounts: Accounts
     registry: Registry
+    rules: Rules
     audit: AuditReader
     finder: Finder
     door: Door
@@ -53,6 +55,7 @@ class Services:
         await self.identity.delete_tenant(who, tenant, ask)
         await self.accounts.delete_of_tenant(who, tenant, ask)
         await self.registry.withdraw_all(who, tenant, ask)
+        await self.rules.withdraw_all(who, tenant, ask)
 
     async def explained(self, who: Principal, ask: Ask) -> Sequence[object]:
         """Return the settings in force, to whom they may be shown."""
@@ -91,6 +94,7 @@ def make_services(
         identity=identity,
         accounts=accounts,
         registry=Registry(gate, clock),
+        rules=Rules(gate, clock),
         audit=AuditReader(gate),
         finder=Finder(directory, identity, accounts),
         door=Door(directory, follower, gate),

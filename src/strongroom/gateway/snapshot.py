@@ -19,6 +19,7 @@ from strongroom.kernel.ids import DeploymentId, TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import Action, Decision, Engine, Kind, Resource
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument
+from strongroom.rules import Rulebook, Subject, Terms
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 
@@ -59,6 +60,8 @@ class Snapshot:
         self._routes: dict[tuple[TenantId, Environment, str], Route] = {}
         self._by_id: dict[tuple[TenantId, str], Route] = {}
         self._decisions: dict[tuple[str, DeploymentId, Action], Decision] = {}
+        self._rules = Rulebook()
+        self._terms: dict[tuple[str, DeploymentId], Terms] = {}
         self._follower: Follower | None = None
 
     def follow(self, follower: Follower) -> None:
@@ -81,7 +84,9 @@ class Snapshot:
     def apply(self, entries: list[FeedEntry], full: bool) -> None:
         """Take in what the feed delivered."""
         self._decisions.clear()
+        self._terms.clear()
         self.directory.apply(entries, full=full)
+        self._rules.apply(entries, full=full)
         if full:
             self._routes.clear()
             self._by_id.clear()
@@ -119,6 +124,16 @@ class Snapshot:
                 self._decisions.clear()
             decision = self._decisions[key] = self._engine.decide(who, action, route.resource)
         return decision
+
+    def terms(self, who: Principal, route: Route) -> Terms:
+        """Return what holds for a workload that asks `route`: one that policy lets ask it. Kept as decisions are."""
+        key = (who.credential, route.deployment)
+        terms = self._terms.get(key)
+        if terms is None:
+            if len(self._terms) >= _MAX_DECISIONS:
+                self._terms.clear()
+            terms = self._terms[key] = self._rules.terms(route.tenant, Subject.of(who, route.name))
+        return terms
 
 
 def _route(entry: FeedEntry) -> Route | None:

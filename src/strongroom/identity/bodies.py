@@ -6,7 +6,7 @@ No text that is kept may hold a key: labels, owners and reasons are shown in lis
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -25,8 +25,11 @@ Days: TypeAlias = Annotated[float, Meta(ge=MIN_KEY_DAYS, le=3660, examples=[7])]
 _KEY: Final = re.compile(r"srk_\w*", re.IGNORECASE)
 
 
-class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every body."""
+
+    MULTILINE: ClassVar[frozenset[str]] = frozenset()
+    """Fields that may have several lines: they are read, and not kept as they came."""
 
     def __post_init__(self) -> None:
         """Refuse text that is not one printable line, or that holds a key.
@@ -38,19 +41,19 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             text = getattr(self, name)
             if not isinstance(text, str):
                 continue
-            if not text.isprintable() or (text and not text.strip()):
+            if name not in self.MULTILINE and (not text.isprintable() or (text and not text.strip())):
                 raise ValueError(f"`{name}` is one line of printable text")
             if _KEY.search(text):
                 raise ValueError(f"`{name}` looks like it holds a key; a key never goes into a label or a log")
 
 
-class MakeTenant(_Body, frozen=True, kw_only=True):
+class MakeTenant(Body, frozen=True, kw_only=True):
     """A tenant to be."""
 
     name: NameText
 
 
-class MakeWorkload(_Body, frozen=True, kw_only=True):
+class MakeWorkload(Body, frozen=True, kw_only=True):
     """A workload to be: a program that asks models, or one that measures them."""
 
     name: NameText
@@ -59,7 +62,7 @@ class MakeWorkload(_Body, frozen=True, kw_only=True):
     owner: OwnerText
 
 
-class MakeKey(_Body, frozen=True, kw_only=True):
+class MakeKey(Body, frozen=True, kw_only=True):
     """A key to be. `days` and `owner`, when left out, are the longest life allowed and the workload's owner."""
 
     environment: Environment
@@ -69,13 +72,13 @@ class MakeKey(_Body, frozen=True, kw_only=True):
     days: Days | None = None
 
 
-class RevokeKey(_Body, frozen=True, kw_only=True):
+class RevokeKey(Body, frozen=True, kw_only=True):
     """Why a key ends."""
 
     reason: ReasonText = "revoked"
 
 
-class MakeAccount(_Body, frozen=True, kw_only=True):
+class MakeAccount(Body, frozen=True, kw_only=True):
     """An account to be. `tenant` (name or id) is for a tenant administrator, and only for one."""
 
     name: NameText

@@ -6,3 +6,26 @@ Always true here:
 - where no document speaks, the least is allowed;
 - resolving documents to what holds for one caller and one model is pure.
 """
+
+from strongroom.rules.documents import Rulebook
+from strongroom.rules.kind import FieldKind, Kind, Said
+from strongroom.rules.kinds import KINDS
+from strongroom.rules.model import DocumentError, Level, Rule, Subject, Version
+from strongroom.rules.resolve import Standing, Terms
+from strongroom.rules.service import Rules
+
+__all__ = [
+    "KINDS",
+    "DocumentError",
+    "FieldKind",
+    "Kind",
+    "Level",
+    "Rule",
+    "Rulebook",
+    "Rules",
+    "Said",
+    "Standing",
+    "Subject",
+    "Terms",
+    "Version",
+]

@@ -19,6 +19,8 @@ Ask = Any
 
 KEY: Final = "0123456789abcdef"
 HASH: Final = {"name": "x", "environment": "dev", "release": RELEASE.digest}
+RULES: Final[dict[str, Any]] = {"document": {"rules": []}, "expected": 0, "reason": "because"}
+PROVIDER: Final = {"name": "x", "kind": "openai", "base_url": "https://127.0.0.1", "owner": "o"}
 WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
 
 # Each route, as acme's administrator would have to write it to reach globex or the installation: path, body, and the
@@ -55,6 +57,24 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
         None,
         404,
     ),
+    ("GET", "/api/tenants/{tenant}/rules"): ("/api/tenants/globex/rules", None, 404),
+    ("GET", "/api/tenants/{tenant}/rules/{kind}"): ("/api/tenants/globex/rules/disclosure", None, 404),
+    ("PUT", "/api/tenants/{tenant}/rules/{kind}/{level}"): ("/api/tenants/globex/rules/disclosure/own", RULES, 404),
+    ("GET", "/api/tenants/{tenant}/rules/{kind}/{level}/history"): (
+        "/api/tenants/globex/rules/disclosure/own/history",
+        None,
+        404,
+    ),
+    ("GET", "/api/rules"): ("/api/rules", None, 404),
+    ("GET", "/api/rules/{kind}"): ("/api/rules/disclosure", None, 404),
+    ("PUT", "/api/rules/{kind}"): ("/api/rules/disclosure", RULES, 404),
+    ("GET", "/api/rules/{kind}/history"): ("/api/rules/disclosure/history", None, 404),
+    ("GET", "/api/providers"): ("/api/providers", None, 404),
+    ("POST", "/api/providers"): ("/api/providers", PROVIDER, 404),
+    ("GET", "/api/providers/{name}"): ("/api/providers/x", None, 404),
+    ("PATCH", "/api/providers/{name}"): ("/api/providers/x", {"region": "eu"}, 404),
+    ("DELETE", "/api/providers/{name}"): ("/api/providers/x", None, 404),
+    ("GET", "/api/tenants/{tenant}/providers"): ("/api/tenants/globex/providers", None, 404),
     ("GET", "/api/accounts"): ("/api/accounts", None, 404),
     ("POST", "/api/accounts"): ("/api/accounts", {"name": "x", "role": "operator"}, 404),
     ("DELETE", "/api/accounts/{name}"): ("/api/accounts/operator", None, 404),

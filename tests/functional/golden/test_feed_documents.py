@@ -15,9 +15,13 @@ from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, TenantDocument
 from strongroom.kernel.principal import Environment, Role
 from strongroom.registry import Operation, RouteDocument
+from strongroom.rules.documents import RulesDocument
 
 FEED = Path(__file__).parent / "feed"
-DOCUMENTS: dict[str, TenantDocument | CredentialDocument | RouteDocument] = {
+DOCUMENTS: dict[str, TenantDocument | CredentialDocument | RouteDocument | RulesDocument] = {
+    "rules-1.json": RulesDocument(
+        version=3, digest="0" * 64, document=msgspec.Raw(b'{"rules":[{"environments":["dev"],"seed":true}]}')
+    ),
     "tenant-1.json": TenantDocument(name="acme"),
     "credential-1-workload.json": CredentialDocument(
         fingerprint=bytes(range(32)),
@@ -48,7 +52,9 @@ def test_what_was_written_is_read_and_what_is_written_is_the_same(name: str) -> 
     stored = (FEED / name).read_bytes()
     document = DOCUMENTS[name]
     assert msgspec.json.decode(stored, type=type(document)) == document
-    written = msgspec.json.encode(document) if isinstance(document, RouteDocument) else documents.encode(document)
+    if isinstance(document, TenantDocument | CredentialDocument):
+        assert documents.encode(document) == stored
+    written = msgspec.json.encode(document)
     assert written == stored
 
 

@@ -14,6 +14,8 @@ from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Action, Decision, Engine, Resource
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument
+from strongroom.rules.disclosure import DISCLOSURE, LEAST
+from strongroom.rules.documents import RulesDocument
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
 
@@ -73,6 +75,12 @@ def told(
         body=body or msgspec.json.encode(document),
         deleted=name is None and body is None,
     )
+
+
+def ceiling(tenant: TenantId, version: int, rule: dict[str, object]) -> FeedEntry:
+    document = RulesDocument(version=1, digest="", document=msgspec.Raw(msgspec.json.encode({"rules": [rule]})))
+    body = msgspec.json.encode(document)
+    return FeedEntry(tenant=tenant, kind="rules.disclosure", id="ceiling", version=version, body=body, deleted=False)
 
 
 def test_a_name_means_the_callers_own_deployment_or_nothing() -> None:
@@ -135,3 +143,18 @@ async def test_without_a_follower_nothing_is_valid() -> None:
     state, _ = snapshot()
     assert not state.valid()
     assert not await state.ensure()
+
+
+def test_terms_are_the_callers_own_until_anything_at_all_changes() -> None:
+    state, _ = snapshot()
+    state.apply([told(ACME, 1, "m"), told(GLOBEX, 2, "m"), ceiling(ACME, 3, {"seed": True})], full=False)
+    own, theirs = state.route(who(ACME), "m"), state.route(who(GLOBEX, key="g"), "m")
+    assert own is not None
+    assert theirs is not None
+    assert state.terms(who(ACME), own).of(DISCLOSURE).seed
+    assert state.terms(who(ACME), own) is state.terms(who(ACME), own)
+    assert not state.terms(who(GLOBEX, key="g"), theirs).of(DISCLOSURE).seed
+    state.apply([ceiling(ACME, 4, {"seed": False})], full=False)
+    assert not state.terms(who(ACME), own).of(DISCLOSURE).seed
+    state.apply([told(ACME, 1, "m")], full=True)
+    assert state.terms(who(ACME), own).of(DISCLOSURE) == LEAST

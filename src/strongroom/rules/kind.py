@@ -1,0 +1,228 @@
+"""What a kind of document must be able to say, and a ready-made one for kinds whose rules speak field by field.
+
+Always true here:
+- `meet` takes away and never adds: what it returns allows nothing that either of its arguments does not;
+- what a tenant writes goes through `meet`, so it narrows whatever it says;
+- a document that this process cannot read counts as `unreadable`, never as absent: that would widen.
+
+To add a kind: a `Rule` with its fields, a frozen struct of what holds, an instance of a subclass here, and its line in
+`kinds.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from strongroom.rules.model import MAX_BYTES, DocumentError, Rule, Subject, check_names, told_as
+
+RuleT = TypeVar("RuleT", bound=Rule)
+TermsT = TypeVar("TermsT")
+
+_KEY: Final = re.compile(rb"srk_\w", re.IGNORECASE)
+
+
+class Document(msgspec.Struct, Generic[RuleT], frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A document: its rules. An empty one says nothing, which is the least where an operator says it."""
+
+    rules: tuple[RuleT, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Why one field is as it is.
+
+    Attributes:
+        field: its name.
+        value: what holds.
+        means: that, in plain words.
+        by: the rules that said so, by name; empty: nobody spoke, and the product's own least holds.
+    """
+
+    field: str
+    value: Any
+    means: str
+    by: tuple[str, ...] = ()
+
+
+class Kind(ABC, Generic[RuleT, TermsT]):
+    """A kind of document. Instances are constants; everything they do is pure.
+
+    Attributes:
+        name: as in a path and in a file.
+        meaning: one sentence.
+        rule: the struct of one rule.
+    """
+
+    name: str
+    meaning: str
+    rule: type[RuleT]
+
+    @abstractmethod
+    def ceiling(self, rules: Sequence[RuleT]) -> TermsT:
+        """Return what an operator's document comes to; `rules` are those that fit. None fits: the least."""
+
+    @abstractmethod
+    def own(self, rules: Sequence[RuleT]) -> TermsT:
+        """Return what a tenant's document comes to, before it meets the ceiling. None fits: everything."""
+
+    @abstractmethod
+    def meet(self, one: TermsT, other: TermsT) -> TermsT:
+        """Return what both allow."""
+
+    @abstractmethod
+    def explain(self, rules: Sequence[tuple[str, RuleT]], terms: TermsT) -> Sequence[Said]:
+        """Say why `terms` are as they are, field by field, by those of the named `rules` that fit."""
+
+    @property
+    def unreadable(self) -> TermsT:
+        """What holds where a document is there and cannot be read."""
+        return self.ceiling(())
+
+    def check(self, document: Document[RuleT]) -> None:
+        """Refuse a document whose rules each make sense and together do not.
+
+        Raises:
+            DocumentError: naming the field.
+        """
+        check_names(document.rules)
+
+    def read(self, document: object) -> Document[RuleT]:
+        """Return a document from what JSON or TOML came to.
+
+        Raises:
+            DocumentError: naming the field.
+        """
+        try:
+            read = msgspec.convert(document, Document[self.rule], strict=True)  # type: ignore[name-defined]
+        except msgspec.ValidationError as error:
+            raise _located(str(error)) from None
+        except (TypeError, RecursionError):
+            raise DocumentError("A document holds texts, numbers, truth values, lists and tables") from None
+        self.check(read)
+        body = encode(read)
+        if _KEY.search(body):
+            raise DocumentError("It looks like it holds a key; a key never goes into a document")
+        if len(body) > MAX_BYTES:
+            raise DocumentError(f"A document has at most {MAX_BYTES // 1024} KiB")
+        return read
+
+    def decode(self, body: bytes) -> Document[RuleT]:
+        """Return a document that `encode` wrote.
+
+        Raises:
+            ValueError: when this version cannot read it (`DocumentError` and msgspec's errors are ones).
+        """
+        return self.read(msgspec.json.decode(body))
+
+
+class FieldKind(Kind[RuleT, TermsT]):
+    """A kind whose rules each speak of some fields and leave the others (None) to whoever speaks next.
+
+    Of the rules that fit, the most closely aimed that speaks of a field decides it; of two aimed alike, the narrower.
+
+    Args:
+        name: as in a path and in a file.
+        meaning: one sentence.
+        rule: a struct with a field for each of the terms, None where it does not speak.
+        least: what holds where nobody speaks.
+        most: everything.
+        narrower: for each field the function that picks the narrower of two values.
+        words: for each field the function that says a value in plain words.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        meaning: str,
+        rule: type[RuleT],
+        *,
+        least: TermsT,
+        most: TermsT,
+        narrower: Mapping[str, Callable[[Any, Any], Any]],
+        words: Mapping[str, Callable[[Any], str]],
+    ) -> None:
+        self.name = name
+        self.meaning = meaning
+        self.rule = rule
+        self.least: Final = least
+        self.most: Final = most
+        self.narrower: Final = narrower
+        self._words: Final = words
+        self._terms: Final = type(least)
+
+    def ceiling(self, rules: Sequence[RuleT]) -> TermsT:
+        """Return what the rules say, and the least where they say nothing."""
+        return self._settled(rules, self.least)
+
+    def own(self, rules: Sequence[RuleT]) -> TermsT:
+        """Return what the rules say, and everything where they say nothing."""
+        return self._settled(rules, self.most)
+
+    def meet(self, one: TermsT, other: TermsT) -> TermsT:
+        """Return the narrower of the two, field by field."""
+        return self._terms(
+            **{name: pick(getattr(one, name), getattr(other, name)) for name, pick in self.narrower.items()}
+        )
+
+    def explain(self, rules: Sequence[tuple[str, RuleT]], terms: TermsT) -> Sequence[Said]:
+        """Name for each field the rules that set it."""
+        return [
+            Said(
+                field=name,
+                value=msgspec.to_builtins(getattr(terms, name)),
+                means=self._words[name](getattr(terms, name)),
+                by=tuple(told for told, rule in rules if rule in self._speakers([rule for _, rule in rules], name)),
+            )
+            for name in self.narrower
+        ]
+
+    def _settled(self, rules: Sequence[RuleT], base: TermsT) -> TermsT:
+        if not rules:
+            return base
+        return self._terms(**{name: self._decided(rules, name, getattr(base, name)) for name in self.narrower})
+
+    def _decided(self, rules: Sequence[RuleT], name: str, base: Any) -> Any:
+        said = [getattr(rule, name) for rule in self._speakers(rules, name)]
+        if not said:
+            return base
+        value = said[0]
+        for other in said[1:]:
+            value = self.narrower[name](value, other)
+        return value
+
+    def _speakers(self, rules: Sequence[RuleT], name: str) -> list[RuleT]:
+        speaking = [rule for rule in rules if getattr(rule, name) is not None]
+        closest = max((rule.aim for rule in speaking), default=0)
+        return [rule for rule in speaking if rule.aim == closest]
+
+
+def encode(document: Document[Any]) -> bytes:
+    """Return a document as canonical JSON: fields in order of definition, those that do not speak left out."""
+    return msgspec.json.encode(document)
+
+
+def digest(body: bytes) -> str:
+    """Return the digest of an encoded document: SHA-256, hex."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def fitting(document: Document[RuleT], subject: Subject) -> list[tuple[str, RuleT]]:
+    """Return the rules that are for `subject`, each with what it is called."""
+    return [(told_as(rule, index), rule) for index, rule in enumerate(document.rules) if rule.fits(subject)]
+
+
+def _located(said: str) -> DocumentError:
+    """Return what msgspec said as our error: `… - at `$.rules[0].n``, or `… unknown field `x` - at …`."""
+    tell, _, place = said.partition(" - at `$.")
+    if tell.startswith("Invalid enum value"):  # it quotes what was sent, which is not said again
+        tell = "This value is not one of those allowed"
+    if "matching regex" in tell:
+        tell = "This text has not the form of its field"
+    return DocumentError(tell, place.rstrip("`"))

@@ -1,0 +1,11 @@
+"""Every kind of document there is. To add one: write it in a file of its own and name it here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from strongroom.rules.disclosure import DISCLOSURE
+from strongroom.rules.kind import Kind
+
+KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in (DISCLOSURE,)}
+"""By name, in the order in which they are shown."""

@@ -1,0 +1,197 @@
+"""The control API's routes over documents of rules: decode, ask the service, encode."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+from litestar import get, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, Parameter
+from msgspec import Meta
+
+from strongroom.identity import Finder
+from strongroom.identity.bodies import Body, ReasonText
+from strongroom.identity.http import Asked, Listing, Who, noting
+from strongroom.identity.problems import READ, WRITE
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Principal
+from strongroom.policy import Ask
+from strongroom.rules.kinds import KINDS
+from strongroom.rules.model import Level, Version
+from strongroom.rules.service import Rules, kind_named
+
+TheRules: TypeAlias = NamedDependency[Rules]
+TheFinder: TypeAlias = NamedDependency[Finder]
+TenantLevel: TypeAlias = Literal["ceiling", "own"]
+Limit: TypeAlias = Annotated[int, Parameter(ge=1, le=100, description="How many versions at most.")]
+Before: TypeAlias = Annotated[
+    int | None, Parameter(ge=1, le=2**31 - 1, description="The last version of the page before.")
+]
+
+
+class WriteRules(Body, frozen=True, kw_only=True):
+    """A document to be put in force."""
+
+    document: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description="The document: its `rules`, each a table; null withdraws what is in force.",
+            examples=[{"rules": [{"environments": ["dev"], "seed": True}]}],
+        ),
+    ]
+    expected: Annotated[int, Meta(ge=0, le=2**31 - 2, description="The version seen last; 0: there is none yet.")]
+    reason: ReasonText
+
+
+class Documents(msgspec.Struct, frozen=True, kw_only=True):
+    """The documents of one kind that concern a tenant; null where nobody wrote one, or withdrew it.
+
+    `last` is for whoever writes: the number of the last version at each level, withdrawn ones included.
+    """
+
+    kind: str
+    meaning: str
+    default: Version | None
+    ceiling: Version | None
+    own: Version | None
+    last: dict[str, int]
+
+
+class Kinds(Listing, frozen=True, kw_only=True):
+    """Every kind with its documents, in an answer."""
+
+    data: list[Documents]
+
+
+class Versions(Listing, frozen=True, kw_only=True):
+    """Versions of one document, in an answer."""
+
+    data: list[Version]
+
+
+@get("/tenants/{tenant:str}/rules", responses=READ, summary="List a tenant's rules", tags=["rules"])
+async def list_rules(tenant: FromPath[str], rules: TheRules, finder: TheFinder, who: Who, ask: Asked) -> Kinds:
+    """Return for every kind which documents concern a tenant: the installation's, its ceiling and its own."""
+    return await _every(rules, who, await finder.tenant(who, tenant, ask), ask)
+
+
+@get("/tenants/{tenant:str}/rules/{kind:str}", responses=READ, summary="Show a tenant's rules", tags=["rules"])
+async def show_rules(
+    tenant: FromPath[str], kind: FromPath[str], rules: TheRules, finder: TheFinder, who: Who, ask: Asked
+) -> Documents:
+    """Return the documents of one kind that concern a tenant."""
+    place = await finder.tenant(who, tenant, ask)
+    return _documents(kind_named(kind).name, await rules.in_force(who, place, ask, kind))
+
+
+@put(
+    "/tenants/{tenant:str}/rules/{kind:str}/{level:str}",
+    responses=WRITE,
+    summary="Write a tenant's rules",
+    tags=["rules"],
+)
+async def write_rules(
+    tenant: FromPath[str],
+    kind: FromPath[str],
+    level: FromPath[TenantLevel],
+    data: JSONBody[WriteRules],
+    rules: TheRules,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+) -> Version:
+    """Put a document in force: an operator a tenant's ceiling, a tenant's administrator the tenant's own."""
+    place = await finder.tenant(who, tenant, ask)
+    return await _written(rules, who, place, kind, Level(level), data, ask)
+
+
+@get(
+    "/tenants/{tenant:str}/rules/{kind:str}/{level:str}/history",
+    responses=READ,
+    summary="Read the history of a tenant's rules",
+    tags=["rules"],
+)
+async def read_history(
+    tenant: FromPath[str],
+    kind: FromPath[str],
+    level: FromPath[TenantLevel],
+    rules: TheRules,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+    limit: Limit = 20,
+    before: Before = None,
+) -> Versions:
+    """Return the versions of one document, the newest first."""
+    place = await finder.tenant(who, tenant, ask)
+    return Versions(data=await rules.history(who, place, kind, Level(level), ask, limit=limit, before=before))
+
+
+@get("/rules", responses=READ, summary="List the installation's rules", tags=["rules"])
+async def list_default_rules(rules: TheRules, who: Who, ask: Asked) -> Kinds:
+    """Return for every kind the installation's default, which holds for tenants without a ceiling."""
+    return await _every(rules, who, None, ask)
+
+
+@get("/rules/{kind:str}", responses=READ, summary="Show the installation's rules", tags=["rules"])
+async def show_default_rules(kind: FromPath[str], rules: TheRules, who: Who, ask: Asked) -> Documents:
+    """Return the installation's default of one kind."""
+    return _documents(kind_named(kind).name, await rules.in_force(who, None, ask, kind))
+
+
+@put("/rules/{kind:str}", responses=WRITE, summary="Write the installation's rules", tags=["rules"])
+async def write_default_rules(
+    kind: FromPath[str], data: JSONBody[WriteRules], rules: TheRules, who: Who, ask: Asked
+) -> Version:
+    """Put a default in force, for every tenant without a ceiling of this kind."""
+    return await _written(rules, who, None, kind, Level.DEFAULT, data, ask)
+
+
+@get(
+    "/rules/{kind:str}/history", responses=READ, summary="Read the history of the installation's rules", tags=["rules"]
+)
+async def read_default_history(
+    kind: FromPath[str], rules: TheRules, who: Who, ask: Asked, limit: Limit = 20, before: Before = None
+) -> Versions:
+    """Return the versions of one default, the newest first."""
+    return Versions(data=await rules.history(who, None, kind, Level.DEFAULT, ask, limit=limit, before=before))
+
+
+async def _every(rules: Rules, who: Principal, tenant: TenantId | None, ask: Ask) -> Kinds:
+    found = await rules.in_force(who, tenant, ask)
+    return Kinds(data=[_documents(name, [each for each in found if each.kind == name]) for name in KINDS])
+
+
+async def _written(
+    rules: Rules, who: Principal, tenant: TenantId | None, kind: str, level: Level, data: WriteRules, ask: Ask
+) -> Version:
+    noted = noting(ask, reason=data.reason, expected=str(data.expected))
+    return await rules.write(
+        who, tenant, kind, level, data.document, expected=data.expected, reason=data.reason, ask=noted
+    )
+
+
+def _documents(kind: str, found: list[Version]) -> Documents:
+    at = {version.level: version for version in found}
+    held = {level: version for level, version in at.items() if not version.withdrawn}
+    return Documents(
+        kind=kind,
+        meaning=KINDS[kind].meaning,
+        default=held.get(Level.DEFAULT),
+        ceiling=held.get(Level.CEILING),
+        own=held.get(Level.OWN),
+        last={level.value: version.version for level, version in at.items()},
+    )
+
+
+ROUTES: Final = (
+    list_rules,
+    show_rules,
+    write_rules,
+    read_history,
+    list_default_rules,
+    show_default_rules,
+    write_default_rules,
+    read_default_history,
+)

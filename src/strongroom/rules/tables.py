@@ -1,0 +1,89 @@
+"""The SQL of the rules room: versions are added, none is changed or taken away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from strongroom.kernel.ids import PLATFORM, TenantId
+from strongroom.rules.model import Level, Version
+from strongroom.store import OperatorTx, Record, TenantTx
+from strongroom.store.tx import Tx, place
+
+_EMPTY = "{}"
+
+
+async def tenant_lives(tx: TenantTx) -> bool:
+    """Return whether the tenant lives; if so, it does until this transaction ends: its deletion waits."""
+    row = await tx.fetchrow(
+        "SELECT tenant_id FROM identity.tenant WHERE tenant_id = $1 AND deleted_at IS NULL FOR SHARE", tx.tenant
+    )
+    return row is not None
+
+
+async def insert(tx: Tx, version: Version, body: bytes) -> None:
+    """Add a version; two with one number are a `Conflict`."""
+    await tx.execute(
+        """INSERT INTO rules.document (tenant_id, kind, level, version, digest, body, withdrawn, author, credential, at, reason)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+        place(tx),
+        version.kind,
+        version.level.value,
+        version.version,
+        version.digest,
+        body.decode(),
+        version.withdrawn,
+        version.author,
+        version.credential,
+        version.at,
+        version.reason,
+    )
+
+
+async def last(tx: Tx, kind: str, level: Level) -> int:
+    """Return the number of the last version; 0: there is none."""
+    found = await tx.fetchval(
+        "SELECT max(version) FROM rules.document WHERE tenant_id = $1 AND kind = $2 AND level = $3",
+        place(tx),
+        kind,
+        level.value,
+    )
+    return 0 if found is None else int(found)
+
+
+async def in_force(tx: Tx) -> list[Version]:
+    """Return the last version of every document that concerns the transaction's tenant, the installation's defaults too."""
+    return [
+        _version(row)
+        for tenant in _concerning(tx)
+        for row in await tx.fetch(
+            """SELECT DISTINCT ON (kind, level) kind, level, version, digest, body, withdrawn, author, credential, at, reason
+               FROM rules.document WHERE tenant_id = $1 ORDER BY kind, level, version DESC""",
+            tenant,
+        )
+    ]
+
+
+async def history(tx: Tx, kind: str, level: Level, limit: int, before: int | None) -> list[Version]:
+    """Return versions of one document, the newest first, those below `before` if it is given."""
+    rows = await tx.fetch(
+        """SELECT kind, level, version, digest, body, withdrawn, author, credential, at, reason FROM rules.document
+           WHERE tenant_id = $1 AND kind = $2 AND level = $3 AND ($4::integer IS NULL OR version < $4)
+           ORDER BY version DESC LIMIT $5""",
+        place(tx),
+        kind,
+        level.value,
+        before,
+        limit,
+    )
+    return [_version(row) for row in rows]
+
+
+def _concerning(tx: Tx) -> tuple[TenantId, ...]:
+    return (PLATFORM,) if isinstance(tx, OperatorTx) else (PLATFORM, tx.tenant)
+
+
+def _version(row: Record) -> Version:
+    fields: dict[str, Any] = {name: value for name, value in row.items() if name not in {"body", "level"}}
+    return Version(level=Level(row["level"]), document=msgspec.json.decode(row["body"] or _EMPTY), **fields)
