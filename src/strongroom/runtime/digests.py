@@ -29,6 +29,7 @@ class Format(StrEnum):
 
     GGUF = "gguf"
     ONNX = "onnx"
+    SKOPS = "skops"  # a scikit-learn model, in dev only
     TOKENIZER = "tokenizer"  # a Hugging Face tokenizer.json
 
 

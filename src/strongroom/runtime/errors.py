@@ -1,4 +1,4 @@
-"""How a worker says no: OpenAI's error shape, in our words.
+"""How a worker says no: in our words, in the error shape of OpenAI or of Open Inference Protocol v2.
 
 Always true here: no text of an engine, a library or a request goes into an answer.
 """
@@ -27,12 +27,17 @@ class Problem:
     code: str | None = None
     param: str | None = None
 
-    @property
-    def body(self) -> bytes:
-        """The answer's JSON."""
-        kind = _INVALID if self.status in _CLIENT_ERRORS else _SERVER
-        error = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
-        return msgspec.json.encode({"error": error})
+
+def in_openai(problem: Problem) -> bytes:
+    """Return OpenAI's JSON of a problem."""
+    kind = _INVALID if problem.status in _CLIENT_ERRORS else _SERVER
+    error = {"message": problem.message, "type": kind, "param": problem.param, "code": problem.code}
+    return msgspec.json.encode({"error": error})
+
+
+def in_protocol(problem: Problem) -> bytes:
+    """Return Open Inference Protocol's JSON of a problem: one sentence; the two members beside it are ours."""
+    return msgspec.json.encode({"error": problem.message, "param": problem.param, "code": problem.code})
 
 
 class ProblemError(Exception):
@@ -57,4 +62,4 @@ NO_SCOPE = Problem(status=400, message="The request did not come through the gat
 
 def render_error(status: int, sentence: str) -> tuple[Headers, bytes]:
     """Word a failure of the protocol itself."""
-    return JSON, Problem(status=status, message=sentence).body
+    return JSON, in_openai(Problem(status=status, message=sentence))

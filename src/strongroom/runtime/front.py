@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from strongroom.runtime.cachescope import HEADER, Caller, parse_caller
-from strongroom.runtime.errors import BUSY, JSON, NO_SCOPE, NOT_FOUND, STALLED, Problem, ProblemError
+from strongroom.runtime.errors import BUSY, JSON, NO_SCOPE, NOT_FOUND, STALLED, Problem, ProblemError, in_openai
 from strongroom.runtime.lender import QueueFullError
 from strongroom.runtime.spec import WorkerConfig
 from strongroom.wire import Handler, Reply, Request
@@ -24,10 +24,23 @@ class Front:
         config: WorkerConfig,
         routes: Mapping[str, Handler],
         *,
+        documents: Mapping[str, bytes] | None = None,
         well: Callable[[], Awaitable[bool]] | None = None,
+        written: Callable[[Problem], bytes] = in_openai,
     ) -> None:
+        """Take what is answered.
+
+        Args:
+            config: what the worker is.
+            routes: the handler of each path that is asked with POST.
+            documents: the JSON of each path that is asked with GET.
+            well: whether the model still works; None: it does while the process answers.
+            written: how a no is worded in the model's own protocol.
+        """
         self._routes = routes
+        self._documents = documents or {}
         self._well = well
+        self._written = written
         self._identity = msgspec.json.encode(
             {
                 "worker": config.name,
@@ -42,9 +55,9 @@ class Front:
         try:
             await self._route(request, reply)
         except QueueFullError:
-            await refuse(reply, BUSY)
+            await self._refuse(reply, BUSY)
         except ProblemError as error:
-            await refuse(reply, error.problem)
+            await self._refuse(reply, error.problem)
 
     async def _route(self, request: Request, reply: Reply) -> None:
         match request.method, request.path:
@@ -54,18 +67,19 @@ class Front:
                 await reply.send(200, JSON, b'{"status":"ok"}')
             case "GET", "/v1/identity":
                 await reply.send(200, JSON, self._identity)
+            case "GET", path if path in self._documents:
+                await reply.send(200, JSON, self._documents[path])
             case "POST", path if path in self._routes:
                 await self._routes[path](request, reply)
             case _:
                 raise ProblemError(NOT_FOUND)
 
-
-async def refuse(reply: Reply, problem: Problem) -> None:
-    """Answer with a problem, or cut a stream that has begun."""
-    if reply.started:
-        reply.abort()
-        return
-    await reply.send(problem.status, (*JSON, *_RETRY) if problem is BUSY else JSON, problem.body)
+    async def _refuse(self, reply: Reply, problem: Problem) -> None:
+        """Answer with a problem, or cut a stream that has begun."""
+        if reply.started:
+            reply.abort()
+            return
+        await reply.send(problem.status, (*JSON, *_RETRY) if problem is BUSY else JSON, self._written(problem))
 
 
 def caller_of(request: Request) -> Caller:

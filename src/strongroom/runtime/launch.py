@@ -32,7 +32,11 @@ from strongroom.runtime.spec import MIB, Kind, SealedFile, WorkerConfig, WorkerS
 from strongroom.runtime.tree import RuntimeTree
 from strongroom.runtime.worker import HELLO
 
-MODULES: Final = {Kind.CHAT: "strongroom.runtime.llama_worker", Kind.EMBEDDING: "strongroom.runtime.embed_worker"}
+MODULES: Final = {
+    Kind.CHAT: "strongroom.runtime.llama_worker",
+    Kind.EMBEDDING: "strongroom.runtime.embed_worker",
+    Kind.INFER: "strongroom.runtime.tabular_worker",
+}
 
 _HELLO_S: Final = 30.0
 _FILES, _PROCESSES, _FILE_BYTES = 1024, 64, 16 * MIB
@@ -170,6 +174,7 @@ class Launcher:
             name=spec.name,
             model=spec.model,
             kind=spec.kind,
+            environment=spec.environment,
             digest=spec.digest,
             files=files,
             listener=listener,

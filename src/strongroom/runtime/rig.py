@@ -36,6 +36,7 @@ _FIRST_UID: Final = 1_900_000_900
 _MODELS: Final = {
     Kind.CHAT: ("smollm2-135m", artefacts.SMOLLM2),
     Kind.EMBEDDING: ("minilm", artefacts.MINILM),
+    Kind.INFER: ("credit-risk", artefacts.CREDIT_RISK),
 }
 _Result = TypeVar("_Result")
 

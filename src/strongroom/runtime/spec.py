@@ -6,6 +6,7 @@ Always true here: neither holds a secret, and a worker learns no tenant, no path
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from pathlib import Path
@@ -28,6 +29,7 @@ class Kind(StrEnum):
 
     CHAT = "chat"
     EMBEDDING = "embedding"
+    INFER = "infer"  # a tabular model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,9 @@ class WorkerSpec:
     max_waiting_per_scope: int = 16
 
     def __post_init__(self) -> None:
-        """Check what becomes a path."""
+        """Check what becomes a path, and that the release's formats are for this environment."""
         parse_name(self.name)
+        refuse_unfit(self.environment, (item.format for item in self.artefacts))
         if len(os.fsencode(self.socket_path)) > _MAX_SOCKET_PATH:
             raise ValueError(f"{self.name}: a socket's path has at most {_MAX_SOCKET_PATH} bytes")
 
@@ -76,6 +79,22 @@ class WorkerSpec:
     def digest(self) -> Digest:
         """The digest of the release this worker serves."""
         return manifest_digest(self.artefacts)
+
+
+class UnfitFormatError(ValueError):
+    """A release may not be served where it was to be."""
+
+
+def refuse_unfit(environment: Environment, formats: Iterable[Format]) -> None:
+    """Refuse a format that does not belong in an environment.
+
+    The registry deploys no such release; this is asked again by the launcher, and by the worker before it loads.
+
+    Raises:
+        UnfitFormatError: for skops outside dev.
+    """
+    if environment is not Environment.DEV and Format.SKOPS in set(formats):
+        raise UnfitFormatError(f"a skops model is served in dev only, not in {environment}: export it as ONNX")
 
 
 class SealedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,6 +117,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: str
     model: str
     kind: Kind
+    environment: Environment
     digest: str
     files: tuple[SealedFile, ...]
     listener: int

@@ -3,7 +3,8 @@
 1. say that the interpreter is up, so that the launcher can move the process into its control group;
 2. read the configuration: one line on standard input;
 3. confine itself (`confine`), before any library with threads or parsers is loaded;
-4. verify that every file is sealed and is the one that was named, and that together they are the release;
+4. verify that every file is sealed and is the one that was named, that together they are the release, and that its
+   formats may be served in this environment;
 5. load, then accept: whoever connects earlier waits in the listening socket's queue, and is answered when it is ready;
 6. serve until standard input ends, which it also does when the launcher dies, however it dies.
 
@@ -31,7 +32,7 @@ from strongroom.runtime.confine import confine
 from strongroom.runtime.digests import Artefact, Digest, manifest_digest, parse_digest
 from strongroom.runtime.errors import render_error
 from strongroom.runtime.notes import note
-from strongroom.runtime.spec import WorkerConfig
+from strongroom.runtime.spec import WorkerConfig, refuse_unfit
 from strongroom.wire import Handler, Limits, Request, Server, serve_unix
 
 HELLO: Final = b"up\n"
@@ -55,6 +56,7 @@ def _begin() -> WorkerConfig:
     os.write(_STDOUT, HELLO)
     config = msgspec.json.decode(_read_line(), type=WorkerConfig)
     confine(config.confinement)
+    refuse_unfit(config.environment, (item.format for item in config.files))
     _verify(config)
     return config
 

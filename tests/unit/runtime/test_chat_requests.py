@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from strongroom.runtime.chat_requests import read_chat, read_completion
-from strongroom.runtime.errors import ProblemError
+from strongroom.runtime.errors import ProblemError, in_openai
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -155,7 +155,7 @@ def test_what_is_not_json_is_a_400_without_an_echo(body: bytes) -> None:
 def test_a_value_is_never_quoted_back() -> None:
     with pytest.raises(ProblemError) as caught:
         chat(temperature="canary-123")
-    assert "canary" not in caught.value.problem.body.decode()
+    assert "canary" not in in_openai(caught.value.problem).decode()
 
 
 @pytest.mark.parametrize("prompt", [["a", "b"], [], [[1, 2]], ["a", 1]])

@@ -1,0 +1,90 @@
+"""The tabular worker's front: Open Inference Protocol v2 (REST), one request at a time, in turn between tenants.
+
+Always true here:
+- a request is read and checked before it waits for its turn, and is computed off the event loop;
+- the one compute thread is leased for a request, and a request is bounded in rows: that is what the next one waits;
+- a client who leaves ends the wait; what is being computed then is finished first and thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+
+from strongroom.runtime.errors import JSON
+from strongroom.runtime.front import caller_of
+from strongroom.runtime.infer_requests import Inference, read
+from strongroom.runtime.lender import Lender
+from strongroom.runtime.predictor import Predictor
+from strongroom.wire import Handler, Reply, Request
+
+_Result = TypeVar("_Result")
+
+
+class InferFront:
+    """Answers a model's endpoints below /v2."""
+
+    def __init__(self, predictor: Predictor, lender: Lender, *, model: str) -> None:
+        self._predictor = predictor
+        self._lender = lender
+        self._model = model
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="infer")
+        self._metadata = msgspec.json.encode(
+            {
+                "name": model,
+                "platform": predictor.platform,
+                "inputs": [spec.document() for spec in predictor.inputs],
+                "outputs": [spec.document() for spec in predictor.outputs],
+            }
+        )
+
+    @property
+    def routes(self) -> dict[str, Handler]:
+        """Which handler answers which path."""
+        return {f"/v2/models/{self._model}/infer": self._infer}
+
+    @property
+    def documents(self) -> dict[str, bytes]:
+        """What is answered to a GET."""
+        return {
+            f"/v2/models/{self._model}": self._metadata,
+            f"/v2/models/{self._model}/ready": msgspec.json.encode({"name": self._model, "ready": True}),
+            "/v2/health/live": b'{"live":true}',
+            "/v2/health/ready": b'{"ready":true}',
+        }
+
+    async def turns(self) -> bool:
+        """Wait until the compute thread comes round."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, _nothing)
+        return True
+
+    async def _infer(self, request: Request, reply: Reply) -> None:
+        caller = caller_of(request)
+        asked = read(request.body, self._predictor.inputs, self._predictor.outputs)
+        async with self._lender.borrow(caller) as held:
+            held.answered = True  # nothing is kept between requests: there is no cache to keep apart
+            loop = asyncio.get_running_loop()
+            answer = await _even_if_cancelled(loop.run_in_executor(self._thread, self._compute, asked))
+        await reply.send(200, JSON, answer)
+
+    def _compute(self, asked: Inference) -> bytes:
+        answer: dict[str, Any] = {"model_name": self._model, "outputs": self._predictor.predict(asked)}
+        if asked.id is not None:
+            answer["id"] = asked.id
+        return msgspec.json.encode(answer)
+
+
+def _nothing() -> None:
+    """Do nothing: that it is done says enough."""
+
+
+async def _even_if_cancelled(work: asyncio.Future[_Result]) -> _Result:
+    """Await `work`; when cancelled, still wait for its end, or the next lease would queue behind it unseen."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})
+        raise
