@@ -244,6 +244,21 @@ ALTER TABLE feed.version OWNER TO sr_owner;
 
 COMMENT ON TABLE feed.version IS 'one row: the version of the last change, and an epoch that a restored backup replaces';
 
+CREATE TABLE gateway.nonce (
+    tenant_id uuid NOT NULL,
+    signer text NOT NULL,
+    nonce bytea NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT nonce_nonce_check CHECK ((octet_length(nonce) = 16)),
+    CONSTRAINT nonce_signer_check CHECK ((octet_length(signer) = 32))
+);
+
+ALTER TABLE ONLY gateway.nonce FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE gateway.nonce OWNER TO sr_owner;
+
+COMMENT ON TABLE gateway.nonce IS 'digests of nonces of signed requests; each is kept for longer than its signature can count, then erased';
+
 CREATE TABLE gateway.record (
     tenant_id uuid NOT NULL,
     day date NOT NULL,
@@ -260,9 +275,27 @@ CREATE TABLE gateway.record (
     output_tokens integer NOT NULL,
     duration_us bigint NOT NULL,
     policy_version text NOT NULL,
+    outcome text DEFAULT 'completed'::text NOT NULL,
+    phase text DEFAULT ''::text NOT NULL,
+    refusal text DEFAULT ''::text NOT NULL,
+    dialect text DEFAULT 'openai'::text NOT NULL,
+    target text DEFAULT ''::text NOT NULL,
+    first_byte_us bigint,
+    cost_micro bigint DEFAULT 0 NOT NULL,
+    rules_version text DEFAULT ''::text NOT NULL,
+    decisions jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT record_cost_micro_check CHECK ((cost_micro >= 0)),
+    CONSTRAINT record_decisions_check CHECK ((octet_length((decisions)::text) <= 4096)),
+    CONSTRAINT record_dialect_check CHECK ((length(dialect) <= 32)),
     CONSTRAINT record_duration_us_check CHECK ((duration_us >= 0)),
+    CONSTRAINT record_first_byte_us_check CHECK ((first_byte_us >= 0)),
     CONSTRAINT record_input_tokens_check CHECK ((input_tokens >= 0)),
-    CONSTRAINT record_output_tokens_check CHECK ((output_tokens >= 0))
+    CONSTRAINT record_outcome_check CHECK ((outcome = ANY (ARRAY['completed'::text, 'refused'::text, 'failed'::text, 'cancelled'::text, 'interrupted'::text]))),
+    CONSTRAINT record_output_tokens_check CHECK ((output_tokens >= 0)),
+    CONSTRAINT record_phase_check CHECK ((length(phase) <= 32)),
+    CONSTRAINT record_refusal_check CHECK ((length(refusal) <= 64)),
+    CONSTRAINT record_rules_version_check CHECK ((length(rules_version) <= 128)),
+    CONSTRAINT record_target_check CHECK ((length(target) <= 128))
 )
 PARTITION BY RANGE (day);
 
@@ -270,7 +303,7 @@ ALTER TABLE ONLY gateway.record FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE gateway.record OWNER TO sr_owner;
 
-COMMENT ON TABLE gateway.record IS 'one row per answered request: who, which release, how much, how long; never what was said';
+COMMENT ON TABLE gateway.record IS 'one row per request of a known caller: who, which release, by which rules, how much, how long; never what was said';
 
 CREATE TABLE gateway.record_default (
     tenant_id uuid CONSTRAINT record_tenant_id_not_null NOT NULL,
@@ -288,9 +321,27 @@ CREATE TABLE gateway.record_default (
     output_tokens integer CONSTRAINT record_output_tokens_not_null NOT NULL,
     duration_us bigint CONSTRAINT record_duration_us_not_null NOT NULL,
     policy_version text CONSTRAINT record_policy_version_not_null NOT NULL,
+    outcome text DEFAULT 'completed'::text CONSTRAINT record_outcome_not_null NOT NULL,
+    phase text DEFAULT ''::text CONSTRAINT record_phase_not_null NOT NULL,
+    refusal text DEFAULT ''::text CONSTRAINT record_refusal_not_null NOT NULL,
+    dialect text DEFAULT 'openai'::text CONSTRAINT record_dialect_not_null NOT NULL,
+    target text DEFAULT ''::text CONSTRAINT record_target_not_null NOT NULL,
+    first_byte_us bigint,
+    cost_micro bigint DEFAULT 0 CONSTRAINT record_cost_micro_not_null NOT NULL,
+    rules_version text DEFAULT ''::text CONSTRAINT record_rules_version_not_null NOT NULL,
+    decisions jsonb DEFAULT '{}'::jsonb CONSTRAINT record_decisions_not_null NOT NULL,
+    CONSTRAINT record_cost_micro_check CHECK ((cost_micro >= 0)),
+    CONSTRAINT record_decisions_check CHECK ((octet_length((decisions)::text) <= 4096)),
+    CONSTRAINT record_dialect_check CHECK ((length(dialect) <= 32)),
     CONSTRAINT record_duration_us_check CHECK ((duration_us >= 0)),
+    CONSTRAINT record_first_byte_us_check CHECK ((first_byte_us >= 0)),
     CONSTRAINT record_input_tokens_check CHECK ((input_tokens >= 0)),
-    CONSTRAINT record_output_tokens_check CHECK ((output_tokens >= 0))
+    CONSTRAINT record_outcome_check CHECK ((outcome = ANY (ARRAY['completed'::text, 'refused'::text, 'failed'::text, 'cancelled'::text, 'interrupted'::text]))),
+    CONSTRAINT record_output_tokens_check CHECK ((output_tokens >= 0)),
+    CONSTRAINT record_phase_check CHECK ((length(phase) <= 32)),
+    CONSTRAINT record_refusal_check CHECK ((length(refusal) <= 64)),
+    CONSTRAINT record_rules_version_check CHECK ((length(rules_version) <= 128)),
+    CONSTRAINT record_target_check CHECK ((length(target) <= 128))
 );
 
 ALTER TABLE ONLY gateway.record_default FORCE ROW LEVEL SECURITY;
@@ -377,6 +428,32 @@ ALTER TABLE ONLY identity.key FORCE ROW LEVEL SECURITY;
 ALTER TABLE identity.key OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.key IS 'credentials of workloads: a keyed fingerprint, never the secret';
+
+CREATE TABLE identity.signer (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    workload_id uuid NOT NULL,
+    algorithm text NOT NULL,
+    public_key bytea NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    owner text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_reason text,
+    CONSTRAINT signer_algorithm_check CHECK ((algorithm = ANY (ARRAY['ed25519'::text, 'ecdsa-p256-sha256'::text]))),
+    CONSTRAINT signer_check CHECK ((expires_at > created_at)),
+    CONSTRAINT signer_check1 CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
+    CONSTRAINT signer_id_check CHECK ((id ~ '^[0-9a-f]{32}$'::text)),
+    CONSTRAINT signer_owner_check CHECK ((owner <> ''::text)),
+    CONSTRAINT signer_public_key_check CHECK (((octet_length(public_key) >= 32) AND (octet_length(public_key) <= 512)))
+);
+
+ALTER TABLE ONLY identity.signer FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.signer OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.signer IS 'public keys that workloads sign their requests with; the id is the key''s own, so one that ended never comes back';
 
 CREATE TABLE identity.tenant (
     tenant_id uuid NOT NULL,
@@ -603,6 +680,9 @@ ALTER TABLE ONLY feed.entry
 ALTER TABLE ONLY feed.version
     ADD CONSTRAINT version_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY gateway.nonce
+    ADD CONSTRAINT nonce_pkey PRIMARY KEY (tenant_id, signer, nonce);
+
 ALTER TABLE ONLY gateway.record
     ADD CONSTRAINT record_pkey PRIMARY KEY (tenant_id, day, id);
 
@@ -620,6 +700,9 @@ ALTER TABLE ONLY identity.environment
 
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY identity.signer
+    ADD CONSTRAINT signer_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY identity.tenant
     ADD CONSTRAINT tenant_pkey PRIMARY KEY (tenant_id);
@@ -662,11 +745,19 @@ CREATE UNIQUE INDEX entry_credential ON feed.entry USING btree (id) WHERE ((kind
 
 CREATE INDEX entry_version ON feed.entry USING btree (version);
 
+CREATE INDEX nonce_at ON gateway.nonce USING btree (at);
+
+CREATE INDEX record_at ON ONLY gateway.record USING btree (tenant_id, at DESC, id DESC);
+
+CREATE INDEX record_default_tenant_id_at_id_idx ON gateway.record_default USING btree (tenant_id, at DESC, id DESC);
+
 CREATE INDEX account_key_account ON identity.account_key USING btree (account_id);
 
 CREATE UNIQUE INDEX account_name ON identity.account USING btree (name) WHERE (deleted_at IS NULL);
 
 CREATE INDEX key_workload ON identity.key USING btree (tenant_id, workload_id);
+
+CREATE INDEX signer_workload ON identity.signer USING btree (tenant_id, workload_id);
 
 CREATE UNIQUE INDEX tenant_name ON identity.tenant USING btree (name) WHERE (deleted_at IS NULL);
 
@@ -677,6 +768,8 @@ CREATE UNIQUE INDEX provider_name ON providers.provider USING btree (name) WHERE
 CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
 ALTER INDEX gateway.record_pkey ATTACH PARTITION gateway.record_default_pkey;
+
+ALTER INDEX gateway.record_at ATTACH PARTITION gateway.record_default_tenant_id_at_id_idx;
 
 CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
 
@@ -696,6 +789,12 @@ ALTER TABLE ONLY identity.key
 
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
+
+ALTER TABLE ONLY identity.signer
+    ADD CONSTRAINT signer_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY identity.signer
+    ADD CONSTRAINT signer_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
 
 ALTER TABLE ONLY identity.workload
     ADD CONSTRAINT workload_tenant_id_environment_fkey FOREIGN KEY (tenant_id, environment) REFERENCES identity.environment(tenant_id, name);
@@ -750,7 +849,13 @@ CREATE POLICY own_tenant_change ON feed.entry FOR UPDATE TO sr_control USING (((
 
 CREATE POLICY platform_rows ON feed.entry TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid)) WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
 
+CREATE POLICY gateway_append ON gateway.nonce FOR INSERT TO sr_gateway WITH CHECK (true);
+
 CREATE POLICY gateway_append ON gateway.record FOR INSERT TO sr_gateway WITH CHECK (true);
+
+CREATE POLICY gateway_erase ON gateway.nonce FOR DELETE TO sr_gateway USING ((at < (now() - '00:05:00'::interval)));
+
+ALTER TABLE gateway.nonce ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own_tenant_read ON gateway.record FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -778,11 +883,15 @@ CREATE POLICY own_tenant ON identity.environment TO sr_control USING ((tenant_id
 
 CREATE POLICY own_tenant ON identity.key TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant ON identity.signer TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant ON identity.tenant FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.workload TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_end ON identity.tenant FOR UPDATE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (deleted_at IS NULL))) WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (deleted_at IS NOT NULL)));
+
+ALTER TABLE identity.signer ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.tenant ENABLE ROW LEVEL SECURITY;
 
@@ -959,6 +1068,14 @@ GRANT SELECT ON TABLE feed.version TO sr_gateway;
 GRANT UPDATE(version) ON TABLE feed.version TO sr_control;
 GRANT UPDATE(version) ON TABLE feed.version TO sr_operator;
 
+GRANT DELETE ON TABLE gateway.nonce TO sr_gateway;
+
+GRANT INSERT(tenant_id) ON TABLE gateway.nonce TO sr_gateway;
+
+GRANT INSERT(signer) ON TABLE gateway.nonce TO sr_gateway;
+
+GRANT INSERT(nonce) ON TABLE gateway.nonce TO sr_gateway;
+
 GRANT SELECT ON TABLE gateway.record TO sr_control;
 GRANT INSERT ON TABLE gateway.record TO sr_gateway;
 
@@ -1003,6 +1120,12 @@ GRANT UPDATE(revoked_reason) ON TABLE identity.key TO sr_control;
 GRANT SELECT(revoked_reason) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT(exception) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.signer TO sr_control;
+
+GRANT UPDATE(revoked_at) ON TABLE identity.signer TO sr_control;
+
+GRANT UPDATE(revoked_reason) ON TABLE identity.signer TO sr_control;
 
 GRANT SELECT ON TABLE identity.tenant TO sr_control;
 GRANT SELECT,INSERT ON TABLE identity.tenant TO sr_operator;

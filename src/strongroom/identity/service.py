@@ -19,6 +19,7 @@ from strongroom.identity.model import (
     key_expiry,
     key_status,
 )
+from strongroom.identity.signers import publish as signers
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId, new_uuid
 from strongroom.kernel.principal import Environment, Principal, Role
@@ -98,6 +99,7 @@ class Identity:
                 raise Refused(hidden(f"there was never a tenant {tenant}"))
         async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             ended = await self._end_keys(tx, now, "tenant deleted")
+            await signers.end(tx, now, "tenant deleted")
             await tables.delete_workloads(tx, now)
         return ended
 
@@ -145,12 +147,13 @@ class Identity:
     async def delete_workload(
         self, who: Principal, tenant: TenantId, environment: Environment, name: Name, ask: Ask
     ) -> list[KeyId]:
-        """End a workload and its keys; return the keys that this ended."""
+        """End a workload, its keys and its signers; return the keys that this ended."""
         resource = Resource(kind=Kind.WORKLOAD, id=name, tenant=tenant, environment=environment)
         async with self._gate.permit(who, Action.WORKLOAD_DELETE, resource, ask) as tx:
             workload = await _workload(tx, environment, name)
             now = self._clock.now()
             ended = await self._end_keys(tx, now, "workload deleted", workload=WorkloadId(workload.id))
+            await signers.end(tx, now, "workload deleted", WorkloadId(workload.id))
             await tables.delete_workload(tx, WorkloadId(workload.id), now)
         return ended
 

@@ -48,7 +48,8 @@ _MOVE_ON: Final = """
 _REVOKE: Final = """
     update identity.key set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
     update identity.account_key set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
-    update feed.entry set deleted = true, body = '' where kind = 'credential';
+    update identity.signer set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
+    update feed.entry set deleted = true, body = '' where kind in ('credential', 'signer');
 """
 # What the feed says is what is checked, so a document that no living row stands behind would be a key of nobody's.
 _KEEP: Final = """
@@ -56,6 +57,8 @@ _KEEP: Final = """
     and not exists (select from identity.key k where k.tenant_id = e.tenant_id and k.id = e.id and k.revoked_at is null)
     and not exists (select from identity.account_key k where k.id = e.id and k.revoked_at is null
                     and e.tenant_id = '00000000-0000-0000-0000-000000000000');
+    update feed.entry e set deleted = true, body = '' where kind = 'signer' and not deleted
+    and not exists (select from identity.signer s where s.tenant_id = e.tenant_id and s.id = e.id and s.revoked_at is null);
 """
 
 

@@ -70,13 +70,17 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "definer-function",
         _LEASE,
     ): "the gateways' one way to a counter: it can take and give back shares, and neither reads nor sets one",
+    ("open-policy", "gateway.nonce.gateway_append"): "the gateway takes nonces of every tenant, and reads none",
+    ("open-policy", "gateway.nonce.gateway_erase"): "what is five minutes old counts for nobody; nothing younger goes",
     # Code that runs with a change.
     ("trigger", "feed.version.one_step"): "the version moves by one for whoever serves",
     ("trigger", "feed.entry.now_or_never"): "a document has the feed's version for whoever serves",
-    # What the gateway may read.
+    # What the gateway may read, or erase.
     ("gateway-reads", "feed.version"): "the feed is how a gateway learns of changes",
     ("gateway-reads", "feed.entry"): "the feed is how a gateway learns of changes",
     ("gateway-reads", "store.migration"): "a process refuses a database that is newer than its code",
+    ("gateway-reads", "gateway.nonce"): "it may delete there, without seeing what; a policy lets go of the old alone",
+    ("erasable", "gateway.nonce"): "nonces count for a minute; what is older would only grow",
 }
 
 

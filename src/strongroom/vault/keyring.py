@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     KEY_PEPPER = "key-pepper"  # fingerprints of credentials at rest
     BACKUP = "backup"  # the seal on a backup's manifest
     CACHE_SCOPE = "cache-scope"  # names of prompt-cache scopes inside a worker
+    ANSWER_SIGNING = "answer-signing"  # seeds of the keys that sign answers; their public halves are published
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
 
 
@@ -94,6 +95,11 @@ class PurposeKeys:
     def key_of(self, purpose: Purpose, version: int) -> bytes | None:
         """Return the key of `purpose` that `version` names, or nothing when it is not held."""
         return self._purposes[purpose].get(version)
+
+    def versions(self, purpose: Purpose) -> dict[int, bytes]:
+        """Return every key of `purpose` by its version, the current one first."""
+        held = self._purposes[purpose]
+        return {version: held[version] for version in sorted(held, key=lambda each: (each != self._current, -each))}
 
     def dump(self) -> bytes:
         """Return the keys as bytes, to be handed to the process that may have them, over a pipe and nowhere else."""

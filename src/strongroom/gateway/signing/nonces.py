@@ -1,0 +1,135 @@
+"""Nonces that were used: each counts once, in whichever process it comes first.
+
+Always true here:
+- "never seen" is said only after the database took the nonce and committed; when it does not answer, nothing is said;
+- nobody looks a nonce up: two processes that insert the same one cannot both succeed (a unique violation is a replay);
+- requests at the same moment share one insert, so a signed request costs a fraction of a transaction;
+- what is kept is a digest: no text of a client's choosing is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Final, TypeAlias
+
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import TenantId
+from strongroom.store import Appender, Conflict, StoreError
+
+_INSERT: Final = """
+    INSERT INTO gateway.nonce (tenant_id, signer, nonce)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])
+"""
+# Without WHERE: that would need the right to read. The row policy lets go of what has run out, and of nothing else.
+_ERASE: Final = "DELETE FROM gateway.nonce"
+_BATCH: Final = 256
+_NONCE_BYTES: Final = 16
+_ERASE_EVERY_S: Final = 60.0
+
+_log: Final = logging.getLogger(__name__)
+
+Connect: TypeAlias = Callable[[], Awaitable[Appender]]
+_Used: TypeAlias = tuple[TenantId, str, bytes]
+
+
+class Nonces:
+    """Takes nonces, each once. One event loop."""
+
+    def __init__(self, connect: Connect, clock: Clock, *, within_s: float = 2.0) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._within_s = within_s
+        self._appender: Appender | None = None
+        self._waiting: dict[_Used, asyncio.Future[bool]] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._erasing: asyncio.Task[None] | None = None
+        self._erased = clock.boottime()
+
+    async def take(self, tenant: TenantId, signer: str, nonce: str) -> bool | None:
+        """Return True when this is its first use, False when it was used before, None when that cannot be known now."""
+        used = tenant, signer, sha256(nonce.encode("ascii")).digest()[:_NONCE_BYTES]
+        if used in self._waiting:
+            return False
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting[used] = answer
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write(), name="nonces")
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await answer
+        except (StoreError, TimeoutError):
+            return None
+
+    async def close(self) -> None:
+        """Stop; whoever still waits is told that nothing is known."""
+        tasks = [task for task in (self._writing, self._erasing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._appender is not None:
+            await self._appender.close()
+
+    async def _write(self) -> None:
+        """Insert until nobody waits."""
+        while self._waiting:
+            batch = list(self._waiting)[:_BATCH]
+            try:
+                await self._insert(batch)
+            except Exception as error:  # noqa: BLE001 - whatever it is, each of them is answered
+                if not isinstance(error, StoreError):
+                    _log.error("nonces: %s", type(error).__name__)  # no traceback: it may quote a row
+                for used in batch:
+                    self._answer(used, fresh=None)
+            except BaseException:
+                for used in batch:
+                    self._answer(used, fresh=None)
+                raise
+        if self._clock.boottime() - self._erased >= _ERASE_EVERY_S:
+            self._erased = self._clock.boottime()
+            self._erasing = asyncio.create_task(self._erase(), name="old nonces")
+
+    async def _insert(self, batch: list[_Used]) -> None:
+        if self._appender is None:
+            self._appender = await self._connect()
+        try:
+            await _put(self._appender, batch)
+        except Conflict:  # one of them was used before, and none was taken: ask for each
+            for used in batch:
+                self._answer(used, fresh=await _fresh(self._appender, used))
+        else:
+            for used in batch:
+                self._answer(used, fresh=True)
+
+    def _answer(self, used: _Used, *, fresh: bool | None) -> None:
+        answer = self._waiting.pop(used, None)
+        if answer is None or answer.done():
+            return  # answered one by one before a fault, or nobody waits for it any more
+        if fresh is None:
+            answer.set_exception(StoreError())
+        else:
+            answer.set_result(fresh)
+
+    async def _erase(self) -> None:
+        """Let go of what has run out. Another process may be at it: what it has locked is left to it."""
+        if self._appender is not None:
+            with contextlib.suppress(StoreError):
+                async with self._appender.append() as tx:
+                    await tx.execute(_ERASE)
+
+
+async def _fresh(appender: Appender, used: _Used) -> bool:
+    try:
+        await _put(appender, [used])
+    except Conflict:
+        return False
+    return True
+
+
+async def _put(appender: Appender, batch: list[_Used]) -> None:
+    tenants, signers, nonces = (list(column) for column in zip(*batch, strict=True))
+    async with appender.append() as tx:
+        await tx.execute(_INSERT, tenants, signers, nonces)
