@@ -88,7 +88,7 @@ def _memory(pid: int) -> dict[str, dict[str, float]]:
 def _kind(command: str) -> str:
     for mark, kind in (
         ("bwrap", "sandbox (bwrap)"), ("postgres", "postgres"), ("processes gateway", "gateway"), ("processes control", "control"),
-        ("llama_worker", "chat worker"), ("embed_worker", "embedding worker"),
+        ("llama_worker", "chat worker"), ("embed_worker", "embedding worker"), ("tabular_worker", "tabular worker"),
         (" up ", "supervisor"),
     ):  # fmt: skip
         if mark in command:

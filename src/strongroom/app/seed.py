@@ -1,4 +1,4 @@
-"""What `--demo` puts there: two tenants with keys, two models, an operator and two approvers; all of it ordinary.
+"""What `--demo` puts there: two tenants with keys, three models, an operator and two approvers; all of it ordinary.
 
 Nothing is made twice. A credential in `demo.json` is kept while it works and for a day more; one that has ended, was
 revoked or was lost is made anew and its predecessor revoked.
@@ -23,7 +23,7 @@ from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
-from strongroom.registry import Registry, Release
+from strongroom.registry import Operation, Registry, Release
 from strongroom.store.archive import Manifest
 
 TENANTS: Final = (Name("acme"), Name("globex"))
@@ -35,6 +35,9 @@ _RENEW_S: Final = 24 * 3600.0
 
 INSTALLER: Final = Principal(role=Role.OPERATOR, name="strongroom-up", credential=KeyId(""))
 """The supervisor while it sets up its own installation: the one principal that no credential stands for."""
+
+_CALLED: Final = {Operation.INFER: "tabular"}
+"""What `demo.json` calls a model by what it is, where that is another word than what it is asked for."""
 
 _ASK: Final = Ask(detail={"by": "demo"})
 
@@ -103,7 +106,7 @@ class Seed:
                 for name in APPROVERS
             },
             tenants=tenants,
-            models={str(release.kind): release.name for release in releases},
+            models={_CALLED.get(release.kind, str(release.kind)): release.name for release in releases},
         )
         _write(path, document)
 
