@@ -135,6 +135,7 @@ class FieldKind(Kind[RuleT, TermsT]):
         most: everything.
         narrower: for each field the function that picks the narrower of two values.
         words: for each field the function that says a value in plain words.
+        unreadable: what holds where a document cannot be read, if that is not the least.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class FieldKind(Kind[RuleT, TermsT]):
         most: TermsT,
         narrower: Mapping[str, Callable[[Any, Any], Any]],
         words: Mapping[str, Callable[[Any], str]],
+        unreadable: TermsT | None = None,
     ) -> None:
         self.name = name
         self.meaning = meaning
@@ -156,6 +158,12 @@ class FieldKind(Kind[RuleT, TermsT]):
         self.narrower: Final = narrower
         self._words: Final = words
         self._terms: Final = type(least)
+        self._unreadable: Final = least if unreadable is None else unreadable
+
+    @property
+    def unreadable(self) -> TermsT:
+        """What holds where a document is there and cannot be read."""
+        return self._unreadable
 
     def ceiling(self, rules: Sequence[RuleT]) -> TermsT:
         """Return what the rules say, and the least where they say nothing."""

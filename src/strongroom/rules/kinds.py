@@ -6,6 +6,10 @@ from typing import Any, Final
 
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.kind import Kind
+from strongroom.rules.limits import LIMITS
+from strongroom.rules.signing import SIGNING
 
-KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in (DISCLOSURE,)}
+_ALL: Final[tuple[Kind[Any, Any], ...]] = (DISCLOSURE, LIMITS, SIGNING)
+
+KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}
 """By name, in the order in which they are shown."""

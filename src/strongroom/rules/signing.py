@@ -66,4 +66,5 @@ SIGNING: Final[FieldKind[SigningRule, Signing]] = FieldKind(
     most=Signing(),
     narrower=NARROWER,
     words=WORDS,
+    unreadable=Signing(requests=True, answers=True, max_age_s=MIN_AGE_S),
 )
