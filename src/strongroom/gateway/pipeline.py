@@ -125,7 +125,7 @@ class Gateway:
         if route.kind is not asked.endpoint.needs:
             tell = f"The model `{route.name}` does not serve this endpoint."
             return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param="model")
-        return Admitted(authenticated, decoded, route)
+        return Admitted(authenticated, decoded, route, self._snapshot.terms(who, route))
 
     def _screen(self, admitted: Admitted) -> Screened | Refusal:
         """Return what may be asked. Each control that looks at an ask before it is sent is one line here."""

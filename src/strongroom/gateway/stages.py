@@ -13,6 +13,7 @@ from strongroom.gateway.surface import Match
 from strongroom.gateway.tables import RequestRecord
 from strongroom.gateway.upstreams import Target
 from strongroom.kernel.principal import Principal
+from strongroom.rules import Terms
 from strongroom.wire import Request
 
 
@@ -42,6 +43,7 @@ class Admitted:
     authenticated: Authenticated
     decoded: Decoded
     route: Route
+    terms: Terms  # what holds for this principal and this deployment: `terms.of(DISCLOSURE)` and so on
 
 
 @dataclass(frozen=True, slots=True)
