@@ -37,6 +37,7 @@ _STATUS: Final = {
     RefusalKind.HIDDEN: HTTPStatus.NOT_FOUND,
     RefusalKind.CONFLICT: HTTPStatus.CONFLICT,
     RefusalKind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    RefusalKind.LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
     RefusalKind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     RefusalKind.UPSTREAM: HTTPStatus.BAD_GATEWAY,
 }

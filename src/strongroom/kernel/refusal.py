@@ -20,6 +20,7 @@ class RefusalKind(StrEnum):
     HIDDEN = "hidden"  # 404: absent, or not for this caller to know of
     CONFLICT = "conflict"  # 409: what is there now does not allow it
     TOO_LARGE = "too_large"  # 413
+    LIMITED = "limited"  # 429: more than a limit allows; whether and when to try again, `retry_after_s` says
     UNAVAILABLE = "unavailable"  # 503: not now; the caller may try again
     UPSTREAM = "upstream"  # 502: the model failed while answering
 
@@ -34,6 +35,7 @@ class Refusal:
         tell: for the caller; a full sentence, nothing internal.
         param: the request field at fault, if it is one.
         code: a word for programs that tell this no from others of its kind, where a dialect has one.
+        retry_after_s: of LIMITED: seconds after which trying again may help; None: it will not.
     """
 
     kind: RefusalKind
@@ -41,6 +43,7 @@ class Refusal:
     tell: str
     param: str | None = None
     code: str | None = None
+    retry_after_s: int | None = None
 
 
 class Refused(Exception):  # noqa: N818 - it is not an error: it is an answer

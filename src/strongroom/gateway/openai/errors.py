@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from strongroom.gateway.limits.headers import retry_fields
 from strongroom.kernel.ids import new_uuid
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.wire import Headers
@@ -23,6 +24,7 @@ _BY_KIND: Final[dict[RefusalKind, tuple[int, str, str]]] = {
     RefusalKind.HIDDEN: (404, "invalid_request_error", "not_found"),
     RefusalKind.CONFLICT: (409, "invalid_request_error", "conflict"),
     RefusalKind.TOO_LARGE: (413, "invalid_request_error", "request_too_large"),
+    RefusalKind.LIMITED: (429, "rate_limit_error", "rate_limit_exceeded"),
     RefusalKind.UNAVAILABLE: (503, "server_error", "unavailable"),
     RefusalKind.UPSTREAM: (502, "server_error", "model_failed"),
 }
@@ -70,6 +72,8 @@ def render(refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
         headers.append((b"www-authenticate", b'Bearer realm="strongroom"'))
     elif refusal.kind is RefusalKind.UNAVAILABLE:
         headers.append((b"retry-after", b"1"))
+    elif refusal.kind is RefusalKind.LIMITED:
+        headers.extend(retry_fields(refusal))
     return status_of(refusal), headers, body_of(refusal, request_id)
 
 

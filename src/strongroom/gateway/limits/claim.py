@@ -1,0 +1,40 @@
+"""What a request may use at most, known before anything is asked of a model.
+
+Always true here:
+- input is bounded by the size of what was sent: every tokenizer in use makes at most one token of a byte, and the JSON
+  around a message (`{"role":"user","content":""},`) is longer than the template's own tokens around it;
+- output is bounded by what the answer may have (`max_output_tokens`), for each of the answers asked for;
+- a claim is never less than what is used, so settling gives back and hardly ever charges more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from strongroom.rules.limits import FREE, Price
+
+TEMPLATE_TOKENS: Final = 512
+"""What a chat template may add by itself: a system prompt of its own, how tools are to be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An upper bound. `cost` is in millionths of a currency unit."""
+
+    tokens: int = 0
+    cost: int = 0
+
+
+def claim_of(body_bytes: int, output_tokens: int, *, answers: int = 1, price: Price = FREE) -> Claim:
+    """Return what a request may use at most.
+
+    Args:
+        body_bytes: of the request as it goes to the model; what it refers to and brings along (an earlier conversation) is
+            part of it.
+        output_tokens: how long each answer may be, in tokens; 0 where there is none (embeddings).
+        answers: how many are asked for.
+        price: what the model costs.
+    """
+    read, written = body_bytes + TEMPLATE_TOKENS, output_tokens * answers
+    return Claim(read + written, 0 if price is FREE else price.of(read, written))

@@ -1,0 +1,227 @@
+"""Reserving what a request may use before a model is asked, and settling what it did use.
+
+Always true here:
+- a request reserves from all of its counters or from none;
+- a reservation ends exactly once: settled by what was used, released when no model was asked, or expired, which charges
+  all of it;
+- what was used and nobody can tell is all that was reserved: who hangs up early pays no less.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import Final
+
+from strongroom.gateway.limits import refusals
+from strongroom.gateway.limits.claim import Claim
+from strongroom.gateway.limits.leases import Leases
+from strongroom.gateway.limits.shares import DAILY, Key, Plan, Share, needs
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refusal
+from strongroom.rules.limits import Bound, Limits, Measure, Per
+
+WAIT_S: Final = 0.5
+"""How long a request waits for a share, over all its rounds."""
+
+LASTS_S: Final = 900.0
+"""How long a reservation lives that nobody ends; longer than any answer may take."""
+
+_MAX_PLANS: Final = 100_000
+_MAX_SUBJECT: Final = 512
+_log: Final = logging.getLogger(__name__)
+
+
+class Reservation:
+    """What one request has reserved. Made and ended by the ledger."""
+
+    __slots__ = ("claim", "done", "ends", "periods", "plan")
+
+    def __init__(self, plan: Plan, claim: Claim, ends: float) -> None:
+        self.plan: Final = plan
+        self.claim: Final = claim
+        self.ends: Final = ends
+        self.done = False
+        # A day may end before the request does; what comes back then is of the day before.
+        self.periods = tuple(share.period for share in (*plan.tokens, *plan.costs)) if plan.days else ()
+
+
+class Ledger:
+    """The reservations of one process."""
+
+    def __init__(self, leases: Leases, clock: Clock, *, wait_s: float = WAIT_S, lasts_s: float = LASTS_S) -> None:
+        self._leases: Final = leases
+        self._clock: Final = clock
+        self._wait_s: Final = wait_s
+        self._lasts_s: Final = lasts_s
+        self._plans: Final[dict[tuple[str, str], Plan]] = {}
+        self._open: Final[set[Reservation]] = set()
+        leases.on_sweep = self._expire
+
+    # --- which counters
+
+    def plan(self, who: Principal, model: str, limits: Limits) -> Plan:
+        """Return the counters that a workload's requests to `model` pass. Kept until `forget`.
+
+        Raises:
+            ValueError: for a caller that is no workload.
+        """
+        key = (who.credential, model)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = self._made(who, model, limits)
+        return plan
+
+    def forget(self) -> None:
+        """Make plans anew from now on: limits, keys or models have changed. Shares stay."""
+        self._plans.clear()
+
+    def _made(self, who: Principal, model: str, limits: Limits) -> Plan:
+        if who.tenant is None:
+            raise ValueError("limits are about workloads")
+        shares = tuple(
+            self._leases.share(Key(who.tenant, subject_of(bound, who, model), bound.measure), bound)
+            for bound in limits.bounds
+        )
+        return Plan(shares, limits.price)
+
+    # --- one request
+
+    async def reserve(self, plan: Plan, claim: Claim) -> Reservation | Refusal:
+        """Reserve `claim`, or say why not. Waits for nothing while this process has enough of every share."""
+        taken = self.take(plan, claim)
+        return taken if taken is not None else await self._wait(plan, claim)
+
+    def take(self, plan: Plan, claim: Claim) -> Reservation | None:
+        """Reserve `claim` from what this process has; None: something is missing."""
+        now, tokens, cost = self._clock.boottime(), claim.tokens, claim.cost
+        for share in plan.counts:
+            if share.left < 1 or now >= share.ends:
+                return None
+        for share in plan.slots:
+            if share.left < 1 or now >= share.ends:
+                return None
+        for share in plan.tokens:
+            if share.left < tokens or now >= share.ends:
+                return None
+        for share in plan.costs:
+            if share.left < cost or now >= share.ends:
+                return None
+        self._spend(plan, tokens, cost)
+        reservation = Reservation(plan, claim, now + self._lasts_s)
+        self._open.add(reservation)
+        return reservation
+
+    def _spend(self, plan: Plan, tokens: int, cost: int) -> None:
+        low = self._leases.low
+        for share in plan.counts:
+            share.left -= 1
+            if share.left < share.low:
+                low(share)
+        for share in plan.slots:
+            share.left -= 1
+            share.busy += 1
+            if share.left < share.low:
+                low(share)
+        for share in plan.tokens:
+            share.left -= tokens
+            if share.left < share.low:
+                low(share)
+        for share in plan.costs:
+            share.left -= cost
+            if share.left < share.low:
+                low(share)
+
+    async def _wait(self, plan: Plan, claim: Claim) -> Reservation | Refusal:
+        """Have the missing shares filled, and try again, until a counter says no or the time is over."""
+        wanted = needs(plan, claim.tokens, claim.cost)
+        over = next((refusals.never(share) for share, need in wanted if _never_fits(share, need)), None)
+        if over is not None:
+            return over
+        deadline = self._clock.boottime() + self._wait_s
+        while True:
+            now = self._clock.boottime()
+            missing = [(share, need) for share, need in wanted if share.left < need or now >= share.ends]
+            for share, need in missing:
+                if now < share.dry_until and need >= share.dry_need:
+                    return refusals.dry(share, now)
+            if missing and now >= deadline:
+                return refusals.crowded(missing[0][0])
+            if missing and not await self._leases.fill(missing, deadline - now):
+                return refusals.unreachable()
+            taken = self.take(plan, claim)
+            if taken is not None:
+                return taken
+
+    # --- its end
+
+    def settle(self, reservation: Reservation, input_tokens: int, output_tokens: int) -> None:
+        """End a reservation by what was used; what was not used comes back. Ending it again changes nothing."""
+        plan, claim = reservation.plan, reservation.claim
+        cost = plan.price.of(input_tokens, output_tokens) if plan.costs else 0
+        self._end(reservation, claim.tokens - input_tokens - output_tokens, claim.cost - cost)
+
+    def charge(self, reservation: Reservation) -> None:
+        """End a reservation by all of it: a model was asked, and what it used is not known."""
+        self._end(reservation, 0, 0)
+
+    def release(self, reservation: Reservation) -> None:
+        """Undo a reservation: no model was asked."""
+        if not reservation.done:
+            for share in reservation.plan.counts:
+                self._return(share, 1)
+        self._end(reservation, reservation.claim.tokens, reservation.claim.cost)
+
+    def _end(self, reservation: Reservation, tokens: int, cost: int) -> None:
+        if reservation.done:
+            return
+        reservation.done = True
+        self._open.discard(reservation)
+        plan = reservation.plan
+        for share in plan.slots:
+            share.busy -= 1
+            share.left += 1
+        if not plan.days:
+            if tokens:
+                for share in plan.tokens:
+                    self._return(share, tokens)
+            return
+        parts = (*((share, tokens) for share in plan.tokens), *((share, cost) for share in plan.costs))
+        for (share, back), period in zip(parts, reservation.periods, strict=True):
+            if back and (share.period == period or share.key.measure not in DAILY):
+                self._return(share, back)
+
+    def _return(self, share: Share, units: int) -> None:
+        share.left += units
+        if share.left > share.keep:
+            share.trim()
+        self._leases.hold(share)
+
+    def _expire(self, now: float) -> None:
+        for reservation in [each for each in self._open if now >= each.ends]:
+            _log.error("limits: a reservation was never ended; all of it counts as used")
+            self.charge(reservation)
+
+
+def _never_fits(share: Share, need: int) -> bool:
+    return need > (share.bound.burst if share.key.measure is Measure.TOKENS else share.bound.amount)
+
+
+def subject_of(bound: Bound, who: Principal, model: str) -> str:
+    """Return the name of the counter that `bound` is on, for requests of `who` to `model`."""
+    named = {
+        Per.TENANT: "tenant",
+        Per.ENVIRONMENT: f"environment/{who.environment}",
+        Per.WORKLOAD: f"workload/{who.workload}",
+        Per.KEY: f"key/{who.credential}",
+        Per.MODEL: f"model/{who.environment}/{model}",
+    }[bound.per]
+    if bound.measure is Measure.QUERIES and bound.per is not Per.MODEL:
+        named = f"{named}/model/{who.environment}/{model}"
+    subject = f"{named}?{bound.among}" if bound.among else named
+    if len(subject) > _MAX_SUBJECT:
+        subject = f"{named}?{hashlib.sha256(bound.among.encode()).hexdigest()}"
+    return subject
