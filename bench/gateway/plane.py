@@ -123,6 +123,7 @@ async def running(server: TestServer, home: Path) -> AsyncGenerator[Plane]:
                 keys=keys.dump(),
                 home=str(home),
                 worker_sockets=str(home),
+                spool=str(home / "spool"),
                 listen=listener.fileno(),
                 supervisor=os.getpid(),
                 demo=False,

@@ -132,6 +132,7 @@ def lay_out(places: Layout, settings: Settings) -> None:
         make_private(directory, enter if shared else own)
     places.postgres_socket.mkdir(exist_ok=True)
     places.postgres_socket.chmod(0o755 if shared else own)
+    make_private(places.spool, own, uid(settings, uids.GATEWAY))
     server = uid(settings, uids.POSTGRES)
     if server is not None:  # the directory above is ours alone to write, so this one is the one just made
         os.chown(places.postgres_socket, server, server)
@@ -179,6 +180,7 @@ def children(
                 keys=keyring.derive(*purposes).dump(),
                 home=str(places.home),
                 worker_sockets=str(places.worker_sockets),
+                spool=str(places.spool),
                 listen=listen.fileno(),
                 demo=options.demo,
                 tls=handover.read_tls(edge, ports.passport),

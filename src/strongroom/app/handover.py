@@ -99,6 +99,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         keys: derived keys (`PurposeKeys.dump`).
         home: the installation's home, for what the process shows of it.
         worker_sockets: where model workers listen.
+        spool: where a gateway keeps records on their way to the database.
         listen: the inherited listening socket's descriptor.
         demo: whether demo accounts count.
         tls: certificate and key of the edge, if it has any.
@@ -112,6 +113,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     keys: bytes
     home: str
     worker_sockets: str
+    spool: str
     listen: int
     demo: bool
     tls: Tls | None = None

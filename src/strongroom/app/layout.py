@@ -66,6 +66,11 @@ class Layout:
         return self.state / "blobs"
 
     @property
+    def spool(self) -> Path:
+        """Where gateways keep records on their way to the database."""
+        return self.state / "spool"
+
+    @property
     def logs(self) -> Path:
         """One log a process."""
         return self.home / "logs"
@@ -132,14 +137,21 @@ def reachable_by_all(path: Path) -> bool:
     return all(parent.stat().st_mode & _OTHERS_ENTER for parent in path.parents if parent.exists())
 
 
-def make_private(path: Path, mode: int = 0o700) -> None:
+def make_private(path: Path, mode: int = 0o700, owner: int | None = None) -> None:
     """Make the directory `path`, ours and with `mode`, or take it when it is ours already.
+
+    Args:
+        path: the directory.
+        mode: who may do what with it.
+        owner: the uid of the process that it is for; None: ours.
 
     Raises:
         PermissionError: when somebody else made it, or it is a link: a squatter in a shared directory.
     """
     path.mkdir(mode=mode, parents=True, exist_ok=True)
     found = path.lstat()
-    if path.is_symlink() or found.st_uid != os.geteuid():
+    if path.is_symlink() or found.st_uid not in {os.geteuid(), owner}:
         raise PermissionError(f"{path} belongs to somebody else; remove it or choose another --home")
+    if owner is not None and found.st_uid != owner:
+        os.chown(path, owner, owner)
     path.chmod(mode)

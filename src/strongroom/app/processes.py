@@ -26,9 +26,10 @@ from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.openai.errors import render_protocol_error as render_error
 from strongroom.gateway.screen import AskLimits
+from strongroom.gateway.spool import Bounds, Spool
 from strongroom.gateway.upstreams import Upstreams
 from strongroom.identity import Directory
-from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.clock import Clock, SystemClock
 from strongroom.policy import Engine
 from strongroom.store import Appender
 from strongroom.store.follower import Follower
@@ -37,6 +38,7 @@ from strongroom.vault import Purpose
 from strongroom.wire import ErrorRenderer, Handler, Limits, Request, serve_tcp
 
 _DRAIN_S: Final = 10.0
+_RETRY_S: Final = 0.5
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _log = logging.getLogger("strongroom")
 
@@ -48,7 +50,7 @@ async def gateway(handover: Handover) -> None:
     snapshot = Snapshot(Directory(keys, clock, allow_demo=handover.demo), Engine.load())
     follower = Follower(login, clock, snapshot.apply)
     snapshot.follow(follower)
-    recorder = Recorder(partial(Appender.connect, login), clock)
+    recorder = Recorder(partial(Appender.connect, login), clock, await _spool(handover, clock))
     upstreams = Upstreams(Path(handover.worker_sockets), keys.key(Purpose.CACHE_SCOPE))
     asks = AskLimits(
         max_output_tokens=settings.max_output_tokens,
@@ -66,6 +68,18 @@ async def gateway(handover: Handover) -> None:
         await asyncio.gather(writing, return_exceptions=True)
         await follower.close()
         await upstreams.close()
+
+
+async def _spool(handover: Handover, clock: Clock) -> Spool:
+    """Make the spool, however long the disk has no room for it: without one, no request could be answered for."""
+    settings = handover.settings.gateway
+    bounds = Bounds(total_bytes=settings.spool_mib * 2**20)
+    while True:
+        try:
+            return Spool(Path(handover.spool), handover.name, clock, bounds)
+        except OSError as error:
+            _log.error("waiting for room for the spool in %s: %s", handover.spool, error.strerror)
+            await asyncio.sleep(_RETRY_S)
 
 
 async def control(handover: Handover) -> None:

@@ -87,6 +87,17 @@ class GatewaySection(Edge, frozen=True, kw_only=True):
     max_output_tokens: Annotated[int, Meta(ge=1, description="The most a caller may ask for in one answer.")] = 4096
     default_output_tokens: Annotated[int, Meta(ge=1, description="What a caller gets who names no bound.")] = 1024
     answer_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="How long one answer may take.")] = 300.0
+    spool_mib: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=1_048_576,
+            description=(
+                "Records that each process keeps on disk while the database takes none; beyond it, tenants with `strict` "
+                "records get 503, and the records of others are counted as lost."
+            ),
+        ),
+    ] = 256
     upstream_networks: Annotated[
         tuple[str, ...],
         Meta(

@@ -3,7 +3,8 @@
 Numbered as the stages are:
 1. Received: method and path are on the list (`surface.py`); the wire has already refused what is ambiguous.
 2. Authenticated: the snapshot's lease holds, then the key is checked.
-3. Admitted: the body is decoded, the model is looked up in the caller's own tenant and environment, policy decides.
+3. Admitted: the body is decoded, the model is looked up in the caller's own tenant and environment, policy decides;
+   where the rules demand a signature, it is right and was never used.
 4. Screened: what may be asked for, and how much of it.
 5. Routed: the engine, and the request written anew for it.
 6. Relayed: the answer, decoded and written anew.
@@ -19,25 +20,26 @@ from typing import Final
 
 from strongroom.audit import Entry, Outcome, plain
 from strongroom.gateway import least
-from strongroom.gateway.exchange.answers import Usage
 from strongroom.gateway.exchange.ports import ModelCard, in_words_of
 from strongroom.gateway.recorder import Denial, Recorder
+from strongroom.gateway.recording import ClosedAs, Recording
 from strongroom.gateway.relay import Relay
 from strongroom.gateway.screen import AskLimits, bounded
+from strongroom.gateway.signing import KEYS_HEADERS, KEYS_PATH, Seal, SigningDesk
 from strongroom.gateway.snapshot import Route, Snapshot
+from strongroom.gateway.spool import Opened
 from strongroom.gateway.stages import Admitted, Authenticated, Received, Recorded, Relayed, Routed, Screened
 from strongroom.gateway.surface import NoMatch, match
-from strongroom.gateway.tables import RequestRecord
-from strongroom.gateway.upstreams import Upstreams
+from strongroom.gateway.upstreams import LOCAL, Upstreams
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
+from strongroom.rules.signing import SIGNING
 from strongroom.wire import Headers, Reply, Request
 
 _TEXT: Final = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-_NOTHING: Final = Usage()
 _FAULT: Final = 500
 _LEFT: Final = 499  # the client went away; nobody reads this status but the operator
 
@@ -46,13 +48,20 @@ class Gateway:
     """Answers requests of one gateway process."""
 
     def __init__(
-        self, snapshot: Snapshot, upstreams: Upstreams, recorder: Recorder, clock: Clock, limits: AskLimits
+        self,
+        snapshot: Snapshot,
+        upstreams: Upstreams,
+        recorder: Recorder,
+        clock: Clock,
+        limits: AskLimits,
+        desk: SigningDesk,
     ) -> None:
         self._snapshot = snapshot
         self._upstreams = upstreams
         self._recorder = recorder
         self._clock = clock
         self._limits = limits
+        self._desk = desk
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer health checks here and everything else through the stages."""
@@ -61,6 +70,8 @@ class Gateway:
         elif request.path == "/readyz":
             ready = await self._ready()
             await reply.send(200 if ready else 503, _TEXT, b"ready\n" if ready else b"not ready\n")
+        elif request.path == KEYS_PATH and request.method in {"GET", "HEAD"}:
+            await reply.send(200, KEYS_HEADERS, self._desk.published)
         else:
             await self.answer(request, reply)
 
@@ -77,22 +88,26 @@ class Gateway:
         admitted = self._admit(authenticated)
         if isinstance(admitted, Refusal):
             return await self._refuse(received, admitted, reply, authenticated.principal)
+        signing = admitted.terms.of(SIGNING)
+        unsigned = await self._desk.verify(request, signing, authenticated.principal) if signing.requests else None
+        if unsigned is not None:
+            return await self._refuse_admitted(admitted, unsigned, reply)
         screened = self._screen(admitted)
         if isinstance(screened, Refusal):
             return await self._refuse_admitted(admitted, screened, reply)
         routed = self._route(screened)
         if isinstance(routed, Refusal):
-            return await self._refuse_admitted(admitted, routed, reply)
+            return await self._refuse_admitted(admitted, routed, reply, "screened", screened.recording)
         relayed = await self._relay(routed, reply)
         if isinstance(relayed, Refusal):
-            return await self._refuse_admitted(admitted, relayed, reply)
+            return await self._refuse_admitted(admitted, relayed, reply, "routed", screened.recording)
         self._close(relayed)
         return None
 
     def _receive(self, request: Request) -> Received | tuple[int, Headers, bytes]:
         own = new_uuid()
         request_id = f"req_{own.hex}"
-        found = match(request.method, request.path)
+        found = match(request)
         if isinstance(found, NoMatch):
             return found.dialect.no_route(found.status, found.tell, request_id, allow=found.allow)
         return Received(request, found, own, request_id, self._clock.boottime())
@@ -112,6 +127,9 @@ class Gateway:
     def _admit(self, authenticated: Authenticated) -> Admitted | Refusal:
         received, who = authenticated.received, authenticated.principal
         asked = received.match
+        unfit = asked.dialect.unfit(received.request)
+        if unfit is not None:
+            return unfit
         decoded = asked.dialect.decode(asked.endpoint, received.request.body, asked.named)
         if isinstance(decoded, Refusal):
             return decoded
@@ -132,7 +150,12 @@ class Gateway:
         asked = admitted.decoded.ask
         no = least.check(asked)
         ask = bounded(asked, self._limits) if no is None else no
-        return ask if isinstance(ask, Refusal) else Screened(admitted, ask)
+        if isinstance(ask, Refusal):
+            return ask
+        authenticated = admitted.authenticated
+        recording = self._recording(authenticated.received, authenticated.principal, admitted.route)
+        unrecorded = recording.open()
+        return Screened(admitted, ask, recording) if unrecorded is None else unrecorded
 
     def _route(self, screened: Screened) -> Routed | Refusal:
         admitted = screened.admitted
@@ -141,23 +164,41 @@ class Gateway:
         return Routed(screened, target, target.protocol.outgoing(screened.ask, target.model)) if no is None else no
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:
-        relay = Relay(routed, reply, int(self._clock.now().timestamp()))
+        relay = Relay(routed, reply, int(self._clock.now().timestamp()), self._seal(routed))
         try:
             return await relay.run(self._limits.timeout_s)
         except BaseException as error:
             # Nobody is left to be answered, or the server is to say that it failed; either way it was asked for.
             status = _LEFT if isinstance(error, asyncio.CancelledError | ConnectionError) else _FAULT
-            self._close(Relayed(routed, status, relay.usage, reason=type(error).__name__))
+            left: ClosedAs = "cancelled" if status == _LEFT else "failed"
+            self._close(Relayed(routed, status, relay.usage, left, reason=type(error).__name__))
             raise
 
-    def _close(self, relayed: Relayed) -> Recorded | None:
-        """Write down what was answered. Each control that is settled by what was used is one line here."""
-        admitted = relayed.routed.screened.admitted
-        authenticated = admitted.authenticated
-        record = self._record(
-            authenticated.received, authenticated.principal, admitted.route, relayed.status, relayed.usage
+    def _seal(self, routed: Routed) -> Seal:
+        """Return what signs the answer, where the rules want it signed."""
+        admitted, target = routed.screened.admitted, routed.target
+        local = admitted.route.release if target.name == LOCAL else None
+        return self._desk.seal(
+            admitted.terms.of(SIGNING),
+            admitted.authenticated.received.request,
+            release=local or f"{target.name}/{target.model}",
+            model=admitted.route.name,
+            policy=self._snapshot.policy_version,
+            rules=admitted.terms.version,
+            request_id=admitted.authenticated.received.request_id,
         )
-        return None if record is None else Recorded(relayed, record)
+
+    def _close(self, relayed: Relayed) -> Recorded:
+        """Write down what was answered. Each control that is settled by what was used is one line here."""
+        relayed.routed.screened.recording.end(
+            relayed.outcome,
+            "relayed",
+            relayed.status,
+            input_tokens=relayed.usage.input_tokens,
+            output_tokens=relayed.usage.output_tokens,
+            target=relayed.routed.target.name,
+        )
+        return Recorded(relayed)
 
     async def _catalogue(self, authenticated: Authenticated, reply: Reply) -> None:
         """Answer `models.list` and `models.retrieve`: what this key may ask, and nothing of anything else."""
@@ -176,15 +217,30 @@ class Gateway:
             if card is None:
                 return await self._refuse(received, _no_model("not among the caller's models"), reply, who)
             body = dialect.model(card)
+        self._recording(received, who, None).end("completed", "authenticated", 200)
         await reply.send(200, dialect.headers(received.request_id), body)
-        self._record(received, who, None, 200)
         return None
 
-    async def _refuse_admitted(self, admitted: Admitted, refusal: Refusal, reply: Reply) -> None:
+    async def _refuse_admitted(
+        self,
+        admitted: Admitted,
+        refusal: Refusal,
+        reply: Reply,
+        phase: str = "admitted",
+        recording: Recording | None = None,
+    ) -> None:
         """Answer no to what was understood, by the names that the caller used."""
-        authenticated = admitted.authenticated
+        received, who = admitted.authenticated.received, admitted.authenticated.principal
         told = in_words_of(refusal, admitted.decoded.names)
-        await self._refuse(authenticated.received, told, reply, authenticated.principal, admitted.route)
+        await self._refuse(
+            received,
+            told,
+            reply,
+            who,
+            admitted.route,
+            phase,
+            recording or self._recording(received, who, admitted.route),
+        )
 
     async def _refuse(
         self,
@@ -193,13 +249,20 @@ class Gateway:
         reply: Reply,
         who: Principal | None = None,
         route: Route | None = None,
+        phase: str = "authenticated",
+        recording: Recording | None = None,
     ) -> None:
-        """Answer no, in the dialect; write down who was refused what and why."""
+        """Answer no, in the dialect; write down who was refused what and why. `phase`: the last stage that was passed."""
         if refusal.kind in {RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN, RefusalKind.HIDDEN}:
             self._recorder.deny(self._denial(received, refusal, who, route))
         answer = received.match.dialect.refuse(refusal, received.request_id)
         if who is not None:
-            self._record(received, who, route, answer[0])
+            recording = recording or self._recording(received, who, route)
+            ours = refusal.kind in {RefusalKind.UPSTREAM, RefusalKind.UNAVAILABLE}
+            as_: ClosedAs = "failed" if ours else "refused"
+            unrecorded = await recording.close(as_, phase, answer[0], refusal=refusal.code or refusal.kind)
+            if unrecorded is not None:
+                answer = received.match.dialect.refuse(unrecorded, received.request_id)
         await reply.send(*answer)
 
     def _denial(self, received: Received, refusal: Refusal, who: Principal | None, route: Route | None) -> Denial:
@@ -218,31 +281,24 @@ class Gateway:
         )
         return Denial(tenant, entry)
 
-    def _record(
-        self, received: Received, who: Principal, route: Route | None, status: int, usage: Usage = _NOTHING
-    ) -> RequestRecord | None:
-        if who.tenant is None or who.environment is None or who.workload is None:
-            return None  # an account of the installation: its refusal stands in the audit log
-        now = self._clock.now()
-        record = RequestRecord(
-            who.tenant,
-            now.date(),
-            received.id,
-            now,
-            who.environment,
-            who.workload,
-            who.credential,
-            None if route is None else route.deployment,
-            None if route is None else route.release,
-            received.match.endpoint,
-            status,
-            usage.input_tokens,
-            usage.output_tokens,
-            int((self._clock.boottime() - received.started) * 1e6),
-            self._snapshot.policy_version,
-        )
-        self._recorder.record(record)
-        return record
+    def _recording(self, received: Received, who: Principal, route: Route | None) -> Recording:
+        """Return the record of this request. An account's is none: what it is refused stands in the audit log."""
+        opened = None
+        if who.tenant is not None and who.environment is not None and who.workload is not None:
+            opened = Opened(
+                received.id,
+                who.tenant,
+                self._clock.now(),
+                who.environment,
+                who.workload,
+                who.credential,
+                received.match.endpoint,
+                received.match.dialect.name,
+                self._snapshot.policy_version,
+                None if route is None else route.deployment,
+                None if route is None else route.release,
+            )
+        return self._recorder.recording(opened, strict=False, started=received.started)
 
     async def _ready(self) -> bool:
         """Whether a request would be answered now: credentials can be checked and every worker takes work."""

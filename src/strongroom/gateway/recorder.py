@@ -1,9 +1,9 @@
-"""Writing down what was answered and what was refused: figures and names, never content.
+"""Shipping the spool to PostgreSQL: figures and names, never content.
 
 Always true here:
-- requests hand over a finished record and do not wait; one task writes them in batches, and nothing ends that task but
-  its cancellation;
-- while the database is away or shut to us everything is kept, up to a bound; beyond it the newest are dropped;
+- what is shipped is read from the spool, by this process's own and by those that dead processes left: there is no other way;
+- a segment is removed once everything in it is in the database, not before; writing twice changes nothing;
+- while the database is away or shut to us everything stays in the spool, which has a bound of its own;
 - a row that the database will not take (a fault) is given up alone: it holds up nothing behind it;
 - what was dropped or given up is written as an entry in the log of the tenant whose record it was: no gap is silent.
 """
@@ -13,15 +13,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+import shutil
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from strongroom.audit import Entry, Outcome, Strangers, append_batch
 from strongroom.gateway import tables
+from strongroom.gateway.recording import Recording
+from strongroom.gateway.recovery import Orphan, orphans
+from strongroom.gateway.spool import Denied, Lost, Opened, Spool
+from strongroom.gateway.spool.reader import Found, Reader
 from strongroom.gateway.tables import RequestRecord
-from strongroom.kernel.clock import Clock
+from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.store import Appender, StoreError
 
@@ -29,7 +33,10 @@ _BATCH: Final = 512
 _LINGER_S: Final = 0.05
 _RETRY_S: Final = 0.5
 _LAST_S: Final = 2.0
+_ADOPT_S: Final = 10.0
 _GAP: Final = "record.drop"
+_ACTOR: Final = "gateway"
+_HERE: Final = "installation/gateway"
 _log: Final = logging.getLogger(__name__)
 
 Connect: TypeAlias = Callable[[], Awaitable[Appender]]
@@ -45,56 +52,62 @@ class Denial:
 
 
 class Recorder:
-    """Queues records and denials and writes them. `run` is the one task that does."""
+    """Takes records and denials into the spool, and ships them. `run` is the one task that does."""
 
-    def __init__(self, connect: Connect, clock: Clock, *, capacity: int = 20_000) -> None:
+    def __init__(self, connect: Connect, clock: Clock, spool: Spool) -> None:
         self._connect = connect
         self._appender: Appender | None = None
         self._clock = clock
-        self._capacity = capacity
-        self._records: list[RequestRecord] = []
-        self._denials: list[Denial] = []
-        self._lost: Counter[TenantId] = Counter()
+        self.spool: Final = spool
+        self._reader: Final = Reader(spool.directory)
+        self._found: Found | None = None
+        self._removed = 1
         self._strangers = Strangers()
         self._wake = asyncio.Event()
+        self._shipping = asyncio.Lock()
+        self._adopted_at = float("-inf")
+        self.behind_since: float | None = None
+        """Since when (CLOCK_BOOTTIME) the database has not taken what is in the spool; None: it takes it."""
+        spool.on_written = self._wake.set
 
-    def record(self, record: RequestRecord) -> None:
-        """Take an answered request."""
-        if self._room(record.tenant):
-            self._records.append(record)
+    def recording(self, opened: Opened | None, *, strict: bool, started: float) -> Recording:
+        """Return the record of a request that was received at `started` (CLOCK_BOOTTIME, seconds)."""
+        return Recording(self.spool, self._clock, opened, strict=strict, started=started)
 
     def deny(self, denial: Denial) -> None:
         """Take a refusal. Those of strangers are written one by one up to a rate and counted beyond it."""
         if denial.tenant == PLATFORM and not self._strangers.admit(self._clock.boottime()):
             self._wake.set()
-        elif self._room(denial.tenant):
-            self._denials.append(denial)
-
-    def _room(self, tenant: TenantId) -> bool:
-        self._wake.set()
-        if len(self._records) + len(self._denials) >= self._capacity:
-            self._lost[tenant] += 1
-            return False
-        return True
+        else:
+            self.spool.deny(_denied(denial.tenant, denial.entry))
 
     async def run(self) -> None:
-        """Write until cancelled; what is queued then is written first, if the database answers."""
-        pause = _LINGER_S
+        """Ship until cancelled; what is in the spool then is shipped first, if the database answers."""
         try:
             while True:
-                await self._wake.wait()
-                await asyncio.sleep(pause)  # a batch gathers, or the database gets time to come back
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_ADOPT_S):
+                        await self._wake.wait()
+                await asyncio.sleep(_LINGER_S)  # a batch gathers
                 self._wake.clear()
-                pause = _LINGER_S
                 if not await self._flushed():
-                    pause = _RETRY_S
+                    await asyncio.sleep(_RETRY_S)
                     self._wake.set()
         finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_S):
-                    await self._flushed()
-            if self._appender is not None:
-                await self._appender.close()
+            await self._end()
+
+    async def _end(self) -> None:
+        self._note_strangers()
+        await self.spool.stop()
+        shipped = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_S):
+                shipped = await self._flushed()
+        if shipped and not self.spool.broken:
+            await asyncio.to_thread(shutil.rmtree, self.spool.directory, ignore_errors=True)
+        self.spool.release()
+        if self._appender is not None:
+            await self._appender.close()
 
     async def _flushed(self) -> bool:
         """Flush; a fault is logged by its kind alone, and tried again later like an absence."""
@@ -105,64 +118,142 @@ class Recorder:
             return False
 
     async def flush(self) -> bool:
-        """Write what is queued; return False, with everything kept, when the database lets nobody write now."""
-        try:
-            while self._records or self._denials or self._lost or self._strangers.counted:
-                self._note_gaps()
-                if self._appender is None:
-                    self._appender = await self._connect()
-                await self._write(self._appender, self._records[:_BATCH], self._denials[:_BATCH])
-        except StoreError:
-            return False
+        """Ship what is in the spool; return False, with everything kept, when the database lets nobody write now."""
+        self._note_strangers()
+        async with self._shipping:
+            try:
+                await self._adopt()
+                while True:
+                    await self.spool.written()
+                    await self._ship()
+                    if not self.spool.untold:
+                        break
+            except StoreError:
+                self.behind_since = self.behind_since or self._clock.boottime()
+                return False
+        self.behind_since = None
         return True
 
-    async def _write(self, appender: Appender, records: list[RequestRecord], denials: list[Denial]) -> None:
+    async def _ship(self) -> None:
+        while True:
+            if self._found is None:
+                self._found = await asyncio.to_thread(self._reader.read, self.spool.end)
+            if self._found is None:
+                return
+            await self._hand_on(self._found)
+            self._found = None
+            if self._reader.missing:
+                self._reader.missing = 0
+                self.spool.lose(PLATFORM)
+            while self._removed < self._reader.done_before:
+                await self.spool.remove(self._removed)
+                self._removed += 1
+
+    async def _adopt(self) -> None:
+        """Take over what dead processes left: at the start, and from time to time."""
+        now = self._clock.boottime()
+        if now - self._adopted_at < _ADOPT_S:
+            return
+        for orphan in orphans(self.spool.directory.parent, self.spool.directory):
+            try:
+                await self._take_over(orphan)
+            finally:
+                orphan.release()
+        self._adopted_at = now
+
+    async def _take_over(self, orphan: Orphan) -> None:
+        pieces = orphan.read()
+        while (found := await asyncio.to_thread(next, pieces, None)) is not None:
+            await self._hand_on(found)
+        await asyncio.to_thread(orphan.remove)
+
+    async def _hand_on(self, found: Found) -> None:
+        """Write what was found; what is written is taken out of it."""
+        while not found.empty:
+            records = [RequestRecord.of(*pair) for pair in found.pairs[:_BATCH]]
+            denials = [Denial(each.tenant, _entry(each)) for each in found.denials[:_BATCH]]
+            denials += [Denial(each.tenant, _gap(each)) for each in found.gaps[:_BATCH]]
+            if self._appender is None:
+                self._appender = await self._connect()
+            await self._write(self._appender, records, denials)
+            for part in (found.pairs, found.denials, found.gaps):
+                del part[:_BATCH]
+
+    async def _write(self, appender: Appender, records: Sequence[RequestRecord], denials: Sequence[Denial]) -> None:
         try:
             await _append(appender, records, denials)
         except StoreError:
-            raise  # what was not written stays queued; the ids make writing twice harmless
+            raise  # what was not written stays in the spool; the ids make writing twice harmless
         except Exception as error:  # noqa: BLE001 - any row may be the one that the database refuses
             _log.error("records: a batch was refused: %s", type(error).__name__)
             await self._write_singly(appender, records, denials)
-        else:
-            del self._records[: len(records)]
-            del self._denials[: len(denials)]
 
-    async def _write_singly(self, appender: Appender, records: list[RequestRecord], denials: list[Denial]) -> None:
+    async def _write_singly(
+        self, appender: Appender, records: Sequence[RequestRecord], denials: Sequence[Denial]
+    ) -> None:
         """Write what can be written of a batch, and give up the rest: it would be refused for ever."""
         for record in records:
             if not await _taken(_append(appender, [record], [])):
-                self._lost[record.tenant] += 1
-            del self._records[0]
+                self.spool.lose(record.tenant)
         for denial in denials:
             if not await _taken(_append(appender, [], [denial])) and denial.entry.action != _GAP:
-                self._lost[denial.tenant] += 1
-            del self._denials[0]
+                self.spool.lose(denial.tenant)
 
-    def _note_gaps(self) -> None:
-        """Turn counts into entries, which are then kept and written like any other, once there is room for them."""
-        if len(self._records) + len(self._denials) >= self._capacity:
+    def _note_strangers(self) -> None:
+        if not self._strangers.counted:
             return
-        lost, self._lost = self._lost, Counter()
-        for tenant, count in lost.items():
-            self._denials.append(self._note(tenant, _GAP, f"{count} records were lost"))
-        if self._strangers.counted:
-            told = f"{self._strangers.counted} more requests without a valid key"
-            self._strangers.counted = 0
-            self._denials.append(self._note(PLATFORM, "model.invoke", told))
-
-    def _note(self, tenant: TenantId, action: str, reason: str) -> Denial:
-        entry = Entry(
-            id=new_uuid(),
-            at=self._clock.now(),
-            actor="gateway",
-            credential="",
-            action=action,
-            resource="installation/gateway",
-            outcome=Outcome.REFUSED,
-            reason=reason,
+        told = f"{self._strangers.counted} more requests without a valid key"
+        self._strangers.counted = 0
+        self.spool.deny(
+            Denied(PLATFORM, new_uuid(), self._clock.now(), _ACTOR, "", "model.invoke", _HERE, told, "", {})
         )
-        return Denial(tenant, entry)
+
+
+def _denied(tenant: TenantId, entry: Entry) -> Denied:
+    return Denied(
+        tenant,
+        entry.id,
+        entry.at,
+        entry.actor,
+        entry.credential,
+        entry.action,
+        entry.resource,
+        entry.reason,
+        entry.request_id,
+        dict(entry.detail),
+    )
+
+
+def _entry(denied: Denied) -> Entry:
+    return Entry(
+        id=denied.id,
+        at=denied.at,
+        actor=denied.actor,
+        credential=denied.credential,
+        action=denied.action,
+        resource=denied.resource,
+        outcome=Outcome.REFUSED,
+        reason=denied.reason,
+        request_id=denied.request_id,
+        detail=denied.detail,
+    )
+
+
+def _gap(lost: Lost) -> Entry:
+    """Return the entry that says what was not kept, and between when and when."""
+    count = "an unknown number of" if lost.count is None else f"{lost.count}"
+    since, until = rfc3339(lost.since), rfc3339(lost.until)
+    return Entry(
+        id=lost.id,
+        at=lost.until,
+        actor=_ACTOR,
+        credential="",
+        action=_GAP,
+        resource=_HERE,
+        outcome=Outcome.REFUSED,
+        reason=f"{count} records were lost between {since} and {until}: {lost.cause}",
+        detail={"lost": "unknown" if lost.count is None else str(lost.count), "since": since, "until": until},
+    )
 
 
 async def _taken(writing: Coroutine[None, None, None]) -> bool:
@@ -180,7 +271,7 @@ async def _taken(writing: Coroutine[None, None, None]) -> bool:
     return True
 
 
-async def _append(appender: Appender, records: list[RequestRecord], denials: list[Denial]) -> None:
+async def _append(appender: Appender, records: Sequence[RequestRecord], denials: Sequence[Denial]) -> None:
     async with appender.append() as tx:
         if records:
             await tables.insert_records(tx, records)

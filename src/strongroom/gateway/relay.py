@@ -2,7 +2,8 @@
 
 Always true here:
 - nothing of an answer leaves before it was decoded and passed what watches answers (`_pass`);
-- a stream's last word leaves only when the engine has said its own and its reply has ended as HTTP too.
+- a stream's last word leaves only when the engine has said its own and its reply has ended as HTTP too;
+- where a tenant's records must be durable, the opening is before the first byte leaves and the closing before the last.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from strongroom.gateway import least
 from strongroom.gateway.exchange.answers import Event, Usage, Used
 from strongroom.gateway.exchange.asks import ChatAsk, CompletionAsk
 from strongroom.gateway.exchange.ports import Naming
+from strongroom.gateway.signing import Seal
 from strongroom.gateway.stages import Relayed, Routed
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Reply, Response
@@ -27,16 +29,18 @@ _EVENT_STREAM: Final = b"text/event-stream"
 
 
 class Relay:
-    """Relays one answer. `created`: Unix seconds."""
+    """Relays one answer. `created`: Unix seconds; `seal` signs it, where the rules want that."""
 
-    def __init__(self, routed: Routed, reply: Reply, created: int) -> None:
+    def __init__(self, routed: Routed, reply: Reply, created: int, seal: Seal) -> None:
         admitted = routed.screened.admitted
         received = admitted.authenticated.received
         decoded = admitted.decoded
         self._routed = routed
         self._reply = reply
+        self._seal = seal
         self._ask = ask = routed.screened.ask
         self._dialect = received.match.dialect
+        self._recording = routed.screened.recording
         self._naming = Naming(
             request_id=received.request_id,
             model=admitted.route.name,
@@ -60,34 +64,53 @@ class Relay:
             ) as response:
                 if response.status != HTTPStatus.OK:
                     return target.protocol.no(response.status, await response.read(_MAX_NO_BYTES))
-                if self._writer is None:
-                    await self._whole(response)
-                else:
-                    await self._stream(response)
+                no = await (self._whole(response) if self._writer is None else self._stream(response))
         except (ClientError, ValueError, msgspec.MsgspecError, RecursionError) as error:
             return await self._failed(_unanswered(error))
-        return Relayed(self._routed, 200, self.usage)
+        return Relayed(self._routed, 200, self.usage, "completed") if no is None else await self._failed(no)
 
-    async def _whole(self, response: Response) -> None:
+    async def _whole(self, response: Response) -> Refusal | None:
         _check(response, _JSON)
         answer = self._routed.target.protocol.whole(self._ask, await response.read(_MAX_ANSWER_BYTES))
         self.usage = answer.usage
         answer = least.strip_answer(answer)
         body = self._dialect.whole(answer, self._naming)
-        await self._reply.send(200, self._dialect.headers(self._naming.request_id), body)
+        self._recording.first_byte()
+        if (no := await self._completed()) is not None:
+            return no
+        await self._reply.send(200, self._seal.whole(self._dialect.headers(self._naming.request_id), body), body)
+        return None
 
-    async def _stream(self, response: Response) -> None:
+    async def _stream(self, response: Response) -> Refusal | None:
         _check(response, _EVENT_STREAM)
         assert self._writer is not None  # noqa: S101 - `run` asked
         reader = self._routed.target.protocol.reader(self._ask)
         async for piece in response.stream():
             events = reader.feed(piece)
-            if events:
-                await self._write(self._writer.feed(self._pass(events)))
+            data = self._writer.feed(self._pass(events)) if events else b""
+            if data and not self._reply.started and (no := await self._recording.durable()) is not None:
+                return no
+            await self._write(data)
         if not reader.complete:
             raise ValueError("the engine ended its stream without saying so")
-        await self._write(self._writer.end())
+        if (no := await self._completed()) is not None:
+            return no
+        # In one piece: a client that stops at the last word has then read the signature too, and keeps its connection.
+        last = self._seal.passing(self._writer.end())
+        await self._reply.write(last + self._seal.ending())
         await self._reply.end()
+        return None
+
+    async def _completed(self) -> Refusal | None:
+        """Close the record: the answer is whole, and its last byte is still here."""
+        return await self._recording.close(
+            "completed",
+            "relayed",
+            HTTPStatus.OK,
+            input_tokens=self.usage.input_tokens,
+            output_tokens=self.usage.output_tokens,
+            target=self._routed.target.name,
+        )
 
     def _pass(self, events: list[Event]) -> list[Event]:
         """Return what of `events` may leave now."""
@@ -99,8 +122,9 @@ class Relay:
     async def _write(self, data: bytes) -> None:
         if data:
             if not self._reply.started:
-                self._reply.start(200, self._dialect.headers(self._naming.request_id, stream=True))
-            await self._reply.write(data)
+                self._recording.first_byte()
+                self._reply.start(200, self._seal.head(self._dialect.headers(self._naming.request_id, stream=True)))
+            await self._reply.write(self._seal.passing(data))
 
     async def _failed(self, refusal: Refusal) -> Relayed | Refusal:
         if not self._reply.started or self._writer is None:
@@ -109,7 +133,7 @@ class Relay:
         await self._reply.write(self._writer.fail(refusal))
         await self._reply.end()
         status = self._dialect.refuse(refusal, self._naming.request_id)[0]
-        return Relayed(self._routed, status, self.usage, reason=refusal.reason)
+        return Relayed(self._routed, status, self.usage, "failed", reason=refusal.reason)
 
 
 def _check(response: Response, kind: bytes) -> None:

@@ -8,9 +8,9 @@ from uuid import UUID
 from strongroom.gateway.exchange.answers import Usage
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.exchange.ports import Decoded, Outgoing
+from strongroom.gateway.recording import ClosedAs, Recording
 from strongroom.gateway.snapshot import Route
 from strongroom.gateway.surface import Match
-from strongroom.gateway.tables import RequestRecord
 from strongroom.gateway.upstreams import Target
 from strongroom.kernel.principal import Principal
 from strongroom.rules import Terms
@@ -52,6 +52,7 @@ class Screened:
 
     admitted: Admitted
     ask: Ask  # as it was decoded, and bounded
+    recording: Recording  # opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Relayed:
     routed: Routed
     status: int
     usage: Usage
+    outcome: ClosedAs
     reason: str = ""
 
 
@@ -78,4 +80,3 @@ class Recorded:
     """What happened is written down, or on its way to be."""
 
     relayed: Relayed
-    record: RequestRecord

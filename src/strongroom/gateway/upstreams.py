@@ -16,6 +16,9 @@ from strongroom.kernel.principal import Environment, Principal
 from strongroom.runtime.cachescope import HEADER, Caller, cache_scope
 from strongroom.wire import ClientError, Headers, Pool, UnixTarget
 
+LOCAL: Final = "local"
+"""What this machine's own workers are called, where a provider would have its name."""
+
 _HEALTH_S: Final = 1.0
 _MAX_CALLERS: Final = 100_000
 _CALLER_HEADER: Final = HEADER.encode()
@@ -31,12 +34,14 @@ class Target:
         protocol: how it is asked and answers.
         model: what it calls the model.
         headers: what is sent besides the protocol's own: who asks, as a worker may know it, or a provider's credential.
+        name: as records and metrics call it: a provider's name, or `local` for this machine's workers.
     """
 
     pool: Pool
     protocol: EngineProtocol
     model: str
     headers: Headers
+    name: str = LOCAL
 
 
 def worker_socket(directory: Path, environment: Environment, digest: str) -> Path:

@@ -21,6 +21,7 @@ import pytest
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.openai.errors import render_protocol_error
 from strongroom.gateway.screen import AskLimits
+from strongroom.gateway.spool import Spool
 from strongroom.gateway.testing import Asked, WorkerDouble, chat, whole
 from strongroom.gateway.upstreams import Upstreams, worker_socket
 from strongroom.identity import Directory, Identity, KeyException
@@ -243,7 +244,7 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     gate = Gate(db, Engine.load(), clock)
     identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock)
     tenants, texts = await _people(identity, registry)
-    recorder = Recorder(partial(Appender.connect, database.gateway), clock)
+    recorder = Recorder(partial(Appender.connect, database.gateway), clock, Spool(home / "spool", "gateway-1", clock))
     upstreams = Upstreams(home, keys.key(Purpose.CACHE_SCOPE))
     stack.push_async_callback(upstreams.close)
     gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from strongroom.audit import Entry, Outcome
 from strongroom.gateway.recorder import Denial, Recorder
-from strongroom.gateway.tables import RequestRecord
+from strongroom.gateway.spool import Bounds, Opened, Spool
 from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.store import Denied, Unavailable
 
@@ -59,7 +62,7 @@ class Database:
 
     async def execute(self, _: str, *columns: Any) -> str:
         await asyncio.sleep(0)
-        if len(columns) == 15:
+        if len(columns) == 24:
             if self.poison in columns[11]:
                 raise OverflowError("value out of range")
             self.pending |= dict(zip(columns[2], ("record" for _ in columns[2]), strict=True))
@@ -74,10 +77,15 @@ class Database:
         return [said for said in self.committed.values() if "lost" in said or "more requests" in said]
 
 
-def record(tenant: TenantId = ACME, tokens: int = 1) -> RequestRecord:
-    return RequestRecord(
-        tenant, date(2026, 1, 1), new_uuid(), NOW, "dev", UUID(int=3), "k", None, None, "chat", 200, tokens, 1, 1, "v"
-    )
+def opened(tenant: TenantId = ACME) -> Opened:
+    return Opened(new_uuid(), tenant, NOW, "dev", UUID(int=3), "k", "chat", "openai", "v")
+
+
+def take(writer: Recorder, tenant: TenantId = ACME, tokens: int = 1) -> None:
+    """Have one request recorded, from its opening to its end."""
+    recording = writer.recording(opened(tenant), strict=False, started=0.0)
+    assert recording.open() is None
+    recording.end("completed", "relayed", 200, input_tokens=tokens, output_tokens=1)
 
 
 def denial(tenant: TenantId = ACME, action: str = "model.invoke") -> Denial:
@@ -88,15 +96,29 @@ def denial(tenant: TenantId = ACME, action: str = "model.invoke") -> Denial:
     return Denial(tenant, entry)
 
 
-def recorder(database: Database, capacity: int = 20_000, clock: Clock | None = None) -> Recorder:
-    return Recorder(database.connect, clock or Clock(), capacity=capacity)
+Make = Callable[..., Recorder]
 
 
-async def test_everything_is_written_once_the_database_is_there() -> None:
+@pytest.fixture
+async def recorder(tmp_path: Path) -> AsyncGenerator[Make]:
+    """Make recorders, each with a spool of its own."""
+    made: list[Spool] = []
+
+    def make(database: Database, bounds: Bounds | None = None, clock: Clock | None = None) -> Recorder:
+        clock = clock or Clock()
+        made.append(Spool(tmp_path / f"spool-{len(made)}", "gateway-1", clock, bounds))
+        return Recorder(database.connect, clock, made[-1])
+
+    yield make
+    for spool in made:
+        await spool.stop()
+
+
+async def test_everything_is_written_once_the_database_is_there(recorder: Make) -> None:
     database = Database(away=Unavailable("away"))
     writer = recorder(database)
     for _ in range(700):
-        writer.record(record())
+        take(writer)
         writer.deny(denial())
     assert not await writer.flush()
     assert not await writer.flush()
@@ -105,47 +127,54 @@ async def test_everything_is_written_once_the_database_is_there() -> None:
     assert await writer.flush()
     assert len(database.committed) == 1400
     assert database.gaps() == []
-    assert database.batches == 2
 
 
-async def test_a_shut_door_is_no_reason_to_throw_anything_away() -> None:
+async def test_a_shut_door_is_no_reason_to_throw_anything_away(recorder: Make) -> None:
     database = Database()
     writer = recorder(database)
-    writer.record(record())
+    take(writer)
     assert await writer.flush()
     database.away = Denied("permission denied")
-    writer.record(record())
+    take(writer)
     assert not await writer.flush()
     database.away = None
     assert await writer.flush()
     assert len(database.committed) == 2
 
 
-async def test_beyond_the_bound_the_newest_are_dropped_and_each_tenant_is_told_how_many() -> None:
+async def test_beyond_the_bound_the_newest_are_dropped_and_each_tenant_is_told_how_many(recorder: Make) -> None:
     database = Database(away=Unavailable("away"))
-    writer = recorder(database, capacity=10)
-    for number in range(30):
-        writer.record(record(ACME if number < 15 else GLOBEX))
+    writer = recorder(database, Bounds(total_bytes=4000, segment_bytes=500))
+    for number in range(60):
+        take(writer, ACME if number < 30 else GLOBEX)
         await writer.flush()
+    assert writer.spool.trouble == "the spool is full"
+    kept = 60 - writer.spool.lost
+    assert 0 < kept < 30
     database.away = None
-    assert await writer.flush()
-    assert sorted(database.gaps()) == ["15 records were lost", "5 records were lost"]
-    assert len(database.committed) == 12
+    async with asyncio.timeout(5):
+        while len(database.gaps()) < 2:  # once there is room again, by the next look at it
+            assert await writer.flush()
+    assert {said.split(" between ")[0] for said in database.gaps()} == {
+        f"{30 - kept} records were lost",
+        "30 records were lost",
+    }
+    assert list(database.committed.values()).count("record") == kept
 
 
-async def test_one_row_that_is_refused_holds_up_nothing_and_is_told_of() -> None:
+async def test_one_row_that_is_refused_holds_up_nothing_and_is_told_of(recorder: Make) -> None:
     database = Database(poison=666)
     writer = recorder(database)
     for tokens in (1, 666, 2):
-        writer.record(record(tokens=tokens))
+        take(writer, tokens=tokens)
         writer.deny(denial())
     assert await writer.flush()
     assert list(database.committed.values()).count("record") == 2
     assert list(database.committed.values()).count("why") == 3
-    assert database.gaps() == ["1 records were lost"]
+    assert [said.split(" between ")[0] for said in database.gaps()] == ["1 records were lost"]
 
 
-async def test_strangers_are_counted_beyond_a_rate() -> None:
+async def test_strangers_are_counted_beyond_a_rate(recorder: Make) -> None:
     database, clock = Database(), Clock()
     writer = recorder(database, clock=clock)
     for _ in range(1000):
@@ -156,16 +185,16 @@ async def test_strangers_are_counted_beyond_a_rate() -> None:
     assert database.gaps() == [f"{1000 - single} more requests without a valid key"]
 
 
-async def test_the_writing_task_survives_a_fault_and_writes_what_is_left_when_it_is_ended() -> None:
+async def test_the_writing_task_survives_a_fault_and_writes_what_is_left_when_it_is_ended(recorder: Make) -> None:
     database = Database(away=RuntimeError("a bug"))
     writer = recorder(database)
     running = asyncio.create_task(writer.run())
-    writer.record(record())
+    take(writer)
     async with asyncio.timeout(5):
         while database.opened < 2:  # noqa: ASYNC110 - it retries by its own clock
             await asyncio.sleep(0.01)
     database.away = None
-    writer.record(record())
+    take(writer)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert running.cancelled()
@@ -173,13 +202,13 @@ async def test_the_writing_task_survives_a_fault_and_writes_what_is_left_when_it
     assert database.closed == 1
 
 
-async def test_what_came_in_while_a_batch_was_written_stays_queued() -> None:
+async def test_what_came_in_while_a_batch_was_written_stays_queued(recorder: Make) -> None:
     database = Database()
     writer = recorder(database)
-    writer.record(record())
+    take(writer)
     flushing = asyncio.create_task(writer.flush())
     await asyncio.sleep(0)
-    writer.record(record())
+    take(writer)
     assert await flushing
     assert await writer.flush()
     assert len(database.committed) == 2

@@ -91,6 +91,15 @@ class StreamWriter(Protocol):
 class Dialect(Protocol):
     """How clients of one API ask and are answered."""
 
+    @property
+    def name(self) -> str:
+        """What records and metrics call it, such as `openai`."""
+        ...
+
+    def unfit(self, request: Request) -> Refusal | None:
+        """Return what this dialect misses in the fields of a request; None: nothing."""
+        ...
+
     def credential(self, request: Request) -> str | None:
         """Return the key that the request presents, where this dialect carries one; None: none."""
         ...

@@ -19,6 +19,12 @@ _BEARER: Final = b"bearer "
 class OpenAI:
     """The OpenAI dialect."""
 
+    name: Final = "openai"
+
+    def unfit(self, request: Request) -> Refusal | None:
+        """Demand nothing of a request's fields."""
+        del request
+
     def credential(self, request: Request) -> str | None:
         """Return the bearer token."""
         return bearer(request)

@@ -1,0 +1,146 @@
+"""One request's record, as the pipeline holds it: opened once, closed once, whatever happens in between.
+
+Always true here:
+- for a tenant whose records are `strict`, `durable` has returned before the first byte of an answer leaves, and `close`
+  before the last; when either cannot, the caller is told 503 instead;
+- for one whose records are `bounded`, neither waits;
+- a record is closed once: what is said later is not heard.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from strongroom.gateway.spool import Closed, Opened, Spool, SpoolBroken
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.refusal import Refusal, RefusalKind
+
+ClosedAs: TypeAlias = Literal["completed", "refused", "failed", "cancelled"]
+"""What became of a request. `interrupted` is said by who finds an opening without a closing."""
+
+
+class Recording:
+    """The record of one request."""
+
+    __slots__ = ("_clock", "_closed", "_kept", "_opened", "_spool", "_started", "_strict", "first_byte_us")
+
+    def __init__(self, spool: Spool, clock: Clock, opened: Opened | None, *, strict: bool, started: float) -> None:
+        """Take down that a request was received. Nothing is written before `open`.
+
+        Args:
+            spool: where to.
+            clock: for durations.
+            opened: who asks what; None: somebody of whose requests no records are kept.
+            strict: whether the tenant's records must be durable.
+            started: CLOCK_BOOTTIME, seconds, at which the request was received.
+        """
+        self._spool: Final = spool
+        self._clock: Final = clock
+        self._opened: Final = opened
+        self._strict: Final = strict and opened is not None
+        self._started: Final = started
+        self._kept: bool | None = None  # None: not opened
+        self._closed = False
+        self.first_byte_us: int | None = None
+
+    def open(self) -> Refusal | None:
+        """Write the opening record; return the no of a strict tenant whose records cannot be made durable now."""
+        if self._strict and self._spool.trouble:
+            return _unrecorded(self._spool.trouble)
+        if self._opened is None:
+            return None
+        self._kept = self._spool.open(self._opened)
+        return None
+
+    async def durable(self) -> Refusal | None:
+        """Wait until what was written is durable, where that is promised; return the no when it cannot be."""
+        if not self._strict:
+            return None
+        try:
+            await self._spool.durable()
+        except SpoolBroken as broken:
+            return _unrecorded(str(broken))
+        return None
+
+    def first_byte(self) -> None:
+        """Note that the answer begins to leave now."""
+        if self.first_byte_us is None:
+            self.first_byte_us = self._elapsed()
+
+    async def close(
+        self,
+        outcome: ClosedAs,
+        phase: str,
+        status: int,
+        *,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cost_micro: int = 0,
+        target: str = "",
+        refusal: str = "",
+    ) -> Refusal | None:
+        """Write what became of the request and, where that is promised, wait until it is durable.
+
+        Returns:
+            The no of a strict tenant whose record cannot be made durable now.
+        """
+        if self._strict and self._spool.broken:  # not closed yet: what the caller is told instead is what became of it
+            return _unrecorded(self._spool.broken)
+        self.end(
+            outcome,
+            phase,
+            status,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost_micro=cost_micro,
+            target=target,
+            refusal=refusal,
+        )
+        return await self.durable()
+
+    def end(
+        self,
+        outcome: ClosedAs,
+        phase: str,
+        status: int,
+        *,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cost_micro: int = 0,
+        target: str = "",
+        refusal: str = "",
+    ) -> None:
+        """Write what became of the request, and wait for nothing: nobody is left to be answered."""
+        if self._closed or self._opened is None:
+            return
+        self._closed = True
+        closed = Closed(
+            self._opened.id,
+            outcome,
+            phase,
+            status,
+            self._elapsed(),
+            input_tokens,
+            output_tokens,
+            cost_micro,
+            self.first_byte_us,
+            target,
+            refusal,
+            None if self._kept else self._opened,
+        )
+        if self._kept:
+            self._spool.close(closed)
+        else:
+            self._spool.close_unopened(closed, self._opened, counted=self._kept is not None)
+
+    def _elapsed(self) -> int:
+        return int((self._clock.boottime() - self._started) * 1e6)
+
+
+def _unrecorded(why: str) -> Refusal:
+    return Refusal(
+        kind=RefusalKind.UNAVAILABLE,
+        reason=f"the record cannot be made durable: {why}",
+        tell="The service cannot record this request at the moment, as it must. Try again shortly.",
+        code="records_unavailable",
+    )

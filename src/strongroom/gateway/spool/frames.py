@@ -1,0 +1,156 @@
+"""What stands in a spool, and how one frame follows another.
+
+A frame is a head (length, checksum, number) and a msgspec-encoded struct. Persisted: fields are added at the end with a
+default, a new kind gets a new tag, and nothing is ever taken away (`tests/functional/golden/spool`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from struct import Struct as Layout
+from typing import Final, TypeAlias
+from uuid import UUID
+from zlib import crc32
+
+import msgspec
+
+from strongroom.kernel.ids import TenantId
+
+HEAD: Final = Layout("<IIQ")
+"""Length of what follows, CRC-32 of it started from the number, number."""
+
+MAX_FRAME: Final = 64 * 1024
+"""The largest frame, in bytes: a length above it is damage, not a length."""
+
+
+class Opened(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """A request that was let in: who asks what, under which rules.
+
+    Attributes:
+        id: the request's, version 7 UUID; what the caller is told, without its prefix.
+        tenant: whose request it is.
+        at: when it was received.
+        environment: dev, test or prod.
+        workload: who asks.
+        key: public id of the key that was shown.
+        operation: the endpoint, in OpenTelemetry's words.
+        dialect: of which API.
+        policy_version: digest of the policies that decided.
+        deployment: which model was asked; None where none is.
+        release: what stands behind it; None where the target is no release of ours.
+        rules_version: digest of the tenant's rules that held; empty: none.
+        decisions: what these rules came to, as a JSON object.
+    """
+
+    id: UUID
+    tenant: TenantId
+    at: datetime
+    environment: str
+    workload: UUID
+    key: str
+    operation: str
+    dialect: str
+    policy_version: str
+    deployment: UUID | None = None
+    release: str | None = None
+    rules_version: str = ""
+    decisions: str = "{}"
+
+
+class Closed(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """What became of a request.
+
+    Attributes:
+        id: the request's.
+        outcome: completed, refused, failed or cancelled.
+        phase: the last stage that it passed.
+        status: HTTP status.
+        duration_us: from being received to the end of the answer.
+        input_tokens: as they were counted, rows for tabular models.
+        output_tokens: likewise.
+        cost_micro: millionths of the installation's unit of cost.
+        first_byte_us: from being received to the first byte of the answer; None: none has left.
+        target: who answered: `local`, or a provider's name; empty: nobody was asked.
+        refusal: the kind of no, where it was one.
+        opened: its opening, when that is not in the spool already.
+    """
+
+    id: UUID
+    outcome: str
+    phase: str
+    status: int
+    duration_us: int
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_micro: int = 0
+    first_byte_us: int | None = None
+    target: str = ""
+    refusal: str = ""
+    opened: Opened | None = None
+
+
+class Denied(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """A refusal for a tenant's audit log (`PLATFORM`: nobody was recognised). Fields as in `audit.Entry`."""
+
+    tenant: TenantId
+    id: UUID
+    at: datetime
+    actor: str
+    credential: str
+    action: str
+    resource: str
+    reason: str
+    request_id: str
+    detail: dict[str, str]
+
+
+class Lost(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """Records of a tenant that could not be kept. `count` None: how many is not known."""
+
+    tenant: TenantId
+    id: UUID
+    count: int | None
+    since: datetime
+    until: datetime
+    cause: str
+
+
+class Ended(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """The process ended in order; nothing was on its way."""
+
+    at: datetime
+
+
+Frame: TypeAlias = Opened | Closed | Denied | Lost | Ended
+
+_ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
+_DECODER: Final = msgspec.msgpack.Decoder(Frame)
+
+
+def write(frame: Frame, number: int) -> bytes:
+    """Return `frame` as it stands in a segment."""
+    body = _ENCODER.encode(frame)
+    return HEAD.pack(len(body), crc32(body, number & 0xFFFFFFFF), number) + body
+
+
+def read(data: bytes, offset: int = 0) -> Iterator[tuple[int, int, Frame]]:
+    """Yield (end, number, frame) of each whole frame from `offset` on; the first that is not whole ends it.
+
+    `end` is the offset after the frame, so the last one yielded says where whole frames end.
+    """
+    size, head = len(data), HEAD.size
+    while offset + head <= size:
+        length, checksum, number = HEAD.unpack_from(data, offset)
+        end = offset + head + length
+        if length > MAX_FRAME or end > size:
+            return
+        body = data[offset + head : end]
+        if crc32(body, number & 0xFFFFFFFF) != checksum:
+            return
+        try:
+            frame = _DECODER.decode(body)
+        except msgspec.MsgspecError:
+            return
+        yield end, number, frame
+        offset = end
