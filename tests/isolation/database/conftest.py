@@ -1,15 +1,22 @@
-"""Twin tenants with look-alike rows and a canary in B's; each test attacks as A and then lets B do the same, allowed."""
+"""Twin tenants with look-alike rows and a canary in B's; each test attacks as A and then lets B do the same, allowed.
+
+The database is a module's, for it costs more to make than most attacks; the twins are each test's own. So a test that
+looks over all tenants finds those of others too.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import secrets
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import pytest
 
 from strongroom.kernel.ids import TenantId
-from strongroom.store import Database, feed
+from strongroom.store import Appender, Database, feed
+from strongroom.store.testing import TestDatabase
 
 CANARY = "canary-b-41c7"
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -18,6 +25,7 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 @dataclass(frozen=True)
 class Tenant:
     id: TenantId
+    name: str
     workload: UUID
     key: str
     deployment: UUID
@@ -30,17 +38,35 @@ class Twins:
     canary: str = CANARY
 
 
-@pytest.fixture
-async def twins(db: Database) -> Twins:
-    async with db.operator() as tx:
+@pytest.fixture(scope="module")
+async def database(shared_database: TestDatabase) -> TestDatabase:
+    return shared_database
+
+
+@pytest.fixture(scope="module")
+async def db(shared_db: Database) -> Database:
+    async with shared_db.operator() as tx:
         await tx.execute(
             "insert into registry.release values ($1, 'm', '1', 'chat', 'gguf', 1, 'x', $2)", "sha256:" + "0" * 64, NOW
         )
-    return Twins(a=await tenant(db, "a", "a" * 16, "plain"), b=await tenant(db, "b", "b" * 16, CANARY))
+    return shared_db
+
+
+@pytest.fixture(scope="module")
+async def appender(database: TestDatabase) -> AsyncGenerator[Appender]:
+    appender = await Appender.connect(database.gateway)
+    yield appender
+    await appender.close()
+
+
+@pytest.fixture
+async def twins(db: Database) -> Twins:
+    pair = secrets.token_hex(4)
+    return Twins(a=await tenant(db, f"{pair}-a", "a" * 16, "plain"), b=await tenant(db, f"{pair}-b", "b" * 16, CANARY))
 
 
 async def tenant(db: Database, name: str, key: str, mark: str) -> Tenant:
-    made = Tenant(id=TenantId(uuid4()), workload=uuid4(), key=key, deployment=uuid4())
+    made = Tenant(id=TenantId(uuid4()), name=name, workload=uuid4(), key=key, deployment=uuid4())
     async with db.operator() as tx:
         await tx.execute("insert into identity.tenant (tenant_id, name) values ($1, $2)", made.id, name)
         await tx.execute("insert into identity.environment (tenant_id, name) values ($1, 'dev')", made.id)

@@ -213,7 +213,7 @@ async def test_29_an_upsert_on_bs_row_is_refused_like_any_foreign_row(db: Databa
 
 
 async def test_29_a_tenants_name_cannot_be_tried(db: Database, twins: Twins) -> None:
-    for name in ("b", "free"):
+    for name in (twins.b.name, "free"):
         with pytest.raises(Denied):
             async with db.tenant(twins.a.id) as tx:
                 await tx.execute("update identity.tenant set name = $1", name)
@@ -267,10 +267,8 @@ async def test_the_gateway_appends_and_reads_nothing_but_the_feed(database: Test
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(change)
-        assert {row["tenant_id"] for row in await connection.fetch("select * from feed.entry")} == {
-            twins.a.id,
-            twins.b.id,
-        }
+        seen = {row["tenant_id"] for row in await connection.fetch("select * from feed.entry")}
+        assert {twins.a.id, twins.b.id} <= seen
     finally:
         await connection.close()
 
@@ -296,7 +294,5 @@ async def test_operators_do_not_see_fingerprints_of_tenants(db: Database, twins:
         async with db.operator() as tx:
             await tx.fetch("select fingerprint from identity.key")
     async with db.operator() as tx:
-        assert {row["tenant_id"] for row in await tx.fetch("select tenant_id from identity.key")} == {
-            twins.a.id,
-            twins.b.id,
-        }
+        seen = {row["tenant_id"] for row in await tx.fetch("select tenant_id from identity.key")}
+        assert {twins.a.id, twins.b.id} <= seen
