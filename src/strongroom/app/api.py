@@ -26,6 +26,8 @@ from strongroom.app.services import Services
 from strongroom.console import Missing
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
+from strongroom.identity.signers import routes as signer_routes
+from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
 from strongroom.rules import routes as rules_routes
 
@@ -43,7 +45,14 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
     """
     api = Router(
         "/api",
-        route_handlers=[*identity_routes.ROUTES, *registry_routes.ROUTES, *rules_routes.ROUTES, *routes.ROUTES],
+        route_handlers=[
+            *identity_routes.ROUTES,
+            *signer_routes.ROUTES,
+            *registry_routes.ROUTES,
+            *provider_routes.ROUTES,
+            *rules_routes.ROUTES,
+            *routes.ROUTES,
+        ],
         guards=[http.bearer(services.door)],
         before_request=http.strict_body,
         security=[{"key": []}],
@@ -68,7 +77,9 @@ def _offered(services: Services) -> dict[str, object]:
         "services": services,
         "identity": services.identity,
         "accounts": services.accounts,
+        "signers": services.signers,
         "registry": services.registry,
+        "providers": services.providers,
         "rules": services.rules,
         "finder": services.finder,
     }

@@ -19,6 +19,7 @@ from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.kernel.clock import SystemClock
 from strongroom.policy import Engine
+from strongroom.providers import Networks
 from strongroom.store import Database, Unavailable
 from strongroom.store.follower import Follower
 from strongroom.store.roles import CONTROL, OPERATOR
@@ -43,7 +44,10 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     async def doctor() -> Sequence[Check]:
         return await online(services, clock, Path(handover.worker_sockets))
 
-    services = make_services(database, follower, directory, engine, keys, clock, explain=explain, doctor=doctor)
+    networks = Networks(handover.settings.gateway.upstream_networks)
+    services = make_services(
+        database, follower, directory, engine, keys, clock, explain=explain, doctor=doctor, networks=networks
+    )
     parts = _parts(services, engine, handover)
     follower.start()
     try:
@@ -59,6 +63,7 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         identity=services.identity,
         accounts=services.accounts,
         registry=services.registry,
+        providers=services.providers,
         audit=services.audit,
         finder=services.finder,
         end_tenant=services.end_tenant,

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
+from strongroom.identity.signers import SignerService
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, Resource
+from strongroom.providers import Networks, Providers
+from strongroom.providers.addresses import LookUp, system_look_up
 from strongroom.registry import Registry
 from strongroom.rules import Rules
 from strongroom.store import Database
@@ -34,7 +37,9 @@ class Services:
 
     identity: Identity
     accounts: Accounts
+    signers: SignerService
     registry: Registry
+    providers: Providers
     rules: Rules
     audit: AuditReader
     finder: Finder
@@ -84,6 +89,8 @@ def make_services(
     *,
     explain: Explain,
     doctor: Doctor,
+    networks: Networks | None = None,
+    look_up: LookUp = system_look_up,
     observer: Observer = ignore,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
@@ -93,7 +100,9 @@ def make_services(
     return Services(
         identity=identity,
         accounts=accounts,
+        signers=SignerService(gate, clock),
         registry=Registry(gate, clock),
+        providers=Providers(gate, keys, clock, networks or Networks(), look_up),
         rules=Rules(gate, clock),
         audit=AuditReader(gate),
         finder=Finder(directory, identity, accounts),

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,6 +26,7 @@ from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Role
 from strongroom.policy import Ask, Engine
+from strongroom.providers import Networks
 from strongroom.registry import Release
 from strongroom.registry.model import Format, Operation
 from strongroom.store import Database
@@ -100,8 +102,22 @@ def control_plane(database: TestDatabase, directory: Path) -> Generator[ControlP
         loop.close()
 
 
+async def loopback_look_up(host: str, port: int) -> list[str]:
+    """Resolve numbers and `localhost` as everywhere; nothing else has an address in a test."""
+    del port
+    if host == "localhost":
+        return ["127.0.0.1"]
+    try:
+        return [str(ip_address(host))]
+    except ValueError:
+        raise OSError("no such name in a test") from None
+
+
 async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack) -> tuple[Services, int]:
-    clock, keys = SystemClock(), Keyring.open(directory / "keyring.json").derive(Purpose.KEY_PEPPER)
+    clock, keys = (
+        SystemClock(),
+        Keyring.open(directory / "keyring.json").derive(Purpose.KEY_PEPPER, Purpose.PROVIDER_SECRET),
+    )
     known = Directory(keys, clock, allow_demo=True)
     follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
     db = await Database.connect(database.control, database.operator)
@@ -112,7 +128,16 @@ async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack)
 
     engine = Engine.load()
     services = make_services(
-        db, follower, known, engine, keys, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
+        db,
+        follower,
+        known,
+        engine,
+        keys,
+        clock,
+        explain=Loaded(Settings(), {}).explain,
+        doctor=doctor,
+        networks=Networks(["127.0.0.0/8"]),
+        look_up=loopback_look_up,
     )
     follower.start()
     stack.push_async_callback(follower.close)
@@ -132,6 +157,7 @@ def _parts(services: Services, engine: Engine) -> Parts:
         identity=services.identity,
         accounts=services.accounts,
         registry=services.registry,
+        providers=services.providers,
         audit=services.audit,
         finder=services.finder,
         end_tenant=services.end_tenant,

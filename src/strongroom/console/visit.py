@@ -24,6 +24,7 @@ from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Resource
+from strongroom.providers import Providers
 from strongroom.registry import Registry
 
 STATUS: Final = {
@@ -33,6 +34,7 @@ STATUS: Final = {
     RefusalKind.HIDDEN: 404,
     RefusalKind.CONFLICT: 409,
     RefusalKind.TOO_LARGE: 413,
+    RefusalKind.LIMITED: 429,
     RefusalKind.UNAVAILABLE: 503,
     RefusalKind.UPSTREAM: 502,
 }
@@ -55,6 +57,7 @@ class Parts:
     identity: Identity
     accounts: Accounts
     registry: Registry
+    providers: Providers
     audit: AuditReader
     finder: Finder
     end_tenant: EndTenant

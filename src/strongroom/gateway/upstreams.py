@@ -62,6 +62,8 @@ class Upstreams:
 
     def pool(self, route: Route) -> Pool:
         """Return the pool for the worker that serves `route`."""
+        if route.release is None:
+            raise ValueError("a deployment of targets outside has no worker")
         key = (route.environment, route.release)
         pool = self._pools.get(key)
         if pool is None:
@@ -95,7 +97,8 @@ class Upstreams:
         return await asyncio.shield(self._asking)
 
     async def _ask_all(self, routes: Iterable[Route]) -> bool:
-        workers = {(route.environment, route.release): route for route in routes}
+        # A provider's health is its own: a gateway without it still answers for everything else.
+        workers = {(route.environment, route.release): route for route in routes if route.release is not None}
         answers = await asyncio.gather(*(self._healthy(route) for route in workers.values()))
         return all(answers)
 

@@ -2,14 +2,15 @@
 
 Always true here:
 - a release is named by the digest of its manifest and never changes; a name and version point at one digest for good;
-- a deployment names a release by digest, so nothing mutable ever serves;
+- a deployment names a release by digest, so nothing mutable ever serves; or it names providers, whose models are theirs
+  to keep as they say: no digest stands for what answers there, and the record of a request has none;
 - what the gateways route by is published in the transaction that changes it.
 
 Scanning, signatures and approvals are not here yet: today's releases are those whose digests the installation pins.
 """
 
-from strongroom.registry.documents import DEPLOYMENT, RouteDocument
-from strongroom.registry.model import Deployment, Operation, Release
+from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument
+from strongroom.registry.model import Deployment, Operation, Release, Target
 from strongroom.registry.service import Registry
 
-__all__ = ["DEPLOYMENT", "Deployment", "Operation", "Registry", "Release", "RouteDocument"]
+__all__ = ["DEPLOYMENT", "Deployment", "Operation", "Registry", "Release", "RouteDocument", "Target", "TargetDocument"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -12,12 +13,25 @@ from strongroom.registry.model import Digest, Operation
 DEPLOYMENT: Final = "deployment"
 
 
-class RouteDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag="deployment/1"):
-    """A deployment that may be asked. The feed entry's id is the deployment's, its tenant the owner."""
+class TargetDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider that answers for a deployment, by id. Fields as in `Target`."""
+
+    provider: UUID
+    model: str
+    weight: int
+    fallback: int
+
+
+class RouteDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag="deployment/1"):
+    """A deployment that may be asked. The feed entry's id is the deployment's, its tenant the owner.
+
+    It has a release on workers here, or targets outside.
+    """
 
     environment: Environment
     name: str
-    release: Digest
+    release: Digest | None = None
     kind: Operation
     created: int
     """Unix seconds, as `models.list` shows them."""
+    targets: tuple[TargetDocument, ...] = ()

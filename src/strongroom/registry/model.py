@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum, unique
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 
 from strongroom.kernel.principal import Environment
+from strongroom.providers import ProviderKind
 
 Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$(?!\n)")]
 """SHA-256 of a release's canonical manifest."""
@@ -21,6 +22,7 @@ class Operation(StrEnum):
 
     CHAT = "chat"  # chat and plain completions
     EMBEDDING = "embedding"
+    MODERATION = "moderation"
     INFER = "infer"  # tensors in, tensors out: Open Inference Protocol v2
 
 
@@ -56,14 +58,46 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     admitted_at: datetime
 
 
+Weight = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+"""How much of the requests a target gets, beside those of the same fallback order."""
+
+Order = Annotated[int, msgspec.Meta(ge=0, le=15)]
+"""When a target is asked: 0 first; a higher one only where none of a lower one can be."""
+
+OutsideModel = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,200}$(?!\n)", max_length=200)]
+"""What a provider calls a model: printable ASCII without spaces."""
+
+MAX_TARGETS: Final = 16
+
+SERVED_BY: Final = {
+    ProviderKind.OPENAI: frozenset({Operation.CHAT, Operation.EMBEDDING, Operation.MODERATION}),
+    ProviderKind.ANTHROPIC: frozenset({Operation.CHAT}),
+    ProviderKind.OIP: frozenset({Operation.INFER}),
+}
+"""What can be asked in each provider's protocol."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A provider that answers for a deployment: by name, with what it calls the model."""
+
+    provider: Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
+    model: OutsideModel
+    weight: Weight = 1
+    fallback: Order = 0
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
-    """A release that a tenant may ask in one environment, under a name of its own."""
+    """What a tenant may ask in one environment under a name of its own: a release on workers here, or targets outside.
+
+    Of the two, `release` (with `model` and `version`) and `targets`, a deployment has one.
+    """
 
     id: UUID
     environment: Environment
     name: str
-    release: Digest
-    model: str
-    version: str
+    release: Digest | None
+    model: str | None
+    version: str | None
     kind: Operation
     created_at: datetime
+    targets: list[Target] = []

@@ -14,7 +14,8 @@ from strongroom.identity.bodies import NameText
 from strongroom.identity.http import Asked, Listing, Who, name_of
 from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.principal import Environment
-from strongroom.registry.model import Deployment, Release
+from strongroom.kernel.refusal import Refused, invalid
+from strongroom.registry.model import MAX_TARGETS, Deployment, Operation, Release, Target
 from strongroom.registry.service import Registry
 
 TheRegistry: TypeAlias = NamedDependency[Registry]
@@ -22,13 +23,20 @@ TheFinder: TypeAlias = NamedDependency[Finder]
 
 
 class MakeDeployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A deployment to be: a release by its digest, under a name of the tenant's own."""
+    """A deployment to be, under a name of the tenant's own: of a release by its digest, or of `targets` and `kind`."""
 
     name: NameText
     environment: Environment
-    release: Annotated[
-        str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71, description="The release's digest.")
-    ]
+    release: (
+        Annotated[
+            str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71, description="The release's digest.")
+        ]
+        | None
+    ) = None
+    targets: Annotated[list[Target], msgspec.Meta(max_length=MAX_TARGETS, description="Providers that answer.")] = []
+    kind: (
+        Annotated[Operation, msgspec.Meta(description="What targets are asked for; a release says it itself.")] | None
+    ) = None
 
 
 class Releases(Listing, frozen=True, kw_only=True):
@@ -66,8 +74,16 @@ async def create_deployment(
     who: Who,
     ask: Asked,
 ) -> Deployment:
-    """Let a tenant's workloads in one environment ask a release under a name."""
+    """Let a tenant's workloads in one environment ask a release, or providers, under a name."""
     place = await finder.tenant(who, tenant, ask)
+    if (data.release is None) == (not data.targets):
+        raise Refused(invalid("A deployment has a `release` or `targets`, one of the two.", param="release"))
+    if (data.kind is None) == bool(data.targets):
+        raise Refused(invalid("`kind` goes with `targets`.", param="kind"))
+    if data.kind is not None:
+        name = name_of(data.name)
+        return await registry.deploy_outside(who, place, data.environment, name, data.kind, data.targets, ask)
+    assert data.release is not None  # noqa: S101 - there were no targets
     return await registry.deploy(who, place, data.environment, name_of(data.name), data.release, ask)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from strongroom.kernel.clock import Clock
@@ -9,9 +11,11 @@ from strongroom.kernel.ids import DeploymentId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.providers import tables as provider_tables
+from strongroom.providers.model import Named
 from strongroom.registry import tables
-from strongroom.registry.documents import DEPLOYMENT, RouteDocument
-from strongroom.registry.model import Deployment, Release
+from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument
+from strongroom.registry.model import SERVED_BY, Deployment, Operation, Release, Target
 from strongroom.store import Conflict, feed
 
 
@@ -78,6 +82,47 @@ class Registry:
             raise AssertionError("a deployment vanished in the transaction that made it")
         return made
 
+    async def deploy_outside(
+        self,
+        who: Principal,
+        tenant: TenantId,
+        environment: Environment,
+        name: Name,
+        kind: Operation,
+        targets: Sequence[Target],
+        ask: Ask,
+    ) -> Deployment:
+        """Let a tenant's workloads in `environment` ask providers under `name`.
+
+        Whether a provider may be routed to is asked at each request; here it must be open to the tenant and speak of
+        `kind`.
+
+        Raises:
+            Refused: INVALID for a provider that is not open to the tenant or does not serve `kind`, CONFLICT when the
+                name is taken there.
+        """
+        deployment, now = DeploymentId(new_uuid()), self._clock.now()
+        resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
+        try:
+            async with self._gate.permit(who, Action.DEPLOYMENT_CREATE, resource, ask) as tx:
+                if not await tables.tenant_lives(tx):  # the directory may lag a deletion by a moment
+                    raise Refused(hidden(f"tenant {tenant} is gone"))
+                documents = _resolved(
+                    await provider_tables.named(tx, [each.provider for each in targets]), kind, targets
+                )
+                route = RouteDocument(
+                    environment=environment, name=name, kind=kind, created=int(now.timestamp()), targets=documents
+                )
+                await tables.insert_outside(tx, deployment, route, now)
+                await feed.publish(tx, DEPLOYMENT, str(deployment), msgspec.json.encode(route))
+                made = await tables.deployment_named(tx, environment, name)
+        except Conflict:
+            tell = f"There is a deployment called {name} in {environment} already."
+            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+        if made is None:
+            raise AssertionError("a deployment vanished in the transaction that made it")
+        return made
+
     async def list_deployments(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Deployment]:
         """Return a tenant's deployments."""
         resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
@@ -100,3 +145,24 @@ class Registry:
         async with self._gate.permit(who, Action.DEPLOYMENT_DELETE, resource, ask) as tx:
             for ended in await tables.end_deployments(tx, self._clock.now()):
                 await feed.withdraw(tx, DEPLOYMENT, str(ended))
+
+
+def _resolved(found: dict[str, Named], kind: Operation, targets: Sequence[Target]) -> tuple[TargetDocument, ...]:
+    """Return `targets` by their providers' ids.
+
+    Raises:
+        Refused: INVALID, in the same words for a provider that is not there and one that is not open to the tenant.
+    """
+    documents: list[TargetDocument] = []
+    for place, target in enumerate(targets):
+        provider = found.get(target.provider)
+        if provider is None:
+            tell = "No provider of this name is open to the tenant."
+            raise Refused(invalid(tell, param=f"targets[{place}].provider"))
+        if kind not in SERVED_BY[provider.kind]:
+            tell = f"A provider that speaks {provider.kind} is not asked for {kind}."
+            raise Refused(invalid(tell, param=f"targets[{place}].provider"))
+        documents.append(
+            TargetDocument(provider=provider.id, model=target.model, weight=target.weight, fallback=target.fallback)
+        )
+    return tuple(documents)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from strongroom.kernel.ids import DeploymentId
 from strongroom.kernel.principal import Environment
-from strongroom.registry.model import Deployment, Format, Operation, Release
+from strongroom.registry.documents import RouteDocument
+from strongroom.registry.model import Deployment, Format, Operation, Release, Target
 from strongroom.store import OperatorTx, Record, TenantTx
 
-_DEPLOYMENT = """SELECT d.id, d.environment, d.name, d.release_digest, d.created_at, r.name AS model, r.version, r.kind
-                 FROM registry.deployment d JOIN registry.release r ON r.digest = d.release_digest
+_DEPLOYMENT = """SELECT d.id, d.environment, d.name, d.release_digest, d.created_at, r.name AS model, r.version,
+                        coalesce(r.kind, d.kind) AS kind
+                 FROM registry.deployment d LEFT JOIN registry.release r ON r.digest = d.release_digest
                  WHERE d.tenant_id = $1 AND d.deleted_at IS NULL"""
+_CLOSED = "(not open to this tenant)"  # a provider that has ended, or is not open any more
 
 
 async def insert_release(tx: OperatorTx, release: Release) -> None:
@@ -74,7 +78,7 @@ async def tenant_lives(tx: TenantTx) -> bool:
 async def insert_deployment(
     tx: TenantTx, deployment: DeploymentId, environment: Environment, name: str, digest: str, at: datetime
 ) -> None:
-    """Add a deployment."""
+    """Add a deployment of a release."""
     await tx.execute(
         """INSERT INTO registry.deployment (tenant_id, id, environment, name, release_digest, created_at)
            VALUES ($1, $2, $3, $4, $5, $6)""",
@@ -87,16 +91,43 @@ async def insert_deployment(
     )
 
 
+async def insert_outside(tx: TenantTx, deployment: DeploymentId, route: RouteDocument, at: datetime) -> None:
+    """Add a deployment that targets outside answer for."""
+    await tx.execute(
+        """INSERT INTO registry.deployment (tenant_id, id, environment, name, kind, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6)""",
+        tx.tenant,
+        deployment,
+        str(route.environment),
+        route.name,
+        str(route.kind),
+        at,
+    )
+    for position, target in enumerate(route.targets):
+        await tx.execute(
+            """INSERT INTO registry.target (tenant_id, deployment_id, position, provider_id, model, weight, fallback)
+               VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+            tx.tenant,
+            deployment,
+            position,
+            target.provider,
+            target.model,
+            target.weight,
+            target.fallback,
+        )
+
+
 async def deployments(tx: TenantTx) -> list[Deployment]:
     """Return the tenant's living deployments, by environment and name."""
     rows = await tx.fetch(f"{_DEPLOYMENT} ORDER BY d.environment, d.name", tx.tenant)
-    return [_deployment(row) for row in rows]
+    targets = await _targets(tx)
+    return [_deployment(row, targets) for row in rows]
 
 
 async def deployment_named(tx: TenantTx, environment: Environment, name: str) -> Deployment | None:
     """Return a living deployment by its name."""
     row = await tx.fetchrow(f"{_DEPLOYMENT} AND d.environment = $2 AND d.name = $3", tx.tenant, str(environment), name)
-    return None if row is None else _deployment(row)
+    return None if row is None else _deployment(row, await _targets(tx))
 
 
 async def end_deployments(tx: TenantTx, at: datetime, deployment: DeploymentId | None = None) -> list[DeploymentId]:
@@ -111,7 +142,24 @@ async def end_deployments(tx: TenantTx, at: datetime, deployment: DeploymentId |
     return [DeploymentId(row["id"]) for row in rows]
 
 
-def _deployment(row: Record) -> Deployment:
+async def _targets(tx: TenantTx) -> dict[UUID, list[Target]]:
+    """Return the targets of the tenant's deployments, in their order."""
+    rows = await tx.fetch(
+        """SELECT t.deployment_id, t.model, t.weight, t.fallback, p.name AS provider
+           FROM registry.target t LEFT JOIN providers.provider p ON p.id = t.provider_id
+           WHERE t.tenant_id = $1 ORDER BY t.deployment_id, t.position""",
+        tx.tenant,
+    )
+    found: dict[UUID, list[Target]] = {}
+    for row in rows:
+        target = Target(
+            provider=row["provider"] or _CLOSED, model=row["model"], weight=row["weight"], fallback=row["fallback"]
+        )
+        found.setdefault(row["deployment_id"], []).append(target)
+    return found
+
+
+def _deployment(row: Record, targets: dict[UUID, list[Target]]) -> Deployment:
     return Deployment(
         id=row["id"],
         environment=Environment(row["environment"]),
@@ -121,4 +169,5 @@ def _deployment(row: Record) -> Deployment:
         version=row["version"],
         kind=Operation(row["kind"]),
         created_at=row["created_at"],
+        targets=targets.get(row["id"], []),
     )

@@ -7,9 +7,11 @@ from typing import Any, Final
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.kind import Kind
 from strongroom.rules.limits import LIMITS
+from strongroom.rules.records import RECORDS
+from strongroom.rules.residency import RESIDENCY
 from strongroom.rules.signing import SIGNING
 
-_ALL: Final[tuple[Kind[Any, Any], ...]] = (DISCLOSURE, LIMITS, SIGNING)
+_ALL: Final[tuple[Kind[Any, Any], ...]] = (DISCLOSURE, LIMITS, SIGNING, RECORDS, RESIDENCY)
 
 KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}
 """By name, in the order in which they are shown."""

@@ -5,6 +5,7 @@ Each file in `feed/` holds one document as some version wrote it. Never change o
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -14,11 +15,12 @@ import pytest
 from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, TenantDocument
 from strongroom.kernel.principal import Environment, Role
-from strongroom.registry import Operation, RouteDocument
+from strongroom.providers import Engine, ProviderDocument, ProviderKind
+from strongroom.registry import Operation, RouteDocument, TargetDocument
 from strongroom.rules.documents import RulesDocument
 
 FEED = Path(__file__).parent / "feed"
-DOCUMENTS: dict[str, TenantDocument | CredentialDocument | RouteDocument | RulesDocument] = {
+DOCUMENTS: dict[str, TenantDocument | CredentialDocument | RouteDocument | RulesDocument | ProviderDocument] = {
     "rules-1.json": RulesDocument(
         version=3, digest="0" * 64, document=msgspec.Raw(b'{"rules":[{"environments":["dev"],"seed":true}]}')
     ),
@@ -36,6 +38,27 @@ DOCUMENTS: dict[str, TenantDocument | CredentialDocument | RouteDocument | Rules
     ),
     "credential-1-account.json": CredentialDocument(
         fingerprint=bytes(32), pepper_version=1, role=Role.OPERATOR, name="operator", expires_at=1.0, demo=True
+    ),
+    "deployment-1-targets.json": RouteDocument(
+        environment=Environment.PROD,
+        name="outside",
+        kind=Operation.CHAT,
+        created=1_800_000_000,
+        targets=(TargetDocument(provider=UUID(int=5), model="m-1", weight=3, fallback=1),),
+    ),
+    "provider-1.json": ProviderDocument(
+        name="outside",
+        kind=ProviderKind.OPENAI,
+        engine=Engine.VLLM,
+        base_url="https://models.example:8443/eu",
+        ca="PEM",
+        secret=b"sealed",
+        secret_version=2,
+        open_to=(UUID(int=1),),
+        region="eu-central",
+        agreement="DPA-1",
+        assessed_on=date(2026, 1, 1),
+        assessed_until=date(2026, 12, 31),
     ),
     "deployment-1.json": RouteDocument(
         environment=Environment.DEV,
