@@ -111,7 +111,7 @@ def _gateway(handover: Handover, listener: socket.socket) -> Generator[int]:
 @asynccontextmanager
 async def running(server: TestServer, home: Path) -> AsyncGenerator[Plane]:
     """Run a gateway process as `strongroom up` does, with one tenant, one key and one model."""
-    keys = Keyring.open(home / "keyring.json").derive(Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE)
+    keys = Keyring.open(home / "keyring.json").derive(*Purpose)
     worker = worker_socket(home, DEV, DIGEST)
     async with server.database() as database:
         key = await _seed(database, keys)

@@ -204,7 +204,7 @@ def children(
         return hand("control", settings.control, ports.control, roles, Purpose.KEY_PEPPER, Purpose.PROVIDER_SECRET)
 
     def hand_gateway(name: str) -> int:
-        purposes = (Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE, Purpose.PROVIDER_SECRET)
+        purposes = (Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE, Purpose.PROVIDER_SECRET, Purpose.ANSWER_SIGNING)
         return hand(name, settings.gateway, ports.gateway, (GATEWAY,), *purposes)
 
     yield child("control", "control", ports.control, hand_control, uids.CONTROL)

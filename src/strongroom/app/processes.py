@@ -26,6 +26,7 @@ from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.openai.errors import render_protocol_error as render_error
 from strongroom.gateway.screen import AskLimits
+from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Bounds, Spool
 from strongroom.gateway.upstreams import Upstreams
 from strongroom.identity import Directory
@@ -57,7 +58,8 @@ async def gateway(handover: Handover) -> None:
         default_output_tokens=settings.default_output_tokens,
         timeout_s=settings.answer_timeout_s,
     )
-    plane = Gateway(snapshot, upstreams, recorder, clock, asks)
+    desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, login, size=1), clock)
+    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()
     writing = asyncio.create_task(recorder.run(), name="recorder")
@@ -67,6 +69,7 @@ async def gateway(handover: Handover) -> None:
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
         await follower.close()
+        await desk.close()
         await upstreams.close()
 
 

@@ -95,9 +95,7 @@ class Relay:
             raise ValueError("the engine ended its stream without saying so")
         if (no := await self._completed()) is not None:
             return no
-        # In one piece: a client that stops at the last word has then read the signature too, and keeps its connection.
-        last = self._seal.passing(self._writer.end())
-        await self._reply.write(last + self._seal.ending())
+        await self._write(self._writer.end(), last=True)
         await self._reply.end()
         return None
 
@@ -119,12 +117,14 @@ class Relay:
                 self.usage = event.usage
         return least.strip_events(events)
 
-    async def _write(self, data: bytes) -> None:
-        if data:
+    async def _write(self, data: bytes, *, last: bool = False) -> None:
+        if data or last:
             if not self._reply.started:
                 self._recording.first_byte()
                 self._reply.start(200, self._seal.head(self._dialect.headers(self._naming.request_id, stream=True)))
-            await self._reply.write(self._seal.passing(data))
+            data = self._seal.passing(data)
+            # In one piece: a client that stops at the last word has read the signature too, and keeps its connection.
+            await self._reply.write(data + self._seal.ending() if last else data)
 
     async def _failed(self, refusal: Refusal) -> Relayed | Refusal:
         if not self._reply.started or self._writer is None:

@@ -21,6 +21,7 @@ import pytest
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.openai.errors import render_protocol_error
 from strongroom.gateway.screen import AskLimits
+from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Spool
 from strongroom.gateway.testing import Asked, WorkerDouble, chat, whole
 from strongroom.gateway.upstreams import Upstreams, worker_socket
@@ -235,7 +236,7 @@ async def _people(identity: Identity, registry: Registry) -> tuple[dict[str, Ten
 
 async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> Plane:
     clock = SystemClock()
-    keys = Keyring.open(home / "keyring.json").derive(Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE)
+    keys = Keyring.open(home / "keyring.json").derive(*Purpose)
     snapshot = Snapshot(Directory(keys, clock, allow_demo=True), Engine.load())
     follower = Follower(database.gateway, clock, snapshot.apply)
     snapshot.follow(follower)
@@ -247,7 +248,9 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     recorder = Recorder(partial(Appender.connect, database.gateway), clock, Spool(home / "spool", "gateway-1", clock))
     upstreams = Upstreams(home, keys.key(Purpose.CACHE_SCOPE))
     stack.push_async_callback(upstreams.close)
-    gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30))
+    desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, database.gateway, size=1), clock)
+    stack.push_async_callback(desk.close)
+    gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk)
     faults: list[BaseException] = []
     server = await _serve(gateway, Limits(max_body_bytes=4 * 2**20), faults)
     doubles = {name: WorkerDouble(embeds if name == "vectors" else healthy) for name in RELEASES}

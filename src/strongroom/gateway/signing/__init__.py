@@ -5,3 +5,10 @@ Always true here:
 - what is refused here looks the same to the caller whatever was wrong; the operator is told precisely;
 - a nonce that could not be written down has not been checked, and the request is refused.
 """
+
+from strongroom.gateway.signing.answers import HEADERS as KEYS_HEADERS
+from strongroom.gateway.signing.answers import PATH as KEYS_PATH
+from strongroom.gateway.signing.desk import SigningDesk
+from strongroom.gateway.signing.seal import Seal
+
+__all__ = ["KEYS_HEADERS", "KEYS_PATH", "Seal", "SigningDesk"]
