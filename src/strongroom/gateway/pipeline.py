@@ -20,6 +20,7 @@ from typing import Final
 
 from strongroom.audit import Entry, Outcome, plain
 from strongroom.gateway import least
+from strongroom.gateway.decisions import Decisions
 from strongroom.gateway.exchange.ports import ModelCard, in_words_of
 from strongroom.gateway.recorder import Denial, Recorder
 from strongroom.gateway.recording import ClosedAs, Recording
@@ -36,6 +37,8 @@ from strongroom.kernel.ids import PLATFORM, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
+from strongroom.rules import Terms
+from strongroom.rules.records import RECORDS
 from strongroom.rules.signing import SIGNING
 from strongroom.wire import Headers, Reply, Request
 
@@ -62,6 +65,7 @@ class Gateway:
         self._clock = clock
         self._limits = limits
         self._desk = desk
+        self._decisions = Decisions()
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer health checks here and everything else through the stages."""
@@ -153,7 +157,7 @@ class Gateway:
         if isinstance(ask, Refusal):
             return ask
         authenticated = admitted.authenticated
-        recording = self._recording(authenticated.received, authenticated.principal, admitted.route)
+        recording = self._recording(authenticated.received, authenticated.principal, admitted.route, admitted.terms)
         unrecorded = recording.open()
         return Screened(admitted, ask, recording) if unrecorded is None else unrecorded
 
@@ -239,7 +243,7 @@ class Gateway:
             who,
             admitted.route,
             phase,
-            recording or self._recording(received, who, admitted.route),
+            recording or self._recording(received, who, admitted.route, admitted.terms),
         )
 
     async def _refuse(
@@ -281,7 +285,9 @@ class Gateway:
         )
         return Denial(tenant, entry)
 
-    def _recording(self, received: Received, who: Principal, route: Route | None) -> Recording:
+    def _recording(
+        self, received: Received, who: Principal, route: Route | None, terms: Terms | None = None
+    ) -> Recording:
         """Return the record of this request. An account's is none: what it is refused stands in the audit log."""
         opened = None
         if who.tenant is not None and who.environment is not None and who.workload is not None:
@@ -297,8 +303,11 @@ class Gateway:
                 self._snapshot.policy_version,
                 None if route is None else route.deployment,
                 None if route is None else route.release,
+                "" if terms is None else terms.version,
+                "{}" if terms is None else self._decisions.of(terms),
             )
-        return self._recorder.recording(opened, strict=False, started=received.started)
+        strict = terms is not None and terms.of(RECORDS).mode == "strict"
+        return self._recorder.recording(opened, strict=strict, started=received.started)
 
     async def _ready(self) -> bool:
         """Whether a request would be answered now: credentials can be checked and every worker takes work."""
