@@ -12,7 +12,7 @@ Server: `serve_tcp`, `serve_unix`, `Request`, `Reply`. Client: `Pool`. Streams: 
 from __future__ import annotations
 
 from strongroom.wire.asgi import AsgiBridge
-from strongroom.wire.client import Pool, Response, TcpTarget, UnixTarget
+from strongroom.wire.client import PinnedTarget, Pool, Response, TcpTarget, UnixTarget
 from strongroom.wire.errors import ClientError, ClientGone, ConnectFailed, DeadlineExceeded, ProtocolFault, Truncated
 from strongroom.wire.limits import Limits, ReplyLimits
 from strongroom.wire.reply import Reply
@@ -33,6 +33,7 @@ __all__ = [
     "Handler",
     "Headers",
     "Limits",
+    "PinnedTarget",
     "Pool",
     "ProtocolFault",
     "Reply",

@@ -12,8 +12,10 @@ Always true here:
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import ssl
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +27,7 @@ from strongroom.wire.limits import ReplyLimits
 from strongroom.wire.request import Headers
 from strongroom.wire.upstream import NEVER, Response, Upstream
 
-__all__ = ["Pool", "Response", "TcpTarget", "UnixTarget"]
+__all__ = ["PinnedTarget", "Pool", "Response", "TcpTarget", "UnixTarget"]
 
 _METHODS: Final = {m: f"{m} ".encode() for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
@@ -67,7 +69,59 @@ class TcpTarget:
         await loop.create_connection(lambda: upstream, self.host, self.port, ssl=self.tls)
 
 
-Target: TypeAlias = UnixTarget | TcpTarget
+@dataclass(frozen=True, slots=True)
+class PinnedTarget:
+    """An upstream on TCP whose addresses are looked up and checked by the caller, anew for each connection.
+
+    What `addresses` returned is what is connected to, number by number: no resolver is asked in between, so a name cannot
+    mean one thing when it is checked and another when it is used. Host and, with TLS, the name in the certificate stay
+    `host`.
+    """
+
+    host: str
+    port: int
+    addresses: Callable[[], Awaitable[Sequence[str]]]
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def authority(self) -> str:
+        """What goes into Host."""
+        return TcpTarget(self.host, self.port, self.tls).authority
+
+    async def connect(self, upstream: Upstream) -> None:
+        """Connect `upstream` to the first address that answers.
+
+        Raises:
+            OSError: what `addresses` raised, or why the last of them could not be connected to.
+        """
+        loop = asyncio.get_running_loop()
+        name = None if self.tls is None else self.host
+        failed: OSError = ConnectionError("no address")
+        for address in await self.addresses():
+            try:
+                await loop.create_connection(
+                    lambda: upstream, _numeric(address), self.port, ssl=self.tls, server_hostname=name
+                )
+            except OSError as error:
+                failed = error
+            else:
+                return
+        raise failed
+
+
+def _numeric(address: str) -> str:
+    """Return `address`, which must be a number: a name would be looked up again.
+
+    Raises:
+        OSError: when it is none.
+    """
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        raise OSError("not a numeric address") from None
+
+
+Target: TypeAlias = UnixTarget | TcpTarget | PinnedTarget
 
 
 class Exchange:
