@@ -6,13 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from strongroom.gateway.anthropic.dialect import VERSION_FIELD, Anthropic
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import Dialect
 from strongroom.gateway.openai.dialect import OpenAI
+from strongroom.wire import Request
 
 OPENAI: Final[Dialect] = OpenAI()
+ANTHROPIC: Final[Dialect] = Anthropic()
 
 # A model is named as `kernel.ids.parse_name` has it: no percent sign, no slash, so no second way to write a path.
+_MODELS: Final = frozenset({Endpoint.MODELS, Endpoint.MODEL})
 _MODEL: Final = re.compile(r"/v1/models/([a-z0-9.-]{1,63})")
 
 
@@ -30,6 +34,8 @@ _ROUTES: Final = {
     "/v1/completions": ("POST", Match(OPENAI, Endpoint.COMPLETION)),
     "/v1/embeddings": ("POST", Match(OPENAI, Endpoint.EMBEDDING)),
     "/v1/models": ("GET", Match(OPENAI, Endpoint.MODELS)),
+    "/v1/messages": ("POST", Match(ANTHROPIC, Endpoint.MESSAGES)),
+    "/v1/messages/count_tokens": ("POST", Match(ANTHROPIC, Endpoint.COUNT)),
 }
 
 
@@ -43,15 +49,20 @@ class NoMatch:
     allow: str = ""
 
 
-def match(method: str, path: str) -> Match | NoMatch:
-    """Return the endpoint that `method` and `path` mean, or why there is none."""
+def match(request: Request) -> Match | NoMatch:
+    """Return the endpoint that the method and the path of `request` mean, or why there is none."""
+    method, path = request.method, request.path
     found = _ROUTES.get(path)
     if found is not None:
         allowed, matched = found
     elif (named := _MODEL.fullmatch(path)) is not None:
         allowed, matched = "GET", Match(OPENAI, Endpoint.MODEL, named[1])
     else:
-        return NoMatch(OPENAI, 404, "There is no such endpoint here.")
+        anothers = path.startswith("/v1/messages/")
+        return NoMatch(ANTHROPIC if anothers else OPENAI, 404, "There is no such endpoint here.")
+    if matched.endpoint in _MODELS and request.header(VERSION_FIELD) is not None:
+        # Both APIs have these two paths; only Anthropic's clients name a version, and they must.
+        matched = Match(ANTHROPIC, matched.endpoint, matched.named)
     if method != allowed:
         return NoMatch(matched.dialect, 405, f"This endpoint is asked with {allowed}.", allowed)
     return matched

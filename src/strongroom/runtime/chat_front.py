@@ -9,13 +9,14 @@ Always true here:
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import msgspec
 
-from strongroom.runtime.chat_requests import read_chat, read_completion, wants_stream
+from strongroom.runtime.chat_requests import read_chat, read_completion, read_count, wants_stream
 from strongroom.runtime.engine import Engine
 from strongroom.runtime.errors import EVENTS, FAILED, JSON, Problem, ProblemError, invalid
 from strongroom.runtime.front import caller_of
@@ -25,6 +26,7 @@ from strongroom.wire import ClientError, Handler, Pool, Reply, Request, Response
 
 _OK = 200
 _ANSWER_S: Final = 900.0
+_COUNT_S: Final = 30.0
 _MAX_ANSWER: Final = 16 << 20
 _MAX_ERROR: Final = 64 << 10
 _MAX_EVENT: Final = 1 << 20
@@ -41,6 +43,10 @@ class _EngineError(msgspec.Struct):
     n_ctx: int = 0
 
 
+class _EngineCount(msgspec.Struct):
+    input_tokens: int
+
+
 class _EngineAnswer(msgspec.Struct):
     error: _EngineError
 
@@ -55,6 +61,7 @@ class ChatFront:
         # A connection for each request (idle_s=0): the engine gives every open one a thread, and may close an idle one
         # while we write to it; on a unix socket a new one costs next to nothing.
         self._pool = Pool(UnixTarget(engine.socket), max_connections=connections, idle_s=0)
+        self._counting = asyncio.Semaphore(1)
         self._headers = (
             (b"authorization", f"Bearer {engine.key}".encode()),
             (b"content-type", b"application/json"),
@@ -63,7 +70,11 @@ class ChatFront:
     @property
     def routes(self) -> dict[str, Handler]:
         """Which handler answers which path."""
-        return {"/v1/chat/completions": self._chat, "/v1/completions": self._complete}
+        return {
+            "/v1/chat/completions": self._chat,
+            "/v1/chat/completions/input_tokens": self._count,
+            "/v1/completions": self._complete,
+        }
 
     async def turns(self) -> bool:
         """Wait until the engine's loop comes round; False when the engine is not there."""
@@ -81,11 +92,31 @@ class ChatFront:
     async def _complete(self, request: Request, reply: Reply) -> None:
         await self._answer(request, reply, read_completion)
 
+    async def _count(self, request: Request, reply: Reply) -> None:
+        """Count a conversation's tokens by the model's own template: in no slot, one conversation at a time."""
+        caller_of(request)
+        fields = read_count(request.body)
+        self._check_tools(fields)
+        body = msgspec.json.encode(fields)
+        async with self._counting:
+            try:
+                async with self._pool.request("POST", request.path, self._headers, body, timeout_s=_COUNT_S) as answer:
+                    if answer.status != _OK:
+                        raise _translate(answer.status, await answer.read(_MAX_ERROR))
+                    count = msgspec.json.decode(await answer.read(_MAX_ERROR), type=_EngineCount)
+            except (ClientError, msgspec.MsgspecError) as error:
+                note(f"engine: {type(error).__name__}: {error}")
+                raise ProblemError(FAILED) from None
+        await reply.send(_OK, JSON, msgspec.json.encode(count))
+
+    def _check_tools(self, fields: dict[str, Any]) -> None:
+        if "tools" in fields and not self._engine.takes_tools:
+            raise invalid("This model's template takes no tools.", param="tools")
+
     async def _answer(self, request: Request, reply: Reply, read: Callable[..., dict[str, Any]]) -> None:
         caller = caller_of(request)
         fields = read(request.body, context_tokens=self._context_tokens)
-        if "tools" in fields and not self._engine.takes_tools:
-            raise invalid("This model's template takes no tools.", param="tools")
+        self._check_tools(fields)
         async with self._lender.borrow(caller) as held:
             fields["id_slot"] = held.lease.slot
             fields["cache_prompt"] = held.lease.reuse

@@ -80,6 +80,7 @@ class Sampling(msgspec.Struct):
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Meta(ge=0, le=1 << 20)] | None = None
     n: Annotated[int, Meta(ge=1, le=1)] | None = None
     presence_penalty: _Penalty | None = None
     frequency_penalty: _Penalty | None = None
@@ -99,6 +100,13 @@ class ChatRequest(Sampling, kw_only=True):
     response_format: ResponseFormat | None = None
 
 
+class CountRequest(msgspec.Struct, kw_only=True):
+    """POST /v1/chat/completions/input_tokens."""
+
+    messages: Annotated[list[Message], Meta(min_length=1, max_length=_MAX_MESSAGES)]
+    tools: Annotated[list[Tool], Meta(max_length=64)] | None = None
+
+
 class CompletionRequest(Sampling, kw_only=True):
     """POST /v1/completions."""
 
@@ -108,7 +116,7 @@ class CompletionRequest(Sampling, kw_only=True):
     best_of: Annotated[int, Meta(ge=1, le=1)] | None = None
 
 
-_Body = TypeVar("_Body", ChatRequest, CompletionRequest)
+_Body = TypeVar("_Body", ChatRequest, CompletionRequest, CountRequest)
 
 
 def read_chat(body: bytes, *, context_tokens: int) -> dict[str, Any]:
@@ -145,6 +153,19 @@ def read_completion(body: bytes, *, context_tokens: int) -> dict[str, Any]:
     for name in ("echo", "best_of"):
         fields.pop(name, None)
     return fields
+
+
+def read_count(body: bytes) -> dict[str, Any]:
+    """Return what the engine is asked for a count of tokens.
+
+    Raises:
+        ProblemError: a 400 that names the field.
+    """
+    request = _decode(body, CountRequest)
+    if not request.tools:
+        return {"messages": request.messages}
+    _check_tools(request.tools, None)
+    return {"messages": request.messages, "tools": request.tools}
 
 
 def wants_stream(fields: dict[str, Any]) -> bool:

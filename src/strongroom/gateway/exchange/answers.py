@@ -16,7 +16,7 @@ FinishReason: TypeAlias = Literal["stop", "length", "tool", "filter"]
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What an exchange used, in tokens. Details are None where the engine told none."""
+    """What an exchange used, in tokens; input counts what a cache held, too. Details are None where none were told."""
 
     input_tokens: int = 0
     output_tokens: int = 0

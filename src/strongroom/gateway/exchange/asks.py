@@ -89,7 +89,9 @@ class ChatAsk(msgspec.Struct, frozen=True, kw_only=True):
         max_output_tokens: the caller's own bound; None: it names none.
         n: how many answers.
         logprobs: None: none; k: those of the chosen tokens, and of the k best alternatives.
-        reasoning: how much the model is to think first (`none`, `low`, …); None: not said.
+        reasoning: how much the model is to think first (`none`, `low`, …; `enabled` with a bound); None: not said.
+        reasoning_tokens: the bound that goes with `enabled`.
+        continues: whether the last message is the answer's own beginning, to be continued.
     """
 
     model: str
@@ -104,6 +106,8 @@ class ChatAsk(msgspec.Struct, frozen=True, kw_only=True):
     n: int = 1
     logprobs: int | None = None
     reasoning: str | None = None
+    reasoning_tokens: int | None = None
+    continues: bool = False
 
 
 class CompletionAsk(msgspec.Struct, frozen=True, kw_only=True):

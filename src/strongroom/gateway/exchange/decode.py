@@ -69,6 +69,6 @@ def _explain(message: str) -> Refusal:
     if missing is not None:
         return invalid(f"The field{shown} is missing.", param=param)
     what = _AT.sub("", message)
-    if "Invalid enum value" in what:
+    if what.startswith(("Invalid enum value", "Invalid value")):  # which it goes on to quote
         what = "This value is not one of those allowed"
     return invalid(f"{what}{' in' + shown if shown else ''}.", param=param)

@@ -15,6 +15,8 @@ class Endpoint(StrEnum):
     CHAT = "chat"
     COMPLETION = "text_completion"
     EMBEDDING = "embeddings"
+    MESSAGES = "messages"
+    COUNT = "count_tokens"
     MODELS = "list_models"
     MODEL = "retrieve_model"
 
@@ -28,4 +30,6 @@ _NEEDS: Final = {
     Endpoint.CHAT: Operation.CHAT,
     Endpoint.COMPLETION: Operation.CHAT,
     Endpoint.EMBEDDING: Operation.EMBEDDING,
+    Endpoint.MESSAGES: Operation.CHAT,
+    Endpoint.COUNT: Operation.CHAT,
 }

@@ -24,6 +24,7 @@ class OpenAI:
     def unfit(self, request: Request) -> Refusal | None:
         """Demand nothing of a request's fields."""
         del request
+        return None
 
     def credential(self, request: Request) -> str | None:
         """Return the bearer token."""

@@ -15,6 +15,7 @@ from strongroom.gateway.exchange.asks import (
     CallPart,
     ChatAsk,
     CompletionAsk,
+    CountAsk,
     EmbeddingAsk,
     Message,
     ResultPart,
@@ -35,20 +36,25 @@ class OpenAIEngine:
     extras: ClassVar[frozenset[str]] = frozenset()
     """Which of the fields that OpenAI has not this kind of engine takes: `top_k`."""
 
+    counts: ClassVar[bool] = False
+    """Whether it counts a conversation's tokens at `/v1/chat/completions/input_tokens`."""
+
     def cannot(self, ask: Ask) -> Refusal | None:
         """Return why OpenAI's API has no words for `ask`."""
-        if not isinstance(ask, ChatAsk | CompletionAsk | EmbeddingAsk):
-            return invalid("The model does not serve this endpoint.", param="model")
-        if isinstance(ask, EmbeddingAsk):
-            return None
-        if ask.sampling.top_k is not None and "top_k" not in self.extras:
-            return unsaid("top_k")
-        if isinstance(ask, ChatAsk):
-            for index, message in enumerate(ask.messages):
-                no = _unsayable(message, index)
-                if no is not None:
-                    return no
-        return None
+        match ask:
+            case EmbeddingAsk():
+                return None
+            case CountAsk() if self.counts:
+                return _out_of_order(ask.messages)
+            case ChatAsk():
+                return self._unsaid(ask) or _unsaid_of_chat(ask) or _out_of_order(ask.messages)
+            case CompletionAsk():
+                return self._unsaid(ask)
+            case _:
+                return invalid("The model behind this name does not serve this endpoint.", param="model")
+
+    def _unsaid(self, ask: ChatAsk | CompletionAsk) -> Refusal | None:
+        return unsaid("top_k") if ask.sampling.top_k is not None and "top_k" not in self.extras else None
 
     def outgoing(self, ask: Ask, model: str) -> Outgoing:
         """Write `ask`."""
@@ -71,6 +77,21 @@ class OpenAIEngine:
 def unsaid(field: str) -> Refusal:
     """Return the no to a field that the model's engine has no word for."""
     return invalid(f"The model behind this name cannot be asked with `{field}`.", param=field)
+
+
+def _unsaid_of_chat(ask: ChatAsk) -> Refusal | None:
+    if ask.continues:
+        tell = "The model behind this name cannot continue an answer: the last message is a user's."
+        return invalid(tell, param="messages")
+    return None if ask.reasoning_tokens is None else unsaid("reasoning")
+
+
+def _out_of_order(messages: tuple[Message, ...]) -> Refusal | None:
+    for index, message in enumerate(messages):
+        no = _unsayable(message, index)
+        if no is not None:
+            return no
+    return None
 
 
 def _unsayable(message: Message, index: int) -> Refusal | None:

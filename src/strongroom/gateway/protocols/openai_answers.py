@@ -15,6 +15,7 @@ from strongroom.gateway.exchange.answers import (
     Call,
     CallDelta,
     Choice,
+    Count,
     Event,
     Finished,
     FinishReason,
@@ -26,7 +27,7 @@ from strongroom.gateway.exchange.answers import (
     Used,
     Vectors,
 )
-from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk, EmbeddingAsk
+from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk, CountAsk, EmbeddingAsk
 from strongroom.wire import SseParser
 
 TokenCount: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
@@ -124,6 +125,10 @@ class _Chunk(msgspec.Struct, frozen=True):
     usage: _Usage | None = None
 
 
+class _Count(msgspec.Struct, frozen=True):
+    input_tokens: TokenCount
+
+
 class _Vector(msgspec.Struct, frozen=True):
     index: int
     embedding: list[float] | Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]*={0,2}$")]
@@ -136,6 +141,7 @@ class _Vectors(msgspec.Struct, frozen=True):
 
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
 _CHUNK: Final = msgspec.json.Decoder(_Chunk)
+_COUNT: Final = msgspec.json.Decoder(_Count)
 _VECTORS: Final = msgspec.json.Decoder(_Vectors)
 
 
@@ -147,6 +153,8 @@ def whole(ask: Ask, body: bytes) -> Answer:
     """
     if isinstance(ask, EmbeddingAsk):
         return _vectors(ask, _VECTORS.decode(body))
+    if isinstance(ask, CountAsk):
+        return Count(input_tokens=_COUNT.decode(body).input_tokens)
     if not isinstance(ask, ChatAsk | CompletionAsk):
         raise TypeError("an ask that this protocol has no words for")
     answer = _ANSWER.decode(body)

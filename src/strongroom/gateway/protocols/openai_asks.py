@@ -10,6 +10,7 @@ from strongroom.gateway.exchange.asks import (
     CallPart,
     ChatAsk,
     CompletionAsk,
+    CountAsk,
     EmbeddingAsk,
     Format,
     Message,
@@ -35,19 +36,27 @@ def write(ask: Ask, model: str) -> tuple[str, dict[str, Any]]:
             return "/v1/chat/completions", _chat(ask, model)
         case CompletionAsk():
             return "/v1/completions", {"prompt": ask.prompt, **_generation(ask, model)}
+        case CountAsk():
+            return "/v1/chat/completions/input_tokens", _count(ask, model)
         case EmbeddingAsk():
             return "/v1/embeddings", _embedding(ask, model)
         case _:
             raise TypeError("an ask that this protocol has no words for")
 
 
-def _chat(ask: ChatAsk, model: str) -> dict[str, Any]:
-    messages: list[dict[str, Any]] = []
-    for message in ask.messages:
-        messages.extend(_message(message))
-    body = {"messages": messages, **_generation(ask, model)}
+def _count(ask: CountAsk, model: str) -> dict[str, Any]:
+    return {"model": model, **_conversation(ask)}
+
+
+def _conversation(ask: ChatAsk | CountAsk) -> dict[str, Any]:
+    body: dict[str, Any] = {"messages": [told for message in ask.messages for told in _message(message)]}
     if ask.tools:
         body["tools"] = [_tool(tool) for tool in ask.tools]
+    return body
+
+
+def _chat(ask: ChatAsk, model: str) -> dict[str, Any]:
+    body = {**_conversation(ask), **_generation(ask, model)}
     if ask.choice is not None:
         body["tool_choice"] = _choice(ask.choice)
     if ask.parallel_calls is not None:

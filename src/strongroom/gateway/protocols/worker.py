@@ -13,6 +13,7 @@ class Worker(OpenAIEngine):
     """A worker of ours."""
 
     extras: ClassVar[frozenset[str]] = frozenset({"top_k"})
+    counts: ClassVar[bool] = True
 
     def cannot(self, ask: Ask) -> Refusal | None:
         """Return what a worker cannot do: one request makes one generation, in the slot of its own caller."""
