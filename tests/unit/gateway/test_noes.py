@@ -10,7 +10,7 @@ import pytest
 from strongroom.gateway.protocols.noes import meaning
 from strongroom.kernel.refusal import RefusalKind
 from strongroom.runtime import chat_requests, embed_requests
-from strongroom.runtime.errors import ProblemError
+from strongroom.runtime.errors import ProblemError, in_openai
 
 UNKNOWN = "The model cannot work with this request."
 
@@ -81,5 +81,5 @@ def test_what_our_own_workers_refuse_is_told_in_their_words(number: int) -> None
     with pytest.raises(ProblemError) as refused:
         OWN_NOES[number]()
     problem = refused.value.problem
-    found = meaning(problem.status, problem.body)
+    found = meaning(problem.status, in_openai(problem))
     assert (found.tell, found.param) == (problem.message, problem.param)
