@@ -18,6 +18,7 @@ from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.principal import Role
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.registry import Registry
+from strongroom.rules import Rules
 from strongroom.store import Database, Dsn, Unavailable
 from strongroom.store.follower import Follower
 from strongroom.store.roles import CONTROL, Passwords
@@ -52,6 +53,7 @@ async def installer(admin: Dsn, passwords: Passwords, keyring: Keyring, *, demo:
             directory,
             clock,
             gate,
+            Rules(gate, clock),
         )
     finally:
         await follower.close()

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from strongroom.app import demo_rules
 from strongroom.identity import Directory, Identity
 from strongroom.identity.accounts import Accounts
 from strongroom.identity.secretkey import read
@@ -24,6 +25,7 @@ from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry import Operation, Registry, Release
+from strongroom.rules import Level, Rules
 from strongroom.store.archive import Manifest
 
 TENANTS: Final = (Name("acme"), Name("globex"))
@@ -74,6 +76,7 @@ class Seed:
     directory: Directory
     clock: Clock
     gate: Gate
+    rules: Rules
 
     async def admit(self, releases: Sequence[Release]) -> None:
         """Put the releases that this machine serves into the catalogue."""
@@ -115,6 +118,7 @@ class Seed:
     ) -> dict[str, dict[str, str]]:
         if tenant is None:
             tenant = TenantId((await self.identity.create_tenant(INSTALLER, name, _ASK)).id)
+        await self._ceilings(tenant)
         workloads = {
             (each.environment, each.name) for each in await self.identity.list_workloads(INSTALLER, tenant, _ASK)
         }
@@ -141,6 +145,22 @@ class Seed:
                 held = old.get(environment, {}).get(f"{role}_key")
                 keys[environment][f"{role}_key"] = await self._key(tenant, environment, role, held)
         return keys
+
+    async def _ceilings(self, tenant: TenantId) -> None:
+        """Write the ceilings that nobody has written yet: what an operator changed or withdrew stays as it is."""
+        written = {(each.kind, each.level) for each in await self.rules.in_force(INSTALLER, tenant, _ASK)}
+        for file in demo_rules.documents():
+            if (file.kind.name, Level.CEILING) not in written:
+                await self.rules.write(
+                    INSTALLER,
+                    tenant,
+                    file.kind.name,
+                    Level.CEILING,
+                    file.document,
+                    expected=0,
+                    reason="the demonstration's own",
+                    ask=_ASK,
+                )
 
     async def _key(self, tenant: TenantId, environment: Environment, role: Role, held: str | None) -> str:
         if held is not None and self._lasts(held):

@@ -19,7 +19,7 @@ import asyncio
 from typing import Final
 
 from strongroom.audit import Entry, Outcome, plain
-from strongroom.gateway import least
+from strongroom.gateway import disclose
 from strongroom.gateway.decisions import Decisions
 from strongroom.gateway.exchange.ports import ModelCard, in_words_of
 from strongroom.gateway.recorder import Denial, Recorder
@@ -38,11 +38,14 @@ from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
 from strongroom.rules import Terms
+from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.records import RECORDS
 from strongroom.rules.signing import SIGNING
 from strongroom.wire import Headers, Reply, Request
 
 _TEXT: Final = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+_DENIALS: Final = frozenset({RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN, RefusalKind.HIDDEN})
+_DENIED: Final = frozenset({disclose.CODE})  # what a caller may not ask for, and stands in the audit log as that
 _FAULT: Final = 500
 _LEFT: Final = 499  # the client went away; nobody reads this status but the operator
 
@@ -151,11 +154,12 @@ class Gateway:
 
     def _screen(self, admitted: Admitted) -> Screened | Refusal:
         """Return what may be asked. Each control that looks at an ask before it is sent is one line here."""
-        asked = admitted.decoded.ask
-        no = least.check(asked)
+        asked, terms = admitted.decoded.ask, admitted.terms.of(DISCLOSURE)
+        no = disclose.check(asked, terms)
         ask = bounded(asked, self._limits) if no is None else no
         if isinstance(ask, Refusal):
             return ask
+        ask = disclose.shaped(ask, terms)
         authenticated = admitted.authenticated
         recording = self._recording(authenticated.received, authenticated.principal, admitted.route, admitted.terms)
         unrecorded = recording.open()
@@ -257,7 +261,7 @@ class Gateway:
         recording: Recording | None = None,
     ) -> None:
         """Answer no, in the dialect; write down who was refused what and why. `phase`: the last stage that was passed."""
-        if refusal.kind in {RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN, RefusalKind.HIDDEN}:
+        if refusal.kind in _DENIALS or refusal.code in _DENIED:
             self._recorder.deny(self._denial(received, refusal, who, route))
         answer = received.match.dialect.refuse(refusal, received.request_id)
         if who is not None:
@@ -310,7 +314,9 @@ class Gateway:
         return self._recorder.recording(opened, strict=strict, started=received.started)
 
     async def _ready(self) -> bool:
-        """Whether a request would be answered now: credentials can be checked and every worker takes work."""
+        """Whether any request would be answered now: keys can be checked, records written, and every worker takes work."""
+        if self._recorder.spool.trouble:
+            return False
         if not (self._snapshot.valid() or await self._snapshot.ensure()):
             return False
         return await self._upstreams.all_healthy(self._snapshot.routes())

@@ -13,13 +13,14 @@ from typing import Final
 
 import msgspec
 
-from strongroom.gateway import least
+from strongroom.gateway import disclose
 from strongroom.gateway.exchange.answers import Event, Usage, Used
 from strongroom.gateway.exchange.asks import ChatAsk, CompletionAsk
 from strongroom.gateway.exchange.ports import Naming
 from strongroom.gateway.signing import Seal
 from strongroom.gateway.stages import Relayed, Routed
 from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Reply, Response
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
@@ -39,6 +40,7 @@ class Relay:
         self._reply = reply
         self._seal = seal
         self._ask = ask = routed.screened.ask
+        self._terms = admitted.terms.of(DISCLOSURE)
         self._dialect = received.match.dialect
         self._recording = routed.screened.recording
         self._naming = Naming(
@@ -63,7 +65,8 @@ class Relay:
                 "POST", outgoing.path, headers, outgoing.body, timeout_s=timeout_s
             ) as response:
                 if response.status != HTTPStatus.OK:
-                    return target.protocol.no(response.status, await response.read(_MAX_NO_BYTES))
+                    body = await response.read(_MAX_NO_BYTES)
+                    return disclose.strip_no(target.protocol.no(response.status, body), self._terms)
                 no = await (self._whole(response) if self._writer is None else self._stream(response))
         except (ClientError, ValueError, msgspec.MsgspecError, RecursionError) as error:
             return await self._failed(_unanswered(error))
@@ -73,7 +76,7 @@ class Relay:
         _check(response, _JSON)
         answer = self._routed.target.protocol.whole(self._ask, await response.read(_MAX_ANSWER_BYTES))
         self.usage = answer.usage
-        answer = least.strip_answer(answer)
+        answer = disclose.strip_answer(answer, self._ask, self._terms)
         body = self._dialect.whole(answer, self._naming)
         self._recording.first_byte()
         if (no := await self._completed()) is not None:
@@ -115,7 +118,7 @@ class Relay:
         for event in events:
             if isinstance(event, Used):
                 self.usage = event.usage
-        return least.strip_events(events)
+        return disclose.strip_events(events, self._ask, self._terms)
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         if data or last:

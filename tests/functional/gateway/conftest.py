@@ -11,13 +11,14 @@ import json
 import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from strongroom.app import demo_rules
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.openai.errors import render_protocol_error
 from strongroom.gateway.screen import AskLimits
@@ -32,6 +33,7 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.registry import Registry, Release
 from strongroom.registry.model import Format, Operation
+from strongroom.rules import Level, Rules
 from strongroom.store import Appender, Database
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
@@ -117,6 +119,7 @@ class Plane:
     recorder: Recorder
     identity: Identity
     registry: Registry
+    rules: Rules
     tenants: dict[str, TenantId]
     keys: dict[str, str] = field(repr=False)
     chat: WorkerDouble
@@ -168,6 +171,20 @@ class Plane:
         await self.registry.deploy(OPERATOR, self.tenants[tenant], environment, Name(name), digest, Ask())
         await self.known()
 
+    async def rule(self, tenant: str, kind: str, document: object, level: Level = Level.CEILING) -> None:
+        """Put a document of rules in force; None withdraws it."""
+        who = (
+            OPERATOR
+            if level is Level.CEILING
+            else replace(OPERATOR, role=Role.TENANT_ADMIN, tenant=self.tenants[tenant])
+        )
+        seen = await self.rules.history(who, self.tenants[tenant], kind, level, Ask(), limit=1)
+        expected = seen[0].version if seen else 0
+        await self.rules.write(
+            who, self.tenants[tenant], kind, level, document, expected=expected, reason="test", ask=Ask()
+        )
+        await self.known()
+
     async def revoke(self, tenant: str, key_id: str) -> None:
         await self.identity.revoke_key(OPERATOR, self.tenants[tenant], KeyId(key_id), "test", Ask())
         await self.known()
@@ -206,7 +223,7 @@ async def embeds(asked: Asked) -> None:
     )
 
 
-async def _people(identity: Identity, registry: Registry) -> tuple[dict[str, TenantId], dict[str, str]]:
+async def _people(identity: Identity, registry: Registry, rules: Rules) -> tuple[dict[str, TenantId], dict[str, str]]:
     tenants, keys = dict[str, TenantId](), dict[str, str]()
     for name, (digest, kind) in RELEASES.items():
         release = Release(
@@ -231,6 +248,9 @@ async def _people(identity: Identity, registry: Registry) -> tuple[dict[str, Ten
         keys[name] = made.secret
         for model, (digest, _) in RELEASES.items():
             await registry.deploy(OPERATOR, tenant, DEV, Name(model), digest, Ask())
+        for file in demo_rules.documents():  # what an unmodified client may ask of the demonstration
+            of, level = file.kind.name, Level.CEILING
+            await rules.write(OPERATOR, tenant, of, level, file.document, expected=0, reason="test", ask=Ask())
     return tenants, keys
 
 
@@ -244,7 +264,8 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     stack.push_async_callback(db.close)
     gate = Gate(db, Engine.load(), clock)
     identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock)
-    tenants, texts = await _people(identity, registry)
+    rules = Rules(gate, clock)
+    tenants, texts = await _people(identity, registry, rules)
     recorder = Recorder(partial(Appender.connect, database.gateway), clock, Spool(home / "spool", "gateway-1", clock))
     upstreams = Upstreams(home, keys.key(Purpose.CACHE_SCOPE))
     stack.push_async_callback(upstreams.close)
@@ -267,7 +288,7 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
 
     stack.push_async_callback(written)
     plane = Plane(
-        server, gateway, snapshot, follower, recorder, identity, registry, tenants, texts,
+        server, gateway, snapshot, follower, recorder, identity, registry, rules, tenants, texts,
         doubles["tiny"], doubles["vectors"], home, stack, faults,
     )  # fmt: skip
     await plane.known()

@@ -210,7 +210,13 @@ async def test_a_name_is_taken_once_and_a_deployment_needs_an_admitted_release(h
 async def test_seeding_the_demo_again_makes_nothing_twice(house: House, tmp_path: Path) -> None:
     services, path = house.services, tmp_path / "demo.json"
     seed = Seed(
-        services.identity, services.accounts, services.registry, services.directory, services.clock, services.gate
+        services.identity,
+        services.accounts,
+        services.registry,
+        services.directory,
+        services.clock,
+        services.gate,
+        services.rules,
     )
     releases = [release("a", "smollm2-135m"), release("b", "minilm", Operation.EMBEDDING)]
     await seed.admit(releases)

@@ -17,21 +17,26 @@ from hypothesis import strategies as st
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import Outgoing
 from strongroom.gateway.protocols.worker import Worker
+from strongroom.gateway.recording import Recording
 from strongroom.gateway.relay import Relay
+from strongroom.gateway.signing import Seal
 from strongroom.gateway.snapshot import Route
 from strongroom.gateway.stages import Admitted, Authenticated, Received, Relayed, Routed, Screened
 from strongroom.gateway.surface import OPENAI, Match
 from strongroom.gateway.testing import USAGE_CHUNK, chat_chunk
 from strongroom.gateway.upstreams import Target
+from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import DeploymentId, KeyId, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal
 from strongroom.registry import Operation
+from strongroom.rules import Rulebook, Subject
 from strongroom.wire import Request, encode_data
 
 TENANT = TenantId(UUID(int=1))
 WHO = Principal(role=Role.INFERENCE, name="w", credential=KeyId("k"), tenant=TENANT, environment=Environment.DEV)
 ROUTE = Route(DeploymentId(UUID(int=2)), TENANT, Environment.DEV, "tiny", "sha256:x", Operation.CHAT, 1)
+TERMS = Rulebook().terms(TENANT, Subject.of(WHO, "tiny"))
 
 
 @dataclass
@@ -87,11 +92,14 @@ def relay(pieces: Sequence[bytes], *, usage: bool) -> tuple[Relayed | Refusal, C
     decoded = OPENAI.decode(Endpoint.CHAT, msgspec.json.encode(document), None)
     assert not isinstance(decoded, Refusal)
     received = Received(Request(method="POST", path="/"), Match(OPENAI, Endpoint.CHAT), UUID(int=3), "req_3", 0.0)
-    admitted = Admitted(Authenticated(received, WHO), decoded, ROUTE)
+    admitted = Admitted(Authenticated(received, WHO), decoded, ROUTE, TERMS)
     pool: Any = Pieces(pieces)
     caller: Any = Caller()
-    routed = Routed(Screened(admitted, decoded.ask), Target(pool, Worker(), "tiny", ()), Outgoing("/", (), b""))
-    return asyncio.run(Relay(routed, caller, 7).run(5)), caller
+    nowhere: Any = None
+    recording = Recording(nowhere, SystemClock(), None, strict=False, started=0.0)
+    screened = Screened(admitted, decoded.ask, recording)
+    routed = Routed(screened, Target(pool, Worker(), "tiny", ()), Outgoing("/", (), b""))
+    return asyncio.run(Relay(routed, caller, 7, Seal(None, None, SystemClock())).run(5)), caller
 
 
 def figures(outcome: Relayed | Refusal) -> tuple[int, int, int]:

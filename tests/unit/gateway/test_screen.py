@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from strongroom.gateway import least
+from strongroom.gateway import disclose
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import in_words_of
@@ -15,8 +15,10 @@ from strongroom.gateway.openai.dialect import OpenAI
 from strongroom.gateway.protocols.worker import Worker
 from strongroom.gateway.screen import AskLimits, bounded
 from strongroom.kernel.refusal import Refusal
+from strongroom.rules.disclosure import Disclosure
 
 LIMITS = AskLimits(max_output_tokens=100, default_output_tokens=50)
+TERMS = Disclosure(seed=True, tools=True)
 Body = tuple[Endpoint, dict[str, Any]]
 
 
@@ -45,7 +47,7 @@ def screened(body: Body, limits: AskLimits = LIMITS) -> Ask | Refusal:
     decoded = OpenAI().decode(body[0], msgspec.json.encode(body[1]), None)
     if isinstance(decoded, Refusal):
         return decoded
-    no = least.check(decoded.ask)
+    no = disclose.check(decoded.ask, TERMS)
     found = bounded(decoded.ask, limits) if no is None else no
     return in_words_of(found, decoded.names) if isinstance(found, Refusal) else found
 
