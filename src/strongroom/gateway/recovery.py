@@ -91,10 +91,16 @@ class Orphan:
         named = hashlib.sha256(f"{self.directory.name} {tenant} {cause}".encode()).digest()
         until = self.directory.stat().st_mtime if since is None else max(since, self._touched())
         began = datetime.fromtimestamp(until if since is None else since, UTC)
-        return Lost(tenant, UUID(bytes=named[:16], version=8), count, began, datetime.fromtimestamp(until, UTC), cause)
+        return Lost(tenant, _own_id(named), count, began, datetime.fromtimestamp(until, UTC), cause)
 
     def _touched(self) -> float:
         return max((path.stat().st_mtime for path in self.directory.iterdir()), default=0.0)
+
+
+def _own_id(digest: bytes) -> UUID:
+    """Return a version 8 UUID (RFC 9562 §5.8) made of a digest."""
+    value = int.from_bytes(digest[:16]) & ~(0xF << 76) | 0x8 << 76
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
 
 
 def interrupted(opened: Opened) -> Closed:

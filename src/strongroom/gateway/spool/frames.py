@@ -17,8 +17,10 @@ import msgspec
 
 from strongroom.kernel.ids import TenantId
 
-HEAD: Final = Layout("<IIQ")
-"""Length of what follows, CRC-32 of it started from the number, number."""
+_SUM: Final = Layout("<I")
+_ABOUT: Final = Layout("<IQ")
+_HEAD: Final = _SUM.size + _ABOUT.size
+"""CRC-32 of everything behind it; length of the body, number."""
 
 MAX_FRAME: Final = 64 * 1024
 """The largest frame, in bytes: a length above it is damage, not a length."""
@@ -131,7 +133,8 @@ _DECODER: Final = msgspec.msgpack.Decoder(Frame)
 def write(frame: Frame, number: int) -> bytes:
     """Return `frame` as it stands in a segment."""
     body = _ENCODER.encode(frame)
-    return HEAD.pack(len(body), crc32(body, number & 0xFFFFFFFF), number) + body
+    about = _ABOUT.pack(len(body), number)
+    return _SUM.pack(crc32(body, crc32(about))) + about + body
 
 
 def read(data: bytes, offset: int = 0) -> Iterator[tuple[int, int, Frame]]:
@@ -139,17 +142,18 @@ def read(data: bytes, offset: int = 0) -> Iterator[tuple[int, int, Frame]]:
 
     `end` is the offset after the frame, so the last one yielded says where whole frames end.
     """
-    size, head = len(data), HEAD.size
-    while offset + head <= size:
-        length, checksum, number = HEAD.unpack_from(data, offset)
-        end = offset + head + length
-        if length > MAX_FRAME or end > size:
-            return
-        body = data[offset + head : end]
-        if crc32(body, number & 0xFFFFFFFF) != checksum:
+    view, size = memoryview(data), len(data)
+    while offset + _HEAD <= size:
+        length, number = _ABOUT.unpack_from(data, offset + _SUM.size)
+        end = offset + _HEAD + length
+        if (
+            length > MAX_FRAME
+            or end > size
+            or crc32(view[offset + _SUM.size : end]) != _SUM.unpack_from(data, offset)[0]
+        ):
             return
         try:
-            frame = _DECODER.decode(body)
+            frame = _DECODER.decode(view[offset + _HEAD : end])
         except msgspec.MsgspecError:
             return
         yield end, number, frame

@@ -3,7 +3,8 @@
 Always true here:
 - a count goes up before the record it counts is kept anywhere, and down after the record was written: what a killed
   process took with it is told by tenant, and never too low;
-- the file is written in place, in blocks it has from the beginning: a full disk does not stop the counting.
+- the file is written in place, in blocks it has from the beginning: a full disk does not stop the counting;
+- a disk that fails stops it, and nothing else: then `failed` says so.
 
 It survives the process, not the machine: after another boot it means nothing.
 """
@@ -61,6 +62,8 @@ class Mark:
         self._file: Final = os.open(
             directory / FILE, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
         )
+        self.failed = False
+        """Whether a count could not be written."""
         self._slots: Final[dict[TenantId, _Slot]] = {}
         blank = _HEAD.pack(_MAGIC, 0) + bytes(_SLOT.size * _SLOTS)
         if os.pwrite(self._file, blank, 0) < len(blank):
@@ -82,7 +85,7 @@ class Mark:
 
     def confirmed(self, number: int) -> None:
         """Say which frame was the last that was written."""
-        os.pwrite(self._file, _HEAD.pack(_MAGIC, number), 0)
+        self._put(_HEAD.pack(_MAGIC, number), 0)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -97,7 +100,13 @@ class Mark:
         return slot
 
     def _store(self, slot: _Slot) -> None:
-        os.pwrite(self._file, _SLOT.pack(slot.tenant, slot.count, slot.since), slot.offset)
+        self._put(_SLOT.pack(slot.tenant, slot.count, slot.since), slot.offset)
+
+    def _put(self, data: bytes, offset: int) -> None:
+        try:
+            os.pwrite(self._file, data, offset)
+        except OSError:
+            self.failed = True
 
 
 def read_mark(directory: Path) -> Left | None:
