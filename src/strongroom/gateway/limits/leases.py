@@ -89,6 +89,12 @@ class Leases:
             self._low.add(share)
             self._wake.set()
 
+    def spare(self, share: Share) -> None:
+        """Give back what is more than is kept, soon."""
+        share.trim()
+        if share.back > 0:
+            self.low(share)
+
     def hold(self, share: Share) -> None:
         """Remember that a share has units again, to be given back one day."""
         self._held.add(share)
@@ -113,9 +119,9 @@ class Leases:
                 await self._called()
                 now = self._clock.boottime()
                 if now - self._swept >= SWEEP_S:
-                    self._sweep(now)
+                    self.sweep(now)
                 if self._waiting or self._low:
-                    await self._round()
+                    await self.go_round()
         finally:
             await self._give_all_back()
             await self._source.close()
@@ -133,7 +139,8 @@ class Leases:
 
     # --- one round
 
-    async def _round(self) -> None:
+    async def go_round(self) -> None:
+        """Ask for all that is missing and give back all that is over, at once; `run` calls it."""
         waiting, self._waiting = self._waiting, []
         low, self._low = self._low, set()
         sent = self._clock.boottime()
@@ -220,7 +227,7 @@ class Leases:
 
     # --- what ends
 
-    def _sweep(self, now: float) -> None:
+    def sweep(self, now: float) -> None:
         """Renew slots, end shares whose time is over, forget what is empty."""
         self._swept = now
         for share in tuple(self._held):
@@ -229,6 +236,7 @@ class Leases:
             else:
                 if now >= share.ends:
                     share.end()
+                share.trim()
                 if share.back:
                     self._low.add(share)
             if not (share.left > 0 or share.busy or share.back):
@@ -250,7 +258,7 @@ class Leases:
         self._low |= self._held
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_S):
-                await self._round()
+                await self.go_round()
 
 
 def _units(share: Share, wanted: Sequence[int]) -> Ask | None:

@@ -62,22 +62,18 @@ class Ledger:
     # --- which counters
 
     def plan(self, who: Principal, model: str, limits: Limits) -> Plan:
-        """Return the counters that a workload's requests to `model` pass. Kept until `forget`.
+        """Return the counters that a workload's requests to `model` pass. Kept while `limits` is the same object.
 
         Raises:
             ValueError: for a caller that is no workload.
         """
         key = (who.credential, model)
         plan = self._plans.get(key)
-        if plan is None:
+        if plan is None or plan.limits is not limits:
             if len(self._plans) >= _MAX_PLANS:
                 self._plans.clear()
             plan = self._plans[key] = self._made(who, model, limits)
         return plan
-
-    def forget(self) -> None:
-        """Make plans anew from now on: limits, keys or models have changed. Shares stay."""
-        self._plans.clear()
 
     def _made(self, who: Principal, model: str, limits: Limits) -> Plan:
         if who.tenant is None:
@@ -86,7 +82,7 @@ class Ledger:
             self._leases.share(Key(who.tenant, subject_of(bound, who, model), bound.measure), bound)
             for bound in limits.bounds
         )
-        return Plan(shares, limits.price)
+        return Plan(shares, limits)
 
     # --- one request
 
@@ -141,6 +137,13 @@ class Ledger:
         over = next((refusals.never(share) for share, need in wanted if _never_fits(share, need)), None)
         if over is not None:
             return over
+        got = await self._filled(plan, claim, wanted)
+        if isinstance(got, Refusal):
+            for share, _ in wanted:
+                self._leases.spare(share)  # one counter said no: what others handed out for this request goes back
+        return got
+
+    async def _filled(self, plan: Plan, claim: Claim, wanted: list[tuple[Share, int]]) -> Reservation | Refusal:
         deadline = self._clock.boottime() + self._wait_s
         while True:
             now = self._clock.boottime()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from strongroom.kernel.ids import TenantId
-from strongroom.rules.limits import Bound, Measure, Price
+from strongroom.rules.limits import Bound, Limits, Measure
 
 DAILY: Final = frozenset({Measure.TOKENS_DAY, Measure.COST_DAY})
 HOLD_S: Final = {
@@ -121,9 +121,9 @@ class Share:
 class Plan:
     """The shares that a request of one caller to one model passes, by what they count."""
 
-    __slots__ = ("costs", "counts", "days", "price", "shares", "slots", "tokens")
+    __slots__ = ("costs", "counts", "days", "limits", "price", "shares", "slots", "tokens")
 
-    def __init__(self, shares: tuple[Share, ...], price: Price) -> None:
+    def __init__(self, shares: tuple[Share, ...], limits: Limits) -> None:
         by = [share.key.measure for share in shares]
         self.shares: Final = shares
         self.counts: Final = _those(shares, Measure.REQUESTS, Measure.QUERIES)
@@ -131,7 +131,8 @@ class Plan:
         self.tokens: Final = _those(shares, Measure.TOKENS, Measure.TOKENS_DAY)
         self.costs: Final = _those(shares, Measure.COST_DAY)
         self.days: Final = any(measure in DAILY for measure in by)
-        self.price: Final = price
+        self.limits: Final = limits
+        self.price: Final = limits.price
 
 
 def _those(shares: tuple[Share, ...], *measures: Measure) -> tuple[Share, ...]:
