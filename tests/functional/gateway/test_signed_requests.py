@@ -1,0 +1,470 @@
+"""Isolation test 14 and its relatives: what counts as a signed request, tried on a running gateway with a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import openai
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from strongroom.gateway.screen import AskLimits
+from strongroom.gateway.signing import SigningDesk
+from strongroom.gateway.signing.nonces import Nonces
+from strongroom.identity.signers import SignerService
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import KeyId, Name
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy import Ask, Engine, Gate
+from strongroom.signatures import SecretKey
+from strongroom.signatures.client import RequestSigner
+from strongroom.signatures.fields import base, content_digest, write_input, write_signature
+from strongroom.signatures.requests import Parts, sign
+from strongroom.store import Appender, Database, Unavailable
+from strongroom.store.migrate import administrator
+from strongroom.store.testing import TestDatabase
+
+if TYPE_CHECKING:
+    from tests.functional.gateway.conftest import Answer, Plane
+
+OPERATOR = Principal(role=Role.OPERATOR, name="tests", credential=KeyId(""))
+PATH = "/v1/chat/completions"
+BODY = json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}).encode()
+COVERED = ("@method", "@authority", "@path", "@query", "content-digest", "authorization")
+DEMANDED = {"rules": [{"models": ["tiny"], "requests": True}]}
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A request as it will be sent; each attack changes something of it after, or instead of, signing."""
+
+    credential: str = field(repr=False)
+    method: str = "POST"
+    path: str = PATH
+    body: bytes = BODY
+    fields: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def parts(self) -> Parts:
+        path, _, query = self.path.partition("?")
+        return Parts(
+            method=self.method,
+            scheme="http",
+            host=b"127.0.0.1",
+            path=path.encode(),
+            query=query.encode(),
+            fields={"authorization": f"Bearer {self.credential}".encode()},
+        )
+
+    def signed(self, key: SecretKey, *, age: int = 0, nonce: str | None = None) -> Shot:
+        return replace(self, fields=tuple(sign(self.parts, self.body, key, int(time.time()) - age, nonce).items()))
+
+    def forged(self, key: SecretKey, components: tuple[str, ...] = COVERED, **parameters: Any) -> Shot:
+        """Sign what the profile would not: other components, other parameters (None leaves one out)."""
+        said = {
+            "created": int(time.time()),
+            "nonce": base64.urlsafe_b64encode(time.time_ns().to_bytes(12, "big")).decode(),
+            "keyid": key.public.id,
+            "tag": "strongroom",
+        } | parameters
+        text = write_input(components, {name: value for name, value in said.items() if value is not None})
+        digest = content_digest(self.body)
+        values = self.parts.values() | {"content-digest": digest, "content-type": b"application/json"}
+        signature = write_signature(b"sig", key.sign(base(values, (components, text))))
+        return replace(
+            self,
+            fields=(
+                ("content-digest", digest.decode()),
+                ("signature-input", f"sig={text.decode()}"),
+                ("signature", signature.decode()),
+            ),
+        )
+
+    def field(self, name: str, change: Callable[[str], str]) -> Shot:
+        fields = tuple((each, change(value) if each == name else value) for each, value in self.fields)
+        assert fields != self.fields
+        return replace(self, fields=fields)
+
+    def without(self, name: str) -> Shot:
+        return replace(self, fields=tuple(each for each in self.fields if each[0] != name))
+
+    def twice(self, name: str) -> Shot:
+        return replace(self, fields=(*self.fields, *(each for each in self.fields if each[0] == name)))
+
+
+@dataclass
+class Rig:
+    """A gateway that demands signatures for `tiny`, a second one on the same database, and three signers."""
+
+    plane: Plane
+    other_port: int
+    signers: SignerService
+    ours: SecretKey
+    evaluation: SecretKey
+    theirs: SecretKey
+
+    @property
+    def shot(self) -> Shot:
+        return Shot(self.plane.keys["acme"])
+
+    async def send(self, shot: Shot, port: int | None = None) -> Answer:
+        headers = "".join(f"{name}: {value}\r\n" for name, value in shot.fields)
+        head = (
+            f"{shot.method} {shot.path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(shot.body)}\r\n"
+            f"content-type: application/json\r\nauthorization: Bearer {shot.credential}\r\n{headers}\r\n"
+        )
+        line = await self.plane.line(port)
+        try:
+            await line.say(head.encode() + shot.body)
+            return await line.answer()
+        finally:
+            await line.close()
+
+    async def register(
+        self, tenant: str, workload: str, key: SecretKey, environment: Environment = Environment.DEV
+    ) -> None:
+        await self.signers.add(
+            OPERATOR, self.plane.tenants[tenant], key.public, environment=environment, workload=Name(workload),
+            label="", owner=None, days=None, ask=Ask(),
+        )  # fmt: skip
+        await self.plane.known()
+
+
+@pytest.fixture(scope="module")
+async def module_rig(module_plane: Plane, shared_database: TestDatabase) -> AsyncGenerator[Rig]:
+    plane, clock = module_plane, SystemClock()
+    db = await Database.connect(shared_database.control, shared_database.operator, size=2)
+    keys = [SecretKey.generate() for _ in range(3)]
+    other = await _second(plane, shared_database)
+    rig = Rig(plane, other, SignerService(Gate(db, Engine.load(), clock), clock), *keys)
+    await plane.identity.create_workload(
+        OPERATOR, plane.tenants["acme"], environment=Environment.DEV, name=Name("evaluation"), role=Role.EVALUATION,
+        owner="team", ask=Ask(),
+    )  # fmt: skip
+    await rig.register("acme", "inference", rig.ours)
+    await rig.register("acme", "evaluation", rig.evaluation)
+    await rig.register("globex", "inference", rig.theirs)
+    await plane.rule("acme", "signing", DEMANDED)
+    yield rig
+    await db.close()
+
+
+async def _second(plane: Plane, database: TestDatabase) -> int:
+    """Serve a second gateway, which shares the database with the first and nothing of its memory."""
+    from strongroom.gateway import Gateway  # noqa: PLC0415 - beside its only use
+    from strongroom.vault import Keyring, Purpose  # noqa: PLC0415 - as above
+    from strongroom.wire import serve_tcp  # noqa: PLC0415 - as above
+
+    async def connect() -> Appender:
+        return await Appender.connect(database.gateway, size=1)
+
+    keys = Keyring.open(plane.sockets / "keyring.json").derive(*Purpose)
+    desk = SigningDesk(plane.snapshot.signers, keys, connect, SystemClock())
+    first: Any = plane.gateway
+    second = Gateway(first._snapshot, first._upstreams, first._recorder, SystemClock(), AskLimits(timeout_s=30), desk)
+    server = await serve_tcp(second.handle)
+    plane.stack.push_async_callback(desk.close)
+    plane.stack.push_async_callback(server.close)
+    return server.port
+
+
+@pytest.fixture
+async def rig(module_rig: Rig, plane: Plane) -> Rig:
+    assert module_rig.plane is plane
+    return module_rig
+
+
+async def reasons(rig: Rig, database: TestDatabase, answer: Answer) -> list[str]:
+    """Return what the audit log of acme says of a request, once the recorder has written it."""
+    async with asyncio.timeout(10):
+        while True:
+            async with administrator(database.admin) as connection:
+                rows = await connection.fetch(
+                    "select reason, tenant_id from audit.entry where request_id = $1 and outcome = 'refused'",
+                    answer.headers["x-request-id"],
+                )
+            if rows:
+                assert {row["tenant_id"] for row in rows} == {rig.plane.tenants["acme"]}
+                return [row["reason"] for row in rows]
+            await asyncio.sleep(0.02)  # noqa: ASYNC110 - what is awaited is another task's batch in the database
+
+
+async def refused(rig: Rig, shot: Shot, *, asked: int = 0) -> Answer:
+    answer = await rig.send(shot)
+    assert (answer.status, answer.error["code"]) == (401, "invalid_signature"), answer.body
+    assert len(rig.plane.chat.asked) == asked
+    return answer
+
+
+async def test_a_signed_request_is_answered_and_its_like_without_a_signature_is_not(rig: Rig) -> None:
+    assert (await rig.send(rig.shot.signed(rig.ours))).status == 200
+    await refused(rig, rig.shot, asked=1)
+
+
+async def test_ecdsa_on_p256_counts_as_well(rig: Rig) -> None:
+    key = SecretKey(ec.generate_private_key(ec.SECP256R1()))
+    await rig.register("acme", "inference", key)
+    assert (await rig.send(rig.shot.signed(key))).status == 200
+    await refused(rig, rig.shot.signed(key).field("signature", lambda text: text[:14] + "AAAA" + text[18:]), asked=1)
+
+
+async def test_other_forms_that_the_profile_allows_count(rig: Rig) -> None:
+    target = ("content-digest", "authorization", "@target-uri", "@method", "content-type")
+    assert (await rig.send(rig.shot.forged(rig.ours, target))).status == 200
+    assert (await rig.send(rig.shot.forged(rig.ours, alg="ed25519", expires=int(time.time()) + 30))).status == 200
+
+
+async def test_what_needs_no_signature_is_answered_without_one(rig: Rig) -> None:
+    assert (await rig.plane.ask("/v1/embeddings", {"model": "vectors", "input": "x"})).status == 200
+    assert (await rig.plane.ask(body=json.loads(BODY), key="globex")).status == 200
+
+
+Attack = Callable[[Rig], Shot]
+
+ATTACKS: dict[str, tuple[Attack, str]] = {
+    "stale": (lambda rig: rig.shot.signed(rig.ours, age=62), "old"),
+    "future": (lambda rig: rig.shot.signed(rig.ours, age=-20), "in the future"),
+    "expired": (lambda rig: rig.shot.forged(rig.ours, expires=int(time.time()) - 1), "expired by its own word"),
+    "swapped body": (
+        lambda rig: replace(rig.shot.signed(rig.ours), body=BODY.replace(b"hello", b"other")),
+        "content-digest is not that of the body",
+    ),
+    "swapped body and digest": (
+        lambda rig: replace(rig.shot.signed(rig.ours), body=BODY + b" ").field(
+            "content-digest", lambda _: content_digest(BODY + b" ").decode()
+        ),
+        "did not make this signature",
+    ),
+    "swapped query": (lambda rig: replace(rig.shot.signed(rig.ours), path=f"{PATH}?x=1"), "did not make this"),
+    "swapped path": (
+        lambda rig: replace(replace(rig.shot, path="/v1/completions").signed(rig.ours), path=PATH),
+        "did not make this",
+    ),
+    "swapped method": (
+        lambda rig: replace(replace(rig.shot, method="GET").signed(rig.ours), method="POST"),
+        "did not make this",
+    ),
+    "another credential": (
+        lambda rig: replace(
+            rig.shot, fields=replace(rig.shot, credential=rig.plane.keys["globex"]).signed(rig.ours).fields
+        ),
+        "did not make this",
+    ),
+    "uncovered method": (lambda rig: rig.shot.forged(rig.ours, COVERED[1:]), "does not cover @method"),
+    "uncovered path": (
+        lambda rig: rig.shot.forged(rig.ours, tuple(name for name in COVERED if name != "@path")),
+        "does not cover @path",
+    ),
+    "uncovered query": (
+        lambda rig: rig.shot.forged(rig.ours, tuple(name for name in COVERED if name != "@query")),
+        "does not cover @query",
+    ),
+    "uncovered body": (
+        lambda rig: rig.shot.forged(rig.ours, tuple(name for name in COVERED if name != "content-digest")),
+        "does not cover content-digest",
+    ),
+    "uncovered credential": (lambda rig: rig.shot.forged(rig.ours, COVERED[:-1]), "does not cover authorization"),
+    "unknown component": (
+        lambda rig: rig.shot.signed(rig.ours).field(
+            "signature-input", lambda text: text.replace('"@path"', '"@path" "x-other"')
+        ),
+        "covers what is not known here",
+    ),
+    "unknown key": (lambda rig: rig.shot.signed(SecretKey.generate()), "unknown in this tenant"),
+    "another tenant's key": (lambda rig: rig.shot.signed(rig.theirs), "unknown in this tenant"),
+    "another workload's key": (lambda rig: rig.shot.signed(rig.evaluation), "another workload's"),
+    "our key's id, another's signature": (
+        lambda rig: rig.shot.forged(SecretKey.generate(), keyid=rig.ours.public.id),
+        "did not make this",
+    ),
+    "another algorithm": (lambda rig: rig.shot.forged(rig.ours, alg="ecdsa-p256-sha256"), "does not sign by"),
+    "a keyed hash": (lambda rig: rig.shot.forged(rig.ours, alg="hmac-sha256"), "does not sign by"),
+    "no nonce": (lambda rig: rig.shot.forged(rig.ours, nonce=None), "nonce is missing"),
+    "a short nonce": (lambda rig: rig.shot.forged(rig.ours, nonce="short"), "nonce is too short"),
+    "no creation": (lambda rig: rig.shot.forged(rig.ours, created=None), "created is missing"),
+    "creation as a text": (lambda rig: rig.shot.forged(rig.ours, created=str(int(time.time()))), "wrong type"),
+    "no key's id": (lambda rig: rig.shot.forged(rig.ours, keyid=None), "keyid is missing"),
+    "no tag": (lambda rig: rig.shot.forged(rig.ours, tag=None), "tag is missing"),
+    "another tag": (lambda rig: rig.shot.forged(rig.ours, tag="payments"), "another purpose"),
+    "an unknown parameter": (lambda rig: rig.shot.forged(rig.ours, realm="x"), "realm is not known"),
+    "no signature": (lambda rig: rig.shot.signed(rig.ours).without("signature"), "signature is missing"),
+    "no input": (lambda rig: rig.shot.signed(rig.ours).without("signature-input"), "signature-input is missing"),
+    "no digest": (lambda rig: rig.shot.signed(rig.ours).without("content-digest"), "content-digest is missing"),
+    "two signatures": (lambda rig: rig.shot.signed(rig.ours).twice("signature"), "more than once"),
+    "two inputs": (lambda rig: rig.shot.signed(rig.ours).twice("signature-input"), "more than once"),
+    "two digests": (lambda rig: rig.shot.signed(rig.ours).twice("content-digest"), "more than once"),
+    "two in one field": (
+        lambda rig: (
+            rig.shot.signed(rig.ours)
+            .field("signature-input", lambda text: f"{text}, b={text.partition('=')[2]}")
+            .field("signature", lambda text: f"{text}, b={text.partition('=')[2]}")
+        ),
+        "more than one signature",
+    ),
+    "a parameter twice": (
+        lambda rig: rig.shot.signed(rig.ours).field("signature-input", lambda text: f"{text};created=1"),
+        "malformed",
+    ),
+    "a component twice": (
+        lambda rig: rig.shot.signed(rig.ours).field(
+            "signature-input", lambda text: text.replace('"@path"', '"@path" "@path"')
+        ),
+        "malformed",
+    ),
+    "a component of something else": (
+        lambda rig: rig.shot.signed(rig.ours).field(
+            "signature-input", lambda text: text.replace('"@method"', '"@method";req')
+        ),
+        "malformed",
+    ),
+    "another label": (
+        lambda rig: rig.shot.signed(rig.ours).field("signature", lambda text: f"x{text}"),
+        "not the one that signature-input describes",
+    ),
+    "a truncated signature": (
+        lambda rig: rig.shot.signed(rig.ours).field("signature", lambda text: text[:40] + ":"),
+        "did not make this",
+    ),
+    "an empty signature": (
+        lambda rig: rig.shot.signed(rig.ours).field("signature", lambda _: "strongroom=::"),
+        "signature is malformed",
+    ),
+    "base64 with stray bits": (
+        lambda rig: rig.shot.signed(rig.ours).field(
+            "signature", lambda text: text[:-4] + chr(ord(text[-4]) + 1) + text[-3:]
+        ),
+        "signature is malformed",
+    ),
+    "another digest": (
+        lambda rig: rig.shot.signed(rig.ours).field("content-digest", lambda _: "md5=:1B2M2Y8AsgTpgAmY7PhCfg==:"),
+        "content-digest is malformed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_an_attack_is_refused_and_the_log_says_why(rig: Rig, name: str, shared_database: TestDatabase) -> None:
+    attack, reason = ATTACKS[name]
+    answer = await refused(rig, attack(rig))
+    assert answer.error["message"].startswith("This model answers signed requests only")
+    found = await reasons(rig, shared_database, answer)
+    assert len(found) == 1
+    assert reason in found[0], found[0]
+
+
+async def test_every_refusal_looks_the_same_to_the_caller(rig: Rig) -> None:
+    seen = set()
+    for attack, _ in list(ATTACKS.values())[::4]:
+        answer = await refused(rig, attack(rig))
+        seen.add(answer.body.replace(answer.headers["x-request-id"].encode(), b""))
+    assert len(seen) == 1
+
+
+async def test_a_signature_counts_once_in_every_process(rig: Rig, shared_database: TestDatabase) -> None:
+    shot = rig.shot.signed(rig.ours)
+    assert (await rig.send(shot)).status == 200
+    here, there = await refused(rig, shot, asked=1), await rig.send(shot, rig.other_port)
+    assert (there.status, there.error["code"]) == (401, "invalid_signature")
+    for answer in (here, there):
+        assert "used before" in (await reasons(rig, shared_database, answer))[0]
+    assert (await rig.send(rig.shot.signed(rig.ours), rig.other_port)).status == 200
+
+
+async def test_of_many_at_once_one_counts(rig: Rig) -> None:
+    shot = rig.shot.signed(rig.ours)
+    answers = await asyncio.gather(*(rig.send(shot, port) for port in (None, rig.other_port) * 12))
+    assert sorted(answer.status for answer in answers) == [200, *[401] * 23]
+
+
+async def test_many_honest_ones_at_once_all_count_beside_replays(rig: Rig) -> None:
+    old = rig.shot.signed(rig.ours)
+    assert (await rig.send(old)).status == 200
+    shots = [old if index % 5 == 0 else rig.shot.signed(rig.ours) for index in range(40)]
+    answers = await asyncio.gather(*map(rig.send, shots))
+    assert [answer.status for answer in answers] == [401 if index % 5 == 0 else 200 for index in range(40)]
+
+
+async def test_a_nonce_is_each_signers_own(rig: Rig) -> None:
+    other, nonce = SecretKey.generate(), "the-same-nonce-for-two-signers"
+    await rig.register("acme", "inference", other)
+    for key in (rig.ours, other):
+        assert (await rig.send(rig.shot.signed(key, nonce=nonce))).status == 200
+    await refused(rig, rig.shot.signed(rig.ours, nonce=nonce), asked=2)  # signed anew, and the nonce was used
+
+
+async def test_a_revoked_signer_signs_no_more_and_does_not_come_back(rig: Rig) -> None:
+    key = SecretKey.generate()
+    await rig.register("acme", "inference", key)
+    assert (await rig.send(rig.shot.signed(key))).status == 200
+    await rig.signers.revoke(OPERATOR, rig.plane.tenants["acme"], key.public.id, "test", Ask())
+    await rig.plane.known()
+    await refused(rig, rig.shot.signed(key), asked=1)
+    with pytest.raises(Exception, match="registered in this tenant already"):
+        await rig.register("acme", "inference", key)
+
+
+async def test_the_rules_bound_how_old_a_signature_may_be(rig: Rig) -> None:
+    await rig.plane.rule("acme", "signing", {"rules": [{"requests": True, "max_age_s": 5}]})
+    try:
+        await refused(rig, rig.shot.signed(rig.ours, age=8))
+        assert (await rig.send(rig.shot.signed(rig.ours, age=1))).status == 200
+    finally:
+        await rig.plane.rule("acme", "signing", DEMANDED)
+
+
+async def test_without_the_database_nothing_signed_is_taken(rig: Rig) -> None:
+    async def away() -> Appender:
+        raise Unavailable("the database does not answer")
+
+    first: Any = rig.plane.gateway
+    verifier = first._desk._verifier
+    honest, verifier._nonces = verifier._nonces, Nonces(away, SystemClock())
+    try:
+        answer = await rig.send(rig.shot.signed(rig.ours))
+    finally:
+        verifier._nonces = honest
+    assert (answer.status, rig.plane.chat.asked) == (503, [])
+
+
+async def test_the_gateway_erases_what_ran_out_and_nothing_else(rig: Rig, shared_database: TestDatabase) -> None:
+    assert (await rig.send(rig.shot.signed(rig.ours))).status == 200
+    appender = await Appender.connect(shared_database.gateway, size=1)
+    async with administrator(shared_database.admin) as connection:
+        await connection.execute(
+            """insert into gateway.nonce (tenant_id, signer, nonce, at)
+               values ($1, $2, decode(repeat('00', 16), 'hex'), now() - interval '6 minutes')""",
+            rig.plane.tenants["acme"],
+            rig.ours.public.id,
+        )
+        before = await connection.fetchval("select count(*) from gateway.nonce")
+        async with appender.append() as tx:
+            await tx.execute("DELETE FROM gateway.nonce")
+        assert await connection.fetchval("select count(*) from gateway.nonce") == before - 1
+    await appender.close()
+
+
+async def test_the_unmodified_openai_client_signs_by_an_auth_of_httpx(rig: Rig) -> None:
+    url = f"http://127.0.0.1:{rig.plane.port}/v1"
+    async with (
+        httpx.AsyncClient(auth=RequestSigner(rig.ours)) as http,
+        openai.AsyncOpenAI(api_key=rig.plane.keys["acme"], base_url=url, http_client=http, max_retries=0) as client,
+    ):
+        for _ in range(2):
+            made = await client.chat.completions.create(model="tiny", messages=[{"role": "user", "content": "x"}])
+            assert made.choices[0].message.content == "Hello."
+    async with openai.AsyncOpenAI(api_key=rig.plane.keys["acme"], base_url=url, max_retries=0) as unsigned:
+        with pytest.raises(openai.AuthenticationError):
+            await unsigned.chat.completions.create(model="tiny", messages=[{"role": "user", "content": "x"}])
+
+
+async def test_the_helper_signs_for_whatever_sends(rig: Rig) -> None:
+    signer = RequestSigner(rig.ours)
+    fields = signer.fields("POST", f"http://127.0.0.1{PATH}", BODY, f"Bearer {rig.plane.keys['acme']}")
+    assert (await rig.send(replace(rig.shot, fields=tuple(fields.items())))).status == 200
