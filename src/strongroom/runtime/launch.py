@@ -38,6 +38,14 @@ MODULES: Final = {
     Kind.INFER: "strongroom.runtime.tabular_worker",
 }
 
+WIPING: Final = {
+    # glibc overwrites what is freed; its per-thread caches, which it would not overwrite, are off, and so are Python's pools.
+    "MALLOC_PERTURB_": "165",
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+    "PYTHONMALLOC": "malloc",
+}
+"""The environment in which freed memory is wiped."""
+
 _HELLO_S: Final = 30.0
 _FILES, _PROCESSES, _FILE_BYTES = 1024, 64, 16 * MIB
 _STDERR_LIMIT: Final = 1 << 16
@@ -158,6 +166,7 @@ class Launcher:
     def _environment(self, config: WorkerConfig) -> dict[str, str]:
         threads = str(config.threads)
         return {
+            **(WIPING if config.kind.wipes else {}),
             **self.tree.environment(),
             "HOME": config.scratch,
             "TMPDIR": config.scratch,

@@ -3,7 +3,7 @@
 Always true here:
 - only tensors that Open Inference Protocol can tell in JSON are served, and the first length of each is the rows';
 - operators are ONNX Runtime's own: no library of custom ones is ever loaded, and the sandbox would not let it;
-- threads are what the configuration says, and no input is kept.
+- threads are what the configuration says, no input is kept, and arrays are overwritten when they have been read.
 """
 
 from __future__ import annotations
@@ -63,12 +63,17 @@ class OnnxPredictor:
     def predict(self, asked: Inference) -> list[dict[str, Any]]:
         """Return the wanted outputs of all rows."""
         fed = {given.spec.name: self._array(given) for given in asked.inputs}
+        answered: list[Any] = []
         try:
             answered = self._session.run(list(asked.outputs), fed)
+            found = zip(asked.outputs, answered, strict=True)
+            return [self._told(name, array, asked.rows) for name, array in found]
+        except ProblemError:
+            raise
         except Exception:  # noqa: BLE001 - ONNX Runtime raises a type for each status, and its texts quote the model
             raise ProblemError(FAILED) from None
-        found = zip(asked.outputs, answered, strict=True)
-        return [self._told(name, array, asked.rows) for name, array in found]
+        finally:
+            _wipe(*fed.values(), *answered)
 
     def _array(self, given: Given) -> Any:
         return self._numpy.asarray(given.values, dtype=_NUMPY[given.spec.datatype]).reshape(given.shape)
@@ -81,6 +86,13 @@ class OnnxPredictor:
         if self._types[name] in {"FP32", "FP64"} and not all(map(math.isfinite, values)):
             raise ProblemError(_NO_NUMBER)
         return {"name": name, "datatype": self._types[name], "shape": shape, "data": values}
+
+
+def _wipe(*arrays: Any) -> None:
+    """Overwrite numbers: numpy keeps small arrays' memory for the next one, out of the allocator's sight."""
+    for array in arrays:
+        if array.dtype.kind != "O":
+            array.fill(0)
 
 
 def _session(runtime: Any, config: WorkerConfig) -> Any:

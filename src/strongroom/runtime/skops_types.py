@@ -22,12 +22,12 @@ MAX_BYTES: Final = 64 << 20
 MAX_SCHEMA: Final = 8 << 20
 
 _LOADERS: Final = frozenset(
-    {"DictNode", "JsonNode", "ListNode", "NdArrayNode", "ObjectNode", "RandomStateNode", "SetNode", "SliceNode",
+    {"DTypeNode", "DictNode", "JsonNode", "ListNode", "NdArrayNode", "ObjectNode", "RandomStateNode", "SetNode", "SliceNode",
      "TupleNode", "TypeNode"}
 )  # fmt: skip
 _PLAIN: Final = {
     "builtins": "bool dict float int list set slice str tuple",
-    "numpy": "bool bool_ float32 float64 int32 int64 ndarray str_",
+    "numpy": "bool bool_ dtype float32 float64 int32 int64 ndarray str_",
     "numpy.random.mtrand": "RandomState",
 }
 _ESTIMATORS: Final = {
@@ -39,6 +39,7 @@ _ESTIMATORS: Final = {
     "sklearn.linear_model._ridge": "Ridge RidgeClassifier",
     "sklearn.naive_bayes": "BernoulliNB GaussianNB MultinomialNB",
     "sklearn.neural_network._multilayer_perceptron": "MLPClassifier MLPRegressor",
+    "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
     "sklearn.pipeline": "FeatureUnion Pipeline",
     "sklearn.preprocessing._data": "MaxAbsScaler MinMaxScaler Normalizer PolynomialFeatures RobustScaler StandardScaler",
     "sklearn.preprocessing._encoders": "OneHotEncoder OrdinalEncoder",

@@ -31,6 +31,14 @@ class Kind(StrEnum):
     EMBEDDING = "embedding"
     INFER = "infer"  # a tabular model
 
+    @property
+    def wipes(self) -> bool:
+        """Return whether nothing of a request is kept for the next one, so that what is freed can be wiped and is then gone.
+
+        Not a chat worker's: its engine keeps prompts in caches, on purpose, until others take their place.
+        """
+        return self is not Kind.CHAT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSpec:

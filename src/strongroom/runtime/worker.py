@@ -46,7 +46,9 @@ def run(load: Callable[[WorkerConfig], Awaitable[Handler]]) -> NoReturn:
     """Live a worker's life; `load` makes the handler, with the process confined and the files verified."""
     with contextlib.suppress(KeyboardInterrupt):
         config = _begin()
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        # uvloop reads into one buffer of its own, in which a long request's end outlives the short one after it.
+        factory = asyncio.new_event_loop if config.kind.wipes else uvloop.new_event_loop
+        with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(_serve(config, load))
     sys.stderr.flush()
     os._exit(0)  # an engine's own threads must not hold up, or crash, a clean end
