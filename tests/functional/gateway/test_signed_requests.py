@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import anthropic
 import openai
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -68,7 +68,7 @@ class Shot:
 
     def forged(self, key: SecretKey, components: tuple[str, ...] = COVERED, **parameters: Any) -> Shot:
         """Sign what the profile would not: other components, other parameters (None leaves one out)."""
-        said = {
+        said: dict[str, Any] = {
             "created": int(time.time()),
             "nonce": base64.urlsafe_b64encode(time.time_ns().to_bytes(12, "big")).decode(),
             "keyid": key.public.id,
@@ -193,7 +193,7 @@ async def reasons(rig: Rig, database: TestDatabase, answer: Answer) -> list[str]
             if rows:
                 assert {row["tenant_id"] for row in rows} == {rig.plane.tenants["acme"]}
                 return [row["reason"] for row in rows]
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - what is awaited is another task's batch in the database
+            await asyncio.sleep(0.02)
 
 
 async def refused(rig: Rig, shot: Shot, *, asked: int = 0) -> Answer:
@@ -453,7 +453,7 @@ async def test_the_gateway_erases_what_ran_out_and_nothing_else(rig: Rig, shared
 async def test_the_unmodified_openai_client_signs_by_an_auth_of_httpx(rig: Rig) -> None:
     url = f"http://127.0.0.1:{rig.plane.port}/v1"
     async with (
-        httpx.AsyncClient(auth=RequestSigner(rig.ours)) as http,
+        openai.DefaultAsyncHttpxClient(auth=RequestSigner(rig.ours)) as http,
         openai.AsyncOpenAI(api_key=rig.plane.keys["acme"], base_url=url, http_client=http, max_retries=0) as client,
     ):
         for _ in range(2):
@@ -462,6 +462,23 @@ async def test_the_unmodified_openai_client_signs_by_an_auth_of_httpx(rig: Rig) 
     async with openai.AsyncOpenAI(api_key=rig.plane.keys["acme"], base_url=url, max_retries=0) as unsigned:
         with pytest.raises(openai.AuthenticationError):
             await unsigned.chat.completions.create(model="tiny", messages=[{"role": "user", "content": "x"}])
+
+
+async def test_the_unmodified_anthropic_client_signs_likewise_and_its_own_field_is_covered(rig: Rig) -> None:
+    url, messages = f"http://127.0.0.1:{rig.plane.port}", [{"role": "user", "content": "x"}]
+    asked: Any = {"model": "tiny", "max_tokens": 5, "messages": messages}
+    async with (
+        anthropic.DefaultAsyncHttpxClient(auth=RequestSigner(rig.ours)) as http,
+        anthropic.AsyncAnthropic(
+            api_key=rig.plane.keys["acme"], base_url=url, http_client=http, max_retries=0
+        ) as client,
+    ):
+        assert (await client.messages.create(**asked)).content[0].type == "text"
+    # The same request, signed without the field that carries the key.
+    body = json.dumps(asked).encode()
+    shot = replace(rig.shot, path="/v1/messages", body=body).signed(rig.ours)
+    shot = replace(shot, fields=(*shot.fields, ("x-api-key", shot.credential), ("anthropic-version", "2023-06-01")))
+    assert (await rig.send(shot)).status == 401
 
 
 async def test_the_helper_signs_for_whatever_sends(rig: Rig) -> None:
