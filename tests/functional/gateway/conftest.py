@@ -149,13 +149,14 @@ class Plane:
         key: str | None = "acme",
         method: str = "POST",
         headers: tuple[str, ...] = (),
+        port: int | None = None,
     ) -> Answer:
         """Ask once, over a connection of its own. `body` is JSON, or bytes as they are; `key` a tenant or a text."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", f"content-length: {len(content)}", *headers]
         if key is not None:
             lines.append(f"authorization: Bearer {self.keys.get(key, key)}")
-        line = await self.line()
+        line = await self.line(port)
         try:
             await line.say("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content)
             return await line.answer()
