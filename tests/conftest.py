@@ -26,7 +26,10 @@ import pytest
 from strongroom.store import Appender, Database
 from strongroom.store.testing import TestDatabase, TestServer, shared
 
-pytest_plugins = ["plugins.live"]  # the real product: `installation`, `target`, `start_up`
+pytest_plugins = [
+    "plugins.memory",  # where temporary files lie
+    "plugins.live",  # the real product: `installation`, `target`, `start_up`
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -50,7 +50,8 @@ def _all(installation: Installation, rows: bytes, since: float) -> Iterator[tupl
         if _has_own_files(process.pid):
             for name in ("tmp", "dev/shm", "run", "var/tmp"):
                 yield from _files(Path(f"/proc/{process.pid}/root/{name}"), set(), 0)
-    for shared in (Path(tempfile.gettempdir()), Path("/dev/shm"), Path("/var/tmp")):  # noqa: S108 - to be read
+    shared_by_all = (tempfile.gettempdir(), "/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 - to be read
+    for shared in dict.fromkeys(map(Path, shared_by_all)):
         yield from _new_in(shared, {places.home}, since)
 
 
