@@ -12,7 +12,7 @@ import pytest
 
 from strongroom.store import Dsn, Unsafe, binaries, leftovers
 from strongroom.store.cluster import Cluster
-from strongroom.store.testing import private_cluster, server_uid
+from strongroom.store.testing import TestServer, copy_server, private_cluster, server_uid
 
 
 async def value(dsn: Dsn, sql: str) -> object:
@@ -23,9 +23,9 @@ async def value(dsn: Dsn, sql: str) -> object:
         await connection.close()
 
 
-async def test_a_new_server_is_as_promised(cluster: Cluster, place: Path) -> None:
-    admin = await cluster.start()
-    assert cluster.process is not None
+async def test_a_new_server_is_as_promised(new_cluster: Cluster, place: Path) -> None:
+    admin = await new_cluster.start()
+    assert new_cluster.process is not None
     settings = {
         "listen_addresses": "",
         "data_checksums": "on",
@@ -37,12 +37,12 @@ async def test_a_new_server_is_as_promised(cluster: Cluster, place: Path) -> Non
     }
     for name, wanted in settings.items():
         assert await value(admin, f"select current_setting('{name}')") == wanted
-    assert owner(cluster.process.pid) == (server_uid() or os.geteuid()) != 0
-    assert cluster.data.stat().st_mode & 0o777 == 0o700
+    assert owner(new_cluster.process.pid) == (server_uid() or os.geteuid()) != 0
+    assert new_cluster.data.stat().st_mode & 0o777 == 0o700
     secret = place / "secrets" / "postgres"
     assert secret.stat().st_mode & 0o777 == 0o600
-    assert "trust" not in [line.split()[-1] for line in hba(cluster)]
-    for process in leftovers.working_in(cluster.data):
+    assert "trust" not in [line.split()[-1] for line in hba(new_cluster)]
+    for process in leftovers.working_in(new_cluster.data):
         assert secret.read_bytes().strip() not in shown(process)
 
 
@@ -113,7 +113,8 @@ async def test_a_second_server_on_the_same_data_is_refused(
         await private_cluster(place).start()
 
 
-async def test_it_stops_when_its_parent_is_killed(place: Path) -> None:
+async def test_it_stops_when_its_parent_is_killed(postgres: TestServer, place: Path) -> None:
+    copy_server(Path(postgres.made), place)
     script = f"""
 import asyncio
 from pathlib import Path
@@ -163,19 +164,19 @@ async def test_data_of_another_major_version_is_refused(cluster: Cluster) -> Non
         await cluster.start()
 
 
-async def test_something_else_in_the_datas_place_is_left_alone(cluster: Cluster) -> None:
-    cluster.data.mkdir(parents=True)
-    (cluster.data / "letter").write_text("mine")
+async def test_something_else_in_the_datas_place_is_left_alone(new_cluster: Cluster) -> None:
+    new_cluster.data.mkdir(parents=True)
+    (new_cluster.data / "letter").write_text("mine")
     with pytest.raises(Unsafe, match="neither empty nor"):
-        await cluster.start()
-    assert (cluster.data / "letter").read_text() == "mine"
+        await new_cluster.start()
+    assert (new_cluster.data / "letter").read_text() == "mine"
 
 
-async def test_an_attempt_cut_short_leaves_nothing_that_counts(cluster: Cluster) -> None:
-    making = cluster.data.with_name("making")
+async def test_an_attempt_cut_short_leaves_nothing_that_counts(new_cluster: Cluster) -> None:
+    making = new_cluster.data.with_name("making")
     making.mkdir(parents=True)
     (making / "PG_VERSION").write_text("18\n")
-    await cluster.start()
+    await new_cluster.start()
     assert not making.exists()
     assert not making.with_name("making.secret").exists()
 
@@ -188,7 +189,8 @@ async def test_a_lost_password_is_said_and_not_replaced(cluster: Cluster, place:
         await cluster.start()
 
 
-async def test_a_server_that_cannot_start_says_why(place: Path) -> None:
+async def test_a_server_that_cannot_start_says_why(postgres: TestServer, place: Path) -> None:
+    copy_server(Path(postgres.made), place)
     cluster = private_cluster(place, settings={"max_connections": "none"})
     with pytest.raises(Unsafe, match="max_connections"):
         await cluster.start()
@@ -226,15 +228,15 @@ async def test_a_closed_directory_is_named(place: Path, closed: str) -> None:
 
 
 async def test_a_uid_without_a_name_works_without_user_namespaces(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    new_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)  # as where `unshare` is missing
     if os.geteuid() != 0 and not binaries.RunAs().has_name():
         with pytest.raises(Unsafe, match="no entry in /etc/passwd"):
-            await cluster.start()
+            await new_cluster.start()
         return
-    await cluster.start()
-    owners = {path.lstat().st_uid for path in (cluster.data, *cluster.data.rglob("*"))}
+    await new_cluster.start()
+    owners = {path.lstat().st_uid for path in (new_cluster.data, *new_cluster.data.rglob("*"))}
     assert owners == {server_uid() or os.geteuid()}
 
 
