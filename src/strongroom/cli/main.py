@@ -10,13 +10,14 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strongroom.cli import local
+from strongroom.cli import local, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.keys import KEY
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.session import ONLINE
+from strongroom.cli.signers import SIGNER
 from strongroom.cli.tenants import ENVIRONMENT, TENANT
 from strongroom.cli.workloads import WORKLOAD
 
@@ -49,8 +50,11 @@ def application() -> App:
     app.command(local.CONFIG)
     app.command(local.backup, group=local.LOCAL, help_epilogue="")
     app.command(local.restore, group=local.LOCAL, help_epilogue="")
+    app.command(signing.SIGNING)
+    app.command(signing.sign_request, name="sign-request", group=local.LOCAL, help_epilogue="")
+    app.command(verify.verify_response, name="verify-response", group=local.LOCAL, help_epilogue=verify.EPILOGUE)
     app.command(whoami, group=ONLINE, help_epilogue="")
-    for room in (TENANT, ENVIRONMENT, WORKLOAD, KEY, ACCOUNT, MODEL, DEPLOYMENT, AUDIT):
+    for room in (TENANT, ENVIRONMENT, WORKLOAD, KEY, SIGNER, ACCOUNT, MODEL, DEPLOYMENT, AUDIT):
         app.command(room)
     return app
 

@@ -7,7 +7,9 @@ import base64
 import json
 import time
 from collections.abc import AsyncGenerator, Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -15,7 +17,6 @@ import openai
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.signing.nonces import Nonces
 from strongroom.identity.signers import SignerService
@@ -30,6 +31,8 @@ from strongroom.signatures.requests import Parts, sign
 from strongroom.store import Appender, Database, Unavailable
 from strongroom.store.migrate import administrator
 from strongroom.store.testing import TestDatabase
+from strongroom.vault import Keyring, Purpose
+from strongroom.wire import serve_tcp
 
 if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Answer, Plane
@@ -157,18 +160,11 @@ async def module_rig(module_plane: Plane, shared_database: TestDatabase) -> Asyn
 
 
 async def _second(plane: Plane, database: TestDatabase) -> int:
-    """Serve a second gateway, which shares the database with the first and nothing of its memory."""
-    from strongroom.gateway import Gateway  # noqa: PLC0415 - beside its only use
-    from strongroom.vault import Keyring, Purpose  # noqa: PLC0415 - as above
-    from strongroom.wire import serve_tcp  # noqa: PLC0415 - as above
-
-    async def connect() -> Appender:
-        return await Appender.connect(database.gateway, size=1)
-
+    """Serve a second gateway, whose signatures share the database with the first and nothing of its memory."""
     keys = Keyring.open(plane.sockets / "keyring.json").derive(*Purpose)
-    desk = SigningDesk(plane.snapshot.signers, keys, connect, SystemClock())
-    first: Any = plane.gateway
-    second = Gateway(first._snapshot, first._upstreams, first._recorder, SystemClock(), AskLimits(timeout_s=30), desk)
+    desk = SigningDesk(plane.snapshot.signers, keys, partial(Appender.connect, database.gateway, size=1), SystemClock())
+    second: Any = copy(plane.gateway)
+    second._desk = desk
     server = await serve_tcp(second.handle)
     plane.stack.push_async_callback(desk.close)
     plane.stack.push_async_callback(server.close)
