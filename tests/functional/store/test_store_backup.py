@@ -9,6 +9,7 @@ import json
 import os
 import tarfile
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -39,8 +40,7 @@ SEAL = Sealing(b"ours")
 KEYS = ("revokedlateraaaa", "alwaysalivebbbbb")
 
 
-@pytest.fixture
-async def tenant(db: Database) -> TenantId:
+async def a_tenant(db: Database) -> TenantId:
     made, workload = TenantId(uuid4()), uuid4()
     async with db.operator() as tx:
         await tx.execute("insert into identity.tenant (tenant_id, name) values ($1, 'acme')", made)
@@ -76,11 +76,26 @@ async def target(postgres: TestServer) -> AsyncGenerator[TestDatabase]:
 
 
 @pytest.fixture
-async def archive(database: TestDatabase, tenant: TenantId, tmp_path: Path) -> Path:
-    del tenant  # wanted for its rows
-    made = tmp_path / "backup.tar"
-    await backup.backup(database.admin, made, seal=SEAL, clock=SystemClock())
-    return made
+async def tenant(db: Database) -> TenantId:
+    return await a_tenant(db)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A database with a tenant in it and its backup, for all tests that change neither."""
+
+    database: TestDatabase
+    tenant: TenantId
+    archive: Path
+
+
+@pytest.fixture(scope="module")
+async def stored(
+    shared_database: TestDatabase, shared_db: Database, tmp_path_factory: pytest.TempPathFactory
+) -> Stored:
+    tenant, made = await a_tenant(shared_db), tmp_path_factory.mktemp("stored") / "backup.tar"
+    await backup.backup(shared_database.admin, made, seal=SEAL, clock=SystemClock())
+    return Stored(shared_database, tenant, made)
 
 
 async def live(dsn: Dsn) -> set[str]:
@@ -92,9 +107,9 @@ async def live(dsn: Dsn) -> set[str]:
     return {row["id"] for row in rows}
 
 
-async def test_a_backup_is_one_private_file(database: TestDatabase, archive: Path) -> None:
-    check_file(archive, secret=database.admin.password.encode())
-    manifest = backup.read_manifest(archive, SEAL)
+async def test_a_backup_is_one_private_file(stored: Stored) -> None:
+    check_file(stored.archive, secret=stored.database.admin.password.encode())
+    manifest = backup.read_manifest(stored.archive, SEAL)
     assert manifest.migration == len(migrate.known())
     assert manifest.server.startswith("18")
 
@@ -107,14 +122,14 @@ def check_file(archive: Path, *, secret: bytes) -> None:
     assert secret not in archive.read_bytes()
 
 
-async def test_a_backup_replaces_nothing(database: TestDatabase, tmp_path: Path) -> None:
+async def test_a_backup_replaces_nothing(stored: Stored, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(Unsafe, match="never replaces"):
-        await backup.backup(database.admin, tmp_path / "mine", seal=SEAL, clock=SystemClock())
+        await backup.backup(stored.database.admin, tmp_path / "mine", seal=SEAL, clock=SystemClock())
     assert (tmp_path / "mine").read_text() == "mine"
 
 
-async def test_a_failed_backup_leaves_nothing(database: TestDatabase, tmp_path: Path) -> None:
+async def test_a_failed_backup_leaves_nothing(stored: Stored, tmp_path: Path) -> None:
     broken = tmp_path / "bin"
     broken.mkdir()
     (broken / "pg_dump").write_text('#!/bin/sh\ncat "$PGPASSFILE" > /dev/null && echo "disk full" >&2; exit 1\n')
@@ -122,25 +137,23 @@ async def test_a_failed_backup_leaves_nothing(database: TestDatabase, tmp_path: 
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(Unsafe, match="pg_dump failed: disk full"):
-        await backup.backup(database.admin, out / "b.tar", seal=SEAL, clock=SystemClock(), programs=broken)
+        await backup.backup(stored.database.admin, out / "b.tar", seal=SEAL, clock=SystemClock(), programs=broken)
     assert os.listdir(out) == []  # noqa: PTH208 - all of it, hidden files too
 
 
-async def test_what_comes_back_is_whole_and_safe(
-    archive: Path, target: TestDatabase, tenant: TenantId, postgres: TestServer
-) -> None:
-    await backup.restore(target.admin, archive, seal=SEAL, passwords=postgres.passwords)
+async def test_what_comes_back_is_whole_and_safe(stored: Stored, target: TestDatabase, postgres: TestServer) -> None:
+    await backup.restore(target.admin, stored.archive, seal=SEAL, passwords=postgres.passwords)
     assert await lint(target.admin) == []
     restored = await Database.connect(target.control, target.operator)
-    async with restored.tenant(tenant) as tx:
+    async with restored.tenant(stored.tenant) as tx:
         assert {row["id"] for row in await tx.fetch("select id from identity.key")} == set(KEYS)
     async with restored.tenant(TenantId(uuid4())) as tx:
         assert await tx.fetch("select id from identity.key") == []
     await restored.close()
 
 
-async def test_no_credential_comes_back_alive(archive: Path, target: TestDatabase, postgres: TestServer) -> None:
-    await backup.restore(target.admin, archive, seal=SEAL, passwords=postgres.passwords)
+async def test_no_credential_comes_back_alive(stored: Stored, target: TestDatabase, postgres: TestServer) -> None:
+    await backup.restore(target.admin, stored.archive, seal=SEAL, passwords=postgres.passwords)
     assert await live(target.admin) == set()
     async with migrate.administrator(target.admin) as connection:
         rows = await connection.fetch("select kind, deleted, length(body) as size from feed.entry")
@@ -151,15 +164,17 @@ async def test_no_credential_comes_back_alive(archive: Path, target: TestDatabas
 
 
 async def test_credentials_stay_alive_when_the_caller_vouches(
-    archive: Path, target: TestDatabase, postgres: TestServer
+    stored: Stored, target: TestDatabase, postgres: TestServer
 ) -> None:
-    await backup.restore(target.admin, archive, seal=SEAL, passwords=postgres.passwords, keep_keys=True)
+    await backup.restore(target.admin, stored.archive, seal=SEAL, passwords=postgres.passwords, keep_keys=True)
     assert await live(target.admin) == {*KEYS, "operatorskeyaaaa"}
 
 
 async def test_followers_begin_again_after_a_restore_in_place(
-    database: TestDatabase, db: Database, tenant: TenantId, archive: Path, postgres: TestServer
+    database: TestDatabase, db: Database, tenant: TenantId, tmp_path: Path, postgres: TestServer
 ) -> None:
+    archive = tmp_path / "backup.tar"
+    await backup.backup(database.admin, archive, seal=SEAL, clock=SystemClock())
     calls: list[tuple[list[FeedEntry], bool]] = []
     follower = Follower(database.gateway, SystemClock(), lambda entries, full: calls.append((entries, full)))
     follower.start()
@@ -181,12 +196,10 @@ async def test_followers_begin_again_after_a_restore_in_place(
         assert await tx.fetchval("select count(*) from identity.key where revoked_at is null") == 0
 
 
-async def test_a_database_with_something_in_it_is_not_replaced_unasked(
-    database: TestDatabase, archive: Path, postgres: TestServer
-) -> None:
+async def test_a_database_with_something_in_it_is_not_replaced_unasked(stored: Stored, postgres: TestServer) -> None:
     with pytest.raises(Unsafe, match="is not empty"):
-        await backup.restore(database.admin, archive, seal=SEAL, passwords=postgres.passwords)
-    assert await live(database.admin) == {*KEYS, "operatorskeyaaaa"}
+        await backup.restore(stored.database.admin, stored.archive, seal=SEAL, passwords=postgres.passwords)
+    assert await live(stored.database.admin) == {*KEYS, "operatorskeyaaaa"}
 
 
 def repacked(archive: Path, to: Path, *, manifest: dict[str, Any] | None = None, dump: bytes | None = None) -> Path:
@@ -220,8 +233,9 @@ def spoil(archive: Path, tmp_path: Path) -> None:
 
 
 async def test_what_is_wrong_with_an_archive_is_said_before_anything_changes(
-    database: TestDatabase, archive: Path, tmp_path: Path, postgres: TestServer
+    stored: Stored, tmp_path: Path, postgres: TestServer
 ) -> None:
+    database, archive = stored.database, stored.archive
     spoil(archive, tmp_path)
     cases = {
         "flipped": "damaged",
@@ -242,8 +256,9 @@ async def test_what_is_wrong_with_an_archive_is_said_before_anything_changes(
 
 
 async def test_a_dump_that_does_not_restore_leaves_the_old_database(
-    database: TestDatabase, archive: Path, tmp_path: Path, postgres: TestServer
+    stored: Stored, tmp_path: Path, postgres: TestServer
 ) -> None:
+    database, archive = stored.database, stored.archive
     bad = b"PGDMP but not really"
     manifest = {"bytes": len(bad), "sha256": hashlib.sha256(bad).hexdigest()}
     repacked(archive, tmp_path / "bad", manifest=manifest, dump=bad)
@@ -272,8 +287,9 @@ def resealed(archive: Path, to: Path, seal: bytes | None) -> Path:
 
 
 async def test_what_another_keyring_sealed_or_nobody_is_not_restored_unasked(
-    archive: Path, target: TestDatabase, postgres: TestServer, tmp_path: Path
+    stored: Stored, target: TestDatabase, postgres: TestServer, tmp_path: Path
 ) -> None:
+    archive = stored.archive
     foreign = (
         resealed(archive, tmp_path / "none", None),
         resealed(archive, tmp_path / "empty", b""),

@@ -8,8 +8,6 @@ import signal
 import sys
 from pathlib import Path
 
-import pytest
-
 from strongroom.store import leftovers
 
 USER = """
@@ -37,8 +35,7 @@ async def finish(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-@pytest.mark.parametrize("end", ["finished", "killed"])
-async def test_the_last_user_ends_the_server_however_it_ends(place: Path, end: str) -> None:
+async def test_a_killed_last_user_ends_the_server_too(place: Path) -> None:
     directory = place / "s"
     first, second = await asyncio.gather(user(directory), user(directory))
     (server,) = [pid for pid in leftovers.working_in(directory / "pg" / "data") if is_first(pid, directory)]
@@ -46,11 +43,8 @@ async def test_the_last_user_ends_the_server_however_it_ends(place: Path, end: s
     third = await user(directory)
     await finish(second)
     assert leftovers.working_in(directory / "pg" / "data")
-    if end == "killed":
-        third.kill()
-        await third.wait()
-    else:
-        await finish(third)
+    third.kill()
+    await third.wait()
     assert await leftovers.ends(server, 20.0)
 
 
@@ -58,16 +52,17 @@ def is_first(pid: int, directory: Path) -> bool:
     return (directory / "pg" / "data" / "postmaster.pid").read_text().startswith(f"{pid}\n")
 
 
-async def test_a_killed_server_is_made_anew(place: Path) -> None:
+async def test_a_killed_server_is_made_anew_and_ends_with_its_last_user(place: Path) -> None:
     directory = place / "s"
     first = await user(directory)
     (server,) = [pid for pid in leftovers.working_in(directory / "pg" / "data") if is_first(pid, directory)]
     os.kill(parent_of(server), signal.SIGKILL)
     assert await leftovers.ends(server, 20.0)
     second = await user(directory)
-    assert leftovers.working_in(directory / "pg" / "data")
+    (server,) = [pid for pid in leftovers.working_in(directory / "pg" / "data") if is_first(pid, directory)]
     await finish(first)
     await finish(second)
+    assert await leftovers.ends(server, 20.0)
 
 
 def parent_of(pid: int) -> int:
