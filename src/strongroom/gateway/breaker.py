@@ -3,8 +3,8 @@
 Always true here:
 - closed: everybody is let through; `failures` in a row open it;
 - open: nobody is, until `first_s` have passed, twice as long after each trial that failed, `longest_s` at most;
-- half-open: one request at a time is let through on trial; its success closes, its failure opens, and if it comes to
-  nothing (its caller left) the next one is the trial;
+- half-open: one request at a time is let through on trial, the next one when it is being answered; success closes,
+  failure opens, and if a trial comes to nothing (its caller left) the next one is the trial;
 - only what was let through since the last change counts: what began before tells of the past;
 - a provider that says when to come back (429, 503) is left alone until then, `longest_s` at most.
 
@@ -70,12 +70,17 @@ class Breaker:
         return self._state
 
     def take(self, now: float) -> Permit | None:
-        """Let a request through, or not. Each permit is given back by exactly one of the three methods below."""
+        """Let a request through, or not. Each permit is given back by exactly one of the methods below `answering`."""
         state = self.state(now)
         if state is State.OPEN or (state is State.HALF_OPEN and self._trial):
             return None
         self._trial = state is State.HALF_OPEN
         return Permit(self._era)
+
+    def answering(self, permit: Permit) -> None:
+        """Take note that the provider has begun to answer; the permit is still out. A stream may take minutes."""
+        if permit.era == self._era:
+            self._trial = False
 
     def succeeded(self, permit: Permit) -> None:
         """Take back a permit: the provider answered."""

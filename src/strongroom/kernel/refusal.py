@@ -36,6 +36,7 @@ class Refusal:
         param: the request field at fault, if it is one.
         code: a word for programs that tell this no from others of its kind, where a dialect has one.
         retry_after_s: of LIMITED: seconds after which trying again may help; None: it will not.
+        audited: whether it stands in the audit log, though not every no of its kind does.
     """
 
     kind: RefusalKind
@@ -44,6 +45,7 @@ class Refusal:
     param: str | None = None
     code: str | None = None
     retry_after_s: int | None = None
+    audited: bool = False
 
 
 class Refused(Exception):  # noqa: N818 - it is not an error: it is an answer

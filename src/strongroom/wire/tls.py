@@ -45,16 +45,17 @@ class TlsOptions:
 
 
 def client_context(
-    *, ca: Path | None = None, certificate: Path | None = None, key: Path | None = None
+    *, ca: Path | None = None, ca_text: str | None = None, certificate: Path | None = None, key: Path | None = None
 ) -> ssl.SSLContext:
     """Return the context of a client: host name checked, TLS 1.2 or newer.
 
     Args:
         ca: PEM file of the authorities to trust instead of the system's.
+        ca_text: the same, as text.
         certificate: PEM chain to show when asked.
         key: its private key, PEM.
     """
-    context = ssl.create_default_context(cafile=ca)
+    context = ssl.create_default_context(cafile=ca, cadata=ca_text)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if certificate is not None:

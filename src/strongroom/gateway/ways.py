@@ -1,0 +1,66 @@
+"""Ways to an engine: where a request may be sent, and what it looks like there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from strongroom.gateway.breaker import Breaker
+from strongroom.gateway.exchange.ports import EngineProtocol, Outgoing
+from strongroom.providers import Secret
+from strongroom.wire import Headers, Pool
+
+LOCAL = "local"
+"""What this machine's own workers are called, where a provider would have its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a provider is asked with: a header field whose value is put together when it is sent, and shown nowhere."""
+
+    name: bytes
+    scheme: bytes
+    secret: Secret
+
+    @property
+    def field(self) -> tuple[bytes, bytes]:
+        """The header field, for the wire."""
+        return self.name, self.scheme + self.secret.reveal()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An engine that serves a deployment.
+
+    Attributes:
+        pool: how it is reached.
+        protocol: how it is asked and answers.
+        model: what it calls the model.
+        headers: what is sent besides the protocol's own: who asks, as a worker may know it.
+        name: as records and metrics call it: a provider's name, or `local` for this machine's workers.
+        credential: what a provider is asked with.
+        breaker: what watches a provider, for one tenant.
+    """
+
+    pool: Pool
+    protocol: EngineProtocol
+    model: str
+    headers: Headers
+    name: str = LOCAL
+    credential: Credential | None = None
+    breaker: Breaker | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A target, and the request written for it."""
+
+    target: Target
+    outgoing: Outgoing
+
+    @property
+    def headers(self) -> Headers:
+        """All header fields of the request, the secret among them: for the wire and for nobody else."""
+        target = self.target
+        if target.credential is None:
+            return (*self.outgoing.headers, *target.headers)
+        return (*self.outgoing.headers, *target.headers, target.credential.field)
