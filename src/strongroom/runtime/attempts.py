@@ -25,6 +25,7 @@ from strongroom.runtime.syscalls import NUMBERS
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 3, 4
 _AF_VSOCK, _AF_ALG = 40, 38
+_SHARED: Final = (Path("/dev/shm"), Path("/var/tmp"), Path("/run"), Path("/dev/mqueue"))  # noqa: S108 - tried, to be refused
 _MACHINE: Final = os.uname().machine
 
 
@@ -74,6 +75,21 @@ def make_all(targets: Targets, config: WorkerConfig) -> Report:
         scratch_works=_scratch_works(Path(config.scratch)),
         environment=tuple(sorted(os.environ)),
     )
+
+
+def spill(data: bytes, scratch: Path) -> tuple[str, ...]:
+    """Write `data` to a file in each place where files may be left; return the places that took it."""
+    took: list[str] = []
+    for place in (scratch, *_SHARED):
+        with contextlib.suppress(OSError):
+            (place / "spilt").write_bytes(data)
+            took.append(str(place))
+    return tuple(took)
+
+
+def spilt(scratch: Path) -> tuple[str, ...]:
+    """Return the files that lie in those places."""
+    return tuple(f"{place}/{name}" for place in (scratch, *_SHARED) for name in _listing(place))
 
 
 def _try(name: str, attempt: Callable[[], object]) -> Outcome:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -56,8 +58,13 @@ class Front:
             await self._route(request, reply)
         except QueueFullError:
             await self._refuse(reply, BUSY)
+            _forget()
         except ProblemError as error:
             await self._refuse(reply, error.problem)
+            _forget()
+        except Exception:
+            _forget()
+            raise
 
     async def _route(self, request: Request, reply: Reply) -> None:
         match request.method, request.path:
@@ -80,6 +87,11 @@ class Front:
             reply.abort()
             return
         await reply.send(problem.status, (*JSON, *_RETRY) if problem is BUSY else JSON, self._written(problem))
+
+
+def _forget() -> None:
+    """Free what a refused request held: an exception and its frames hold one another, and the request, until collected."""
+    asyncio.get_running_loop().call_soon(gc.collect)
 
 
 def caller_of(request: Request) -> Caller:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -20,6 +20,9 @@ from strongroom.runtime.infer_requests import Inference, read
 from strongroom.runtime.lender import Lender
 from strongroom.runtime.predictor import Predictor
 from strongroom.wire import Handler, Reply, Request
+
+ITS_ONLY_MODEL: Final = "-"
+"""What a gateway calls the model: a worker has one, and who asks for it knows it by a deployment's name."""
 
 _Result = TypeVar("_Result")
 
@@ -44,13 +47,14 @@ class InferFront:
     @property
     def routes(self) -> dict[str, Handler]:
         """Which handler answers which path."""
-        return {f"/v2/models/{self._model}/infer": self._infer}
+        return {f"/v2/models/{name}/infer": self._infer for name in (self._model, ITS_ONLY_MODEL)}
 
     @property
     def documents(self) -> dict[str, bytes]:
         """What is answered to a GET."""
         return {
             f"/v2/models/{self._model}": self._metadata,
+            f"/v2/models/{ITS_ONLY_MODEL}": self._metadata,
             f"/v2/models/{self._model}/ready": msgspec.json.encode({"name": self._model, "ready": True}),
             "/v2/health/live": b'{"live":true}',
             "/v2/health/ready": b'{"ready":true}',

@@ -57,10 +57,11 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """A worker process that has its configuration and loads."""
+    """A worker process that has its configuration and loads; `private` is its directory where it has no namespace."""
 
     process: asyncio.subprocess.Process
     group: Group | None
+    private: Path | None
 
     @property
     def errors(self) -> asyncio.StreamReader:
@@ -83,6 +84,8 @@ class Launched:
         assert self.process.stdout is not None  # noqa: S101 - made with a pipe
         status = await self.process.wait()
         await self.process.stdout.read()  # ends when the last process that inherited it is gone
+        if self.private is not None:  # a namespace's /tmp has gone with it
+            await asyncio.to_thread(shutil.rmtree, self.private, ignore_errors=True)
         if self.group is not None:
             await asyncio.to_thread(self.group.remove)
         return status
@@ -132,7 +135,7 @@ class Launcher:
             if group is not None:
                 await asyncio.to_thread(group.remove)
             raise
-        return Launched(process, group)
+        return Launched(process, group, private if self.facts.bwrap is None else None)
 
     @asynccontextmanager
     async def _started(self, spec: WorkerSpec, config: WorkerConfig) -> AsyncGenerator[asyncio.subprocess.Process]:

@@ -8,6 +8,7 @@ deployed, and is what the isolation tests and the self-test look through.
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 
@@ -33,6 +34,15 @@ async def load(config: WorkerConfig) -> Handler:
             held.append(bytearray(b"\xff") * (1 << 20))
         await reply.send(200, JSON, b"{}")
 
+    async def spill(request: Request, reply: Reply) -> None:
+        """Leave the body wherever something can be left, and say where that was."""
+        await reply.send(200, JSON, msgspec.json.encode(attempts.spill(request.body, Path(config.scratch))))
+
+    async def spilt(request: Request, reply: Reply) -> None:
+        """Say what lies where something can be left."""
+        del request
+        await reply.send(200, JSON, msgspec.json.encode(attempts.spilt(Path(config.scratch))))
+
     stalled = asyncio.Event()
 
     async def stall(request: Request, reply: Reply) -> None:
@@ -47,7 +57,8 @@ async def load(config: WorkerConfig) -> Handler:
         return True
 
     pulse = Pulse(turns, silent_s=1.0)
-    return Front(config, {"/attempts": answer, "/hog": hog, "/stall": stall}, well=pulse.beats)
+    routes = {"/attempts": answer, "/hog": hog, "/spill": spill, "/spilt": spilt, "/stall": stall}
+    return Front(config, routes, well=pulse.beats)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -89,7 +90,9 @@ async def _serve(config: WorkerConfig, load: Callable[[WorkerConfig], Awaitable[
     loop = asyncio.get_running_loop()
     loop.add_reader(_STDIN, _watch, ended)
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    server = await _open(config, await load(config))
+    handler = await load(config)
+    gc.freeze()  # what is here stays: collecting after a refusal looks at what came with requests only
+    server = await _open(config, handler)
     await ended.wait()
     await server.drain(_DRAIN_S)
 
