@@ -87,7 +87,9 @@ class Attempt:
 
     async def _send(self, way: Way, timeout_s: float) -> None:
         outgoing = way.outgoing
-        self._exchange = way.target.pool.request("POST", outgoing.path, way.headers, outgoing.body, timeout_s=timeout_s)
+        self._exchange = way.target.pool.request(
+            outgoing.method, outgoing.path, way.headers, outgoing.body, timeout_s=timeout_s
+        )
         try:
             self.response = await self._exchange.__aenter__()
         except ConnectFailed as error:

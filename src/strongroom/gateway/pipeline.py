@@ -5,10 +5,10 @@ Numbered as the stages are:
 2. Authenticated: the snapshot's lease holds, then the key is checked.
 3. Admitted: the body is decoded, the model is looked up in the caller's own tenant and environment, policy decides;
    where the rules demand a signature, it is right and was never used.
-4. Screened: what may be asked for, and how much of it.
+4. Screened: what may be asked for, and how much of it; what it may use at most is reserved.
 5. Routed: the engine, and the request written anew for it.
 6. Relayed: the answer, decoded and written anew.
-7. Recorded: figures and names, no content.
+7. Recorded: figures and names, no content; what was reserved is settled by what was used.
 
 Dialects decode and write (`surface.py` says which); everything here is said once, on the neutral form.
 """
@@ -19,9 +19,11 @@ import asyncio
 from typing import Final
 
 from strongroom.audit import Entry, Outcome, plain
-from strongroom.gateway import disclose
+from strongroom.gateway import disclose, tools
 from strongroom.gateway.decisions import Decisions
+from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import ModelCard, in_words_of
+from strongroom.gateway.limits import Meter
 from strongroom.gateway.recorder import Denial, Recorder
 from strongroom.gateway.recording import ClosedAs, Recording
 from strongroom.gateway.relay import Relay
@@ -40,12 +42,26 @@ from strongroom.policy import Action
 from strongroom.rules import Terms
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.records import RECORDS
+from strongroom.rules.residency import RESIDENCY
 from strongroom.rules.signing import SIGNING
+from strongroom.rules.tools import TOOLS
 from strongroom.wire import Headers, Reply, Request
 
 _TEXT: Final = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 _DENIALS: Final = frozenset({RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN, RefusalKind.HIDDEN})
-_DENIED: Final = frozenset({disclose.CODE})  # what a caller may not ask for, and stands in the audit log as that
+_DENIED: Final = frozenset(
+    {disclose.CODE, tools.CODE}
+)  # what a caller may not ask for, and stands in the audit log as that
+_JSON: Final = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+_TENSOR_SERVER: Final = {
+    # What the Open Inference Protocol tells anybody of a server.
+    "/v2": b'{"name":"strongroom","version":"2","extensions":[]}',
+    "/v2/health/live": b'{"live":true}',
+    "/v2/health/ready": b'{"ready":true}',
+}
+_NOT_READY: Final = Refusal(
+    kind=RefusalKind.UNAVAILABLE, reason="the engine is not well", tell="The model is not ready. Try again shortly."
+)
 _FAULT: Final = 500
 _LEFT: Final = 499  # the client went away; nobody reads this status but the operator
 
@@ -61,6 +77,7 @@ class Gateway:
         clock: Clock,
         limits: AskLimits,
         desk: SigningDesk,
+        meter: Meter,
     ) -> None:
         self._snapshot = snapshot
         self._upstreams = upstreams
@@ -68,6 +85,7 @@ class Gateway:
         self._clock = clock
         self._limits = limits
         self._desk = desk
+        self._meter = meter
         self._decisions = Decisions()
 
     async def handle(self, request: Request, reply: Reply) -> None:
@@ -77,6 +95,11 @@ class Gateway:
         elif request.path == "/readyz":
             ready = await self._ready()
             await reply.send(200 if ready else 503, _TEXT, b"ready\n" if ready else b"not ready\n")
+        elif request.path in _TENSOR_SERVER and request.method == "GET":
+            ready = request.path != "/v2/health/ready" or await self._ready()
+            await reply.send(
+                200 if ready else 503, _JSON, _TENSOR_SERVER[request.path] if ready else b'{"ready":false}'
+            )
         elif request.path == KEYS_PATH and request.method in {"GET", "HEAD"}:
             await reply.send(200, KEYS_HEADERS, self._desk.published)
         else:
@@ -99,16 +122,22 @@ class Gateway:
         unsigned = await self._desk.verify(request, signing, authenticated.principal) if signing.requests else None
         if unsigned is not None:
             return await self._refuse_admitted(admitted, unsigned, reply)
-        screened = self._screen(admitted)
+        screened = await self._screen(admitted)
         if isinstance(screened, Refusal):
             return await self._refuse_admitted(admitted, screened, reply)
-        routed = self._route(screened)
-        if isinstance(routed, Refusal):
-            return await self._refuse_admitted(admitted, routed, reply, "screened", screened.recording)
-        relayed = await self._relay(routed, reply)
-        if isinstance(relayed, Refusal):
-            return await self._refuse_admitted(admitted, relayed, reply, "routed", screened.recording)
-        self._close(relayed)
+        with screened.reservation:  # whatever comes: what is not settled then was not used
+            routed = self._route(screened)
+            if isinstance(routed, Refusal):
+                return await self._refuse_admitted(admitted, routed, reply, "screened", screened.recording)
+            relayed = await self._relay(routed, reply)
+            if isinstance(relayed, Refusal):
+                return await self._refuse_admitted(admitted, relayed, reply, "routed", screened.recording)
+            self._close(relayed)
+            if (
+                relayed.no is not None and relayed.no.code in _DENIED
+            ):  # half of the answer was sent: no `_refuse` said it
+                who = authenticated.principal
+                self._recorder.deny(self._denial(received, relayed.no, who, admitted.route))
         return None
 
     def _receive(self, request: Request) -> Received | tuple[int, Headers, bytes]:
@@ -152,35 +181,46 @@ class Gateway:
             return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param="model")
         return Admitted(authenticated, decoded, route, self._snapshot.terms(who, route))
 
-    def _screen(self, admitted: Admitted) -> Screened | Refusal:
+    async def _screen(self, admitted: Admitted) -> Screened | Refusal:
         """Return what may be asked. Each control that looks at an ask before it is sent is one line here."""
         asked, terms = admitted.decoded.ask, admitted.terms.of(DISCLOSURE)
         no = disclose.check(asked, terms)
         ask = bounded(asked, self._limits) if no is None else no
         if isinstance(ask, Refusal):
             return ask
+        no = tools.check(ask, admitted.terms.of(TOOLS))
+        if no is not None:
+            return no
         ask = disclose.shaped(ask, terms)
         authenticated = admitted.authenticated
+        reservation = await self._meter.reserve(admitted, ask)
+        if isinstance(reservation, Refusal):
+            return reservation
         recording = self._recording(authenticated.received, authenticated.principal, admitted.route, admitted.terms)
         unrecorded = recording.open()
-        return Screened(admitted, ask, recording) if unrecorded is None else unrecorded
+        if unrecorded is not None:
+            reservation.release()
+            return unrecorded
+        return Screened(admitted, ask, recording, reservation)
 
     def _route(self, screened: Screened) -> Routed | Refusal:
         admitted = screened.admitted
-        target = self._upstreams.target(admitted.route, admitted.authenticated.principal)
-        no = target.protocol.cannot(screened.ask)
-        return Routed(screened, target, target.protocol.outgoing(screened.ask, target.model)) if no is None else no
+        who, residency = admitted.authenticated.principal, admitted.terms.of(RESIDENCY)
+        ways = self._upstreams.ways(admitted.route, who, screened.ask, residency)
+        return ways if isinstance(ways, Refusal) else Routed(screened, ways)
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:
-        relay = Relay(routed, reply, int(self._clock.now().timestamp()), self._seal(routed))
+        relay = Relay(routed, reply, int(self._clock.now().timestamp()), self._seal)
         try:
             return await relay.run(self._limits.timeout_s)
         except BaseException as error:
             # Nobody is left to be answered, or the server is to say that it failed; either way it was asked for.
             status = _LEFT if isinstance(error, asyncio.CancelledError | ConnectionError) else _FAULT
             left: ClosedAs = "cancelled" if status == _LEFT else "failed"
-            self._close(Relayed(routed, status, relay.usage, left, reason=type(error).__name__))
+            self._close(Relayed(relay.routed, status, relay.usage, left, reason=type(error).__name__))
             raise
+        finally:
+            self._meter.settle(routed.screened, relay)
 
     def _seal(self, routed: Routed) -> Seal:
         """Return what signs the answer, where the rules want it signed."""
@@ -224,6 +264,8 @@ class Gateway:
             card = next((card for card in cards if card.name == named), None)
             if card is None:
                 return await self._refuse(received, _no_model("not among the caller's models"), reply, who)
+            if received.match.endpoint is Endpoint.READY and not await self._well(who, named):
+                return await self._refuse(received, _NOT_READY, reply, who)
             body = dialect.model(card)
         self._recording(received, who, None).end("completed", "authenticated", 200)
         await reply.send(200, dialect.headers(received.request_id), body)
@@ -261,7 +303,12 @@ class Gateway:
         recording: Recording | None = None,
     ) -> None:
         """Answer no, in the dialect; write down who was refused what and why. `phase`: the last stage that was passed."""
-        if refusal.kind in _DENIALS or refusal.code in _DENIED:
+        if refusal.kind is RefusalKind.LIMITED and who is not None:
+            told = self._meter.told(who, refusal)
+            if told is None:  # one of a flood, which is not to flood the records too
+                return await reply.send(*received.match.dialect.refuse(refusal, received.request_id))
+            self._recorder.deny(self._denial(received, told, who, route))
+        if refusal.kind in _DENIALS or refusal.code in _DENIED or refusal.audited:
             self._recorder.deny(self._denial(received, refusal, who, route))
         answer = received.match.dialect.refuse(refusal, received.request_id)
         if who is not None:
@@ -272,6 +319,7 @@ class Gateway:
             if unrecorded is not None:
                 answer = received.match.dialect.refuse(unrecorded, received.request_id)
         await reply.send(*answer)
+        return None
 
     def _denial(self, received: Received, refusal: Refusal, who: Principal | None, route: Route | None) -> Denial:
         tenant = PLATFORM if who is None or who.tenant is None else who.tenant
@@ -313,9 +361,14 @@ class Gateway:
         strict = terms is not None and terms.of(RECORDS).mode == "strict"
         return self._recorder.recording(opened, strict=strict, started=received.started)
 
+    async def _well(self, who: Principal, name: str) -> bool:
+        """Whether a model that `who` may see would take work now."""
+        route = self._snapshot.route(who, name)
+        return route is not None and await self._upstreams.healthy(route)
+
     async def _ready(self) -> bool:
-        """Whether any request would be answered now: keys can be checked, records written, and every worker takes work."""
-        if self._recorder.spool.trouble:
+        """Whether any request would be answered now: keys and limits can be checked, records written, workers take work."""
+        if self._recorder.spool.trouble or not self._meter.reachable:
             return False
         if not (self._snapshot.valid() or await self._snapshot.ensure()):
             return False

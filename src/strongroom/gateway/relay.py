@@ -8,12 +8,14 @@ Always true here:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
-from strongroom.gateway import disclose
+from strongroom.gateway import disclose, tools
+from strongroom.gateway.attempt import Attempt
 from strongroom.gateway.exchange.answers import Event, Usage, Used
 from strongroom.gateway.exchange.asks import ChatAsk, CompletionAsk
 from strongroom.gateway.exchange.ports import Naming
@@ -30,17 +32,19 @@ _EVENT_STREAM: Final = b"text/event-stream"
 
 
 class Relay:
-    """Relays one answer. `created`: Unix seconds; `seal` signs it, where the rules want that."""
+    """Relays one answer. `created`: Unix seconds; `seal` returns what signs it, where the rules want that."""
 
-    def __init__(self, routed: Routed, reply: Reply, created: int, seal: Seal) -> None:
+    def __init__(self, routed: Routed, reply: Reply, created: int, seal: Callable[[Routed], Seal]) -> None:
         admitted = routed.screened.admitted
         received = admitted.authenticated.received
         decoded = admitted.decoded
-        self._routed = routed
+        self.routed = routed
         self._reply = reply
-        self._seal = seal
+        self._sealing = seal
+        self._seal: Seal
         self._ask = ask = routed.screened.ask
         self._terms = admitted.terms.of(DISCLOSURE)
+        self._watch = tools.Watch(ask)
         self._dialect = received.match.dialect
         self._recording = routed.screened.recording
         self._naming = Naming(
@@ -55,27 +59,38 @@ class Relay:
             self._dialect.stream(self._naming) if isinstance(ask, ChatAsk | CompletionAsk) and ask.stream else None
         )
         self.usage = Usage()
+        self.asked = False
+        """Whether the engine has the request, so that answering it may have used something."""
+        self.told = False
+        """Whether `usage` is all that was used: the answer is whole."""
+        self.refused = False
+        """Whether the engine said no, and so used nothing."""
 
     async def run(self, timeout_s: float) -> Relayed | Refusal:
         """Relay the answer; a refusal means that nothing has been sent yet."""
-        target, outgoing = self._routed.target, self._routed.outgoing
-        headers = (*outgoing.headers, *target.headers)
+        self.asked = True
         try:
-            async with target.pool.request(
-                "POST", outgoing.path, headers, outgoing.body, timeout_s=timeout_s
-            ) as response:
+            async with Attempt(self.routed.ways, timeout_s=timeout_s) as attempt:
+                response, target = attempt.response, attempt.way.target
+                self.routed = Routed(self.routed.screened, (attempt.way,))
+                self._seal = self._sealing(self.routed)
                 if response.status != HTTPStatus.OK:
                     body = await response.read(_MAX_NO_BYTES)
+                    self.refused = True
                     return disclose.strip_no(target.protocol.no(response.status, body), self._terms)
                 no = await (self._whole(response) if self._writer is None else self._stream(response))
         except (ClientError, ValueError, msgspec.MsgspecError, RecursionError) as error:
+            self.asked = not isinstance(error, ConnectFailed)
             return await self._failed(_unanswered(error))
-        return Relayed(self._routed, 200, self.usage, "completed") if no is None else await self._failed(no)
+        return Relayed(self.routed, 200, self.usage, "completed") if no is None else await self._failed(no)
 
     async def _whole(self, response: Response) -> Refusal | None:
         _check(response, _JSON)
-        answer = self._routed.target.protocol.whole(self._ask, await response.read(_MAX_ANSWER_BYTES))
-        self.usage = answer.usage
+        answer = self.routed.target.protocol.whole(self._ask, await response.read(_MAX_ANSWER_BYTES))
+        self.usage, self.told = answer.usage, True
+        no = tools.check_answer(answer, self._ask)
+        if no is not None:
+            return no
         answer = disclose.strip_answer(answer, self._ask, self._terms)
         body = self._dialect.whole(answer, self._naming)
         self._recording.first_byte()
@@ -87,15 +102,20 @@ class Relay:
     async def _stream(self, response: Response) -> Refusal | None:
         _check(response, _EVENT_STREAM)
         assert self._writer is not None  # noqa: S101 - `run` asked
-        reader = self._routed.target.protocol.reader(self._ask)
+        reader = self.routed.target.protocol.reader(self._ask)
         async for piece in response.stream():
-            events = reader.feed(piece)
-            data = self._writer.feed(self._pass(events)) if events else b""
+            events = self._pass(reader.feed(piece))
+            if isinstance(events, Refusal):
+                return events
+            data = self._writer.feed(events) if events else b""
             if data and not self._reply.started and (no := await self._recording.durable()) is not None:
                 return no
             await self._write(data)
         if not reader.complete:
             raise ValueError("the engine ended its stream without saying so")
+        if (no := self._watch.end()) is not None:
+            return no
+        self.told = True
         if (no := await self._completed()) is not None:
             return no
         await self._write(self._writer.end(), last=True)
@@ -110,15 +130,16 @@ class Relay:
             HTTPStatus.OK,
             input_tokens=self.usage.input_tokens,
             output_tokens=self.usage.output_tokens,
-            target=self._routed.target.name,
+            target=self.routed.target.name,
         )
 
-    def _pass(self, events: list[Event]) -> list[Event]:
-        """Return what of `events` may leave now."""
+    def _pass(self, events: list[Event]) -> list[Event] | Refusal:
+        """Return what of `events` may leave now, or why the answer ends here."""
         for event in events:
             if isinstance(event, Used):
                 self.usage = event.usage
-        return disclose.strip_events(events, self._ask, self._terms)
+        watched = self._watch.feed(events)
+        return watched if isinstance(watched, Refusal) else disclose.strip_events(watched, self._ask, self._terms)
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         if data or last:
@@ -136,7 +157,7 @@ class Relay:
         await self._reply.write(self._writer.fail(refusal))
         await self._reply.end()
         status = self._dialect.refuse(refusal, self._naming.request_id)[0]
-        return Relayed(self._routed, status, self.usage, "failed", reason=refusal.reason)
+        return Relayed(self.routed, status, self.usage, "failed", reason=refusal.reason, no=refusal)
 
 
 def _check(response: Response, kind: bytes) -> None:

@@ -1,47 +1,37 @@
-"""The workers of this machine, by the release and environment they serve, and what they are asked with."""
+"""The engines behind deployments: workers of this machine, by the release and environment they serve, and providers.
+
+Always true here: a deployment of a release never leaves this machine, and one of targets never reaches a worker.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from strongroom.gateway.exchange.ports import EngineProtocol
+from strongroom.gateway.exchange.asks import Ask
+from strongroom.gateway.outside import Outside
+from strongroom.gateway.protocols.oip import OpenInferenceEngine
 from strongroom.gateway.protocols.worker import Worker
 from strongroom.gateway.snapshot import Route
+from strongroom.gateway.ways import LOCAL, Target, Way
 from strongroom.kernel.principal import Environment, Principal
+from strongroom.kernel.refusal import Refusal
+from strongroom.registry import Operation
+from strongroom.rules.residency import Residency
 from strongroom.runtime.cachescope import HEADER, Caller, cache_scope
-from strongroom.wire import ClientError, Headers, Pool, UnixTarget
+from strongroom.runtime.infer_front import ITS_ONLY_MODEL
+from strongroom.wire import ClientError, Pool, UnixTarget
 
-LOCAL: Final = "local"
-"""What this machine's own workers are called, where a provider would have its name."""
+__all__ = ["LOCAL", "Target", "Upstreams", "worker_socket"]
 
 _HEALTH_S: Final = 1.0
 _MAX_CALLERS: Final = 100_000
 _CALLER_HEADER: Final = HEADER.encode()
 _WORKER: Final = Worker()
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """An engine that serves a deployment.
-
-    Attributes:
-        pool: how it is reached.
-        protocol: how it is asked and answers.
-        model: what it calls the model.
-        headers: what is sent besides the protocol's own: who asks, as a worker may know it, or a provider's credential.
-        name: as records and metrics call it: a provider's name, or `local` for this machine's workers.
-    """
-
-    pool: Pool
-    protocol: EngineProtocol
-    model: str
-    headers: Headers
-    name: str = LOCAL
+_TENSOR_WORKER: Final = OpenInferenceEngine()
 
 
 def worker_socket(directory: Path, environment: Environment, digest: str) -> Path:
@@ -50,11 +40,17 @@ def worker_socket(directory: Path, environment: Environment, digest: str) -> Pat
 
 
 class Upstreams:
-    """Connection pools to workers. A worker is release x environment: dev, test and prod never share one."""
+    """Workers, each with its connection pool, and the providers.
 
-    def __init__(self, directory: Path, scope_key: bytes, *, max_connections: int = 256) -> None:
+    A worker is release x environment: dev, test and prod never share one.
+    """
+
+    def __init__(
+        self, directory: Path, scope_key: bytes, *, outside: Outside | None = None, max_connections: int = 256
+    ) -> None:
         self._directory = directory
         self._scope_key = scope_key
+        self._outside = outside
         self._max_connections = max_connections
         self._pools: dict[tuple[Environment, str], Pool] = {}
         self._asking: asyncio.Future[bool] | None = None
@@ -71,10 +67,26 @@ class Upstreams:
             pool = self._pools[key] = Pool(target, max_connections=self._max_connections)
         return pool
 
-    def target(self, route: Route, who: Principal) -> Target:
-        """Return the engine that `who` is served by."""
+    def ways(self, route: Route, who: Principal, ask: Ask, residency: Residency) -> tuple[Way, ...] | Refusal:
+        """Return where `ask` may be sent, in the order in which to try, or why nowhere. Never empty."""
+        if not route.targets:
+            target = self._worker(route, who)
+            no = target.protocol.cannot(ask)
+            return (Way(target, target.protocol.outgoing(ask, target.model)),) if no is None else no
+        if self._outside is None:
+            raise ValueError("a deployment of targets outside, and nothing to reach them by")
+
+        def salt() -> str:
+            return cache_scope(self._scope_key, str(route.tenant), route.environment, str(who.workload))
+
+        return self._outside.ways(route, ask, residency, salt)
+
+    def _worker(self, route: Route, who: Principal) -> Target:
         caller = self.caller(str(route.tenant), route.environment, str(who.workload))
-        return Target(self.pool(route), _WORKER, route.name, ((_CALLER_HEADER, caller),))
+        headers = ((_CALLER_HEADER, caller),)
+        if route.kind is Operation.INFER:
+            return Target(self.pool(route), _TENSOR_WORKER, ITS_ONLY_MODEL, headers)
+        return Target(self.pool(route), _WORKER, route.name, headers)
 
     def caller(self, tenant: str, environment: str, workload: str) -> bytes:
         """Return who asks, as workers learn it: no two workloads ever meet in a cache, and a tenant has one turn."""
@@ -102,6 +114,10 @@ class Upstreams:
         answers = await asyncio.gather(*(self._healthy(route) for route in workers.values()))
         return all(answers)
 
+    async def healthy(self, route: Route) -> bool:
+        """Whether what serves `route` would take a request now."""
+        return route.release is None or await self._healthy(route)
+
     async def _healthy(self, route: Route) -> bool:
         try:
             async with self.pool(route).request("GET", "/health", timeout_s=_HEALTH_S) as response:
@@ -115,3 +131,5 @@ class Upstreams:
         if self._asking is not None:
             self._asking.cancel()
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        if self._outside is not None:
+            await self._outside.close()

@@ -20,6 +20,8 @@ import pytest
 
 from strongroom.app import demo_rules
 from strongroom.gateway import Gateway, Recorder, Snapshot
+from strongroom.gateway.limits import Leases, Ledger, Meter
+from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
@@ -34,7 +36,7 @@ from strongroom.policy import Ask, Engine, Gate
 from strongroom.registry import Registry, Release
 from strongroom.registry.model import Format, Operation
 from strongroom.rules import Level, Rules
-from strongroom.store import Appender, Database
+from strongroom.store import Appender, Database, Lessor
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
 from strongroom.vault import Keyring, Purpose
@@ -42,7 +44,11 @@ from strongroom.wire import Limits, Server, serve_tcp
 
 PATIENCE_S = 10.0
 OPERATOR = Principal(role=Role.OPERATOR, name="tests", credential=KeyId(""))
-RELEASES = {"tiny": (f"sha256:{'a' * 64}", Operation.CHAT), "vectors": (f"sha256:{'b' * 64}", Operation.EMBEDDING)}
+RELEASES = {
+    "tiny": (f"sha256:{'a' * 64}", Operation.CHAT),
+    "vectors": (f"sha256:{'b' * 64}", Operation.EMBEDDING),
+    "rows": (f"sha256:{'c' * 64}", Operation.INFER),
+}
 DEV = Environment.DEV
 
 
@@ -124,6 +130,7 @@ class Plane:
     keys: dict[str, str] = field(repr=False)
     chat: WorkerDouble
     vectors: WorkerDouble
+    rows: WorkerDouble
     sockets: Path
     stack: AsyncExitStack
     faults: list[BaseException] = field(default_factory=list)
@@ -224,6 +231,14 @@ async def embeds(asked: Asked) -> None:
     )
 
 
+async def predicts(asked: Asked) -> None:
+    output = {"name": "score", "shape": [1, 2], "datatype": "FP32", "data": [0.25, 0.75]}
+    await asked.say(whole({"model_name": "engine", "outputs": [output], "parameters": {"engine": "x"}}))
+
+
+BEHAVIOURS = {"tiny": healthy, "vectors": embeds, "rows": predicts}
+
+
 async def _people(identity: Identity, registry: Registry, rules: Rules) -> tuple[dict[str, TenantId], dict[str, str]]:
     tenants, keys = dict[str, TenantId](), dict[str, str]()
     for name, (digest, kind) in RELEASES.items():
@@ -232,7 +247,7 @@ async def _people(identity: Identity, registry: Registry, rules: Rules) -> tuple
             name=name,
             version="1",
             kind=kind,
-            format=Format.GGUF,
+            format=Format.ONNX if kind is Operation.INFER else Format.GGUF,
             bytes=1,
             source="made for a test",
             admitted_at=SystemClock().now(),
@@ -272,25 +287,28 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     stack.push_async_callback(upstreams.close)
     desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, database.gateway, size=1), clock)
     stack.push_async_callback(desk.close)
-    gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk)
+    leases = Leases(DatabaseSource(partial(Lessor.connect, database.gateway)), clock, processes=1)
+    meter = Meter(Ledger(leases, clock), clock)
+    gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter)
     faults: list[BaseException] = []
     server = await _serve(gateway, Limits(max_body_bytes=4 * 2**20), faults)
-    doubles = {name: WorkerDouble(embeds if name == "vectors" else healthy) for name in RELEASES}
+    doubles = {name: WorkerDouble(BEHAVIOURS[name]) for name in RELEASES}
     for name, double in doubles.items():
         await stack.enter_async_context(double.listening(worker_socket(home, DEV, RELEASES[name][0])))
     stack.push_async_callback(server.close)
     follower.start()
     stack.push_async_callback(follower.close)
-    writing = asyncio.create_task(recorder.run())
+    writing, leasing = asyncio.create_task(recorder.run()), asyncio.create_task(leases.run())
 
     async def written() -> None:
         writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        leasing.cancel()
+        await asyncio.gather(writing, leasing, return_exceptions=True)
 
     stack.push_async_callback(written)
     plane = Plane(
         server, gateway, snapshot, follower, recorder, identity, registry, rules, tenants, texts,
-        doubles["tiny"], doubles["vectors"], home, stack, faults,
+        doubles["tiny"], doubles["vectors"], doubles["rows"], home, stack, faults,
     )  # fmt: skip
     await plane.known()
     return plane
@@ -306,9 +324,9 @@ async def module_plane(shared_database: TestDatabase) -> AsyncGenerator[Plane]:
 @pytest.fixture
 async def plane(module_plane: Plane) -> AsyncGenerator[Plane]:
     """The module's gateway with healthy workers; no fault may have come up in it by the end of the test."""
-    module_plane.chat.behaviour, module_plane.vectors.behaviour = healthy, embeds
-    module_plane.chat.asked.clear()
-    module_plane.vectors.asked.clear()
+    for name, double in (("tiny", module_plane.chat), ("vectors", module_plane.vectors), ("rows", module_plane.rows)):
+        double.behaviour = BEHAVIOURS[name]
+        double.asked.clear()
     module_plane.faults.clear()
     yield module_plane
     assert module_plane.faults == []
