@@ -7,12 +7,14 @@ from uuid import UUID
 
 from strongroom.gateway.exchange.answers import Usage
 from strongroom.gateway.exchange.asks import Ask
-from strongroom.gateway.exchange.ports import Decoded, Outgoing
+from strongroom.gateway.exchange.ports import Decoded
+from strongroom.gateway.limits.ledger import Reservation
 from strongroom.gateway.recording import ClosedAs, Recording
 from strongroom.gateway.snapshot import Route
 from strongroom.gateway.surface import Match
-from strongroom.gateway.upstreams import Target
+from strongroom.gateway.ways import Target, Way
 from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refusal
 from strongroom.rules import Terms
 from strongroom.wire import Request
 
@@ -53,15 +55,20 @@ class Screened:
     admitted: Admitted
     ask: Ask  # as it was decoded, and bounded
     recording: Recording  # opened
+    reservation: Reservation  # of what it may use at most
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """The engine is chosen, and the request written anew for it."""
+    """The engines that may be asked are known, and the request written anew for each; once one answers, it is the only."""
 
     screened: Screened
-    target: Target
-    outgoing: Outgoing
+    ways: tuple[Way, ...]
+
+    @property
+    def target(self) -> Target:
+        """The engine that answers, or is asked first."""
+        return self.ways[0].target
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class Relayed:
     usage: Usage
     outcome: ClosedAs
     reason: str = ""
+    no: Refusal | None = None  # what ended the answer half-way
 
 
 @dataclass(frozen=True, slots=True)

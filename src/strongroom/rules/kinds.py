@@ -10,8 +10,9 @@ from strongroom.rules.limits import LIMITS
 from strongroom.rules.records import RECORDS
 from strongroom.rules.residency import RESIDENCY
 from strongroom.rules.signing import SIGNING
+from strongroom.rules.tools import TOOLS
 
-_ALL: Final[tuple[Kind[Any, Any], ...]] = (DISCLOSURE, LIMITS, SIGNING, RECORDS, RESIDENCY)
+_ALL: Final[tuple[Kind[Any, Any], ...]] = (DISCLOSURE, TOOLS, LIMITS, SIGNING, RECORDS, RESIDENCY)
 
 KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}
 """By name, in the order in which they are shown."""
