@@ -14,6 +14,7 @@ from litestar.routes import HTTPRoute
 from strongroom.app.api import control_app
 from strongroom.app.testing import RELEASE, ControlPlane
 from strongroom.identity.secretkey import _crc
+from strongroom.signatures import SecretKey
 
 Ask = Any
 
@@ -21,6 +22,7 @@ KEY: Final = "0123456789abcdef"
 HASH: Final = {"name": "x", "environment": "dev", "release": RELEASE.digest}
 RULES: Final[dict[str, Any]] = {"document": {"rules": []}, "expected": 0, "reason": "because"}
 PROVIDER: Final = {"name": "x", "kind": "openai", "base_url": "https://127.0.0.1", "owner": "o"}
+SIGNER: Final = {"environment": "dev", "workload": "inference", "public_key": SecretKey.generate().public.pem()}
 WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
 
 # Each route, as acme's administrator would have to write it to reach globex or the installation: path, body, and the
@@ -47,6 +49,13 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ),
     ("GET", "/api/tenants/{tenant}/keys/{key}"): ("/api/tenants/globex/keys/{globex_key}", None, 404),
     ("POST", "/api/tenants/{tenant}/keys/{key}/revoke"): ("/api/tenants/globex/keys/{globex_key}/revoke", {}, 404),
+    ("GET", "/api/tenants/{tenant}/signers"): ("/api/tenants/globex/signers", None, 404),
+    ("POST", "/api/tenants/{tenant}/signers"): ("/api/tenants/globex/signers", SIGNER, 404),
+    ("POST", "/api/tenants/{tenant}/signers/{signer}/revoke"): (
+        f"/api/tenants/globex/signers/{'0' * 32}/revoke",
+        {},
+        404,
+    ),
     ("GET", "/api/keys/{key}"): ("/api/keys/{globex_key}", None, 404),
     ("POST", "/api/keys/{key}/revoke"): ("/api/keys/{globex_key}/revoke", {}, 404),
     ("GET", "/api/models"): ("/api/models", None, 200),

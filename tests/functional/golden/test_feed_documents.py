@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -14,13 +15,18 @@ import pytest
 
 from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, TenantDocument
+from strongroom.identity.signers.model import SignerDocument
 from strongroom.kernel.principal import Environment, Role
 from strongroom.providers import Engine, ProviderDocument, ProviderKind
 from strongroom.registry import Operation, RouteDocument, TargetDocument
 from strongroom.rules.documents import RulesDocument
 
 FEED = Path(__file__).parent / "feed"
-DOCUMENTS: dict[str, TenantDocument | CredentialDocument | RouteDocument | RulesDocument | ProviderDocument] = {
+Told: TypeAlias = (
+    TenantDocument | CredentialDocument | SignerDocument | RouteDocument | RulesDocument | ProviderDocument
+)
+DOCUMENTS: dict[str, Told] = {
+    "signer-1.json": SignerDocument(workload=UUID(int=2), public_key=bytes(range(44)), expires_at=1_800_000_000.5),
     "rules-1.json": RulesDocument(
         version=3, digest="0" * 64, document=msgspec.Raw(b'{"rules":[{"environments":["dev"],"seed":true}]}')
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from strongroom.attack.isolation import caches, guessing, identity, oracles, revocation, tenants
+from strongroom.attack.isolation import caches, guessing, identity, oracles, revocation, signing, tenants
 from strongroom.attack.target import Target
 from strongroom.attack.verdict import Case, Verdict
 
@@ -22,6 +22,7 @@ CASES: Final[tuple[Case, ...]] = (
     revocation.revoked_key,
     tenants.ended_owner,
     revocation.request_in_flight,
+    signing.signed_request,
     caches.shared_prompt,
     oracles.missing_or_forbidden,
     oracles.unknown_or_wrong,
