@@ -9,13 +9,21 @@ from typing import Final
 from strongroom.gateway.anthropic.dialect import VERSION_FIELD, Anthropic
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import Dialect
+from strongroom.gateway.oip.dialect import OpenInference
 from strongroom.gateway.openai.dialect import OpenAI
 from strongroom.wire import Request
 
 OPENAI: Final[Dialect] = OpenAI()
 ANTHROPIC: Final[Dialect] = Anthropic()
+OIP: Final[Dialect] = OpenInference()
 
 # A model is named as `kernel.ids.parse_name` has it: no percent sign, no slash, so no second way to write a path.
+_TENSORS: Final = re.compile(r"/v2/models/(?P<model>[a-z0-9.-]{1,63})(?P<what>/infer|/ready)?")
+_OF_TENSORS: Final = {
+    "/infer": ("POST", Endpoint.INFER),
+    "/ready": ("GET", Endpoint.READY),
+    None: ("GET", Endpoint.DESCRIBE),
+}
 _MODELS: Final = frozenset({Endpoint.MODELS, Endpoint.MODEL})
 _MODEL: Final = re.compile(r"/v1/models/([a-z0-9.-]{1,63})")
 
@@ -57,12 +65,21 @@ def match(request: Request) -> Match | NoMatch:
         allowed, matched = found
     elif (named := _MODEL.fullmatch(path)) is not None:
         allowed, matched = "GET", Match(OPENAI, Endpoint.MODEL, named[1])
+    elif (tensors := _TENSORS.fullmatch(path)) is not None:
+        allowed, endpoint = _OF_TENSORS[tensors["what"]]
+        matched = Match(OIP, endpoint, tensors["model"])
     else:
-        anothers = path.startswith("/v1/messages/")
-        return NoMatch(ANTHROPIC if anothers else OPENAI, 404, "There is no such endpoint here.")
+        return NoMatch(_dialect_of(path), 404, "There is no such endpoint here.")
     if matched.endpoint in _MODELS and request.header(VERSION_FIELD) is not None:
         # Both APIs have these two paths; only Anthropic's clients name a version, and they must.
         matched = Match(ANTHROPIC, matched.endpoint, matched.named)
     if method != allowed:
         return NoMatch(matched.dialect, 405, f"This endpoint is asked with {allowed}.", allowed)
     return matched
+
+
+def _dialect_of(path: str) -> Dialect:
+    """Return in whose words to say that there is nothing at `path`."""
+    if path.startswith("/v2"):
+        return OIP
+    return ANTHROPIC if path.startswith("/v1/messages/") else OPENAI

@@ -183,7 +183,7 @@ async def test_both_names_of_the_bound_mean_the_same(plane: Plane, client: opena
 
 async def test_only_what_this_key_may_ask_is_listed(client: openai.AsyncOpenAI) -> None:
     models = [model async for model in await client.models.list()]
-    assert [(model.id, model.owned_by) for model in models] == [("tiny", "acme"), ("vectors", "acme")]
+    assert [(model.id, model.owned_by) for model in models] == [("rows", "acme"), ("tiny", "acme"), ("vectors", "acme")]
     assert (await client.models.retrieve("tiny")).id == "tiny"
     with pytest.raises(openai.NotFoundError):
         await client.models.retrieve("nothing")

@@ -97,6 +97,28 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
 
 
+class TensorForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A tensor that a model takes or gives: -1 stands for any length; `columns`: what the values of a row mean."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    columns: tuple[str, ...] = ()
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What tensors a model takes and gives."""
+
+    inputs: tuple[TensorForm, ...]
+    outputs: tuple[TensorForm, ...]
+    platform: str = ""
+
+    @property
+    def usage(self) -> Usage:
+        """Return nothing used: describing is not answering."""
+        return Usage()
+
+
 class Count(msgspec.Struct, frozen=True, kw_only=True):
     """How many tokens a conversation has."""
 
@@ -108,7 +130,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
         return Usage()
 
 
-Answer: TypeAlias = Generation | Vectors | Judgements | Prediction | Count
+Answer: TypeAlias = Generation | Vectors | Judgements | Prediction | Description | Count
 
 
 class TextDelta(msgspec.Struct, frozen=True):

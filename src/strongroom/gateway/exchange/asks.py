@@ -156,6 +156,12 @@ class InferAsk(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
 
 
+class DescribeAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What tensors a model takes and gives is wanted."""
+
+    model: str
+
+
 class CountAsk(msgspec.Struct, frozen=True, kw_only=True):
     """How many tokens a conversation has is wanted, and no answer to it."""
 
@@ -165,4 +171,4 @@ class CountAsk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 GenerationAsk: TypeAlias = ChatAsk | CompletionAsk
-Ask: TypeAlias = ChatAsk | CompletionAsk | EmbeddingAsk | ModerationAsk | InferAsk | CountAsk
+Ask: TypeAlias = ChatAsk | CompletionAsk | EmbeddingAsk | ModerationAsk | InferAsk | DescribeAsk | CountAsk

@@ -17,6 +17,9 @@ class Endpoint(StrEnum):
     EMBEDDING = "embeddings"
     MESSAGES = "messages"
     COUNT = "count_tokens"
+    INFER = "infer"
+    DESCRIBE = "describe_model"
+    READY = "model_ready"
     MODELS = "list_models"
     MODEL = "retrieve_model"
 
@@ -32,4 +35,6 @@ _NEEDS: Final = {
     Endpoint.EMBEDDING: Operation.EMBEDDING,
     Endpoint.MESSAGES: Operation.CHAT,
     Endpoint.COUNT: Operation.CHAT,
+    Endpoint.INFER: Operation.INFER,
+    Endpoint.DESCRIBE: Operation.INFER,
 }

@@ -161,6 +161,7 @@ class Outgoing:
     path: str
     headers: Headers
     body: bytes
+    method: str = "POST"
 
 
 class EngineProtocol(Protocol):

@@ -25,6 +25,13 @@ _SENTENCES: Final = (
     r"An input must not be empty\.",
     r"This model cannot be made to call a tool: `tool_choice` is `auto` or `none`\.",
     r"This model's template takes no tools\.",
+    r"A request has 1 to \d{1,9} rows\.",
+    r"All inputs have as many rows\.",
+    r"An (?:input is given|output is named) once\.",
+    r"The data do not fill the shape exactly\.",
+    r"This model (?:takes|gives): [A-Za-z0-9_ ,.-]{1,1000}\.",
+    r"Missing input: [A-Za-z0-9_ ,.-]{1,1000}\.",
+    r"Input [A-Za-z0-9_.-]{1,64} (?:is of datatype [A-Z0-9]{1,16}|has the shape \[[0-9, -]{1,100}\])\.",
     r"Expected `[a-z| ]{1,40}` (?:of length )?[<>]= -?[0-9.]{1,20}\.",  # msgspec's bounds, which name no value
 )
 _KNOWN: Final = re.compile("|".join(_SENTENCES), re.ASCII)
@@ -60,6 +67,23 @@ def meaning(status: int, body: bytes) -> Refusal:
         reason=f"worker answered {status}",
         tell="The model failed while answering. The request may be tried again.",
     )
+
+
+class _Sentence(msgspec.Struct, frozen=True):
+    error: str = ""
+    param: str | None = None
+    code: str | None = None
+
+
+def meaning_of_sentence(status: int, body: bytes) -> Refusal:
+    """Return what a no in the words of the Open Inference Protocol means to the caller, as `meaning` does."""
+    if status != HTTPStatus.BAD_REQUEST:
+        return meaning(status, b"")
+    try:
+        said = msgspec.json.decode(body, type=_Sentence)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        said = _Sentence()
+    return _about_the_request(_Said(said.error, said.param, said.code))
 
 
 def _about_the_request(said: _Said) -> Refusal:

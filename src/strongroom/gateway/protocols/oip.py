@@ -1,121 +1,130 @@
-"""Open Inference Protocol v2 over REST, as Triton and KServe speak it: tensors in, tensors out.
-
-Always true here:
-- tensors travel as JSON, flat and row-major; the binary extension is never asked for, and never taken;
-- an output is what its shape says: as many values, of its datatype's kind, no NaN and no infinity (JSON has none);
-- what an engine adds in `parameters` has no name in an answer, and goes no further.
-"""
+"""The Open Inference Protocol v2 as engines speak it: workers for tabular models, Triton, KServe and others."""
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 import msgspec
 
-from strongroom.gateway.exchange.answers import Answer, Prediction, Usage
-from strongroom.gateway.exchange.asks import Ask, InferAsk, Tensor
+from strongroom.gateway.exchange.answers import Answer, Description, Prediction, TensorForm, Usage
+from strongroom.gateway.exchange.asks import Ask, DescribeAsk, InferAsk, Tensor
 from strongroom.gateway.exchange.ports import Outgoing, StreamReader
-from strongroom.gateway.protocols import provider_noes
+from strongroom.gateway.protocols.noes import meaning_of_sentence
 from strongroom.kernel.refusal import Refusal, invalid
+from strongroom.runtime import tensors
+from strongroom.runtime.errors import ProblemError
 
-_FIELDS: Final = ((b"content-type", b"application/json"), (b"accept-encoding", b"identity"))
-_INTEGERS: Final = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
-_FLOATS: Final = frozenset({"FP16", "FP32", "FP64", "BF16"})
-_MAX_RANK: Final = 16
-_MAX_VALUES: Final = 16 * 2**20
-_Size = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+_JSON: Final = ((b"content-type", b"application/json"),)
+_encode: Final = msgspec.json.Encoder().encode
+_Length = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+_Name = Annotated[str, msgspec.Meta(max_length=256)]
 
 
 class _Output(msgspec.Struct, frozen=True):
-    name: str
-    shape: Annotated[list[_Size], msgspec.Meta(max_length=_MAX_RANK)]
+    name: _Name
+    shape: Annotated[list[_Length], msgspec.Meta(max_length=8)]
     datatype: str
-    data: list[Any]
+    data: msgspec.Raw
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Inference(msgspec.Struct, frozen=True):
     outputs: list[_Output]
 
 
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
+class _Meaning(msgspec.Struct, frozen=True):
+    columns: list[str] = []
 
 
-class Oip:
-    """An engine behind `/v2/models/NAME/infer`."""
+class _Form(msgspec.Struct, frozen=True):
+    name: _Name
+    datatype: Annotated[str, msgspec.Meta(max_length=16)]
+    shape: Annotated[list[int], msgspec.Meta(max_length=8)]
+    parameters: _Meaning | None = None
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    inputs: list[_Form]
+    outputs: list[_Form]
+    platform: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+_INFERENCE: Final = msgspec.json.Decoder(_Inference)
+_METADATA: Final = msgspec.json.Decoder(_Metadata)
+
+
+class OpenInferenceEngine:
+    """An engine behind `/v2/models/{model}`."""
 
     def cannot(self, ask: Ask) -> Refusal | None:
-        """Return why this protocol has no words for `ask`."""
-        if not isinstance(ask, InferAsk):
-            return invalid("The model behind this name does not serve this endpoint.", param="model")
-        for index, tensor in enumerate(ask.inputs):
-            if tensor.datatype not in _INTEGERS | _FLOATS | {"BOOL", "BYTES"}:
-                return invalid("This datatype is not one of the protocol's.", param=f"inputs[{index}].datatype")
-        return None
+        """Return that only tensors can be said in this protocol."""
+        if isinstance(ask, InferAsk | DescribeAsk):
+            return None
+        return invalid("The model behind this name does not serve this endpoint.", param="model")
 
     def outgoing(self, ask: Ask, model: str) -> Outgoing:
-        """Write `ask`. `model` may be `NAME` or `NAME/versions/N`."""
+        """Write `ask`. The caller's own id stays here."""
+        if isinstance(ask, DescribeAsk):
+            return Outgoing(f"/v2/models/{model}", (), b"", method="GET")
         if not isinstance(ask, InferAsk):
             raise TypeError("an ask that this protocol has no words for")
-        body: dict[str, Any] = {"inputs": [_tensor(tensor) for tensor in ask.inputs]}
+        body: dict[str, Any] = {"inputs": ask.inputs}
         if ask.outputs:
             body["outputs"] = [{"name": name} for name in ask.outputs]
-        if ask.id:
-            body["id"] = ask.id
-        return Outgoing(f"/v2/models/{_path(model)}/infer", _FIELDS, msgspec.json.encode(body))
+        return Outgoing(f"/v2/models/{model}/infer", _JSON, _encode(body))
 
     def whole(self, ask: Ask, body: bytes) -> Answer:
-        """Decode a whole answer."""
-        if not isinstance(ask, InferAsk):
-            raise TypeError("an ask that this protocol has no words for")
-        outputs = tuple(_output(output) for output in _ANSWER.decode(body).outputs)
-        names = [output.name for output in outputs]
-        if len(set(names)) != len(names) or (ask.outputs and set(names) != set(ask.outputs)):
-            raise ValueError("other outputs than were asked for")
-        rows = ask.inputs[0].shape[0] if ask.inputs and ask.inputs[0].shape else 1
-        told = outputs[0].shape[0] if outputs and outputs[0].shape else 1
-        return Prediction(outputs=outputs, usage=Usage(input_tokens=rows, output_tokens=told))
-
-    def reader(self, ask: Ask) -> StreamReader:
-        """Never: this protocol has no streams, and an `InferAsk` asks for none.
+        """Decode a whole answer.
 
         Raises:
-            TypeError: always.
+            ValueError: when it is none, or has a tensor that is not what it says.
         """
+        if isinstance(ask, DescribeAsk):
+            return _description(_METADATA.decode(body))
+        if not isinstance(ask, InferAsk):
+            raise TypeError("an ask that this protocol has no words for")
+        outputs = tuple([_tensor(output) for output in _INFERENCE.decode(body).outputs])
+        names = [output.name for output in outputs]
+        if len(set(names)) < len(names) or (ask.outputs and set(names) != set(ask.outputs)):
+            raise ValueError("not the outputs that were asked for")
+        return Prediction(
+            outputs=outputs,
+            usage=Usage(
+                input_tokens=_rows(ask.inputs),
+                output_tokens=_rows(outputs),
+            ),
+        )
+
+    def reader(self, ask: Ask) -> StreamReader:
+        """Refuse: nothing streams in this protocol."""
         del ask
-        raise TypeError("this protocol has no streams")
+        raise TypeError("nothing streams in this protocol")
 
     def no(self, status: int, body: bytes) -> Refusal:
-        """Return what an answer other than 200 means; the engine's words stay here."""
-        del body
-        return provider_noes.meaning(status)
+        """Return what an answer other than 200 means."""
+        return meaning_of_sentence(status, body)
 
 
-def _path(model: str) -> str:
-    name, between, version = model.partition("/versions/")
-    return quote(name, safe="") + (f"/versions/{quote(version, safe='')}" if between else "")
+def _tensor(output: _Output) -> Tensor:
+    if output.datatype not in tensors.DATATYPES:
+        raise ValueError("an output of a datatype that JSON has no values for")
+    shape = tuple(output.shape)
+    try:
+        data = tensors.decode(bytes(output.data), output.datatype, shape, param=output.name)
+    except ProblemError:
+        raise ValueError("an output whose data are not what its shape and datatype say") from None
+    return Tensor(name=output.name, shape=shape, datatype=output.datatype, data=data)
 
 
-def _tensor(tensor: Tensor) -> dict[str, Any]:
-    return {"name": tensor.name, "shape": tensor.shape, "datatype": tensor.datatype, "data": tensor.data}
+def _rows(given: tuple[Tensor, ...]) -> int:
+    return max((tensor.shape[0] for tensor in given if tensor.shape), default=0)
 
 
-def _output(output: _Output) -> Tensor:
-    data = output.data
-    count = math.prod(output.shape)
-    if count > _MAX_VALUES or len(data) != count:
-        raise ValueError("an output that is not what its shape says")
-    if not _of_kind(output.datatype, data):
-        raise ValueError("an output that is not of its datatype")
-    return Tensor(name=output.name, shape=tuple(output.shape), datatype=output.datatype, data=data)
+def _description(found: _Metadata) -> Description:
+    return Description(
+        platform=found.platform, inputs=tuple(map(_form, found.inputs)), outputs=tuple(map(_form, found.outputs))
+    )
 
 
-def _of_kind(datatype: str, data: list[Any]) -> bool:
-    if datatype in _FLOATS:
-        return all(type(each) in {float, int} and math.isfinite(each) for each in data)
-    if datatype in _INTEGERS:
-        return all(type(each) is int for each in data)
-    if datatype == "BOOL":
-        return all(type(each) is bool for each in data)
-    return datatype == "BYTES" and all(type(each) is str for each in data)
+def _form(form: _Form) -> TensorForm:
+    columns = () if form.parameters is None else tuple(form.parameters.columns)
+    return TensorForm(name=form.name, datatype=form.datatype, shape=tuple(form.shape), columns=columns)
