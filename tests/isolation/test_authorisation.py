@@ -35,6 +35,7 @@ ADMINISTRATION = {
     Action.RULES_READ,
     Action.RULES_WRITE,
     Action.AUDIT_READ,
+    Action.RECORDS_READ,
     Action.WHOAMI,
 }
 MAY = {

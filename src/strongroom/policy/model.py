@@ -100,6 +100,8 @@ class Action(StrEnum):
     RULES_WRITE_CEILING = ("rules.write_ceiling", Kind.RULES, "Write a tenant's ceiling, or the installation's default.")
     AUDIT_READ = ("audit.read", Kind.AUDIT_LOG, "Read a tenant's audit log.")
     AUDIT_READ_PLATFORM = ("audit.read_platform", Kind.AUDIT_LOG, "Read the installation's audit log.")
+    RECORDS_READ = ("records.read", Kind.AUDIT_LOG, "Read the records of a tenant's requests; they hold no content.")
+    METRICS_READ = ("metrics.read", Kind.CONFIGURATION, "Read the installation's metrics; they name no tenant.")
     CONFIG_EXPLAIN = ("config.explain", Kind.CONFIGURATION, "Read the settings in force and where each came from.")
     DATABASE_RESTORE = ("database.restore", Kind.CONFIGURATION, "Bring the installation's database back from a backup.")
     MODEL_INVOKE = ("model.invoke", Kind.DEPLOYMENT, "Ask a deployed model: chat, completions or embeddings.")
@@ -119,7 +121,7 @@ KNOWN_BY: Final = {
     Kind.PROVIDER: (Action.PROVIDER_READ, Action.PROVIDER_LIST),
     Kind.RULES: (Action.RULES_READ,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
-    Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN,),
+    Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),
     Kind.SELF: (Action.WHOAMI,),
 }
 """Who may do one of these may know that the resource exists, and is told "not you" instead of "nothing here"."""
