@@ -13,5 +13,6 @@ Always true here:
 from strongroom.gateway.limits.claim import Claim, claim_of
 from strongroom.gateway.limits.leases import Leases
 from strongroom.gateway.limits.ledger import Ledger, Reservation
+from strongroom.gateway.limits.meter import Meter
 
-__all__ = ["Claim", "Leases", "Ledger", "Reservation", "claim_of"]
+__all__ = ["Claim", "Leases", "Ledger", "Meter", "Reservation", "claim_of"]

@@ -55,6 +55,11 @@ def _of(share: Share) -> Standing:
     return Standing(limit, remaining, (limit - remaining) * SPAN_S[share.key.measure] / max(1, share.bound.amount))
 
 
+def fields(dialect: str, plan: Plan, now: datetime) -> list[tuple[bytes, bytes]]:
+    """Return the fields in the words of `dialect`; those that have none of their own use OpenAI's."""
+    return anthropic_fields(plan, now) if dialect == "anthropic" else openai_fields(plan)
+
+
 def openai_fields(plan: Plan) -> list[tuple[bytes, bytes]]:
     """Return OpenAI's `x-ratelimit-*` fields; durations as `1.5s`."""
     return [

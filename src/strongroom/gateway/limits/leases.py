@@ -71,6 +71,8 @@ class Leases:
         self._swept = 0.0
         self._down_until = 0.0
         self.on_sweep: Callable[[float], None] | None = None
+        self.away = False
+        """Whether the last round failed. While it did, rounds are tried though nobody asks for one."""
         self.lost = 0
         """Units that ended in this process and could not be given back."""
 
@@ -120,7 +122,7 @@ class Leases:
                 now = self._clock.boottime()
                 if now - self._swept >= SWEEP_S:
                     self.sweep(now)
-                if self._waiting or self._low:
+                if self._waiting or self._low or (self.away and now >= self._down_until):
                     await self.go_round()
         finally:
             await self._give_all_back()
@@ -145,7 +147,7 @@ class Leases:
         low, self._low = self._low, set()
         sent = self._clock.boottime()
         asks = self._asks(waiting, low, sent)
-        reached = not asks or await self._carried_out(asks, sent)
+        reached = await self._carried_out(asks, sent) if asks or self.away else True
         for _, told in waiting:
             if not told.done():
                 told.set_result(reached)
@@ -184,6 +186,7 @@ class Leases:
         except Exception as error:  # noqa: BLE001 - without this task no share would ever come again
             self._failed(asks, error)
             return False
+        self.away = False
         for (share, ask), grant in zip(asks, grants, strict=True):
             self._take(share, ask, grant, sent)
         return True
@@ -223,6 +226,7 @@ class Leases:
         if now >= self._down_until + SWEEP_S or lost:
             _log.warning("limits: no shares (%s); %d units that had come back are lost", type(error).__name__, lost)
         self.lost += lost
+        self.away = True
         self._down_until = now + _DOWN_S
 
     # --- what ends

@@ -36,15 +36,27 @@ _log: Final = logging.getLogger(__name__)
 class Reservation:
     """What one request has reserved. Made and ended by the ledger."""
 
-    __slots__ = ("claim", "done", "ends", "periods", "plan")
+    __slots__ = ("_ledger", "claim", "done", "ends", "periods", "plan")
 
-    def __init__(self, plan: Plan, claim: Claim, ends: float) -> None:
+    def __init__(self, ledger: Ledger, plan: Plan, claim: Claim, ends: float) -> None:
+        self._ledger: Final = ledger
         self.plan: Final = plan
         self.claim: Final = claim
         self.ends: Final = ends
         self.done = False
         # A day may end before the request does; what comes back then is of the day before.
         self.periods = tuple(share.period for share in (*plan.tokens, *plan.costs)) if plan.days else ()
+
+    def __enter__(self) -> None:
+        """Begin what it is for."""
+
+    def __exit__(self, *_: object) -> None:
+        """Release it, unless it has ended."""
+        self.release()
+
+    def release(self) -> None:
+        """End it, if it has not ended: no model was asked."""
+        self._ledger.release(self)
 
 
 class Ledger:
@@ -58,6 +70,11 @@ class Ledger:
         self._plans: Final[dict[tuple[str, str], Plan]] = {}
         self._open: Final[set[Reservation]] = set()
         leases.on_sweep = self._expire
+
+    @property
+    def away(self) -> bool:
+        """Whether the counters could not be reached when they were last asked for."""
+        return self._leases.away
 
     # --- which counters
 
@@ -107,7 +124,7 @@ class Ledger:
             if share.left < cost or now >= share.ends:
                 return None
         self._spend(plan, tokens, cost)
-        reservation = Reservation(plan, claim, now + self._lasts_s)
+        reservation = Reservation(self, plan, claim, now + self._lasts_s)
         self._open.add(reservation)
         return reservation
 

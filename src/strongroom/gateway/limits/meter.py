@@ -1,0 +1,84 @@
+"""The pipeline's two lines about limits: reserve before a model is asked, settle after.
+
+What is settled: all that an engine says it used, once its answer is whole; nothing of tokens, when it said no; nothing at
+all, when it was never reached; else all that was reserved, since nobody can tell: who hangs up early pays no less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk
+from strongroom.gateway.limits.claim import claim_of
+from strongroom.gateway.limits.headers import fields
+from strongroom.gateway.limits.ledger import Ledger, Reservation
+from strongroom.gateway.limits.refusals import Told
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.refusal import Refusal
+from strongroom.rules.disclosure import DISCLOSURE
+from strongroom.rules.limits import LIMITS
+
+if TYPE_CHECKING:  # these hold a reservation themselves
+    from strongroom.gateway.relay import Relay
+    from strongroom.gateway.stages import Admitted, Screened
+    from strongroom.kernel.principal import Principal
+    from strongroom.wire import Headers
+
+
+class Meter:
+    """Reserves and settles for the pipeline of one process."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self.ledger: Final = ledger
+        self._clock: Final = clock
+        self._told: Final = Told()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether counters could be reached when they were last asked for."""
+        return not self.ledger.away
+
+    async def reserve(self, admitted: Admitted, ask: Ask) -> Reservation | Refusal:
+        """Reserve what `ask` may use at most."""
+        received, who = admitted.authenticated.received, admitted.authenticated.principal
+        plan = self.ledger.plan(who, admitted.route.name, admitted.terms.of(LIMITS))
+        written, answers = (ask.max_output_tokens or 0, ask.n) if isinstance(ask, ChatAsk | CompletionAsk) else (0, 1)
+        claim = claim_of(len(received.request.body), written, answers=answers, price=plan.price)
+        return self.ledger.take(plan, claim) or await self.ledger.reserve(plan, claim)
+
+    def settle(self, screened: Screened, relay: Relay) -> None:
+        """End what was reserved, by what became of the request."""
+        reservation, usage = screened.reservation, relay.usage
+        if not relay.asked:
+            self.ledger.release(reservation)
+        elif relay.refused:
+            self.ledger.settle(reservation, 0, 0)
+        elif relay.told and (usage.input_tokens or usage.output_tokens or not _generates(screened.ask)):
+            self.ledger.settle(reservation, usage.input_tokens, usage.output_tokens)
+        else:
+            self.ledger.charge(reservation)
+
+    def told(self, who: Principal, refusal: Refusal) -> Refusal | None:
+        """Return a refusal as it is to be written down: with how many were not since the last; None: nor is this one."""
+        left_out = self._told.admit(who.tenant, refusal.reason, self._clock.boottime())
+        if left_out is None:
+            return None
+        return replace(refusal, reason=f"{refusal.reason}; {left_out} more before") if left_out else refusal
+
+    def headers(self, admitted: Admitted, reservation: Reservation | None = None) -> Headers:
+        """Return what the caller is told of where it stands; nothing unless its rules disclose it."""
+        if not admitted.terms.of(DISCLOSURE).headers:
+            return ()
+        who = admitted.authenticated.principal
+        plan = (
+            self.ledger.plan(who, admitted.route.name, admitted.terms.of(LIMITS))
+            if reservation is None
+            else reservation.plan
+        )
+        return fields(admitted.authenticated.received.match.dialect.name, plan, self._clock.now())
+
+
+def _generates(ask: Ask) -> bool:
+    """Whether an answer to `ask` always uses something, so that an engine that names no usage has not told it."""
+    return isinstance(ask, ChatAsk | CompletionAsk)
