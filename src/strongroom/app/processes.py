@@ -24,6 +24,8 @@ import uvloop
 from strongroom.app.handover import Handover, admission, receive
 from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
+from strongroom.gateway.limits import Leases, Ledger, Meter
+from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error as render_error
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
@@ -32,7 +34,7 @@ from strongroom.gateway.upstreams import Upstreams
 from strongroom.identity import Directory
 from strongroom.kernel.clock import Clock, SystemClock
 from strongroom.policy import Engine
-from strongroom.store import Appender
+from strongroom.store import Appender, Lessor
 from strongroom.store.follower import Follower
 from strongroom.store.roles import GATEWAY
 from strongroom.vault import Purpose
@@ -40,6 +42,7 @@ from strongroom.wire import ErrorRenderer, Handler, Limits, Request, serve_tcp
 
 _DRAIN_S: Final = 10.0
 _RETRY_S: Final = 0.5
+_ROUND_S: Final = 1.0  # a round of leases that takes longer is given up: requests wait for it
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _log = logging.getLogger("strongroom")
 
@@ -59,15 +62,21 @@ async def gateway(handover: Handover) -> None:
         timeout_s=settings.answer_timeout_s,
     )
     desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, login, size=1), clock)
-    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk)
+    leases = Leases(
+        DatabaseSource(partial(Lessor.connect, login, answer=_ROUND_S)), clock, processes=settings.processes
+    )
+    meter = Meter(Ledger(leases, clock, lasts_s=2 * settings.answer_timeout_s), clock)
+    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()
     writing = asyncio.create_task(recorder.run(), name="recorder")
+    leasing = asyncio.create_task(leases.run(), name="leases")
     try:
         await _serve(handover, settings, plane.handle, limits, render_error)
     finally:
         writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        leasing.cancel()
+        await asyncio.gather(writing, leasing, return_exceptions=True)
         await follower.close()
         await desk.close()
         await upstreams.close()
