@@ -106,7 +106,7 @@ class Attempt:
 
 def question(model: str, text: str = "Say one word.", **more: Any) -> dict[str, Any]:
     """Return a chat request for one token."""
-    return {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 1, "seed": 1, **more}
+    return {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 1, **more}
 
 
 def _of(tenant: Tenant) -> tuple[bytes, ...]:
