@@ -9,6 +9,7 @@ Always true here:
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -19,11 +20,12 @@ from strongroom.gateway.attempt import Attempt
 from strongroom.gateway.exchange.answers import Event, Usage, Used
 from strongroom.gateway.exchange.asks import ChatAsk, CompletionAsk
 from strongroom.gateway.exchange.ports import Naming
+from strongroom.gateway.limits.headers import fields
 from strongroom.gateway.signing import Seal
 from strongroom.gateway.stages import Relayed, Routed
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.rules.disclosure import DISCLOSURE
-from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Reply, Response
+from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Headers, Reply, Response
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_NO_BYTES: Final = 64 * 1024
@@ -96,7 +98,7 @@ class Relay:
         self._recording.first_byte()
         if (no := await self._completed()) is not None:
             return no
-        await self._reply.send(200, self._seal.whole(self._dialect.headers(self._naming.request_id), body), body)
+        await self._reply.send(200, self._seal.whole(self._headers(), body), body)
         return None
 
     async def _stream(self, response: Response) -> Refusal | None:
@@ -122,6 +124,14 @@ class Relay:
         await self._reply.end()
         return None
 
+    def _headers(self, *, stream: bool = False) -> Headers:
+        """Return the fields of a 200, with where the caller stands with its limits if its rules disclose that."""
+        headers = self._dialect.headers(self._naming.request_id, stream=stream)
+        if not self._terms.headers:
+            return headers
+        now = datetime.fromtimestamp(self._naming.created, UTC)
+        return [*headers, *fields(self._dialect.name, self.routed.screened.reservation.plan, now)]
+
     async def _completed(self) -> Refusal | None:
         """Close the record: the answer is whole, and its last byte is still here."""
         return await self._recording.close(
@@ -145,7 +155,7 @@ class Relay:
         if data or last:
             if not self._reply.started:
                 self._recording.first_byte()
-                self._reply.start(200, self._seal.head(self._dialect.headers(self._naming.request_id, stream=True)))
+                self._reply.start(200, self._seal.head(self._headers(stream=True)))
             data = self._seal.passing(data)
             # In one piece: a client that stops at the last word has read the signature too, and keeps its connection.
             await self._reply.write(data + self._seal.ending() if last else data)

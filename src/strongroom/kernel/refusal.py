@@ -36,6 +36,7 @@ class Refusal:
         param: the request field at fault, if it is one.
         code: a word for programs that tell this no from others of its kind, where a dialect has one.
         retry_after_s: of LIMITED: seconds after which trying again may help; None: it will not.
+        fields: of LIMITED: header fields that say where the caller stands, where its rules disclose them.
         audited: whether it stands in the audit log, though not every no of its kind does.
     """
 
@@ -45,7 +46,13 @@ class Refusal:
     param: str | None = None
     code: str | None = None
     retry_after_s: int | None = None
+    fields: tuple[tuple[bytes, bytes], ...] = ()
     audited: bool = False
+
+    @property
+    def word(self) -> str:
+        """The kind, with the code where there is one, for records: `hidden`, `invalid:disclosure_denied`."""
+        return f"{self.kind}:{self.code}" if self.code else str(self.kind)
 
 
 class Refused(Exception):  # noqa: N818 - it is not an error: it is an answer

@@ -40,7 +40,7 @@ class Standing:
 def retry_fields(refusal: Refusal) -> list[tuple[bytes, bytes]]:
     """Return the fields of a 429 that say whether and when to try again (RFC 9110 §10.2.3)."""
     after = refusal.retry_after_s
-    return [_NO_USE] if after is None else [(b"retry-after", b"%d" % after)]
+    return [_NO_USE if after is None else (b"retry-after", b"%d" % after), *refusal.fields]
 
 
 def standing(plan: Plan, measure: Measure) -> Standing | None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # these hold a reservation themselves
     from strongroom.gateway.relay import Relay
     from strongroom.gateway.stages import Admitted, Screened
     from strongroom.kernel.principal import Principal
-    from strongroom.wire import Headers
 
 
 class Meter:
@@ -45,7 +44,10 @@ class Meter:
         plan = self.ledger.plan(who, admitted.route.name, admitted.terms.of(LIMITS))
         written, answers = (ask.max_output_tokens or 0, ask.n) if isinstance(ask, ChatAsk | CompletionAsk) else (0, 1)
         claim = claim_of(len(received.request.body), written, answers=answers, price=plan.price)
-        return self.ledger.take(plan, claim) or await self.ledger.reserve(plan, claim)
+        got = self.ledger.take(plan, claim) or await self.ledger.reserve(plan, claim)
+        if isinstance(got, Refusal) and admitted.terms.of(DISCLOSURE).headers:
+            return replace(got, fields=tuple(fields(received.match.dialect.name, plan, self._clock.now())))
+        return got
 
     def settle(self, screened: Screened, relay: Relay) -> None:
         """End what was reserved, by what became of the request."""
@@ -65,18 +67,6 @@ class Meter:
         if left_out is None:
             return None
         return replace(refusal, reason=f"{refusal.reason}; {left_out} more before") if left_out else refusal
-
-    def headers(self, admitted: Admitted, reservation: Reservation | None = None) -> Headers:
-        """Return what the caller is told of where it stands; nothing unless its rules disclose it."""
-        if not admitted.terms.of(DISCLOSURE).headers:
-            return ()
-        who = admitted.authenticated.principal
-        plan = (
-            self.ledger.plan(who, admitted.route.name, admitted.terms.of(LIMITS))
-            if reservation is None
-            else reservation.plan
-        )
-        return fields(admitted.authenticated.received.match.dialect.name, plan, self._clock.now())
 
 
 def _generates(ask: Ask) -> bool:
