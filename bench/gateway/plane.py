@@ -124,6 +124,7 @@ async def running(server: TestServer, home: Path) -> AsyncGenerator[Plane]:
                 home=str(home),
                 worker_sockets=str(home),
                 spool=str(home / "spool"),
+                metrics_sockets=str(home),
                 listen=listener.fileno(),
                 supervisor=os.getpid(),
                 demo=False,

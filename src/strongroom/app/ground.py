@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from strongroom.app import handover, uids
+from strongroom.app import handover, metrics, uids
 from strongroom.app.children import Child, ChildSpec
 from strongroom.app.handover import Handover, Login
 from strongroom.app.knock import pool_of, ready
@@ -133,6 +133,11 @@ def lay_out(places: Layout, settings: Settings) -> None:
     places.postgres_socket.mkdir(exist_ok=True)
     places.postgres_socket.chmod(0o755 if shared else own)
     make_private(places.spool, own, uid(settings, uids.GATEWAY))
+    make_private(places.metrics_sockets, own, uid(settings, uids.GATEWAY))
+    reader = uid(settings, uids.CONTROL)
+    if reader is not None:  # gateways write there, control enters: what is made in it has the directory's group
+        os.chown(places.metrics_sockets, -1, reader)
+        places.metrics_sockets.chmod(0o2750)
     server = uid(settings, uids.POSTGRES)
     if server is not None:  # the directory above is ours alone to write, so this one is the one just made
         os.chown(places.postgres_socket, server, server)
@@ -181,6 +186,8 @@ def children(
                 home=str(places.home),
                 worker_sockets=str(places.worker_sockets),
                 spool=str(places.spool),
+                metrics_sockets=str(places.metrics_sockets),
+                metrics_token=metrics.token_digest(settings.control.metrics_token_file),
                 listen=listen.fileno(),
                 demo=options.demo,
                 tls=handover.read_tls(edge, ports.passport),
@@ -204,7 +211,13 @@ def children(
         return hand("control", settings.control, ports.control, roles, Purpose.KEY_PEPPER, Purpose.PROVIDER_SECRET)
 
     def hand_gateway(name: str) -> int:
-        purposes = (Purpose.KEY_PEPPER, Purpose.CACHE_SCOPE, Purpose.PROVIDER_SECRET, Purpose.ANSWER_SIGNING)
+        purposes = (
+            Purpose.KEY_PEPPER,
+            Purpose.CACHE_SCOPE,
+            Purpose.PROVIDER_SECRET,
+            Purpose.ANSWER_SIGNING,
+            Purpose.KEPT_RESPONSE,
+        )
         return hand(name, settings.gateway, ports.gateway, (GATEWAY,), *purposes)
 
     yield child("control", "control", ports.control, hand_control, uids.CONTROL)

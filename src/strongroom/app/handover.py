@@ -100,6 +100,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         home: the installation's home, for what the process shows of it.
         worker_sockets: where model workers listen.
         spool: where a gateway keeps records on their way to the database.
+        metrics_sockets: where processes show their figures.
+        metrics_token: SHA-256 of the token that reads metrics, if there is one.
         listen: the inherited listening socket's descriptor.
         demo: whether demo accounts count.
         tls: certificate and key of the edge, if it has any.
@@ -114,9 +116,11 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     home: str
     worker_sockets: str
     spool: str
+    metrics_sockets: str
     listen: int
     demo: bool
     tls: Tls | None = None
+    metrics_token: bytes | None = None
     sources: dict[str, str] = {}
 
     def __repr__(self) -> str:

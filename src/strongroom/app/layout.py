@@ -71,6 +71,11 @@ class Layout:
         return self.state / "spool"
 
     @property
+    def metrics_sockets(self) -> Path:
+        """Where processes show their figures to control, and to nobody else."""
+        return self.run / "m"
+
+    @property
     def logs(self) -> Path:
         """One log a process."""
         return self.home / "logs"

@@ -22,6 +22,7 @@ from typing import Final
 import uvloop
 
 from strongroom.app.handover import Handover, admission, receive
+from strongroom.app.metrics import socket_of, teller
 from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.limits import Leases, Ledger, Meter
@@ -30,6 +31,7 @@ from strongroom.gateway.openai.errors import render_protocol_error as render_err
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Bounds, Spool
+from strongroom.gateway.telling import figures
 from strongroom.gateway.upstreams import Upstreams
 from strongroom.identity import Directory
 from strongroom.kernel.clock import Clock, SystemClock
@@ -38,7 +40,7 @@ from strongroom.store import Appender, Lessor
 from strongroom.store.follower import Follower
 from strongroom.store.roles import GATEWAY
 from strongroom.vault import Purpose
-from strongroom.wire import ErrorRenderer, Handler, Limits, Request, serve_tcp
+from strongroom.wire import ErrorRenderer, Handler, Limits, Request, serve_tcp, serve_unix
 
 _DRAIN_S: Final = 10.0
 _RETRY_S: Final = 0.5
@@ -71,9 +73,12 @@ async def gateway(handover: Handover) -> None:
     follower.start()
     writing = asyncio.create_task(recorder.run(), name="recorder")
     leasing = asyncio.create_task(leases.run(), name="leases")
+    shown = socket_of(Path(handover.metrics_sockets), handover.name)
+    showing = await serve_unix(teller(partial(figures, recorder, snapshot, upstreams, clock)), shown, mode=0o660)
     try:
         await _serve(handover, settings, plane.handle, limits, render_error)
     finally:
+        await showing.close()
         writing.cancel()
         leasing.cancel()
         await asyncio.gather(writing, leasing, return_exceptions=True)

@@ -113,6 +113,15 @@ class ControlSection(Edge, frozen=True, kw_only=True):
     """The control API's and console's port."""
 
     port: Annotated[Port, Meta(description="Port of the control API and console; 0 takes a free one.")] = 8401
+    metrics_token_file: Annotated[
+        str | None,
+        Meta(
+            description=(
+                "File with the token that a Prometheus server shows at /metrics, 32 characters or more; unset: operators' "
+                "credentials alone."
+            )
+        ),
+    ] = None
 
 
 class DatabaseSection(_Section, frozen=True, kw_only=True):

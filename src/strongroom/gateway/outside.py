@@ -11,13 +11,14 @@ Always true here:
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from random import SystemRandom
 from typing import Final
 from uuid import UUID
 
-from strongroom.gateway.breaker import Breaker, BreakerRule
+from strongroom.gateway.breaker import Breaker, BreakerRule, State
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.exchange.ports import EngineProtocol
 from strongroom.gateway.protocols.anthropic import Anthropic
@@ -143,6 +144,11 @@ class Outside:
         )
         outgoing = protocol.outgoing(ask, asked.model)
         return Way(target, replace(outgoing, path=line.path + outgoing.path) if line.path else outgoing)
+
+    def states(self) -> Counter[State]:
+        """Return how many breakers are in which state."""
+        now = self._clock.boottime()
+        return Counter(breaker.state(now) for breaker in self._breakers.values())
 
     def _breaker(self, tenant: TenantId, provider: UUID) -> Breaker:
         breaker = self._breakers.get((tenant, provider))

@@ -14,12 +14,13 @@ import asyncio
 import contextlib
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from strongroom.audit import Entry, Outcome, Strangers, append_batch
 from strongroom.gateway import tables
+from strongroom.gateway.metrics import Metrics
 from strongroom.gateway.recording import Recording
 from strongroom.gateway.recovery import Orphan, orphans
 from strongroom.gateway.spool import Denied, Lost, Opened, Spool
@@ -27,6 +28,7 @@ from strongroom.gateway.spool.reader import Found, Reader
 from strongroom.gateway.tables import RequestRecord
 from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
+from strongroom.kernel.metrics import Figures
 from strongroom.store import Appender, StoreError
 
 _BATCH: Final = 512
@@ -59,6 +61,7 @@ class Recorder:
         self._appender: Appender | None = None
         self._clock = clock
         self.spool: Final = spool
+        self.metrics: Final = Metrics()
         self._reader: Final = Reader(spool.directory)
         self._found: Found | None = None
         self._removed = 1
@@ -72,14 +75,29 @@ class Recorder:
 
     def recording(self, opened: Opened | None, *, strict: bool, started: float) -> Recording:
         """Return the record of a request that was received at `started` (CLOCK_BOOTTIME, seconds)."""
-        return Recording(self.spool, self._clock, opened, strict=strict, started=started)
+        return Recording(self.spool, self._clock, opened, self.metrics, strict=strict, started=started)
 
     def deny(self, denial: Denial) -> None:
         """Take a refusal. Those of strangers are written one by one up to a rate and counted beyond it."""
+        if denial.tenant == PLATFORM:
+            self.metrics.strangers.add()
         if denial.tenant == PLATFORM and not self._strangers.admit(self._clock.boottime()):
             self._wake.set()
         else:
             self.spool.deny(_denied(denial.tenant, denial.entry))
+
+    def figures(self) -> Iterable[Figures]:
+        """Return what this process counts, and what its spool is like now."""
+        spool, behind = self.spool, self.behind_since
+        self.metrics.process()
+        self.metrics.spool(
+            kept=spool.bytes,
+            pending=spool.waiting_bytes,
+            trouble=bool(spool.trouble),
+            lost=spool.lost,
+            lag_s=0.0 if behind is None else self._clock.boottime() - behind,
+        )
+        return self.metrics.figures()
 
     async def run(self) -> None:
         """Ship until cancelled; what is in the spool then is shipped first, if the database answers."""
@@ -176,6 +194,7 @@ class Recorder:
             if self._appender is None:
                 self._appender = await self._connect()
             await self._write(self._appender, records, denials)
+            self.metrics.shipped.add(by=len(records))
             for part in (found.pairs, found.denials, found.gaps):
                 del part[:_BATCH]
 

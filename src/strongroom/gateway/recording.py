@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
+from strongroom.gateway.metrics import Metrics
 from strongroom.gateway.spool import Closed, Opened, Spool, SpoolBroken
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.refusal import Refusal, RefusalKind
@@ -22,21 +23,25 @@ ClosedAs: TypeAlias = Literal["completed", "refused", "failed", "cancelled"]
 class Recording:
     """The record of one request."""
 
-    __slots__ = ("_clock", "_closed", "_kept", "_opened", "_spool", "_started", "_strict", "first_byte_us")
+    __slots__ = ("_clock", "_closed", "_kept", "_metrics", "_opened", "_spool", "_started", "_strict", "first_byte_us")
 
-    def __init__(self, spool: Spool, clock: Clock, opened: Opened | None, *, strict: bool, started: float) -> None:
+    def __init__(
+        self, spool: Spool, clock: Clock, opened: Opened | None, metrics: Metrics, *, strict: bool, started: float
+    ) -> None:
         """Take down that a request was received. Nothing is written before `open`.
 
         Args:
             spool: where to.
             clock: for durations.
             opened: who asks what; None: somebody of whose requests no records are kept.
+            metrics: what counts it.
             strict: whether the tenant's records must be durable.
             started: CLOCK_BOOTTIME, seconds, at which the request was received.
         """
         self._spool: Final = spool
         self._clock: Final = clock
         self._opened: Final = opened
+        self._metrics: Final = metrics
         self._strict: Final = strict and opened is not None
         self._started: Final = started
         self._kept: bool | None = None  # None: not opened
@@ -128,6 +133,7 @@ class Recording:
             refusal,
             None if self._kept else self._opened,
         )
+        self._metrics.request(self._opened, closed)
         if self._kept:
             self._spool.close(closed)
         else:

@@ -82,6 +82,15 @@ class Snapshot:
         """Whether the lease holds now."""
         return self._follower is not None and self._follower.valid()
 
+    @property
+    def version(self) -> int:
+        """The feed's version that it stands at; -1: it has read nothing yet."""
+        return -1 if self._follower is None else self._follower.version
+
+    def lease_s(self, now: float) -> float:
+        """Return for how many seconds from `now` (CLOCK_BOOTTIME) the lease holds; not above 0: it does not."""
+        return 0.0 if self._follower is None else max(0.0, self._follower.fresh_until - now)
+
     async def ensure(self) -> bool:
         """Return whether the lease holds, after one bounded read of the database if it had run out."""
         return self._follower is not None and await self._follower.ensure(_ENSURE_S)

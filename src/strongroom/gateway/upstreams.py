@@ -6,11 +6,13 @@ Always true here: a deployment of a release never leaves this machine, and one o
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from strongroom.gateway.breaker import State
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.outside import Outside
 from strongroom.gateway.protocols.oip import OpenInferenceEngine
@@ -113,6 +115,16 @@ class Upstreams:
         workers = {(route.environment, route.release): route for route in routes if route.release is not None}
         answers = await asyncio.gather(*(self._healthy(route) for route in workers.values()))
         return all(answers)
+
+    async def workers(self, routes: Iterable[Route]) -> tuple[int, int]:
+        """Return how many workers behind `routes` would take a request now, and how many would not."""
+        behind = {(route.environment, route.release): route for route in routes if route.release is not None}
+        answers = await asyncio.gather(*(self._healthy(route) for route in behind.values()))
+        return sum(answers), len(answers) - sum(answers)
+
+    def breakers(self) -> Counter[State]:
+        """Return how many breakers before providers are in which state."""
+        return Counter() if self._outside is None else self._outside.states()
 
     async def healthy(self, route: Route) -> bool:
         """Whether what serves `route` would take a request now."""

@@ -59,7 +59,7 @@ class Rig:
         handover = Handover(
             name="gateway-1", supervisor=os.getpid(), settings=Settings(), keys=keys, demo=True,
             logins={GATEWAY: Login.of(self.database.gateway)}, home=str(self.plane.sockets),
-            worker_sockets=str(self.plane.sockets), spool=str(self.spool), listen=self.listener.fileno(),
+            worker_sockets=str(self.plane.sockets), spool=str(self.spool), metrics_sockets=str(self.plane.sockets), listen=self.listener.fileno(),
         )  # fmt: skip
         reading = pipe(handover)
         process = await asyncio.create_subprocess_exec(

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import pytest
 
+from strongroom.gateway.metrics import Metrics
 from strongroom.gateway.recording import Recording
 from strongroom.gateway.recovery import orphans
 from strongroom.gateway.spool import Bounds, Closed, Lost, Opened, Spool, SpoolBroken
@@ -68,7 +69,7 @@ def everything(directory: Path) -> Found:
 
 def recording(spool: Spool, *, strict: bool) -> Recording:
     clock = SystemClock()
-    return Recording(spool, clock, opened(), strict=strict, started=clock.boottime())
+    return Recording(spool, clock, opened(), Metrics(), strict=strict, started=clock.boottime())
 
 
 async def test_one_sync_serves_all_who_wait(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
