@@ -20,9 +20,11 @@ import pytest
 
 from strongroom.app import demo_rules
 from strongroom.gateway import Gateway, Recorder, Snapshot
+from strongroom.gateway.breaker import BreakerRule
 from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error
+from strongroom.gateway.outside import Outside
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Spool
@@ -33,6 +35,7 @@ from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask, Engine, Gate
+from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry, Release
 from strongroom.registry.model import Format, Operation
 from strongroom.rules import Level, Rules
@@ -125,6 +128,7 @@ class Plane:
     recorder: Recorder
     identity: Identity
     registry: Registry
+    providers: Providers
     rules: Rules
     tenants: dict[str, TenantId]
     keys: dict[str, str] = field(repr=False)
@@ -283,7 +287,12 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     rules = Rules(gate, clock)
     tenants, texts = await _people(identity, registry, rules)
     recorder = Recorder(partial(Appender.connect, database.gateway), clock, Spool(home / "spool", "gateway-1", clock))
-    upstreams = Upstreams(home, keys.key(Purpose.CACHE_SCOPE))
+    networks = Networks(["127.0.0.0/8"])
+    providers = Providers(gate, keys, clock, networks)
+    outside = Outside(
+        snapshot.provider, keys, networks, clock, rule=BreakerRule(failures=3, first_s=0.2, longest_s=1.0)
+    )
+    upstreams = Upstreams(home, keys.key(Purpose.CACHE_SCOPE), outside=outside)
     stack.push_async_callback(upstreams.close)
     desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, database.gateway, size=1), clock)
     stack.push_async_callback(desk.close)
@@ -307,7 +316,7 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
 
     stack.push_async_callback(written)
     plane = Plane(
-        server, gateway, snapshot, follower, recorder, identity, registry, rules, tenants, texts,
+        server, gateway, snapshot, follower, recorder, identity, registry, providers, rules, tenants, texts,
         doubles["tiny"], doubles["vectors"], doubles["rows"], home, stack, faults,
     )  # fmt: skip
     await plane.known()
