@@ -82,6 +82,18 @@ class Finder:
             return await self._accounts.revoke_token(who, key_id, reason, ask)
         return await self._identity.revoke_key(who, place, key_id, reason, ask)
 
+    async def workload_key(self, who: Principal, text: str, tenant: str | None, ask: Ask) -> tuple[TenantId, Key]:
+        """Return a workload's key by its id, and whose it is.
+
+        Raises:
+            Refused: hidden, for an account's token too: it asks no model.
+        """
+        key_id = _key_id(text)
+        place = await self._place(who, key_id, tenant, ask)
+        if place is None:
+            raise Refused(hidden("no workload's key"))
+        return place, await self._identity.show_key(who, place, key_id, ask)
+
     async def _place(self, who: Principal, key_id: KeyId, tenant: str | None, ask: Ask) -> TenantId | None:
         if tenant is not None:
             return await self.tenant(who, tenant, ask)

@@ -7,18 +7,19 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from litestar import get, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 from msgspec import Meta
 
 from strongroom.identity import Finder
 from strongroom.identity.bodies import Body, ReasonText
-from strongroom.identity.http import Asked, Listing, Who, noting
+from strongroom.identity.http import Asked, Listing, Who, name_of, noting
 from strongroom.identity.problems import READ, WRITE
-from strongroom.kernel.ids import TenantId
-from strongroom.kernel.principal import Principal
+from strongroom.kernel.ids import KeyId, TenantId
+from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import Ask
 from strongroom.rules.kinds import KINDS
-from strongroom.rules.model import Level, Version
+from strongroom.rules.model import Level, NamePattern, Subject, Version
+from strongroom.rules.resolve import Why
 from strongroom.rules.service import Rules, kind_named
 
 TheRules: TypeAlias = NamedDependency[Rules]
@@ -62,6 +63,29 @@ class Kinds(Listing, frozen=True, kw_only=True):
     """Every kind with its documents, in an answer."""
 
     data: list[Documents]
+
+
+class ExplainedField(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of what holds. `document` is null where no document spoke and the product's own least holds."""
+
+    field: str
+    value: Any
+    means: str
+    document: str | None
+    rules: tuple[str, ...]
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for one key and one model, in plain words, and who said so."""
+
+    kind: str
+    environment: Environment
+    workload: str
+    role: str
+    key: str
+    model: str
+    documents: list[str]
+    fields: list[ExplainedField]
 
 
 class Versions(Listing, frozen=True, kw_only=True):
@@ -158,6 +182,42 @@ async def read_default_history(
     return Versions(data=await rules.history(who, None, kind, Level.DEFAULT, ask, limit=limit, before=before))
 
 
+@get("/keys/{key:str}/rules/{kind:str}", responses=READ, summary="Explain what holds for a key", tags=["rules"])
+async def explain_rules(
+    key: FromPath[str],
+    kind: FromPath[str],
+    model: FromQuery[NamePattern],
+    rules: TheRules,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+    tenant: FromQuery[str | None] = None,
+) -> Explanation:
+    """Return field by field what the documents of one kind come to for a workload's key that asks a model, and why.
+
+    The key is named by its public id. Whether the model is deployed where the key counts is not asked.
+    """
+    place, found = await finder.workload_key(who, key, tenant, ask)
+    subject = Subject(
+        environment=found.environment,
+        role=found.role.value,
+        workload=found.workload,
+        key=KeyId(found.id),
+        model=name_of(model, "model"),
+    )
+    standing, why = await rules.explain(who, place, kind, subject, ask)
+    return Explanation(
+        kind=kind,
+        environment=found.environment,
+        workload=found.workload,
+        role=found.role.value,
+        key=found.id,
+        model=model,
+        documents=[str(held) for held in (standing.above, standing.own) if held is not None],
+        fields=[_explained(each) for each in why],
+    )
+
+
 async def _every(rules: Rules, who: Principal, tenant: TenantId | None, ask: Ask) -> Kinds:
     found = await rules.in_force(who, tenant, ask)
     return Kinds(data=[_documents(name, [each for each in found if each.kind == name]) for name in KINDS])
@@ -170,6 +230,11 @@ async def _written(
     return await rules.write(
         who, tenant, kind, level, data.document, expected=data.expected, reason=data.reason, ask=noted
     )
+
+
+def _explained(why: Why) -> ExplainedField:
+    said = why.said
+    return ExplainedField(field=said.field, value=said.value, means=said.means, document=why.by, rules=said.by)
 
 
 def _documents(kind: str, found: list[Version]) -> Documents:
@@ -194,4 +259,5 @@ ROUTES: Final = (
     show_default_rules,
     write_default_rules,
     read_default_history,
+    explain_rules,
 )

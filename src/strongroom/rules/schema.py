@@ -265,7 +265,7 @@ def _items(after: int, check: Check) -> Check:
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise SchemaError(f"`{name}` is a list that is not empty.")
-    return cast("list[Any]", value)
+    return value
 
 
 def _named(name: str, value: Any) -> dict[str, Any]:

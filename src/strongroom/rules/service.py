@@ -16,7 +16,8 @@ from strongroom.rules import tables
 from strongroom.rules.documents import PREFIX, RulesDocument
 from strongroom.rules.kind import Kind, digest, encode
 from strongroom.rules.kinds import KINDS
-from strongroom.rules.model import DocumentError, Level, Version
+from strongroom.rules.model import DocumentError, Level, Subject, Version
+from strongroom.rules.resolve import Held, Standing, Why, explain
 from strongroom.store import Conflict, TenantTx, feed
 from strongroom.store.tx import Tx
 
@@ -50,6 +51,17 @@ class Rules:
             async with self._gate.permit(who, Action.RULES_READ, resource, ask) as tx:
                 found = await tables.in_force(tx)
         return [version for version in found if kind in {_MANY, version.kind}]
+
+    async def explain(
+        self, who: Principal, tenant: TenantId, kind: str, subject: Subject, ask: Ask
+    ) -> tuple[Standing[Any], list[Why]]:
+        """Return the documents of one kind in force for `tenant`, and field by field what they come to for `subject`."""
+        named = kind_named(kind)
+        found = {each.level: _held(named, each) for each in await self.in_force(who, tenant, ask, kind)}
+        standing = Standing(
+            default=found.get(Level.DEFAULT), ceiling=found.get(Level.CEILING), own=found.get(Level.OWN)
+        )
+        return standing, explain(named, standing, subject)
 
     async def history(
         self,
@@ -146,6 +158,17 @@ def kind_named(text: str) -> Kind[Any, Any]:
     if found is None:
         raise Refused(hidden("no such kind of document"))
     return found
+
+
+def _held(kind: Kind[Any, Any], version: Version) -> Held[Any] | None:
+    """Return a version as the gateways hold it: one that was withdrawn is none, one that cannot be read is not."""
+    if version.withdrawn:
+        return None
+    try:
+        document = kind.read(version.document)
+    except DocumentError:
+        document = None
+    return Held(level=version.level, version=version.version, digest=version.digest, document=document)
 
 
 def _encoded(kind: Kind[Any, Any], document: object) -> bytes:

@@ -74,6 +74,7 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
         None,
         404,
     ),
+    ("GET", "/api/keys/{key}/rules/{kind}"): ("/api/keys/{globex_key}/rules/disclosure?model=tiny", None, 404),
     ("GET", "/api/rules"): ("/api/rules", None, 404),
     ("GET", "/api/rules/{kind}"): ("/api/rules/disclosure", None, 404),
     ("PUT", "/api/rules/{kind}"): ("/api/rules/disclosure", RULES, 404),

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from strongroom.app.testing import ControlPlane
+
 Ask = Any
 
 OWN = "/api/tenants/acme/rules/disclosure/own"
@@ -112,3 +114,27 @@ def test_a_tenant_reaches_no_rules_of_another(ask: Ask) -> None:
     answer = ask("PUT", "/api/tenants/globex/rules/disclosure/own", by="acme-admin", data=body({"rules": []}))
     assert answer.status == 404
     assert last(ask, "globex") == before
+
+
+def test_what_holds_for_a_key_is_explained_by_its_id_alone(plane: ControlPlane, ask: Ask) -> None:
+    at = last(ask).get("ceiling", 0)
+    ceiling = {"rules": [{"name": "everybody", "seed": True, "n": 3}, {"name": "other", "models": ["big"], "n": 9}]}
+    assert ask("PUT", CEILING, by="operator", data=body(ceiling, at)).status == 200
+    assert ask("PUT", OWN, by="acme-admin", data=body({"rules": [{"n": 2}]}, last(ask).get("own", 0))).status == 200
+    key = plane.key_ids["acme"]
+    for by in ("operator", "acme-admin"):
+        told = ask("GET", f"/api/keys/{key}/rules/disclosure?model=tiny", by=by)
+        assert told.status == 200, told.text
+        fields = {each["field"]: each for each in told.body["fields"]}
+        assert fields["seed"]["value"] is True
+        assert fields["seed"]["document"].startswith("the tenant's ceiling, version ")
+        assert fields["seed"]["rules"] == ["everybody"]
+        assert (fields["n"]["value"], fields["n"]["rules"]) == (2, ["rule 1"])
+        assert fields["n"]["document"].startswith("the tenant's own document")
+        assert (fields["logprobs"]["value"], fields["logprobs"]["document"]) == (False, None)
+        assert told.body["environment"] == "dev"
+    assert ask("GET", f"/api/keys/{key}/rules/disclosure", by="operator").status == 400
+    assert ask("GET", f"/api/keys/{key}/rules/disclosure?model=No+Name", by="operator").status == 400
+    assert ask("GET", f"/api/keys/{key}/rules/nonsense?model=tiny", by="operator").status == 404
+    token = ask("GET", "/api/whoami", by="operator").body["credential"]
+    assert ask("GET", f"/api/keys/{token}/rules/disclosure?model=tiny", by="operator").status == 404

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strongroom.kernel.ids import KeyId
@@ -67,12 +67,14 @@ def within(kind: Kind[Any, Any], inner: Any, outer: Any) -> bool:
     return bool(kind.meet(inner, outer) == inner)
 
 
+@settings(max_examples=40)
 @given(STANDINGS, SUBJECTS)
 def test_a_tenants_own_document_never_widens(standing: Standing[Any], subject: Subject) -> None:
     alone = Standing(default=standing.default, ceiling=standing.ceiling)
     assert within(DISCLOSURE, settle(DISCLOSURE, standing, subject), settle(DISCLOSURE, alone, subject))
 
 
+@settings(max_examples=40)
 @given(DOCUMENTS, SUBJECTS, st.randoms(use_true_random=False))
 def test_the_order_of_rules_means_nothing(document: Document[Any], subject: Subject, chance: random.Random) -> None:
     shuffled = list(document.rules)
@@ -84,6 +86,7 @@ def test_the_order_of_rules_means_nothing(document: Document[Any], subject: Subj
     assert settle(DISCLOSURE, one, subject) == settle(DISCLOSURE, other, subject)
 
 
+@settings(max_examples=40)
 @given(STANDINGS, SUBJECTS)
 def test_what_is_explained_is_what_holds(standing: Standing[Any], subject: Subject) -> None:
     terms = settle(DISCLOSURE, standing, subject)
@@ -91,6 +94,7 @@ def test_what_is_explained_is_what_holds(standing: Standing[Any], subject: Subje
     assert Disclosure(**explained) == terms
 
 
+@settings(max_examples=40)
 @given(STANDINGS, SUBJECTS)
 def test_a_document_that_cannot_be_read_allows_the_least(standing: Standing[Any], subject: Subject) -> None:
     broken: Held[Any] = Held(level=Level.CEILING, version=1, digest="", document=None)
@@ -99,6 +103,7 @@ def test_a_document_that_cannot_be_read_allows_the_least(standing: Standing[Any]
     assert within(DISCLOSURE, settle(DISCLOSURE, worse, subject), LEAST)
 
 
+@settings(max_examples=40)
 @given(DOCUMENTS)
 def test_a_document_is_read_as_it_was_written(document: Document[Any]) -> None:
     assert DISCLOSURE.decode(encode(document)) == document
@@ -108,6 +113,7 @@ def test_a_document_is_read_as_it_was_written(document: Document[Any]) -> None:
 TERMS = st.builds(DISCLOSURE.own, st.lists(RULES, max_size=3))
 
 
+@settings(max_examples=40)
 @given(TERMS, TERMS, TERMS)
 def test_meeting_is_what_taking_the_narrower_is(one: Disclosure, other: Disclosure, third: Disclosure) -> None:
     meet = DISCLOSURE.meet
