@@ -1,0 +1,216 @@
+"""Limits through the public API: 429 in each dialect, what callers are told, what comes back, what a flood leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from strongroom.gateway.testing import Asked, chat, says, whole
+
+if TYPE_CHECKING:
+    from tests.functional.gateway.conftest import Answer, Plane
+
+    from strongroom.store import Database
+
+CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 16}
+MESSAGES = ("anthropic-version: 2023-06-01", "content-type: application/json")
+INFER = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.0, 2.0]}]}
+NEVER = 1_000_000
+
+
+async def limit(plane: Plane, *rules: dict[str, Any]) -> None:
+    """Bound acme by `rules`, each beside bounds that never bite in these tests."""
+    await plane.rule("acme", "limits", {"rules": list(rules)})
+
+
+async def asked_twice(plane: Plane, dialect: str) -> tuple[Answer, Answer]:
+    path, body, headers = {
+        "openai": ("/v1/chat/completions", CHAT, ()),
+        "completion": ("/v1/completions", {"model": "tiny", "prompt": "Hello", "max_tokens": 4}, ()),
+        "embeddings": ("/v1/embeddings", {"model": "vectors", "input": "Hello"}, ()),
+        "anthropic": ("/v1/messages", CHAT, MESSAGES),
+        "oip": ("/v2/models/rows/infer", INFER, ()),
+    }[dialect]
+    first = await plane.ask(path, body, headers=headers)
+    return first, await plane.ask(path, body, headers=headers)
+
+
+@pytest.mark.parametrize("dialect", ["openai", "completion", "embeddings", "anthropic", "oip"])
+async def test_too_many_requests_are_refused_in_the_words_of_the_dialect(plane: Plane, dialect: str) -> None:
+    """The first one passes, the second is a 429 that says when to come back, and no engine hears of it."""
+    # A name of its own makes a counter of its own: tests share the database, and so the buckets.
+    key = (await plane.key("acme")).secret
+    plane.keys["acme"], before = key, plane.keys["acme"]
+    key_id = key.split("_")[3]
+    await limit(plane, {"per": "key", "keys": [key_id], "requests_per_s": 1, "burst": 1})
+    await plane.rule("acme", "disclosure", {"rules": []})
+    try:
+        first, second = await asked_twice(plane, dialect)
+    finally:
+        plane.keys["acme"] = before
+    assert first.status == 200, first.body
+    assert second.status == 429
+    assert second.headers["retry-after"] == "1"
+    assert not [name for name in second.headers if "ratelimit" in name]
+    if dialect == "anthropic":
+        assert second.json["error"]["type"] == "rate_limit_error"
+    elif dialect == "oip":
+        assert "Too many requests" in second.json["error"]
+    else:
+        assert (second.error["type"], second.error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+    assert b"1 requests" not in second.body, "the amount is not the caller's to know"
+
+
+async def test_a_cap_for_life_ends_a_workload_on_one_model_and_a_new_key_does_not_help(plane: Plane) -> None:
+    await plane.deploy("acme", "precious")
+    asked = CHAT | {"model": "precious"}
+    await limit(plane, {"models": ["precious"], "lifetime_queries": 3})
+    assert [(await plane.ask(body=asked)).status for _ in range(3)] == [200] * 3
+    over = await plane.ask(body=asked)
+    assert (over.status, over.error["code"]) == (429, "lifetime_cap_reached")
+    assert "retry-after" not in over.headers
+    assert over.headers["x-should-retry"] == "false"
+    made = await plane.key("acme")
+    assert (await plane.ask(body=asked, key=made.secret)).error["code"] == "lifetime_cap_reached"
+    # The honest cases: another model, another tenant, and a cap that was raised.
+    assert (await plane.ask(body=CHAT)).status == 200
+    assert (await plane.ask(body=CHAT, key="globex")).status == 200
+    await limit(plane, {"models": ["precious"], "lifetime_queries": 4})
+    assert (await plane.ask(body=asked)).status == 200
+    assert (await plane.ask(body=asked)).status == 429
+
+
+async def test_a_tenants_own_document_narrows_and_never_widens(plane: Plane) -> None:
+    from strongroom.rules import Level  # noqa: PLC0415 - beside its only use
+
+    await plane.deploy("acme", "narrow")
+    asked = CHAT | {"model": "narrow"}
+    await limit(plane, {"models": ["narrow"], "lifetime_queries": 2})
+    own = {"rules": [{"models": ["narrow"], "lifetime_queries": 100}]}
+    await plane.rule("acme", "limits", own, Level.OWN)
+    assert [(await plane.ask(body=asked)).status for _ in range(3)] == [200, 200, 429]
+    await plane.rule("acme", "limits", None, Level.OWN)
+
+
+async def test_requests_under_way_are_bounded_and_end_with_the_caller(plane: Plane) -> None:
+    """One slot: a second request is refused while the first is under way; a caller that leaves frees it."""
+    await plane.deploy("acme", "single")
+    asked = CHAT | {"model": "single"}
+    await limit(plane, {"models": ["single"], "concurrency": 1})
+    came, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(got: Asked) -> None:
+        came.set()
+        await go.wait()
+        await got.say(whole(chat()))
+
+    plane.chat.behaviour = slow
+    first = asyncio.create_task(plane.ask(body=asked))
+    await came.wait()
+    second = await plane.ask(body=asked)
+    assert (second.status, second.error["code"]) == (429, "concurrency_limit_exceeded")
+    go.set()
+    assert (await first).status == 200
+    came.clear()
+    go.clear()
+    leaving = asyncio.create_task(plane.ask(body=asked))
+    await came.wait()
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    plane.chat.behaviour = says(whole(chat()))
+    async with asyncio.timeout(10):
+        while (await plane.ask(body=asked)).status != 200:
+            pass
+    assert not plane.faults
+
+
+async def test_tokens_come_back_when_an_answer_used_fewer_and_all_count_when_nobody_can_tell(plane: Plane) -> None:
+    """1,000 tokens a day: an answer reserves some 600 and uses 7; one that is cut short uses what it reserved."""
+    await plane.deploy("acme", "daily")
+    asked = CHAT | {"model": "daily"}
+    await limit(plane, {"models": ["daily"], "tokens_per_day": 1_000})
+    for _ in range(20):
+        assert (await plane.ask(body=asked)).status == 200
+
+    async def breaks(got: Asked) -> None:
+        got.writer.close()
+
+    plane.chat.behaviour = breaks
+    assert (await plane.ask(body=asked)).status == 502
+    plane.chat.behaviour = says(whole(chat()))
+    over = await plane.ask(body=asked)
+    assert (over.status, over.error["code"]) == (429, "daily_limit_exceeded")
+    assert 0 < int(over.headers["retry-after"]) <= 86_400
+
+
+async def test_money_is_counted_by_price(plane: Plane) -> None:
+    """An answer costs 7 millionths of the usage and one for the request: eight fit 64 of them, whatever is reserved."""
+    await plane.deploy("acme", "dear")
+    price = {"input_per_million": 1_000_000, "output_per_million": 1_000_000, "per_request": 1}
+    await limit(plane, {"models": ["dear"], "cost_per_day": 900, "price": price})
+    asked = CHAT | {"model": "dear"}
+    passed = 0
+    while (answer := await plane.ask(body=asked)).status == 200:
+        passed += 1
+    assert answer.error["code"] == "daily_limit_exceeded"
+    reserved = 512 + 16 + len(str(asked)) + 1
+    assert passed == pytest.approx((900 - reserved) / 8, abs=8)
+
+
+async def test_what_can_never_fit_is_told_apart_and_a_closed_model_is_closed(plane: Plane) -> None:
+    await plane.deploy("acme", "closed")
+    await limit(
+        plane,
+        {"models": ["closed"], "tokens_per_min": 600},
+        {"models": ["tiny"], "tokens_per_min": NEVER, "concurrency": 100},
+    )
+    over = await plane.ask(body=CHAT | {"model": "closed", "max_tokens": 1000})
+    assert (over.status, over.error["code"]) == (429, "request_over_limit")
+    assert "retry-after" not in over.headers
+    await limit(plane, {"models": ["closed"], "requests_per_s": 0})
+    assert (await plane.ask(body=CHAT | {"model": "closed"})).status == 429
+    assert (await plane.ask(body=CHAT)).status == 200
+
+
+async def test_where_rules_disclose_it_callers_see_how_much_is_left(plane: Plane) -> None:
+    await plane.deploy("acme", "told")
+    await limit(plane, {"models": ["told"], "per": "model", "requests_per_s": 1, "burst": 5})
+    await plane.rule("acme", "disclosure", {"rules": [{"headers": True}]})
+    answer = await plane.ask(body=CHAT | {"model": "told"})
+    assert answer.headers["x-ratelimit-limit-requests"] == "5"
+    assert int(answer.headers["x-ratelimit-remaining-requests"]) <= 4
+    assert answer.headers["x-ratelimit-reset-requests"].endswith("s")
+    assert "x-ratelimit-limit-tokens" in answer.headers
+    messages = await plane.ask("/v1/messages", CHAT | {"model": "told"}, headers=MESSAGES)
+    assert messages.headers["anthropic-ratelimit-requests-limit"] == "5"
+    assert messages.headers["anthropic-ratelimit-requests-reset"].endswith("Z")
+    while (answer := await plane.ask(body=CHAT | {"model": "told"})).status == 200:
+        pass
+    assert answer.headers["x-ratelimit-remaining-requests"] == "0"
+
+
+async def test_a_flood_is_refused_and_leaves_one_entry(plane: Plane, shared_db: Database) -> None:
+    """Fifty refusals in a row: one in the audit log, one record, none of the others; and globex is served meanwhile."""
+    await plane.deploy("acme", "flooded")
+    await limit(plane, {"models": ["flooded"], "lifetime_queries": 0})
+    asked = CHAT | {"model": "flooded"}
+    line = await plane.line()
+    body = str(asked).replace("'", '"').encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n"
+        f"authorization: Bearer {plane.keys['acme']}\r\n\r\n"
+    ).encode()
+    for _ in range(50):
+        await line.say(head + body)
+        assert (await line.answer()).status == 429
+    await line.close()
+    assert (await plane.ask(body=CHAT, key="globex")).status == 200
+    await plane.recorder.flush()
+    async with shared_db.tenant(plane.tenants["acme"]) as tx:
+        entries = await tx.fetch("select reason from audit.entry where reason like '%/flooded%'")
+        records = await tx.fetch("select id from gateway.record where refusal like '%lifetime_cap_reached'")
+    assert len(entries) == 1
+    assert "lifetime_queries" in entries[0]["reason"]
+    assert len(records) <= 4, "those of the tests above, and one of fifty"
