@@ -214,7 +214,8 @@ def read_trusted(text: str) -> dict[str, PublicKey]:
         found = [PublicKey.read(part + end) for part in text.split(end)[:-1]]
     else:
         each: Any = document.get("keys", [document])
-        found = [PublicKey.read(json.dumps(key)) for key in each] if isinstance(each, list) else []
+        keys = cast("list[object]", each) if isinstance(each, list) else []
+        found = [PublicKey.read(json.dumps(key)) for key in keys]
     if not found:
         raise BadKey("there is no public key in it")
     return {key.id: key for key in found}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anthropic
 import openai
 import pytest
 
+from strongroom.cli import main
 from strongroom.gateway.testing import STREAM_END, STREAM_HEAD, chat, chat_chunk, chat_stream, event, says, whole
 from strongroom.signatures import PublicKey, SecretKey
 from strongroom.signatures.answers import MARK
@@ -211,3 +214,22 @@ async def test_who_keeps_the_bytes_of_a_stream_can_check_what_the_client_was_giv
         sent = response.http_request.read()
     kept = parse(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode(), body)
     assert check(kept, trusted, sent).outcome is Outcome.GOOD
+
+
+@pytest.mark.parametrize("asked", [WHOLE, STREAMED], ids=["whole", "streamed"])
+async def test_the_commands_fetch_the_keys_and_check_what_was_kept(
+    signed: Plane, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: bytes
+) -> None:
+    if asked is STREAMED:
+        signed.chat.behaviour = says(chat_stream("Hel", "lo."))
+    gateway = f"http://127.0.0.1:{signed.port}"
+    assert await asyncio.to_thread(main.run, ["signing", "keys", "--gateway", gateway, "--json"]) == 0
+    (tmp_path / "keys.json").write_text(capsys.readouterr().out)
+    answer = await signed.ask(body=asked)
+    head = "HTTP/1.1 200 OK\r\n" + "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+    (tmp_path / "answer.http").write_bytes(head.encode() + b"\r\n" + answer.body)
+    (tmp_path / "request.json").write_bytes(asked)
+    words = [str(tmp_path / "answer.http"), "--trust", str(tmp_path / "keys.json")]
+    words += ["--request", str(tmp_path / "request.json"), "--release", RELEASE]
+    assert main.run(["verify-response", *words]) == 0
+    assert "Good." in capsys.readouterr().err
