@@ -16,6 +16,9 @@ from strongroom.cli.audit import AUDIT
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.keys import KEY
 from strongroom.cli.models import DEPLOYMENT, MODEL
+from strongroom.cli.providers import PROVIDER
+from strongroom.cli.records import RECORDS
+from strongroom.cli.rules import DISCLOSURE, RULES
 from strongroom.cli.session import ONLINE
 from strongroom.cli.signers import SIGNER
 from strongroom.cli.tenants import ENVIRONMENT, TENANT
@@ -54,7 +57,21 @@ def application() -> App:
     app.command(signing.sign_request, name="sign-request", group=local.LOCAL, help_epilogue="")
     app.command(verify.verify_response, name="verify-response", group=local.LOCAL, help_epilogue=verify.EPILOGUE)
     app.command(whoami, group=ONLINE, help_epilogue="")
-    for room in (TENANT, ENVIRONMENT, WORKLOAD, KEY, SIGNER, ACCOUNT, MODEL, DEPLOYMENT, AUDIT):
+    for room in (
+        TENANT,
+        ENVIRONMENT,
+        WORKLOAD,
+        KEY,
+        SIGNER,
+        ACCOUNT,
+        MODEL,
+        DEPLOYMENT,
+        PROVIDER,
+        RULES,
+        DISCLOSURE,
+        AUDIT,
+        RECORDS,
+    ):
         app.command(room)
     return app
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+import re
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, Parameter
 
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
-from strongroom.cli.failures import Failure
+from strongroom.cli.failures import Failure, usage
 from strongroom.cli.options import Environment, Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
@@ -17,7 +18,8 @@ DEPLOYMENT: Final = App(
     name="deployment", group=ONLINE, help_epilogue="", help="Say which release a tenant asks by which name."
 )
 _MODELS: Final = ("name", "version", "kind", "format", "bytes", "digest")
-_DEPLOYMENTS: Final = ("environment", "name", "model", "version", "kind", "release", "created_at")
+_TARGET: Final = re.compile(r"([a-z0-9.-]+)=(.+?)((?:,(?:weight|fallback)=[0-9]{1,4})*)")
+_DEPLOYMENTS: Final = ("environment", "name", "model", "version", "kind", "release", "targets", "created_at")
 
 
 @MODEL.command(name="list")
@@ -52,20 +54,40 @@ def create(
     *,
     tenant: Tenant,
     environment: Environment,
-    release: Annotated[str, Parameter(help="The release: sha256:…, NAME@VERSION, or NAME where there is one version.")],
+    release: Annotated[
+        str | None, Parameter(help="The release: sha256:…, NAME@VERSION, or NAME where there is one version.")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="PROVIDER=MODEL[,weight=N][,fallback=N] instead of a release; repeat for more."),
+    ] = None,
+    kind: Annotated[
+        Literal["chat", "embedding", "moderation", "infer"] | None, Parameter(help="What targets are asked for.")
+    ] = None,
     session: Session = HERE,
 ) -> None:
-    """Let a tenant's workloads in one environment ask a release under a name.
+    """Let a tenant's workloads in one environment ask a release, or providers, under a name.
 
     Args:
         name: what its callers will call it.
         tenant: whose.
         environment: where.
         release: which release; it is pinned by its digest.
+        target: which provider, and what it calls the model. Of those with the lowest fallback (0 if not given) one is
+            drawn by weight (1 if not given); the next order is asked where none of them can be.
+        kind: chat, embedding, moderation or infer; goes with targets.
         session: how to ask.
     """
-    digest = release if release.startswith("sha256:") else _digest(get(session, place("models"))["data"], release)
-    fields: dict[str, object] = {"name": name, "environment": environment, "release": digest}
+    if (release is None) == (not target):
+        raise usage(
+            "A deployment has a --release or targets.", "Say --release NAME, or --target PROVIDER=MODEL --kind chat."
+        )
+    fields: dict[str, object] = {"name": name, "environment": environment}
+    if release is not None:
+        found = release.startswith("sha256:")
+        fields["release"] = release if found else _digest(get(session, place("models"))["data"], release)
+    else:
+        fields |= {"targets": [_target(text) for text in target or []], "kind": kind or "chat"}
     body = ask(session, "POST", place("tenants", tenant, "deployments"), fields)
     if session.json:
         output.raw(body)
@@ -86,6 +108,14 @@ def delete(name: str, /, *, tenant: Tenant, environment: Environment, session: S
     output.raw(ask(session, "DELETE", place("tenants", tenant, "deployments", environment, name)))
     if not session.json:
         output.note(f"The deployment {name} is withdrawn from {environment}.")
+
+
+def _target(text: str) -> dict[str, object]:
+    match = _TARGET.fullmatch(text)
+    if match is None:
+        raise usage("A target is PROVIDER=MODEL[,weight=N][,fallback=N].", "Such as --target outside=gpt-x,weight=3.")
+    numbers = dict(part.split("=") for part in match[3].split(",") if part)
+    return {"provider": match[1], "model": match[2], **{name: int(number) for name, number in numbers.items()}}
 
 
 def _digest(releases: list[dict[str, Any]], text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from strongroom.app.testing import RELEASE, ControlPlane
@@ -124,3 +125,34 @@ def test_a_tenants_administrator_sees_its_own(run: Run) -> None:
     )
     assert foreign.code == missing.code == 1
     assert re.sub(r"req_\w+", "", foreign.err) == re.sub(r"req_\w+", "", missing.err)
+
+
+def test_a_provider_is_registered_by_a_file_shown_named_and_ended(run: Run, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("sk-canary-cli-9f2\n")
+    words = ("provider", "add", "outside", "--kind", "openai", "--url", "http://127.0.0.1:9/v1", "--owner", "Team")
+    made = run(*words, "--secret-file", str(secret))
+    assert made.code == 0, made.err
+    assert "not routed to: no assessment" in made.out
+    changed = run(
+        "provider", "update", "outside", "--region", "eu-central", "--agreement", "DPA-1", "--assessed-on", "2026-01-01",
+        "--assessed-until", "2099-12-31", "--json",
+    )  # fmt: skip
+    assert (changed.code, changed.json["obstacle"], changed.json["has_secret"]) == (0, None, True)
+    listed, offered = run("provider", "list"), run("provider", "list", "--tenant", "acme")
+    assert "may be routed to" in listed.out
+    assert "127.0.0.1" not in offered.out
+    assert all("sk-canary" not in done.out + done.err for done in (made, changed, listed, offered))
+    where = ("--tenant", "acme", "--env", "prod")
+    deployed = run("deployment", "create", "out", *where, "--target", "outside=gpt-x,weight=3,fallback=1", "--json")
+    assert deployed.code == 0, deployed.err
+    assert deployed.json["targets"] == [{"provider": "outside", "model": "gpt-x", "weight": 3, "fallback": 1}]
+    assert "provider=outside" in run("deployment", "list", "acme").out
+    for bad in (("--target", "nonsense"), (), ("--release", "tiny", "--target", "outside=m")):
+        assert run("deployment", "create", "no", *where, *bad).code == 2
+    assert run("deployment", "delete", "out", *where).code == 0
+    assert run("provider", "update", "outside").code == 2
+    assert run("provider", "update", "outside", "--assessed-until", "tomorrow").code == 2
+    assert run("provider", "delete", "outside").code == 2
+    assert run("provider", "delete", "outside", "--yes").code == 0
+    assert run("provider", "show", "outside").code == 1

@@ -16,6 +16,7 @@ from strongroom.gateway.protocols.anthropic import Anthropic
 
 ASK = ChatAsk(model="m", messages=(Message(role="user", parts=(TextPart("hi"),)),), max_output_tokens=9)
 USED = {"input_tokens": 5, "cache_read_input_tokens": 4, "output_tokens": 2}
+EMPTY: dict[str, dict[str, Any]] = {"text": {"text": ""}, "thinking": {"thinking": ""}, "tool_use": {"input": {}}}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 BLOCKS = st.lists(
     st.one_of(
@@ -38,9 +39,7 @@ def line(**fields: Any) -> bytes:
 def streamed(blocks: list[dict[str, Any]], reason: str = "end_turn") -> bytes:
     parts = [line(type="message_start", message={"usage": {**USED, "output_tokens": 1}}), line(type="ping")]
     for index, block in enumerate(blocks):
-        empty: dict[str, Any] = {"text": {"text": ""}, "thinking": {"thinking": ""}, "tool_use": {"input": {}}}[
-            block["type"]
-        ]
+        empty = EMPTY[block["type"]]
         parts.append(line(type="content_block_start", index=index, content_block={**block, **empty}))
         if block["type"] == "tool_use":
             pieces = [] if block["input"] == {} else [msgspec.json.encode(block["input"]).decode()]
