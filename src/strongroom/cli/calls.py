@@ -37,14 +37,22 @@ def place(*parts: str, **query: object) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def ask(session: Session, method: str, path: str, body: dict[str, object] | None = None) -> bytes:
+def ask(
+    session: Session,
+    method: str,
+    path: str,
+    body: dict[str, object] | None = None,
+    *,
+    always: dict[str, object] | None = None,
+) -> bytes:
     """Return the API's answer, as it stands.
 
     Args:
         session: where, and as whom.
-        method: GET, POST or DELETE.
+        method: GET, POST, PUT or DELETE.
         path: as `place` makes it.
         body: fields to send; those that are None are left out.
+        always: fields to send besides, null where they are None.
 
     Raises:
         Failure: for whatever is no success.
@@ -55,7 +63,8 @@ def ask(session: Session, method: str, path: str, body: dict[str, object] | None
     fields = [(b"authorization", f"Bearer {session.token(url)}".encode()), (b"accept", b"application/json")]
     content = b""
     if body is not None:
-        content = msgspec.json.encode({name: value for name, value in body.items() if value is not None})
+        given = {name: value for name, value in body.items() if value is not None}
+        content = msgspec.json.encode(given | (always or {}))
         fields.append((b"content-type", b"application/json"))
     status, answer = exchange(url, session.authorities, method, path, fields, content)
     if status >= 400:  # noqa: PLR2004 - RFC 9110 §15.5: from here on, a no

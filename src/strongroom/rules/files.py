@@ -6,12 +6,16 @@ takes.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from strongroom.rules.kind import Kind
+import msgspec
+
+from strongroom.rules.kind import Kind, encode
 from strongroom.rules.kinds import KINDS
 from strongroom.rules.model import DocumentError
 
@@ -31,10 +35,11 @@ class FileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DocumentFile:
-    """A document as a file holds it, checked."""
+    """A document as a file holds it, checked. `canonical`: as it is kept, in the order that versions are compared by."""
 
     kind: Kind[Any, Any]
     document: dict[str, Any]
+    canonical: dict[str, Any]
 
 
 def parse(text: str) -> DocumentFile:
@@ -56,10 +61,52 @@ def parse(text: str) -> DocumentFile:
     if kind is None:
         raise FileError(f'The file begins with `kind = "…"`: one of {", ".join(KINDS)}.', _line_of(text, "kind") or 1)
     try:
-        kind.read(read)
+        document = kind.read(read)
     except DocumentError as error:
         raise FileError(f"{error}.", locate(text, error.place)) from None
-    return DocumentFile(kind, read)
+    return DocumentFile(kind, read, msgspec.json.decode(encode(document)))
+
+
+def written(kind: str, document: Mapping[str, Any]) -> str:
+    """Return a document as a file; `parse` reads the same from it."""
+    lines = [f"kind = {_value(kind)}"]
+    for rule in document.get("rules", ()):
+        _table("rules", rule, lines, listed=True)
+    return "\n".join(lines) + "\n"
+
+
+def _table(path: str, table: Mapping[str, Any], lines: list[str], *, listed: bool) -> None:
+    """Write a table: its plain values first, since what follows a header of TOML belongs to that header."""
+    lines += ["", f"[[{path}]]" if listed else f"[{path}]"]
+    below = {name: value for name, value in table.items() if _is_below(value)}
+    lines += [f"{_key(name)} = {_value(value)}" for name, value in table.items() if name not in below]
+    for name, value in below.items():
+        inner = f"{path}.{_key(name)}"
+        for each in value if isinstance(value, list) else [value]:
+            _table(inner, each, lines, listed=isinstance(value, list))
+
+
+def _is_below(value: Any) -> bool:
+    if isinstance(value, dict):
+        return True
+    listed: list[Any] = value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType] - decoded JSON
+    return bool(listed) and all(isinstance(each, dict) for each in listed)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _value(value: Any) -> str:
+    """Return a value in TOML, which has the texts, numbers and truths of JSON, and inline tables."""
+    if isinstance(value, dict):
+        members: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType] - decoded JSON
+        return "{" + ", ".join(f"{_key(name)} = {_value(each)}" for name, each in members.items()) + "}"
+    if isinstance(value, list):
+        each_of: list[Any] = value  # pyright: ignore[reportUnknownVariableType] - decoded JSON
+        return "[" + ", ".join(map(_value, each_of)) + "]"
+    # JSON leaves DEL as it is and TOML does not.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def locate(text: str, place: str) -> int:
