@@ -350,6 +350,25 @@ ALTER TABLE gateway.record_default OWNER TO sr_owner;
 
 COMMENT ON TABLE gateway.record_default IS 'records of days that have no partition of their own';
 
+CREATE TABLE gateway.response (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    environment text NOT NULL,
+    workload_id uuid NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    sealed bytea NOT NULL,
+    CONSTRAINT response_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
+    CONSTRAINT response_expires_at_check CHECK ((expires_at <= (now() + '31 days'::interval))),
+    CONSTRAINT response_id_check CHECK ((id ~ '^resp_[0-9a-f]{32}$'::text)),
+    CONSTRAINT response_sealed_check CHECK (((octet_length(sealed) >= 1) AND (octet_length(sealed) <= 16777216)))
+);
+
+ALTER TABLE ONLY gateway.response FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE gateway.response OWNER TO sr_owner;
+
+COMMENT ON TABLE gateway.response IS 'answers that were asked to be kept, sealed; each ends by itself';
+
 CREATE TABLE identity.account (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -689,6 +708,9 @@ ALTER TABLE ONLY gateway.record
 ALTER TABLE ONLY gateway.record_default
     ADD CONSTRAINT record_default_pkey PRIMARY KEY (tenant_id, day, id);
 
+ALTER TABLE ONLY gateway.response
+    ADD CONSTRAINT response_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY identity.account_key
     ADD CONSTRAINT account_key_pkey PRIMARY KEY (id);
 
@@ -751,6 +773,10 @@ CREATE INDEX record_at ON ONLY gateway.record USING btree (tenant_id, at DESC, i
 
 CREATE INDEX record_default_tenant_id_at_id_idx ON gateway.record_default USING btree (tenant_id, at DESC, id DESC);
 
+CREATE INDEX response_end ON gateway.response USING btree (expires_at);
+
+CREATE INDEX response_workload ON gateway.response USING btree (tenant_id, workload_id);
+
 CREATE INDEX account_key_account ON identity.account_key USING btree (account_id);
 
 CREATE UNIQUE INDEX account_name ON identity.account USING btree (name) WHERE (deleted_at IS NULL);
@@ -774,6 +800,12 @@ ALTER INDEX gateway.record_at ATTACH PARTITION gateway.record_default_tenant_id_
 CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
 
 CREATE TRIGGER one_step BEFORE UPDATE ON feed.version FOR EACH ROW EXECUTE FUNCTION feed.one_step();
+
+ALTER TABLE ONLY gateway.response
+    ADD CONSTRAINT response_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY gateway.response
+    ADD CONSTRAINT response_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
 
 ALTER TABLE ONLY identity.account_key
     ADD CONSTRAINT account_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.account(id);
@@ -849,6 +881,8 @@ CREATE POLICY own_tenant_change ON feed.entry FOR UPDATE TO sr_control USING (((
 
 CREATE POLICY platform_rows ON feed.entry TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid)) WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
 
+CREATE POLICY ended ON gateway.response FOR DELETE TO sr_gateway USING ((expires_at <= now()));
+
 CREATE POLICY gateway_append ON gateway.nonce FOR INSERT TO sr_gateway WITH CHECK (true);
 
 CREATE POLICY gateway_append ON gateway.record FOR INSERT TO sr_gateway WITH CHECK (true);
@@ -857,11 +891,19 @@ CREATE POLICY gateway_erase ON gateway.nonce FOR DELETE TO sr_gateway USING ((at
 
 ALTER TABLE gateway.nonce ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY own_tenant_add ON gateway.response FOR INSERT TO sr_gateway WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_drop ON gateway.response FOR DELETE TO sr_gateway USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant_read ON gateway.record FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_read ON gateway.response FOR SELECT TO sr_gateway USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (expires_at > now())));
 
 ALTER TABLE gateway.record ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE gateway.record_default ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE gateway.response ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.account ENABLE ROW LEVEL SECURITY;
 
@@ -1078,6 +1120,8 @@ GRANT INSERT(nonce) ON TABLE gateway.nonce TO sr_gateway;
 
 GRANT SELECT ON TABLE gateway.record TO sr_control;
 GRANT INSERT ON TABLE gateway.record TO sr_gateway;
+
+GRANT SELECT,INSERT,DELETE ON TABLE gateway.response TO sr_gateway;
 
 GRANT SELECT,INSERT ON TABLE identity.account TO sr_operator;
 

@@ -25,6 +25,7 @@ from strongroom.app.handover import Handover, admission, receive
 from strongroom.app.metrics import socket_of, teller
 from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
+from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error as render_error
@@ -36,7 +37,7 @@ from strongroom.gateway.upstreams import Upstreams
 from strongroom.identity import Directory
 from strongroom.kernel.clock import Clock, SystemClock
 from strongroom.policy import Engine
-from strongroom.store import Appender, Lessor
+from strongroom.store import Appender, Cabinet, Lessor
 from strongroom.store.follower import Follower
 from strongroom.store.roles import GATEWAY
 from strongroom.vault import Purpose
@@ -68,11 +69,13 @@ async def gateway(handover: Handover) -> None:
         DatabaseSource(partial(Lessor.connect, login, answer=_ROUND_S)), clock, processes=settings.processes
     )
     meter = Meter(Ledger(leases, clock, lasts_s=2 * settings.answer_timeout_s), clock)
-    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter)
+    responses = Responses(partial(Cabinet.connect, login), keys, clock)
+    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()
     writing = asyncio.create_task(recorder.run(), name="recorder")
     leasing = asyncio.create_task(leases.run(), name="leases")
+    tidying = asyncio.create_task(responses.run(), name="responses")
     shown = socket_of(Path(handover.metrics_sockets), handover.name)
     showing = await serve_unix(teller(partial(figures, recorder, snapshot, upstreams, clock)), shown, mode=0o660)
     try:
@@ -81,7 +84,8 @@ async def gateway(handover: Handover) -> None:
         await showing.close()
         writing.cancel()
         leasing.cancel()
-        await asyncio.gather(writing, leasing, return_exceptions=True)
+        tidying.cancel()
+        await asyncio.gather(writing, leasing, tidying, return_exceptions=True)
         await follower.close()
         await desk.close()
         await upstreams.close()

@@ -16,13 +16,18 @@ Dialects decode and write (`surface.py` says which); everything here is said onc
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from strongroom.audit import Entry, Outcome, plain
 from strongroom.gateway import disclose, tools
 from strongroom.gateway.decisions import Decisions
+from strongroom.gateway.exchange.asks import ChatAsk
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import ModelCard, in_words_of
+from strongroom.gateway.kept import Responses, missing
 from strongroom.gateway.limits import Meter
 from strongroom.gateway.recorder import Denial, Recorder
 from strongroom.gateway.recording import ClosedAs, Recording
@@ -32,7 +37,7 @@ from strongroom.gateway.signing import KEYS_HEADERS, KEYS_PATH, Seal, SigningDes
 from strongroom.gateway.snapshot import Route, Snapshot
 from strongroom.gateway.spool import Opened
 from strongroom.gateway.stages import Admitted, Authenticated, Received, Recorded, Relayed, Routed, Screened
-from strongroom.gateway.surface import NoMatch, match
+from strongroom.gateway.surface import RESPONSES, NoMatch, match
 from strongroom.gateway.upstreams import LOCAL, Upstreams
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, new_uuid
@@ -78,6 +83,7 @@ class Gateway:
         limits: AskLimits,
         desk: SigningDesk,
         meter: Meter,
+        responses: Responses | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._upstreams = upstreams
@@ -86,6 +92,7 @@ class Gateway:
         self._limits = limits
         self._desk = desk
         self._meter = meter
+        self._responses = responses
         self._decisions = Decisions()
 
     async def handle(self, request: Request, reply: Reply) -> None:
@@ -114,10 +121,14 @@ class Gateway:
         if isinstance(authenticated, Refusal):
             return await self._refuse(received, authenticated, reply)
         if received.match.endpoint.needs is None:
-            return await self._catalogue(authenticated, reply)
+            return await self._look_up(authenticated, reply)
         admitted = self._admit(authenticated)
         if isinstance(admitted, Refusal):
             return await self._refuse(received, admitted, reply, authenticated.principal)
+        recalled = await self._recall(admitted)
+        if isinstance(recalled, Refusal):
+            return await self._refuse_admitted(admitted, recalled, reply)
+        admitted = recalled
         signing = admitted.terms.of(SIGNING)
         unsigned = await self._desk.verify(request, signing, authenticated.principal) if signing.requests else None
         if unsigned is not None:
@@ -133,11 +144,6 @@ class Gateway:
             if isinstance(relayed, Refusal):
                 return await self._refuse_admitted(admitted, relayed, reply, "routed", screened.recording)
             self._close(relayed)
-            if (
-                relayed.no is not None and relayed.no.code in _DENIED
-            ):  # half of the answer was sent: no `_refuse` said it
-                who = authenticated.principal
-                self._recorder.deny(self._denial(received, relayed.no, who, admitted.route))
         return None
 
     def _receive(self, request: Request) -> Received | tuple[int, Headers, bytes]:
@@ -210,7 +216,7 @@ class Gateway:
         return ways if isinstance(ways, Refusal) else Routed(screened, ways)
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:
-        relay = Relay(routed, reply, int(self._clock.now().timestamp()), self._seal)
+        relay = Relay(routed, reply, int(self._clock.now().timestamp()), self._seal, self._responses)
         try:
             return await relay.run(self._limits.timeout_s)
         except BaseException as error:
@@ -246,7 +252,52 @@ class Gateway:
             output_tokens=relayed.usage.output_tokens,
             target=relayed.routed.target.name,
         )
+        if relayed.no is not None and relayed.no.code in _DENIED:  # half of the answer was sent: no `_refuse` said it
+            admitted = relayed.routed.screened.admitted
+            received, who = admitted.authenticated.received, admitted.authenticated.principal
+            self._recorder.deny(self._denial(received, relayed.no, who, admitted.route))
         return Recorded(relayed)
+
+    async def _recall(self, admitted: Admitted) -> Admitted | Refusal:
+        """Put before the ask what it goes on from: instructions of this turn, the kept conversation, what is new."""
+        decoded = admitted.decoded
+        if decoded.turn is None and decoded.previous is None:
+            return admitted
+        if self._responses is None:
+            return Refusal(
+                kind=RefusalKind.INVALID,
+                reason="nothing is kept here",
+                tell="Responses are not kept here: leave out `store` and `previous_response_id`.",
+                param="store",
+            )
+        if decoded.previous is None or not isinstance(decoded.ask, ChatAsk):
+            return admitted
+        kept = await self._responses.find(admitted.authenticated.principal, decoded.previous)
+        if isinstance(kept, Refusal):
+            return replace(kept, param="previous_response_id")
+        first = 1 if decoded.ask.messages[0].role == "system" else 0
+        messages = (*decoded.ask.messages[:first], *kept.messages, *decoded.ask.messages[first:])
+        ask = msgspec.structs.replace(decoded.ask, messages=messages)
+        return replace(admitted, decoded=replace(decoded, ask=ask))
+
+    async def _look_up(self, authenticated: Authenticated, reply: Reply) -> None:
+        """Answer what needs no model to be asked."""
+        received, who = authenticated.received, authenticated.principal
+        endpoint, named = received.match.endpoint, received.match.named
+        if endpoint not in {Endpoint.RESPONSE, Endpoint.DROP_RESPONSE} or named is None:
+            return await self._catalogue(authenticated, reply)
+        body: bytes | Refusal
+        if self._responses is None:
+            body = missing()
+        elif endpoint is Endpoint.DROP_RESPONSE:
+            body = await self._responses.drop(who, named) or RESPONSES.dropped(named)
+        else:
+            kept = await self._responses.find(who, named)
+            body = kept if isinstance(kept, Refusal) else bytes(kept.document)
+        if isinstance(body, Refusal):
+            return await self._refuse(received, body, reply, who)
+        self._recording(received, who, None).end("completed", "authenticated", 200)
+        return await reply.send(200, received.match.dialect.headers(received.request_id), body)
 
     async def _catalogue(self, authenticated: Authenticated, reply: Reply) -> None:
         """Answer `models.list` and `models.retrieve`: what this key may ask, and nothing of anything else."""

@@ -20,6 +20,7 @@ from strongroom.gateway.attempt import Attempt
 from strongroom.gateway.exchange.answers import Event, Usage, Used
 from strongroom.gateway.exchange.asks import ChatAsk, CompletionAsk
 from strongroom.gateway.exchange.ports import Naming
+from strongroom.gateway.kept import Kept, Responses
 from strongroom.gateway.limits.headers import fields
 from strongroom.gateway.signing import Seal
 from strongroom.gateway.stages import Relayed, Routed
@@ -36,17 +37,26 @@ _EVENT_STREAM: Final = b"text/event-stream"
 class Relay:
     """Relays one answer. `created`: Unix seconds; `seal` returns what signs it, where the rules want that."""
 
-    def __init__(self, routed: Routed, reply: Reply, created: int, seal: Callable[[Routed], Seal]) -> None:
+    def __init__(
+        self,
+        routed: Routed,
+        reply: Reply,
+        created: int,
+        seal: Callable[[Routed], Seal],
+        responses: Responses | None = None,
+    ) -> None:
         admitted = routed.screened.admitted
         received = admitted.authenticated.received
         decoded = admitted.decoded
         self.routed = routed
         self._reply = reply
         self._sealing = seal
+        self._responses = responses
         self._seal: Seal
         self._ask = ask = routed.screened.ask
         self._terms = admitted.terms.of(DISCLOSURE)
         self._watch = tools.Watch(ask)
+        self._party = admitted.route.tenant
         self._dialect = received.match.dialect
         self._recording = routed.screened.recording
         self._naming = Naming(
@@ -56,6 +66,7 @@ class Relay:
             ask=ask,
             wants_usage=decoded.wants_usage,
             own=decoded.own,
+            turn=decoded.turn,
         )
         self._writer = (
             self._dialect.stream(self._naming) if isinstance(ask, ChatAsk | CompletionAsk) and ask.stream else None
@@ -72,7 +83,7 @@ class Relay:
         """Relay the answer; a refusal means that nothing has been sent yet."""
         self.asked = True
         try:
-            async with Attempt(self.routed.ways, timeout_s=timeout_s) as attempt:
+            async with Attempt(self.routed.ways, timeout_s=timeout_s, party=self._party) as attempt:
                 response, target = attempt.response, attempt.way.target
                 self.routed = Routed(self.routed.screened, (attempt.way,))
                 self._seal = self._sealing(self.routed)
@@ -96,7 +107,7 @@ class Relay:
         answer = disclose.strip_answer(answer, self._ask, self._terms)
         body = self._dialect.whole(answer, self._naming)
         self._recording.first_byte()
-        if (no := await self._completed()) is not None:
+        if (no := await self._kept() or await self._completed()) is not None:
             return no
         await self._reply.send(200, self._seal.whole(self._headers(), body), body)
         return None
@@ -118,9 +129,10 @@ class Relay:
         if (no := self._watch.end()) is not None:
             return no
         self.told = True
-        if (no := await self._completed()) is not None:
+        last = self._writer.end()
+        if (no := await self._kept() or await self._completed()) is not None:
             return no
-        await self._write(self._writer.end(), last=True)
+        await self._write(last, last=True)
         await self._reply.end()
         return None
 
@@ -131,6 +143,15 @@ class Relay:
             return headers
         now = datetime.fromtimestamp(self._naming.created, UTC)
         return [*headers, *fields(self._dialect.name, self.routed.screened.reservation.plan, now)]
+
+    async def _kept(self) -> Refusal | None:
+        """Keep the answer where that was asked for: before the caller reads that it is."""
+        turn = self._naming.turn
+        if turn is None or turn.said is None or self._responses is None or not isinstance(self._ask, ChatAsk):
+            return None
+        messages = (*self._ask.messages[turn.instructions :], turn.said)
+        who = self.routed.screened.admitted.authenticated.principal
+        return await self._responses.keep(who, turn.id, Kept(msgspec.Raw(turn.document), messages))
 
     async def _completed(self) -> Refusal | None:
         """Close the record: the answer is whole, and its last byte is still here."""

@@ -11,13 +11,16 @@ from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import Dialect
 from strongroom.gateway.oip.dialect import OpenInference
 from strongroom.gateway.openai.dialect import OpenAI
+from strongroom.gateway.responses.dialect import OpenAIResponses
 from strongroom.wire import Request
 
 OPENAI: Final[Dialect] = OpenAI()
 ANTHROPIC: Final[Dialect] = Anthropic()
 OIP: Final[Dialect] = OpenInference()
+RESPONSES: Final = OpenAIResponses()
 
 # A model is named as `kernel.ids.parse_name` has it: no percent sign, no slash, so no second way to write a path.
+_KEPT: Final = re.compile(r"/v1/responses/([A-Za-z0-9_-]{1,128})")
 _TENSORS: Final = re.compile(r"/v2/models/(?P<model>[a-z0-9.-]{1,63})(?P<what>/infer|/ready)?")
 _OF_TENSORS: Final = {
     "/infer": ("POST", Endpoint.INFER),
@@ -42,6 +45,7 @@ _ROUTES: Final = {
     "/v1/completions": ("POST", Match(OPENAI, Endpoint.COMPLETION)),
     "/v1/embeddings": ("POST", Match(OPENAI, Endpoint.EMBEDDING)),
     "/v1/models": ("GET", Match(OPENAI, Endpoint.MODELS)),
+    "/v1/responses": ("POST", Match(RESPONSES, Endpoint.RESPONSES)),
     "/v1/messages": ("POST", Match(ANTHROPIC, Endpoint.MESSAGES)),
     "/v1/messages/count_tokens": ("POST", Match(ANTHROPIC, Endpoint.COUNT)),
 }
@@ -65,6 +69,12 @@ def match(request: Request) -> Match | NoMatch:
         allowed, matched = found
     elif (named := _MODEL.fullmatch(path)) is not None:
         allowed, matched = "GET", Match(OPENAI, Endpoint.MODEL, named[1])
+    elif (kept := _KEPT.fullmatch(path)) is not None:
+        if method == "DELETE":
+            return Match(RESPONSES, Endpoint.DROP_RESPONSE, kept[1])
+        if method != "GET":
+            return NoMatch(RESPONSES, 405, "This endpoint is asked with GET or DELETE.", "GET, DELETE")
+        return Match(RESPONSES, Endpoint.RESPONSE, kept[1])
     elif (tensors := _TENSORS.fullmatch(path)) is not None:
         allowed, endpoint = _OF_TENSORS[tensors["what"]]
         matched = Match(OIP, endpoint, tensors["model"])

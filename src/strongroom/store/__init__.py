@@ -10,7 +10,7 @@ Always true here:
 
 from __future__ import annotations
 
-from strongroom.store.database import Appender, Database, Lessor
+from strongroom.store.database import Appender, Cabinet, Database, Lessor
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import Conflict, Denied, Full, StoreError, Unavailable, Unfit, Unsafe
 from strongroom.store.tx import AppendTx, LeaseTx, OperatorTx, Record, TenantTx, Tx
@@ -18,6 +18,7 @@ from strongroom.store.tx import AppendTx, LeaseTx, OperatorTx, Record, TenantTx,
 __all__ = [
     "AppendTx",
     "Appender",
+    "Cabinet",
     "Conflict",
     "Database",
     "Denied",

@@ -23,7 +23,7 @@ from strongroom.kernel.ids import PLATFORM, TenantId
 from strongroom.store.driver import SETTINGS, Serving
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import Unavailable, Unsafe, mapped
-from strongroom.store.tx import AppendTx, LeaseTx, OperatorTx, TenantTx
+from strongroom.store.tx import AppendTx, KeptTx, LeaseTx, OperatorTx, TenantTx
 
 if TYPE_CHECKING:
     from asyncpg.transaction import Transaction
@@ -245,6 +245,58 @@ class Appender:
         """Open a transaction for one batch.
 
         Use `INSERT … SELECT … FROM unnest(…) ON CONFLICT DO NOTHING` (no conflict target: naming one needs SELECT).
+
+        Raises:
+            Unavailable: when the database does not answer.
+        """
+        async with self._pooled.transaction() as connection:
+            tx = AppendTx(connection)
+            try:
+                yield tx
+            finally:
+                tx.end()
+
+
+class Cabinet:
+    """The gateway's way to what workloads had it keep: one tenant a transaction."""
+
+    def __init__(self, pooled: _Pooled) -> None:
+        self._pooled: Final = pooled
+
+    @classmethod
+    async def connect(cls, dsn: Dsn, *, size: int = 4, answer: float = ANSWER) -> Cabinet:
+        """Open the pool for `sr_gateway`.
+
+        Raises:
+            Unavailable: when the database cannot be reached.
+            Unsafe: when the role could do more than it should.
+        """
+        return cls(await _Pooled.open(dsn, size=size, answer=answer))
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._pooled.close()
+
+    @asynccontextmanager
+    async def of(self, tenant: TenantId) -> AsyncGenerator[KeptTx]:
+        """Open a transaction that sees what one tenant's workloads had kept.
+
+        Raises:
+            Unavailable: when the database does not answer.
+        """
+        statement = _set_tenant(tenant)
+        async with self._pooled.transaction() as connection:
+            with mapped():
+                await connection.execute(statement)
+            tx = KeptTx(connection)
+            try:
+                yield tx
+            finally:
+                tx.end()
+
+    @asynccontextmanager
+    async def of_nobody(self) -> AsyncGenerator[AppendTx]:
+        """Open a transaction that sees nothing, and may let go of what has ended.
 
         Raises:
             Unavailable: when the database does not answer.

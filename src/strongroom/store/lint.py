@@ -26,9 +26,7 @@ RULES: Final = (*ON_ROWS, *ON_OBJECTS, *ON_ROLES)
 
 _NAMES: Final = (list(SCHEMAS), list(roles.SERVING), [roles.OWNER, *roles.SERVING])
 
-_LEASE: Final = (
-    "limits.lease(uuid,bigint,bigint,uuid[],text[],text[],bigint[],bigint[],bigint[],bigint[],bigint[],bigint[],bigint[])"
-)
+_LEASE: Final = "limits.lease(uuid,bigint,bigint,uuid[],text[],text[],bigint[],bigint[],bigint[],bigint[],bigint[],bigint[],bigint[])"
 
 EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     # A key that does not start with the tenant tells one tenant of another's rows, unless no tenant can write there.
@@ -50,7 +48,10 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("open-policy", "registry.deployment.operator_read"): "operators list deployments across tenants",
     ("open-policy", "registry.target.operator_read"): "operators list deployments across tenants",
     ("open-policy", "providers.provider.operator_all"): "providers are the installation's",
-    ("open-policy", "providers.provider.open_to_tenant"): "a tenant sees what is open to it, without address and secret",
+    (
+        "open-policy",
+        "providers.provider.open_to_tenant",
+    ): "a tenant sees what is open to it, without address and secret",
     ("open-policy", "audit.entry.operator_read"): "operators read the audit log across tenants",
     ("open-policy", "audit.entry.gateway_append"): "the gateway records refusals of every tenant, and reads none",
     ("open-policy", "feed.entry.control_follows"): "control follows the documents of every tenant; no content in them",
@@ -72,6 +73,7 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ): "the gateways' one way to a counter: it can take and give back shares, and neither reads nor sets one",
     ("open-policy", "gateway.nonce.gateway_append"): "the gateway takes nonces of every tenant, and reads none",
     ("open-policy", "gateway.nonce.gateway_erase"): "what is five minutes old counts for nobody; nothing younger goes",
+    ("open-policy", "gateway.response.ended"): "what has ended goes, whosever it was; a gateway deletes it unseen",
     # Code that runs with a change.
     ("trigger", "feed.version.one_step"): "the version moves by one for whoever serves",
     ("trigger", "feed.entry.now_or_never"): "a document has the feed's version for whoever serves",
@@ -80,6 +82,8 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("gateway-reads", "feed.entry"): "the feed is how a gateway learns of changes",
     ("gateway-reads", "store.migration"): "a process refuses a database that is newer than its code",
     ("gateway-reads", "gateway.nonce"): "it may delete there, without seeing what; a policy lets go of the old alone",
+    ("gateway-reads", "gateway.response"): "kept answers, sealed, of the tenant that the transaction is for",
+    ("erasable", "gateway.response"): "a workload may drop what it had kept, and what has ended is of no use",
     ("erasable", "gateway.nonce"): "nonces count for a minute; what is older would only grow",
 }
 

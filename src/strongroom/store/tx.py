@@ -6,7 +6,7 @@ Always true here:
 - a transaction that is over answers nothing, so a reference kept too long is a fault and never another tenant's rows;
 - jsonb goes in and comes out as text; a room encodes and decodes its own documents.
 
-Only `Database`, `Appender` and `Lessor` make these.
+Only `Database`, `Appender`, `Lessor` and `Cabinet` make these.
 """
 
 from __future__ import annotations
@@ -53,6 +53,22 @@ class AppendTx(_Scope):
 
     async def execute(self, sql: LiteralString, *args: object) -> str:
         """Run one statement and return its tag, such as `INSERT 0 3`."""
+        with mapped():
+            return await self._open().execute(sql, *args)
+
+
+class KeptTx(_Scope):
+    """A gateway's transaction on what one tenant's workloads had it keep; its role sees no other table of the tenant."""
+
+    __slots__ = ()
+
+    async def fetchval(self, sql: LiteralString, *args: object) -> Any:
+        """Run one statement and return the first value of its first row, or None."""
+        with mapped():
+            return await self._open().fetchval(sql, *args)
+
+    async def execute(self, sql: LiteralString, *args: object) -> str:
+        """Run one statement and return its tag, such as `DELETE 1`."""
         with mapped():
             return await self._open().execute(sql, *args)
 

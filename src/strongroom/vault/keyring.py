@@ -28,6 +28,7 @@ class Purpose(StrEnum):
     BACKUP = "backup"  # the seal on a backup's manifest
     CACHE_SCOPE = "cache-scope"  # names of prompt-cache scopes inside a worker
     ANSWER_SIGNING = "answer-signing"  # seeds of the keys that sign answers; their public halves are published
+    KEPT_RESPONSE = "kept-response"  # seals answers that a workload asked to have kept
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
 
 

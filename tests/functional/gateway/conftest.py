@@ -21,6 +21,7 @@ import pytest
 from strongroom.app import demo_rules
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.breaker import BreakerRule
+from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error
@@ -39,7 +40,7 @@ from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry, Release
 from strongroom.registry.model import Format, Operation
 from strongroom.rules import Level, Rules
-from strongroom.store import Appender, Database, Lessor
+from strongroom.store import Appender, Cabinet, Database, Lessor
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
 from strongroom.vault import Keyring, Purpose
@@ -298,7 +299,8 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     stack.push_async_callback(desk.close)
     leases = Leases(DatabaseSource(partial(Lessor.connect, database.gateway)), clock, processes=1)
     meter = Meter(Ledger(leases, clock), clock)
-    gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter)
+    responses = Responses(partial(Cabinet.connect, database.gateway), keys, clock)
+    gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter, responses)
     faults: list[BaseException] = []
     server = await _serve(gateway, Limits(max_body_bytes=4 * 2**20), faults)
     doubles = {name: WorkerDouble(BEHAVIOURS[name]) for name in RELEASES}
@@ -308,11 +310,13 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     follower.start()
     stack.push_async_callback(follower.close)
     writing, leasing = asyncio.create_task(recorder.run()), asyncio.create_task(leases.run())
+    tidying = asyncio.create_task(responses.run())
 
     async def written() -> None:
         writing.cancel()
         leasing.cancel()
-        await asyncio.gather(writing, leasing, return_exceptions=True)
+        tidying.cancel()
+        await asyncio.gather(writing, leasing, tidying, return_exceptions=True)
 
     stack.push_async_callback(written)
     plane = Plane(

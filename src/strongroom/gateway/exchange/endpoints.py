@@ -17,6 +17,9 @@ class Endpoint(StrEnum):
     EMBEDDING = "embeddings"
     MESSAGES = "messages"
     COUNT = "count_tokens"
+    RESPONSES = "responses"
+    RESPONSE = "retrieve_response"
+    DROP_RESPONSE = "delete_response"
     INFER = "infer"
     DESCRIBE = "describe_model"
     READY = "model_ready"
@@ -35,6 +38,7 @@ _NEEDS: Final = {
     Endpoint.EMBEDDING: Operation.EMBEDDING,
     Endpoint.MESSAGES: Operation.CHAT,
     Endpoint.COUNT: Operation.CHAT,
+    Endpoint.RESPONSES: Operation.CHAT,
     Endpoint.INFER: Operation.INFER,
     Endpoint.DESCRIBE: Operation.INFER,
 }

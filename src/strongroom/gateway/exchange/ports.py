@@ -11,10 +11,31 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from strongroom.gateway.exchange.answers import Answer, Event
-from strongroom.gateway.exchange.asks import Ask
+from strongroom.gateway.exchange.asks import Ask, Message
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.kernel.refusal import Refusal
 from strongroom.wire import Headers, Request
+
+
+@dataclass(slots=True)
+class Turn:
+    """A turn of a conversation that is to be kept. The dialect puts in what it told, once that is whole.
+
+    Attributes:
+        instructions: how many of the ask's first messages are instructions for this turn alone.
+        id: what the caller is told that it is called.
+        document: the answer as the caller is told it.
+        said: the answer as a message.
+    """
+
+    instructions: int = 0
+    id: str = ""
+    document: bytes = b""
+    said: Message | None = None
+
+    def take(self, identifier: str, document: bytes, said: Message) -> None:
+        """Take what was told."""
+        self.id, self.document, self.said = identifier, document, said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +47,16 @@ class Decoded:
         names: what the caller calls the ask's attributes, where that is another name.
         wants_usage: see `Naming`.
         own: what the dialect wants to be told again when it writes the answer; nobody else looks into it.
+        previous: the kept response that the ask goes on from.
+        turn: set where the answer is to be kept.
     """
 
     ask: Ask
     names: Mapping[str, str]
     wants_usage: bool = False
     own: object = None
+    previous: str | None = None
+    turn: Turn | None = None
 
 
 def in_words_of(refusal: Refusal, names: Mapping[str, str]) -> Refusal:
@@ -62,6 +87,7 @@ class Naming:
         wants_usage: whether a stream is to end with what was used, where the dialect leaves that to the caller.
         ask: what is answered.
         own: what the dialect itself kept of the request (`Decoded.own`).
+        turn: where to put the answer, if it is to be kept (`Decoded.turn`).
     """
 
     request_id: str
@@ -70,6 +96,7 @@ class Naming:
     ask: Ask
     wants_usage: bool = False
     own: object = None
+    turn: Turn | None = None
 
 
 class StreamWriter(Protocol):

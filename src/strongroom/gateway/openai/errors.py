@@ -65,6 +65,18 @@ def body_of(refusal: Refusal, request_id: str) -> bytes:
     return _encode(refusal.tell, kind, refusal.param, refusal.code or code, request_id)
 
 
+def error_of(refusal: Refusal, request_id: str) -> dict[str, str | None]:
+    """Return what `body_of` says, without its envelope."""
+    _, kind, code = _BY_KIND[refusal.kind]
+    return {
+        "message": refusal.tell,
+        "type": kind,
+        "param": refusal.param,
+        "code": refusal.code or code,
+        "request_id": request_id,
+    }
+
+
 def render(refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
     """Return (status, headers, body) for `refusal`."""
     headers = headers_for(request_id)
