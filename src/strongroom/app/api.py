@@ -22,6 +22,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from strongroom.app import routes
+from strongroom.app.metrics import MEDIA_TYPE
 from strongroom.app.services import Services
 from strongroom.console import Missing
 from strongroom.identity import http, problems
@@ -58,7 +59,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
         security=[{"key": []}],
     )
     app = Litestar(
-        route_handlers=[_livez, _readyz, api, *pages],
+        route_handlers=[_livez, _readyz, _metrics, api, *pages],
         dependencies=dict(http.DEPENDENCIES) | {name: _given(value) for name, value in _offered(services).items()},
         exception_handlers={Exception: problems.handle, NotFoundException: _not_found(missing)},
         openapi_config=_openapi(),
@@ -155,3 +156,16 @@ async def _readyz(services: NamedDependency[Services]) -> Response[str]:
         media_type="text/plain",
         headers=_NO_STORE,
     )
+
+
+@get("/metrics", include_in_schema=False)
+async def _metrics(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[str]:
+    """Show the figures of all processes to a scrape token, or to an operator. Without a credential: 401, as everywhere."""
+    presented = http.key_of(request)
+    if services.is_scraper(presented):
+        text = await services.figures()
+    else:
+        ask = problems.ask_of(request)
+        who = await services.door.admit(presented, http.peer_of(request), ask)
+        text = await services.measured(who, ask)
+    return Response(text, media_type=MEDIA_TYPE, headers=_NO_STORE)

@@ -13,6 +13,7 @@ from strongroom.app.api import control_app
 from strongroom.app.checks import Check
 from strongroom.app.doctor import online
 from strongroom.app.handover import Handover
+from strongroom.app.metrics import Collected, is_token
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Explained, Loaded
 from strongroom.console import Parts, missing, pages
@@ -44,16 +45,30 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     async def doctor() -> Sequence[Check]:
         return await online(services, clock, Path(handover.worker_sockets))
 
+    collected = Collected(Path(handover.metrics_sockets))
     networks = Networks(handover.settings.gateway.upstream_networks)
     services = make_services(
-        database, follower, directory, engine, keys, clock, explain=explain, doctor=doctor, networks=networks
+        database,
+        follower,
+        directory,
+        engine,
+        keys,
+        clock,
+        explain=explain,
+        doctor=doctor,
+        figures=collected.text,
+        is_scraper=lambda presented: is_token(presented, handover.metrics_token),
+        networks=networks,
     )
     parts = _parts(services, engine, handover)
     follower.start()
+    looking = asyncio.create_task(collected.run(), name="metrics")
     try:
         async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
             yield bridge
     finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
         await follower.close()
         await database.close()
 

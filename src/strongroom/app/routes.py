@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -13,15 +13,24 @@ from litestar.params import FromPath, Parameter
 
 from strongroom.app.services import Services
 from strongroom.audit import PAGE_LIMIT, Entry
+from strongroom.gateway.reading import RecordRow
 from strongroom.identity import Finder
 from strongroom.identity.http import Asked, Listing, Who
 from strongroom.identity.problems import READ, WRITE
 from strongroom.identity.whoami import Whoami, whoami
+from strongroom.kernel.refusal import Refused, invalid
 
 TheServices: TypeAlias = NamedDependency[Services]
 TheFinder: TypeAlias = NamedDependency[Finder]
 Limit: TypeAlias = Annotated[int, Parameter(ge=1, le=PAGE_LIMIT, description="How many entries at most.")]
 Before: TypeAlias = Annotated[UUID | None, Parameter(description="The last id of the page before.")]
+
+Since: TypeAlias = Annotated[datetime | None, Parameter(description="Received then or later (RFC 3339, with a zone).")]
+Status: TypeAlias = Annotated[int | None, Parameter(ge=0, le=599, description="With this HTTP status only.")]
+Outcome: TypeAlias = Annotated[
+    Literal["completed", "refused", "failed", "cancelled", "interrupted"] | None,
+    Parameter(description="With this outcome only."),
+]
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +89,12 @@ class AuditEntries(Listing, frozen=True, kw_only=True):
     data: list[AuditEntry]
 
 
+class Records(Listing, frozen=True, kw_only=True):
+    """Records of requests, in an answer."""
+
+    data: list[RecordRow]
+
+
 class Settings(Listing, frozen=True, kw_only=True):
     """Settings, in an answer."""
 
@@ -120,6 +135,27 @@ async def read_tenant_log(
     return AuditEntries(data=[AuditEntry.of(entry) for entry in found])
 
 
+@get("/tenants/{tenant:str}/records", responses=READ, summary="Read a tenant's records", tags=["records"])
+async def read_records(
+    tenant: FromPath[str],
+    services: TheServices,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+    limit: Limit = 50,
+    before: Before = None,
+    since: Since = None,
+    status: Status = None,
+    outcome: Outcome = None,
+) -> Records:
+    """Return the newest records of a tenant's requests, newest first. They hold figures and names, and no content."""
+    place = await finder.tenant(who, tenant, ask)
+    found = await services.records.of_tenant(
+        who, place, ask, limit=limit, before=before, since=_moment(since), status=status, outcome=outcome
+    )
+    return Records(data=found)
+
+
 @get("/audit", responses=READ, summary="Read the installation's log", tags=["audit"])
 async def read_log(
     services: TheServices, who: Who, ask: Asked, limit: Limit = 50, before: Before = None
@@ -141,9 +177,25 @@ async def run_doctor(services: TheServices, who: Who, ask: Asked) -> Checks:
     return Checks(data=_shown(await services.examined(who, ask), Check))
 
 
+def _moment(given: datetime | None) -> datetime | None:
+    """Return a moment in UTC.
+
+    Raises:
+        Refused: INVALID for one without a zone, or too far away to have one.
+    """
+    if given is None:
+        return None
+    try:
+        if given.tzinfo is not None and given.year > 1:
+            return given.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise Refused(invalid("A moment is RFC 3339 with a zone, such as 2026-01-31T12:00:00Z.", param="since"))
+
+
 def _shown(found: Any, kind: type[Any]) -> list[Any]:
     """Return what the app's own parts said as the API's types: only the fields that are named there travel."""
     return [msgspec.convert(each, kind, from_attributes=True) for each in found]
 
 
-ROUTES: Final = (show_self, delete_tenant, read_tenant_log, read_log, explain_config, run_doctor)
+ROUTES: Final = (show_self, delete_tenant, read_tenant_log, read_records, read_log, explain_config, run_doctor)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.signers import SignerService
 from strongroom.kernel.clock import Clock
@@ -27,6 +28,12 @@ from strongroom.vault import PurposeKeys
 Explain: TypeAlias = Callable[[], Sequence[object]]
 """Returns the settings in force: objects with `name`, `value`, `source`, `description`."""
 
+Show: TypeAlias = Callable[[], Awaitable[str]]
+"""Returns the figures of all processes, as text."""
+
+IsScraper: TypeAlias = Callable[[str | None], bool]
+"""Whether what was presented is the token that reads metrics and does nothing else."""
+
 Doctor: TypeAlias = Callable[[], Awaitable[Sequence[object]]]
 """Runs the checks: objects with `name`, `status` (ok, failed, undetermined), `detail`, `fix`."""
 
@@ -42,6 +49,7 @@ class Services:
     providers: Providers
     rules: Rules
     audit: AuditReader
+    records: RecordReader
     finder: Finder
     door: Door
     gate: Gate
@@ -50,6 +58,15 @@ class Services:
     clock: Clock
     explain: Explain
     doctor: Doctor
+    figures: Show
+    is_scraper: IsScraper
+
+    async def measured(self, who: Principal, ask: Ask) -> str:
+        """Return the figures of all processes, to an operator. They name no tenant."""
+        resource = Resource(kind=Kind.CONFIGURATION, id="metrics")
+        async with self.gate.permit_platform(who, Action.METRICS_READ, resource, ask):
+            pass  # permitted and recorded; asking every process takes its own time, and needs no transaction
+        return await self.figures()
 
     async def end_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """End a tenant and everything that belongs to it.
@@ -89,6 +106,8 @@ def make_services(
     *,
     explain: Explain,
     doctor: Doctor,
+    figures: Show | None = None,
+    is_scraper: IsScraper | None = None,
     networks: Networks | None = None,
     look_up: LookUp = system_look_up,
     observer: Observer = ignore,
@@ -105,6 +124,7 @@ def make_services(
         providers=Providers(gate, keys, clock, networks or Networks(), look_up),
         rules=Rules(gate, clock),
         audit=AuditReader(gate),
+        records=RecordReader(gate),
         finder=Finder(directory, identity, accounts),
         door=Door(directory, follower, gate),
         gate=gate,
@@ -113,4 +133,15 @@ def make_services(
         clock=clock,
         explain=explain,
         doctor=doctor,
+        figures=figures or _nothing,
+        is_scraper=is_scraper or _nobody,
     )
+
+
+async def _nothing() -> str:
+    return ""
+
+
+def _nobody(presented: str | None) -> bool:
+    del presented
+    return False

@@ -16,6 +16,8 @@ from strongroom.gateway.spool import Closed, Opened, Spool, SpoolBroken
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.refusal import Refusal, RefusalKind
 
+_UNAVAILABLE: Final = 503
+
 ClosedAs: TypeAlias = Literal["completed", "refused", "failed", "cancelled"]
 """What became of a request. `interrupted` is said by who finds an opening without a closing."""
 
@@ -89,8 +91,8 @@ class Recording:
         Returns:
             The no of a strict tenant whose record cannot be made durable now.
         """
-        if self._strict and self._spool.broken:  # not closed yet: what the caller is told instead is what became of it
-            return _unrecorded(self._spool.broken)
+        if outcome == "completed" and self._strict and self._spool.broken:
+            return _unrecorded(self._spool.broken)  # not closed yet: what the caller is told instead became of it
         self.end(
             outcome,
             phase,
@@ -101,7 +103,18 @@ class Recording:
             target=target,
             refusal=refusal,
         )
-        return await self.durable()
+        no = await self.durable()
+        if no is not None and outcome == "completed":
+            self._take_back(phase, no)
+        return no
+
+    def _take_back(self, phase: str, no: Refusal) -> None:
+        """Say after all that the caller was not answered: what was written as its end is not on the disk yet either."""
+        if self._opened is not None:
+            closed = Closed(
+                self._opened.id, "failed", phase, _UNAVAILABLE, self._elapsed(), refusal=no.word, opened=self._opened
+            )
+            self._spool.close(closed)
 
     def end(
         self,

@@ -184,6 +184,11 @@ DEPENDENCIES: Final = {
 """What every handler may ask for: `who: Who` and `ask: Asked`."""
 
 
+def key_of(connection: AnyConnection) -> str | None:
+    """Return the bearer key that a request shows, for a handler that asks by itself who is there."""
+    return _key(connection.headers.getall("authorization", []))
+
+
 def _key(fields: list[str]) -> str | None:
     """Return the bearer key (RFC 6750 §2.1). Two `Authorization` fields are none: each part could read another."""
     if len(fields) != 1:
@@ -221,7 +226,7 @@ def _with_fields(headers: Any, path: str, request_id: str) -> list[tuple[bytes, 
     fields.append((b"x-request-id", request_id.encode()))
     if b"x-content-type-options" not in names:
         fields.append((b"x-content-type-options", b"nosniff"))
-    if path == "/api" or path.startswith("/api/"):
+    if path in {"/api", "/metrics"} or path.startswith("/api/"):
         fields = [field for field in fields if field[0] != b"cache-control"]
         fields.append((b"cache-control", b"no-store"))
     return fields

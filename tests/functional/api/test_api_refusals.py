@@ -90,6 +90,8 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("DELETE", "/api/accounts/{name}"): ("/api/accounts/operator", None, 404),
     ("POST", "/api/accounts/{name}/token"): ("/api/accounts/operator/token", None, 404),
     ("GET", "/api/tenants/{tenant}/audit"): ("/api/tenants/globex/audit", None, 404),
+    ("GET", "/api/tenants/{tenant}/records"): ("/api/tenants/globex/records", None, 404),
+    ("GET", "/metrics"): ("/metrics", None, 404),
     ("GET", "/api/audit"): ("/api/audit", None, 404),
     ("GET", "/api/config"): ("/api/config", None, 404),
     ("GET", "/api/doctor"): ("/api/doctor", None, 404),

@@ -115,6 +115,8 @@ class Reader:
             case Closed():
                 held = self.open.pop(frame.id, None)
                 opened = frame.opened if held is None else held[0]
+                if held is None and frame.outcome == "failed":  # an end that was taken back: what was said last counts
+                    found.pairs[:] = [pair for pair in found.pairs if pair[0].id != frame.id]
                 if opened is not None:
                     found.pairs.append((opened, frame))
             case Denied():

@@ -1,0 +1,141 @@
+"""Reading records: a tenant's own, through the Gate, newest first. They hold who, what and how much, and no content."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import msgspec
+
+from strongroom.gateway.recording import ClosedAs
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Principal
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.store import Record, TenantTx
+
+PAGE_LIMIT: Final = 200
+"""The most records one call reads."""
+
+_RECENT: Final[LiteralString] = """
+    select id, at, environment, workload_id, key_id, deployment_id, release_digest, operation, dialect, target, outcome,
+           phase, refusal, status, input_tokens, output_tokens, cost_micro, duration_us, first_byte_us, policy_version,
+           rules_version, decisions::text as decisions
+    from gateway.record
+    where tenant_id = $1
+      and ($2::uuid is null
+           or (at, id) < (select b.at, b.id from gateway.record b where b.tenant_id = $1 and b.id = $2::uuid))
+      and ($3::timestamptz is null or (at >= $3 and day >= ($3 at time zone 'utc')::date))
+      and ($4::int is null or status = $4)
+      and ($5::text is null or outcome = $5)
+    order by at desc, id desc
+    limit $6
+"""
+
+
+class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One request of a workload.
+
+    Attributes:
+        request_id: what the caller was told.
+        at: when it was received.
+        outcome: completed, refused, failed, cancelled, or interrupted when its process ended under it.
+        phase: the last stage that it passed; `opened` for an interrupted one.
+        status: HTTP status; 0: nobody knows what left.
+        duration_ms: from being received to the end of the answer.
+        first_byte_ms: to the first byte of the answer; null: none has left.
+        cost_micro: millionths of the installation's unit of cost.
+        decisions: what the tenant's rules came to: the mode of its records, a fingerprint for each other kind.
+    """
+
+    id: UUID
+    request_id: str
+    at: datetime
+    environment: str
+    workload: UUID
+    key: str
+    deployment: UUID | None
+    release: str | None
+    operation: str
+    dialect: str
+    target: str
+    outcome: str
+    phase: str
+    refusal: str
+    status: int
+    input_tokens: int
+    output_tokens: int
+    cost_micro: int
+    duration_ms: float
+    first_byte_ms: float | None
+    policy_version: str
+    rules_version: str
+    decisions: dict[str, Any]
+
+
+class RecordReader:
+    """Reads a tenant's records. Reading them is an entry in its log."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate: Final = gate
+
+    async def of_tenant(
+        self,
+        who: Principal,
+        tenant: TenantId,
+        ask: Ask,
+        *,
+        limit: int = 50,
+        before: UUID | None = None,
+        since: datetime | None = None,
+        status: int | None = None,
+        outcome: ClosedAs | str | None = None,
+    ) -> list[RecordRow]:
+        """Return the newest records of `tenant` that fit.
+
+        Args:
+            who: the caller.
+            tenant: whose.
+            ask: what goes into the audit entry.
+            limit: how many at most; 1 to 200.
+            before: the last id of the page before; one that is not the tenant's gives nothing.
+            since: received at this moment or later.
+            status: with this HTTP status only.
+            outcome: with this outcome only.
+        """
+        resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
+        async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
+            return await _recent(tx, before, since, status, outcome, max(1, min(limit, PAGE_LIMIT)))
+
+
+async def _recent(tx: TenantTx, *arguments: object) -> list[RecordRow]:
+    return [_row(row) for row in await tx.fetch(_RECENT, tx.tenant, *arguments)]
+
+
+def _row(row: Record) -> RecordRow:
+    first = row["first_byte_us"]
+    return RecordRow(
+        id=row["id"],
+        request_id=f"req_{row['id'].hex}",
+        at=row["at"],
+        environment=row["environment"],
+        workload=row["workload_id"],
+        key=row["key_id"],
+        deployment=row["deployment_id"],
+        release=row["release_digest"],
+        operation=row["operation"],
+        dialect=row["dialect"],
+        target=row["target"],
+        outcome=row["outcome"],
+        phase=row["phase"],
+        refusal=row["refusal"],
+        status=row["status"],
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        cost_micro=row["cost_micro"],
+        duration_ms=row["duration_us"] / 1000,
+        first_byte_ms=None if first is None else first / 1000,
+        policy_version=row["policy_version"],
+        rules_version=row["rules_version"],
+        decisions=msgspec.json.decode(row["decisions"], type=dict[str, Any]),
+    )
