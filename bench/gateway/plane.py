@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,13 +23,21 @@ from strongroom.kernel.principal import Environment, Role
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.registry import Registry, Release
 from strongroom.registry.model import Format, Operation
+from strongroom.rules import Level, Rules
 from strongroom.store import Database
 from strongroom.store.roles import GATEWAY
 from strongroom.store.testing import TestDatabase, TestServer
 from strongroom.vault import Keyring, Purpose, PurposeKeys
 
+Also = Callable[[Gate, Registry, TenantId], Awaitable[None]]
 DIGEST = f"sha256:{'a' * 64}"
 DEV = Environment.DEV
+LIMITS = {
+    "rules": [
+        {"per": "workload", "requests_per_s": 100_000, "concurrency": 10_000, "tokens_per_min": 100_000_000},
+        {"per": "tenant", "requests_per_s": 100_000, "concurrency": 10_000, "tokens_per_day": 1_000_000_000_000},
+    ]
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ def memory_kib(pid: int) -> tuple[int, int]:
     return figures["Rss"], figures["Pss"]
 
 
-async def _seed(database: TestDatabase, keys: PurposeKeys) -> str:
+async def _seed(database: TestDatabase, keys: PurposeKeys, also: Also | None) -> str:
     clock = SystemClock()
     db = await Database.connect(database.control, database.operator)
     gate = Gate(db, Engine.load(), clock)
@@ -79,6 +87,12 @@ async def _seed(database: TestDatabase, keys: PurposeKeys) -> str:
     )
     made = await identity.create_key(INSTALLER, tenant, environment=DEV, workload=Name("inference"), ask=Ask())
     await registry.deploy(INSTALLER, tenant, DEV, Name("tiny"), DIGEST, Ask())
+    # Every measure is bounded, at every scope that has a default, and no bound is met: what is measured passes them all.
+    await Rules(gate, clock).write(
+        INSTALLER, tenant, "limits", Level.CEILING, LIMITS, expected=0, reason="measurement", ask=Ask()
+    )
+    if also is not None:
+        await also(gate, registry, tenant)
     await db.close()
     return made.secret
 
@@ -109,12 +123,12 @@ def _gateway(handover: Handover, listener: socket.socket) -> Generator[int]:
 
 
 @asynccontextmanager
-async def running(server: TestServer, home: Path) -> AsyncGenerator[Plane]:
-    """Run a gateway process as `strongroom up` does, with one tenant, one key and one model."""
+async def running(server: TestServer, home: Path, also: Also | None = None) -> AsyncGenerator[Plane]:
+    """Run a gateway process as `strongroom up` does, with one tenant, one key and one model, and what `also` makes."""
     keys = Keyring.open(home / "keyring.json").derive(*Purpose)
     worker = worker_socket(home, DEV, DIGEST)
     async with server.database() as database:
-        key = await _seed(database, keys)
+        key = await _seed(database, keys, also)
         with socket.create_server(("127.0.0.1", 0)) as listener, mock_worker(worker) as worker_pid:
             handover = Handover(
                 name="gateway-1",
