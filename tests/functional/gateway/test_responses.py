@@ -58,7 +58,7 @@ async def test_a_whole_response_is_what_the_client_reads(plane: Plane, client: o
     answer = await client.responses.create(
         model="tiny", input="hello", instructions="Be brief.", max_output_tokens=9, metadata={"a": "b"}, user="someone"
     )
-    assert (answer.output_text, answer.model, answer.status, answer.store) == ("Hello.", "tiny", "completed", False)
+    assert (answer.output_text, answer.model, answer.status) == ("Hello.", "tiny", "completed")
     assert answer.usage is not None
     assert (answer.usage.input_tokens, answer.usage.output_tokens, answer.usage.total_tokens) == (5, 2, 7)
     assert answer.usage.input_tokens_details.cached_tokens == 0
