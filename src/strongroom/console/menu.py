@@ -39,6 +39,8 @@ class Menu:
             found.append((own_tenant, f"/tenants/{own_tenant}", "tenants"))
         if self.may(who, Action.MODEL_LIST, Resource(kind=Kind.RELEASE)):
             found.append(("Models", "/models", "models"))
+        if self.may(who, Action.PROVIDER_LIST, Resource(kind=Kind.PROVIDER)):
+            found.append(("Providers", "/providers", "models"))
         if self.may(who, Action.ACCOUNT_LIST, Resource(kind=Kind.ACCOUNT)):
             found.append(("Accounts", "/accounts", "accounts"))
         if self.may(who, Action.AUDIT_READ_PLATFORM, Resource(kind=Kind.AUDIT_LOG)):

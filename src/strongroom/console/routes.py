@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from strongroom.console import accounts, audit, deployments, health, keys, models, overview, signin, tenants, theme
+from strongroom.console import (
+    accounts,
+    audit,
+    deployments,
+    health,
+    keys,
+    models,
+    overview,
+    providers,
+    signin,
+    tenants,
+    theme,
+)
 from strongroom.console import workloads as workload_pages
 from strongroom.console.visit import Page
 
@@ -56,6 +68,8 @@ ROUTES: Final = (
     _get(f"{_TENANT}/deployments", deployments.listing),
     _get(f"{_TENANT}/audit", audit.of_tenant),
     _get("/models", models.listing),
+    _get("/providers", providers.listing),
+    _get(f"{_TENANT}/providers", providers.offers),
     _get("/accounts", accounts.listing),
     _get("/audit", audit.of_installation),
 )
