@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
@@ -21,10 +21,10 @@ from typing import Final, Self
 import msgspec
 
 from strongroom.gateway.breaker import Breaker, Permit, State
+from strongroom.gateway.limits.fair import FairExchange
 from strongroom.gateway.protocols.provider_noes import BUSY, OURS
 from strongroom.gateway.ways import Way
 from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Response
-from strongroom.wire.client import Exchange
 
 _PASSED_ON: Final = BUSY | OURS
 _FAULTS: Final = (ClientError, ValueError, msgspec.MsgspecError, RecursionError)
@@ -38,12 +38,13 @@ class Attempt:
     unless it is the caller who left.
     """
 
-    __slots__ = ("_exchange", "_permit", "_timeout_s", "_ways", "response", "way")
+    __slots__ = ("_exchange", "_party", "_permit", "_timeout_s", "_ways", "response", "way")
 
-    def __init__(self, ways: Sequence[Way], *, timeout_s: float) -> None:
+    def __init__(self, ways: Sequence[Way], *, timeout_s: float, party: Hashable) -> None:
         self._ways = ways
+        self._party = party  # whose turn it has to be
         self._timeout_s = timeout_s
-        self._exchange: Exchange
+        self._exchange: FairExchange
         self._permit: Permit | None = None
         self.way: Way = ways[0]
         self.response: Response
@@ -87,8 +88,8 @@ class Attempt:
 
     async def _send(self, way: Way, timeout_s: float) -> None:
         outgoing = way.outgoing
-        self._exchange = way.target.pool.request(
-            outgoing.method, outgoing.path, way.headers, outgoing.body, timeout_s=timeout_s
+        self._exchange = way.target.pool.request_for(
+            self._party, outgoing.method, outgoing.path, way.headers, outgoing.body, timeout_s=timeout_s
         )
         try:
             self.response = await self._exchange.__aenter__()

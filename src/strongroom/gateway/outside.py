@@ -21,6 +21,7 @@ from uuid import UUID
 from strongroom.gateway.breaker import Breaker, BreakerRule, State
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.exchange.ports import EngineProtocol
+from strongroom.gateway.limits.fair import FairPool
 from strongroom.gateway.protocols.anthropic import Anthropic
 from strongroom.gateway.protocols.compatible import Compatible, OpenAIItself, Vllm
 from strongroom.gateway.protocols.oip_outside import OpenInferenceProvider
@@ -35,7 +36,7 @@ from strongroom.providers.addresses import LookUp, parse_base, system_look_up
 from strongroom.registry import TargetDocument
 from strongroom.rules.residency import Residency
 from strongroom.vault import PurposeKeys, SealBroken
-from strongroom.wire import PinnedTarget, Pool, client_context
+from strongroom.wire import PinnedTarget, client_context
 
 _MAX_TRIED: Final = 3
 _MAX_BREAKERS: Final = 10_000
@@ -55,7 +56,7 @@ class _Line:
     """A provider, ready to be asked."""
 
     document: ProviderDocument
-    pool: Pool
+    pool: FairPool
     path: str
     credential: Credential | None
 
@@ -181,7 +182,9 @@ class Outside:
             _log.error("provider %s cannot be used: %s", document.name, error)
             return None
         resolver = Resolver(place, self._networks, self._look_up)
-        pool = Pool(PinnedTarget(place.host, place.port, resolver.addresses, tls), max_connections=256, idle_s=_IDLE_S)
+        pool = FairPool(
+            PinnedTarget(place.host, place.port, resolver.addresses, tls), max_connections=256, idle_s=_IDLE_S
+        )
         return _Line(document, pool, place.path, credential)
 
     def _credential(self, provider: UUID, document: ProviderDocument) -> Credential | None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from strongroom.gateway.breaker import State
 from strongroom.gateway.exchange.asks import Ask
+from strongroom.gateway.limits.fair import FairPool
 from strongroom.gateway.outside import Outside
 from strongroom.gateway.protocols.oip import OpenInferenceEngine
 from strongroom.gateway.protocols.worker import Worker
@@ -25,7 +26,7 @@ from strongroom.registry import Operation
 from strongroom.rules.residency import Residency
 from strongroom.runtime.cachescope import HEADER, Caller, cache_scope
 from strongroom.runtime.infer_front import ITS_ONLY_MODEL
-from strongroom.wire import ClientError, Pool, UnixTarget
+from strongroom.wire import ClientError, UnixTarget
 
 __all__ = ["LOCAL", "Target", "Upstreams", "worker_socket"]
 
@@ -54,11 +55,11 @@ class Upstreams:
         self._scope_key = scope_key
         self._outside = outside
         self._max_connections = max_connections
-        self._pools: dict[tuple[Environment, str], Pool] = {}
+        self._pools: dict[tuple[Environment, str], FairPool] = {}
         self._asking: asyncio.Future[bool] | None = None
         self._callers: dict[tuple[str, str, str], bytes] = {}
 
-    def pool(self, route: Route) -> Pool:
+    def pool(self, route: Route) -> FairPool:
         """Return the pool for the worker that serves `route`."""
         if route.release is None:
             raise ValueError("a deployment of targets outside has no worker")
@@ -66,7 +67,7 @@ class Upstreams:
         pool = self._pools.get(key)
         if pool is None:
             target = UnixTarget(worker_socket(self._directory, route.environment, route.release))
-            pool = self._pools[key] = Pool(target, max_connections=self._max_connections)
+            pool = self._pools[key] = FairPool(target, max_connections=self._max_connections)
         return pool
 
     def ways(self, route: Route, who: Principal, ask: Ask, residency: Residency) -> tuple[Way, ...] | Refusal:

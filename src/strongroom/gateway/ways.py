@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from strongroom.gateway.breaker import Breaker
 from strongroom.gateway.exchange.ports import EngineProtocol, Outgoing
+from strongroom.gateway.limits.fair import FairPool
 from strongroom.providers import Secret
-from strongroom.wire import Headers, Pool
+from strongroom.wire import Headers
 
 LOCAL = "local"
 """What this machine's own workers are called, where a provider would have its name."""
@@ -41,7 +42,7 @@ class Target:
         breaker: what watches a provider, for one tenant.
     """
 
-    pool: Pool
+    pool: FairPool
     protocol: EngineProtocol
     model: str
     headers: Headers

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import Outgoing
+from strongroom.gateway.metrics import Metrics
 from strongroom.gateway.protocols.worker import Worker
 from strongroom.gateway.recording import Recording
 from strongroom.gateway.relay import Relay
@@ -24,7 +25,7 @@ from strongroom.gateway.snapshot import Route
 from strongroom.gateway.stages import Admitted, Authenticated, Received, Relayed, Routed, Screened
 from strongroom.gateway.surface import OPENAI, Match
 from strongroom.gateway.testing import USAGE_CHUNK, chat_chunk
-from strongroom.gateway.upstreams import Target
+from strongroom.gateway.ways import Target, Way
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import DeploymentId, KeyId, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
@@ -49,7 +50,7 @@ class Pieces:
     def header(self, name: bytes) -> bytes | None:
         return b"text/event-stream" if name == b"content-type" else None
 
-    def request(self, *_: object, **__: object) -> Pieces:
+    def request_for(self, *_: object, **__: object) -> Pieces:
         return self
 
     async def __aenter__(self) -> Self:
@@ -96,10 +97,10 @@ def relay(pieces: Sequence[bytes], *, usage: bool) -> tuple[Relayed | Refusal, C
     pool: Any = Pieces(pieces)
     caller: Any = Caller()
     nowhere: Any = None
-    recording = Recording(nowhere, SystemClock(), None, strict=False, started=0.0)
-    screened = Screened(admitted, decoded.ask, recording)
-    routed = Routed(screened, Target(pool, Worker(), "tiny", ()), Outgoing("/", (), b""))
-    return asyncio.run(Relay(routed, caller, 7, Seal(None, None, SystemClock())).run(5)), caller
+    recording = Recording(nowhere, SystemClock(), None, Metrics(), strict=False, started=0.0)
+    screened = Screened(admitted, decoded.ask, recording, nowhere)
+    routed = Routed(screened, (Way(Target(pool, Worker(), "tiny", ()), Outgoing("/", (), b"")),))
+    return asyncio.run(Relay(routed, caller, 7, lambda _: Seal(None, None, SystemClock())).run(5)), caller
 
 
 def figures(outcome: Relayed | Refusal) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ Always true here:
 - input is bounded by the size of what was sent: every tokenizer in use makes at most one token of a byte, and the JSON
   around a message (`{"role":"user","content":""},`) is longer than the template's own tokens around it;
 - output is bounded by what the answer may have (`max_output_tokens`), for each of the answers asked for;
+- a batch asks a model as often as it has rows or texts: a cap for life is about what can be learnt, not about requests;
 - a claim is never less than what is used, so settling gives back and hardly ever charges more.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from strongroom.gateway.exchange.asks import Ask, EmbeddingAsk, InferAsk, ModerationAsk
 from strongroom.rules.limits import FREE, Price
 
 TEMPLATE_TOKENS: Final = 512
@@ -20,13 +22,23 @@ TEMPLATE_TOKENS: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An upper bound. `cost` is in millionths of a currency unit."""
+    """An upper bound. `cost` is in millionths of a currency unit; `queries` is exact: how often the model is asked."""
 
     tokens: int = 0
     cost: int = 0
+    queries: int = 1
 
 
-def claim_of(body_bytes: int, output_tokens: int, *, answers: int = 1, price: Price = FREE) -> Claim:
+def queries_of(ask: Ask) -> int:
+    """Return how often `ask` asks its model: each row of a prediction, and each text of a batch, is a query."""
+    if isinstance(ask, InferAsk):
+        return max((tensor.shape[0] for tensor in ask.inputs if tensor.shape), default=1)
+    if isinstance(ask, EmbeddingAsk | ModerationAsk):
+        return max(1, len(ask.inputs))
+    return 1
+
+
+def claim_of(body_bytes: int, output_tokens: int, *, answers: int = 1, queries: int = 1, price: Price = FREE) -> Claim:
     """Return what a request may use at most.
 
     Args:
@@ -34,7 +46,8 @@ def claim_of(body_bytes: int, output_tokens: int, *, answers: int = 1, price: Pr
             part of it.
         output_tokens: how long each answer may be, in tokens; 0 where there is none (embeddings).
         answers: how many are asked for.
+        queries: how often the model is asked.
         price: what the model costs.
     """
     read, written = body_bytes + TEMPLATE_TOKENS, output_tokens * answers
-    return Claim(read + written, 0 if price is FREE else price.of(read, written))
+    return Claim(read + written, 0 if price is FREE else price.of(read, written), queries)

@@ -110,9 +110,12 @@ class Ledger:
 
     def take(self, plan: Plan, claim: Claim) -> Reservation | None:
         """Reserve `claim` from what this process has; None: something is missing."""
-        now, tokens, cost = self._clock.boottime(), claim.tokens, claim.cost
+        now, tokens, cost, queries = self._clock.boottime(), claim.tokens, claim.cost, claim.queries
         for share in plan.counts:
             if share.left < 1 or now >= share.ends:
+                return None
+        for share in plan.queries:
+            if share.left < queries or now >= share.ends:
                 return None
         for share in plan.slots:
             if share.left < 1 or now >= share.ends:
@@ -123,15 +126,19 @@ class Ledger:
         for share in plan.costs:
             if share.left < cost or now >= share.ends:
                 return None
-        self._spend(plan, tokens, cost)
+        self._spend(plan, tokens, cost, queries)
         reservation = Reservation(self, plan, claim, now + self._lasts_s)
         self._open.add(reservation)
         return reservation
 
-    def _spend(self, plan: Plan, tokens: int, cost: int) -> None:
+    def _spend(self, plan: Plan, tokens: int, cost: int, queries: int) -> None:
         low = self._leases.low
         for share in plan.counts:
             share.left -= 1
+            if share.left < share.low:
+                low(share)
+        for share in plan.queries:
+            share.left -= queries
             if share.left < share.low:
                 low(share)
         for share in plan.slots:
@@ -150,7 +157,7 @@ class Ledger:
 
     async def _wait(self, plan: Plan, claim: Claim) -> Reservation | Refusal:
         """Have the missing shares filled, and try again, until a counter says no or the time is over."""
-        wanted = needs(plan, claim.tokens, claim.cost)
+        wanted = needs(plan, claim.tokens, claim.cost, claim.queries)
         over = next((refusals.never(share) for share, need in wanted if _never_fits(share, need)), None)
         if over is not None:
             return over
@@ -193,6 +200,8 @@ class Ledger:
         if not reservation.done:
             for share in reservation.plan.counts:
                 self._return(share, 1)
+            for share in reservation.plan.queries:
+                self._return(share, reservation.claim.queries)
         self._end(reservation, reservation.claim.tokens, reservation.claim.cost)
 
     def _end(self, reservation: Reservation, tokens: int, cost: int) -> None:

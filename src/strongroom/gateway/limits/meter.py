@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk
-from strongroom.gateway.limits.claim import claim_of
+from strongroom.gateway.limits.claim import claim_of, queries_of
 from strongroom.gateway.limits.headers import fields
 from strongroom.gateway.limits.ledger import Ledger, Reservation
 from strongroom.gateway.limits.refusals import Told
@@ -43,7 +43,9 @@ class Meter:
         received, who = admitted.authenticated.received, admitted.authenticated.principal
         plan = self.ledger.plan(who, admitted.route.name, admitted.terms.of(LIMITS))
         written, answers = (ask.max_output_tokens or 0, ask.n) if isinstance(ask, ChatAsk | CompletionAsk) else (0, 1)
-        claim = claim_of(len(received.request.body), written, answers=answers, price=plan.price)
+        claim = claim_of(
+            len(received.request.body), written, answers=answers, queries=queries_of(ask), price=plan.price
+        )
         got = self.ledger.take(plan, claim) or await self.ledger.reserve(plan, claim)
         if isinstance(got, Refusal) and admitted.terms.of(DISCLOSURE).headers:
             return replace(got, fields=tuple(fields(received.match.dialect.name, plan, self._clock.now())))
