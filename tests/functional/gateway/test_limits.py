@@ -214,3 +214,20 @@ async def test_a_flood_is_refused_and_leaves_one_entry(plane: Plane, shared_db: 
     assert len(entries) == 1
     assert "lifetime_queries" in entries[0]["reason"]
     assert len(records) <= 4, "those of the tests above, and one of fifty"
+
+
+async def test_a_cap_for_life_counts_rows_and_texts_not_requests(plane: Plane) -> None:
+    """Else a batch of a thousand rows would be one question, and a cap no bound on what can be learnt."""
+    await plane.deploy("acme", "dear-rows", of="rows")
+    await plane.deploy("acme", "dear-texts", of="vectors")
+    await limit(plane, {"models": ["dear-rows", "dear-texts"], "lifetime_queries": 10})
+
+    def rows(count: int) -> dict[str, Any]:
+        return {"inputs": [{"name": "x", "shape": [count, 2], "datatype": "FP32", "data": [1.0] * count * 2}]}
+
+    asked = "/v2/models/dear-rows/infer"
+    assert [(await plane.ask(asked, rows(each))).status for each in (6, 5, 4, 1)] == [200, 429, 200, 429]
+    assert (await plane.ask(asked, rows(11))).status == 429
+    texts = {"model": "dear-texts", "input": ["a"] * 9}
+    assert (await plane.ask("/v1/embeddings", texts)).status == 502  # the double gives one vector: asked all the same
+    assert (await plane.ask("/v1/embeddings", texts)).error["code"] == "lifetime_cap_reached"

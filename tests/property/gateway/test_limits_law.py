@@ -105,10 +105,10 @@ class Counters(RuleBasedStateMachine):
         leases = Leases(self.source, self.time, processes=PROCESSES)
         return Process(leases, Ledger(leases, self.time))
 
-    @rule(which=st.integers(0, PROCESSES - 1), tokens=st.integers(1, 3000))
-    def reserve(self, which: int, tokens: int) -> None:
+    @rule(which=st.integers(0, PROCESSES - 1), tokens=st.integers(1, 3000), queries=st.sampled_from([1, 1, 1, 7, 90]))
+    def reserve(self, which: int, tokens: int, queries: int) -> None:
         process = self.processes[which]
-        got = asyncio.run(reserved(process, self.limits, Claim(tokens)))
+        got = asyncio.run(reserved(process, self.limits, Claim(tokens, queries=queries)))
         if isinstance(got, Refusal):
             assert got.kind in {RefusalKind.LIMITED, RefusalKind.UNAVAILABLE}
             if got.kind is RefusalKind.UNAVAILABLE:
@@ -116,7 +116,7 @@ class Counters(RuleBasedStateMachine):
             return
         process.open.append(got)
         self.requests += 1
-        self.queries += 1
+        self.queries += queries
         self.tokens += tokens
         day = got.periods[1]
         self.by_day[day] = self.by_day.get(day, 0) + tokens
@@ -137,7 +137,7 @@ class Counters(RuleBasedStateMachine):
             used = 0
             process.ledger.release(reservation)
             self.requests -= 1
-            self.queries -= 1
+            self.queries -= reservation.claim.queries
             self.asked.append((self.time.us, self.requests))
         process.ledger.settle(reservation, 0, 0)  # it has ended: nothing comes back twice
         self.tokens -= reservation.claim.tokens - used

@@ -111,14 +111,11 @@ class Ledger:
     def take(self, plan: Plan, claim: Claim) -> Reservation | None:
         """Reserve `claim` from what this process has; None: something is missing."""
         now, tokens, cost, queries = self._clock.boottime(), claim.tokens, claim.cost, claim.queries
-        for share in plan.counts:
+        for share in plan.ones:
             if share.left < 1 or now >= share.ends:
                 return None
         for share in plan.queries:
             if share.left < queries or now >= share.ends:
-                return None
-        for share in plan.slots:
-            if share.left < 1 or now >= share.ends:
                 return None
         for share in plan.tokens:
             if share.left < tokens or now >= share.ends:
@@ -133,7 +130,7 @@ class Ledger:
 
     def _spend(self, plan: Plan, tokens: int, cost: int, queries: int) -> None:
         low = self._leases.low
-        for share in plan.counts:
+        for share in plan.ones:
             share.left -= 1
             if share.left < share.low:
                 low(share)
@@ -142,10 +139,7 @@ class Ledger:
             if share.left < share.low:
                 low(share)
         for share in plan.slots:
-            share.left -= 1
             share.busy += 1
-            if share.left < share.low:
-                low(share)
         for share in plan.tokens:
             share.left -= tokens
             if share.left < share.low:

@@ -121,7 +121,7 @@ class Share:
 class Plan:
     """The shares that a request of one caller to one model passes, by what they count."""
 
-    __slots__ = ("costs", "counts", "days", "limits", "price", "queries", "shares", "slots", "tokens")
+    __slots__ = ("costs", "counts", "days", "limits", "ones", "price", "queries", "shares", "slots", "tokens")
 
     def __init__(self, shares: tuple[Share, ...], limits: Limits) -> None:
         by = [share.key.measure for share in shares]
@@ -129,6 +129,7 @@ class Plan:
         self.counts: Final = _those(shares, Measure.REQUESTS)
         self.queries: Final = _those(shares, Measure.QUERIES)
         self.slots: Final = _those(shares, Measure.CONCURRENCY)
+        self.ones: Final = self.counts + self.slots
         self.tokens: Final = _those(shares, Measure.TOKENS, Measure.TOKENS_DAY)
         self.costs: Final = _those(shares, Measure.COST_DAY)
         self.days: Final = any(measure in DAILY for measure in by)
@@ -142,6 +143,6 @@ def _those(shares: tuple[Share, ...], *measures: Measure) -> tuple[Share, ...]:
 
 def needs(plan: Plan, tokens: int, cost: int, queries: int) -> list[tuple[Share, int]]:
     """Return what a claim takes of each share, in units."""
-    ones = [(share, 1) for share in (*plan.counts, *plan.slots)]
+    ones = [(share, 1) for share in plan.ones]
     ones += [(share, queries) for share in plan.queries]
     return [*ones, *((share, tokens) for share in plan.tokens), *((share, cost) for share in plan.costs)]
