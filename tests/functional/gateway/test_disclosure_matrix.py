@@ -1,0 +1,306 @@
+"""Field x dialect x path: what the rules do not allow is refused when it is asked for and cut when it comes unasked.
+
+`globex` has no document, and so the least; `acme` may learn everything. Both ask the same workers, which tell all they
+know in every answer. A dialect that has no word for a field stands in `NO_WORD`, so that nothing is left out by accident.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from strongroom.gateway.testing import STREAM_END, STREAM_HEAD, chat_chunk, event, says, whole
+from strongroom.rules.disclosure import DISCLOSURE, MOST
+from strongroom.store import Database
+from strongroom.store.testing import TestDatabase
+
+if TYPE_CHECKING:
+    from tests.functional.gateway.conftest import Answer, Plane
+
+USER = [{"role": "user", "content": "hello"}]
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+FUNCTION = {"name": "weather", "parameters": SCHEMA}
+
+# Each dialect's plain request: its path, its body, the header it needs.
+PLAIN: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
+    "chat": ("/v1/chat/completions", {"model": "tiny", "messages": USER}, ()),
+    "completions": ("/v1/completions", {"model": "tiny", "prompt": "hello"}, ()),
+    "responses": ("/v1/responses", {"model": "tiny", "input": "hello", "store": False}, ()),
+    "messages": (
+        "/v1/messages",
+        {"model": "tiny", "messages": USER, "max_tokens": 20},
+        ("anthropic-version: 2023-06-01",),
+    ),
+}
+NO_WORD: dict[str, Any] = {}
+
+# Field by field: what asks for it in each dialect, and what each dialect calls it.
+ASKED: dict[str, dict[str, dict[str, Any]]] = {
+    "logprobs": {
+        "chat": {"logprobs": True},
+        "completions": {"logprobs": 0},
+        "responses": {"include": ["message.output_text.logprobs"]},
+        "messages": NO_WORD,
+    },
+    "top_logprobs": {
+        "chat": {"logprobs": True, "top_logprobs": 2},
+        "completions": {"logprobs": 2},
+        "responses": {"include": ["message.output_text.logprobs"], "top_logprobs": 2},
+        "messages": NO_WORD,
+    },
+    "n": {"chat": {"n": 2}, "completions": {"n": 2}, "responses": NO_WORD, "messages": NO_WORD},
+    "logit_bias": {
+        "chat": {"logit_bias": {"5": 1}},
+        "completions": {"logit_bias": {"5": 1}},
+        "responses": NO_WORD,
+        "messages": NO_WORD,
+    },
+    "seed": {"chat": {"seed": 7}, "completions": {"seed": 7}, "responses": NO_WORD, "messages": NO_WORD},
+    "reasoning": {
+        "chat": {"reasoning_effort": "low"},
+        "completions": NO_WORD,
+        "responses": {"reasoning": {"effort": "low"}},
+        "messages": {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 1024},
+    },
+    "max_output_tokens": {
+        "chat": {"max_tokens": 1025},
+        "completions": {"max_tokens": 1025},
+        "responses": {"max_output_tokens": 1025},
+        "messages": {"max_tokens": 1025},
+    },
+    "tools": {
+        "chat": {"tools": [{"type": "function", "function": FUNCTION}]},
+        "completions": NO_WORD,
+        "responses": {"tools": [{"type": "function", "strict": None, **FUNCTION}]},
+        "messages": {"tools": [{"name": "weather", "input_schema": SCHEMA}]},
+    },
+}
+NAMES = {"max_output_tokens": "max_tokens", "reasoning": "reasoning_effort"}
+CALLED = {
+    ("completions", "top_logprobs"): "logprobs",
+    ("responses", "logprobs"): "include",
+    ("responses", "top_logprobs"): "include",
+    ("chat", "top_logprobs"): "logprobs",
+    ("responses", "max_output_tokens"): "max_output_tokens",
+    ("responses", "reasoning"): "reasoning",
+    ("messages", "reasoning"): "thinking",
+}
+CASES = [(field, dialect) for field, asked in ASKED.items() for dialect in asked if asked[dialect]]
+
+SCORES = {
+    "content": [
+        {
+            "token": "he",
+            "logprob": -0.125,
+            "bytes": None,
+            "top_logprobs": [{"token": "ALTERNATIVE", "logprob": -3.5, "bytes": None}],
+        }
+    ]
+}
+COLUMNS = {"tokens": ["he"], "token_logprobs": [-0.125], "top_logprobs": [{"ALTERNATIVE": -3.5}], "text_offset": None}
+USAGE = {
+    "prompt_tokens": 5,
+    "completion_tokens": 2,
+    "total_tokens": 7,
+    "prompt_tokens_details": {"cached_tokens": 4321},
+    "completion_tokens_details": {"reasoning_tokens": 1234},
+}
+# What a worker tells unasked: where each stands in an answer, and the field that would have to allow it.
+UNASKED = {
+    "THOUGHT": "reasoning",
+    "ALTERNATIVE": "logprobs",
+    "-0.125": "logprobs",
+    "FINGERPRINT": "system_fingerprint",
+    "4321": "usage_detail",
+    "1234": "usage_detail",
+    "STOPSIGN": "finish_detail",
+}
+
+
+def told(*, chat: bool) -> bytes:
+    """Return a whole answer that tells everything."""
+    said: dict[str, Any] = {"index": 0, "finish_reason": "stop", "stop_reason": "STOPSIGN"}
+    if chat:
+        said["message"] = {"role": "assistant", "content": "hello", "reasoning_content": "THOUGHT"}
+        said["logprobs"] = SCORES
+    else:
+        said |= {"text": "hello", "logprobs": COLUMNS}
+    return whole({"id": "x", "choices": [said], "usage": USAGE, "system_fingerprint": "FINGERPRINT"})
+
+
+def streamed(*, chat: bool) -> bytes:
+    """Return the same in a stream."""
+    if chat:
+        chunks: list[dict[str, Any]] = [chat_chunk(reasoning_content="THOUGHT"), chat_chunk(content="hello")]
+        chunks[1]["choices"][0]["logprobs"] = SCORES
+        chunks.append(chat_chunk("stop"))
+    else:
+        chunks = [
+            {"choices": [{"index": 0, "text": "hello", "logprobs": COLUMNS}]},
+            {"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]},
+        ]
+    chunks[-1]["choices"][0]["stop_reason"] = "STOPSIGN"
+    events = [*chunks, {"choices": [], "usage": USAGE}]
+    named = [{**each, "system_fingerprint": "FINGERPRINT"} for each in events]
+    return STREAM_HEAD + b"".join(map(event, [*named, "[DONE]"])) + STREAM_END
+
+
+@pytest.fixture(scope="module")
+async def ruled(module_plane: Plane) -> None:
+    await module_plane.rule("globex", "disclosure", None)
+    everything = {"rules": [msgspec.to_builtins(MOST)]}
+    await module_plane.rule("acme", "disclosure", everything)
+    await module_plane.rule("acme", "tools", {"rules": [{"any": True}]})
+
+
+pytestmark = pytest.mark.usefixtures("ruled")
+
+
+async def ask(plane: Plane, dialect: str, *, key: str = "globex", stream: bool = False, **more: Any) -> Answer:
+    path, body, headers = PLAIN[dialect]
+    asked = body | more | ({"stream": True} if stream else {})
+    plane.chat.behaviour = says((streamed if stream else told)(chat=dialect != "completions"))
+    return await plane.ask(path, asked, key=key, headers=headers)
+
+
+def denied(answer: Answer, field: str) -> bool:
+    """Whether an answer is the no of a disclosure policy that names `field`."""
+    assert answer.status == 400, answer.body
+    error = answer.json["error"]
+    coded = error.get("code", "disclosure_denied") == "disclosure_denied"  # Anthropic's errors have no code
+    named = error.get("param", field) == field and f"`{field}`" in error["message"]
+    return bool(coded and named and "disclosure policy" in error["message"])
+
+
+async def test_no_field_and_no_dialect_is_left_out() -> None:
+    asked_for = set(ASKED) | set(UNASKED.values())
+    elsewhere = {"scores", "error_detail", "headers", "min_temperature", "streaming"}  # tests of their own below
+    assert asked_for | elsewhere == set(DISCLOSURE.narrower)
+    assert all(set(asked) == set(PLAIN) for asked in ASKED.values())
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("field", "dialect"), CASES, ids=str)
+async def test_what_is_asked_for_is_refused_by_name_before_a_worker_is_asked(
+    plane: Plane, field: str, dialect: str, stream: bool
+) -> None:
+    no = await ask(plane, dialect, stream=stream, **ASKED[field][dialect])
+    assert denied(no, CALLED.get((dialect, field), NAMES.get(field, field))), no.body
+    assert plane.chat.asked == []
+    # The control: who may, may. What a worker cannot do is said in other words.
+    yes = await ask(plane, dialect, key="acme", stream=stream, **ASKED[field][dialect])
+    assert yes.status == 200 or b"disclosure" not in yes.body
+    assert (yes.status == 200) == (field not in {"n", "reasoning"}), yes.body
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("dialect", PLAIN)
+async def test_what_comes_unasked_is_cut(plane: Plane, dialect: str, stream: bool) -> None:
+    answer = await ask(plane, dialect, stream=stream)
+    assert answer.status == 200
+    assert b"hello" in answer.body
+    for canary, field in UNASKED.items():
+        assert canary.encode() not in answer.body, f"{canary} tells of {field}"
+    assert plane.chat.asked != []
+    # The control: the same worker, a caller who may learn it. Log-probabilities must have been asked for besides.
+    known = await ask(plane, dialect, key="acme", stream=stream)
+    assert b"ALTERNATIVE" not in known.body
+    assert (b"THOUGHT" in known.body) == (dialect != "completions")
+
+
+async def test_what_was_asked_for_and_may_be_told_is_told(plane: Plane) -> None:
+    answer = await ask(plane, "chat", key="acme", logprobs=True, top_logprobs=1)
+    for canary in ("THOUGHT", "ALTERNATIVE", "-0.125", "FINGERPRINT", "4321", "1234"):
+        assert canary.encode() in answer.body, canary
+    chosen_only = await ask(plane, "chat", key="acme", logprobs=True)
+    assert b"-0.125" in chosen_only.body
+    assert b"ALTERNATIVE" not in chosen_only.body
+    assert b"STOPSIGN" in (await ask(plane, "messages", key="acme")).body
+
+
+CONTEXT = {"error": {"message": "The prompt has 501 tokens; this model's context has 77.", "param": "messages"}}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("dialect", PLAIN)
+async def test_what_an_engine_says_of_a_refused_request_stays_here(plane: Plane, dialect: str, stream: bool) -> None:
+    path, body, headers = PLAIN[dialect]
+    plane.chat.behaviour = says(whole(CONTEXT, 400))
+    asked = body | ({"stream": True} if stream else {})
+    hidden = await plane.ask(path, asked, key="globex", headers=headers)
+    assert hidden.status == 400
+    assert b"501" not in hidden.body
+    assert b"77" not in hidden.body.replace(hidden.headers["x-request-id"].encode(), b"")
+    shown = await plane.ask(path, asked, key="acme", headers=headers)
+    assert b"this model's context has 77" in shown.body
+
+
+@pytest.mark.parametrize("dialect", PLAIN)
+async def test_a_stream_that_breaks_tells_nothing_of_why(plane: Plane, dialect: str) -> None:
+    broken = streamed(chat=dialect != "completions").replace(b"[DONE]", b"{SECRET")
+    path, body, headers = PLAIN[dialect]
+    plane.chat.behaviour = says(broken)
+    answer = await plane.ask(path, body | {"stream": True}, key="globex", headers=headers)
+    assert answer.status == 200
+    for canary in ("SECRET", *UNASKED):
+        assert canary.encode() not in answer.body
+    assert b"failed while answering" in answer.body
+
+
+async def test_streaming_and_drawing_are_held_to_the_rules(plane: Plane) -> None:
+    await plane.rule("globex", "disclosure", {"rules": [{"streaming": False, "min_temperature": 0.7, "seed": True}]})
+    for dialect in PLAIN:
+        assert denied(await ask(plane, dialect, stream=True), "stream")
+        assert denied(await ask(plane, dialect, temperature=0.5), "temperature")
+        assert denied(await ask(plane, dialect, top_p=0.1), "top_p")
+        plane.chat.asked.clear()
+        assert (await ask(plane, dialect)).status == 200
+        assert plane.chat.asked[-1].body["temperature"] == 1.0
+        assert plane.chat.asked[-1].body["max_tokens"] <= 1024
+    await plane.rule("globex", "disclosure", None)
+
+
+TENSORS = [
+    {"name": "label", "datatype": "INT64", "shape": [2], "data": [1, 0]},
+    {"name": "probability", "datatype": "FP32", "shape": [2, 2], "data": [0.123456, 0.876544, 0.654321, 0.345679]},
+]
+INFER = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.0, 2.0]}]}
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ("label", None),
+        ("top1", ([2, 1], [0.88, 0.65])),
+        ("rounded", ([2, 2], [0.12, 0.88, 0.65, 0.35])),
+        ("full", ([2, 2], [0.123456, 0.876544, 0.654321, 0.345679])),
+    ],
+)
+async def test_a_prediction_is_told_as_exactly_as_the_rules_say(plane: Plane, scores: str, expected: Any) -> None:
+    plane.rows.behaviour = says(whole({"model_name": "rows", "outputs": TENSORS, "parameters": {"who": "ENGINE"}}))
+    await plane.rule("globex", "disclosure", {"rules": [{"models": ["rows"], "scores": scores}]})
+    answer = await plane.ask("/v2/models/rows/infer", INFER, key="globex")
+    outputs = {each["name"]: each for each in answer.json["outputs"]}
+    assert outputs["label"]["data"] == [1, 0]
+    found = outputs.get("probability")
+    assert expected == (None if found is None else (found["shape"], found["data"]))
+    assert b"ENGINE" not in answer.body
+    await plane.rule("globex", "disclosure", None)
+
+
+async def test_asking_for_more_is_written_down(plane: Plane, shared_database: TestDatabase) -> None:
+    refused = await ask(plane, "chat", logit_bias={"1": 2})
+    request_id = refused.headers["x-request-id"]
+    assert await plane.recorder.flush()
+    db = await Database.connect(shared_database.control, shared_database.operator, size=1)
+    try:
+        async with db.tenant(plane.tenants["globex"]) as tx:
+            entry = await tx.fetchrow("select * from audit.entry where request_id = $1", request_id)
+    finally:
+        await db.close()
+    assert entry is not None
+    assert (entry["action"], entry["outcome"]) == ("model.invoke", "refused")
+    assert "`logit_bias`" in entry["reason"]
+    assert entry["actor"] == "inference/inference"
