@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import msgspec
 import pytest
 
 from strongroom.app.settings import Settings
+from strongroom.cli import main
 
 FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SETTINGS = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -29,22 +28,16 @@ def test_the_search_finds_commands_in_shell_blocks_only() -> None:
     assert commands(text) == {"up    --demo", "doctor"}
 
 
-def test_every_documented_command_exists(texts: dict[Path, str]) -> None:
+def test_every_documented_command_exists(texts: dict[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
     shown = {command for page, text in texts.items() if page.suffix == ".md" for command in commands(text)}
     assert shown
     for command in sorted(shown):
         words = shlex.split(command, comments=True)
         plain = [word for word in words if not word.startswith("-")]
         options = {word.partition("=")[0] for word in words if word.startswith("--")} - {"--help"}
-        said = subprocess.run(  # noqa: S603 -- our own program, words from our own pages
-            [Path(sys.executable).with_name("strongroom"), *plain[:2], "--help"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if said.returncode != 0:
-            pytest.fail(f"strongroom {command}\n{said.stdout}{said.stderr}")
-        missing = {option for option in options if option not in said.stdout}
+        code, said = main.run([*plain[:2], "--help"]), capsys.readouterr()
+        assert code == 0, f"strongroom {command}\n{said.err}"
+        missing = {option for option in options if option not in said.out}
         assert not missing, f"strongroom {command}: no {missing}"
 
 
