@@ -33,8 +33,8 @@ STATE: Final = Label(name="state", values=("up", "down"))
 BREAKER: Final = Label(name="state", values=tuple(State))
 TARGET: Final = Label(name="target", values=("", "local", "provider"))
 
-_DURATION_S: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-_FIRST_S: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+DURATION_S: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+FIRST_S: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _MILLION: Final = 1e6
 
 
@@ -63,11 +63,11 @@ class Metrics:
         )  # fmt: skip
         self.duration: Final = Family(
             histogram, "gen_ai_server_request_duration_seconds", "From a request's receipt to the end of its answer.",
-            (OPERATION, REASON), _DURATION_S,
+            (OPERATION, REASON), DURATION_S,
         )  # fmt: skip
         self.first: Final = Family(
             histogram, "gen_ai_server_time_to_first_token_seconds", "From a request's receipt to its answer's first byte.",
-            (OPERATION,), _FIRST_S,
+            (OPERATION,), FIRST_S,
         )  # fmt: skip
         self.lost: Final = Family(
             counter,
