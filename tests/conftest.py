@@ -39,14 +39,27 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
-SLOW_FIRST = ("isolation/surface", "isolation/telemetry", "isolation/oracles", "functional/up", "functional/console")
-"""A file is one process's affair: those that take minutes begin first, or one process waits for the other at the end."""
+SLOW_FIRST = (
+    "functional/up/test_up_doctor",
+    "functional/up/test_up_life",
+    "functional/up/test_up_survives",
+    "functional/console/test_console_reach",
+    "functional/runtime",
+    "isolation/surface",
+    "functional/console",
+    "functional/api/test_api_schema",
+    "isolation/workers",
+    "isolation",
+    "functional/up",
+    "functional/gateway/test_real",
+)
+"""A file is one process's affair: those that take long begin first, or one process waits for the other at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
         place = item.path.as_posix()
-        return next((index for index, part in enumerate(SLOW_FIRST) if f"/tests/{part}/" in place), len(SLOW_FIRST))
+        return next((index for index, part in enumerate(SLOW_FIRST) if f"/tests/{part}" in place), len(SLOW_FIRST))
 
     items.sort(key=rank)
 
