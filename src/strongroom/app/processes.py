@@ -64,7 +64,7 @@ async def gateway(handover: Handover) -> None:
         default_output_tokens=settings.default_output_tokens,
         timeout_s=settings.answer_timeout_s,
     )
-    desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, login, size=1), clock)
+    desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, login), clock)
     leases = Leases(
         DatabaseSource(partial(Lessor.connect, login, answer=_ROUND_S)), clock, processes=settings.processes
     )

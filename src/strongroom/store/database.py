@@ -256,6 +256,23 @@ class Appender:
             finally:
                 tx.end()
 
+    @asynccontextmanager
+    async def line(self) -> AsyncGenerator[AppendTx]:
+        """Hold a connection on which each statement commits by itself, in one exchange with the server.
+
+        For who waits for single statements, one after the other. One that is refused (`Conflict`) has changed nothing,
+        and the next may be asked; after `Unavailable`, open another.
+
+        Raises:
+            Unavailable: when the database does not answer.
+        """
+        async with self._pooled.connection() as connection:
+            tx = AppendTx(connection)
+            try:
+                yield tx
+            finally:
+                tx.end()
+
 
 class Cabinet:
     """The gateway's way to what workloads had it keep: one tenant a transaction."""

@@ -295,7 +295,7 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     )
     upstreams = Upstreams(home, keys.key(Purpose.CACHE_SCOPE), outside=outside)
     stack.push_async_callback(upstreams.close)
-    desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, database.gateway, size=1), clock)
+    desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, database.gateway), clock)
     stack.push_async_callback(desk.close)
     leases = Leases(DatabaseSource(partial(Lessor.connect, database.gateway)), clock, processes=1)
     meter = Meter(Ledger(leases, clock), clock)

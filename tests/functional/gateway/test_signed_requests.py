@@ -162,7 +162,7 @@ async def module_rig(module_plane: Plane, shared_database: TestDatabase) -> Asyn
 async def _second(plane: Plane, database: TestDatabase) -> int:
     """Serve a second gateway, whose signatures share the database with the first and nothing of its memory."""
     keys = Keyring.open(plane.sockets / "keyring.json").derive(*Purpose)
-    desk = SigningDesk(plane.snapshot.signers, keys, partial(Appender.connect, database.gateway, size=1), SystemClock())
+    desk = SigningDesk(plane.snapshot.signers, keys, partial(Appender.connect, database.gateway), SystemClock())
     second: Any = copy(plane.gateway)
     second._desk = desk
     server = await serve_tcp(second.handle)
@@ -427,6 +427,24 @@ async def test_without_the_database_nothing_signed_is_taken(rig: Rig) -> None:
     finally:
         verifier._nonces = honest
     assert (answer.status, rig.plane.chat.asked) == (503, [])
+
+
+async def test_a_connection_that_was_cut_is_opened_anew_and_nothing_counts_twice(
+    rig: Rig, shared_database: TestDatabase
+) -> None:
+    shot = rig.shot.signed(rig.ours)
+    assert (await rig.send(shot)).status == 200
+    async with administrator(shared_database.admin) as connection:
+        await connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'sr_gateway' and datname = $1",
+            shared_database.admin.database,
+        )
+    seen = []
+    async with asyncio.timeout(20):
+        while not seen or seen[-1] != 200:
+            seen.append((await rig.send(rig.shot.signed(rig.ours))).status)
+    assert set(seen) <= {200, 503}
+    await refused(rig, shot, asked=2)
 
 
 async def test_the_gateway_erases_what_ran_out_and_nothing_else(rig: Rig, shared_database: TestDatabase) -> None:

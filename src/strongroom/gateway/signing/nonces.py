@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
-from strongroom.store import Appender, Conflict, StoreError
+from strongroom.store import Appender, AppendTx, Conflict, StoreError
 
 _INSERT: Final = """
     INSERT INTO gateway.nonce (tenant_id, signer, nonce)
@@ -37,7 +37,7 @@ _Used: TypeAlias = tuple[TenantId, str, bytes]
 
 
 class Nonces:
-    """Takes nonces, each once. One event loop."""
+    """Takes nonces, each once. One event loop; a task that begins with the first nonce writes them."""
 
     def __init__(self, connect: Connect, clock: Clock, *, within_s: float = 2.0) -> None:
         self._connect = connect
@@ -45,6 +45,7 @@ class Nonces:
         self._within_s = within_s
         self._appender: Appender | None = None
         self._waiting: dict[_Used, asyncio.Future[bool]] = {}
+        self._wake = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
         self._erasing: asyncio.Task[None] | None = None
         self._erased = clock.boottime()
@@ -56,7 +57,8 @@ class Nonces:
             return False
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[used] = answer
-        if self._writing is None or self._writing.done():
+        self._wake.set()
+        if self._writing is None:
             self._writing = asyncio.create_task(self._write(), name="nonces")
         try:
             async with asyncio.timeout(self._within_s):
@@ -70,48 +72,57 @@ class Nonces:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._give_up()
         if self._appender is not None:
             await self._appender.close()
 
     async def _write(self) -> None:
-        """Insert until nobody waits."""
-        while self._waiting:
-            batch = list(self._waiting)[:_BATCH]
+        """Write for as long as the process serves; a fault ends nothing but what waits at that moment."""
+        while True:
+            await self._wake.wait()
             try:
-                await self._insert(batch)
-            except Exception as error:  # noqa: BLE001 - whatever it is, each of them is answered
+                if self._appender is None:
+                    self._appender = await self._connect()
+                async with self._appender.line() as line:
+                    await self._follow(line)
+            except Exception as error:  # noqa: BLE001 - whatever it is, each of those who wait is answered
                 if not isinstance(error, StoreError):
                     _log.error("nonces: %s", type(error).__name__)  # no traceback: it may quote a row
-                for used in batch:
-                    self._answer(used, fresh=None)
-            except BaseException:
-                for used in batch:
-                    self._answer(used, fresh=None)
-                raise
-        if self._clock.boottime() - self._erased >= _ERASE_EVERY_S:
-            self._erased = self._clock.boottime()
-            self._erasing = asyncio.create_task(self._erase(), name="old nonces")
+                self._wake.clear()
+                self._give_up()
 
-    async def _insert(self, batch: list[_Used]) -> None:
-        if self._appender is None:
-            self._appender = await self._connect()
+    async def _follow(self, line: AppendTx) -> None:
+        """Insert what waits over one connection, which is kept: each insert is one exchange with the server."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._insert(line, list(self._waiting)[:_BATCH])
+            if self._clock.boottime() - self._erased >= _ERASE_EVERY_S:
+                self._erased = self._clock.boottime()
+                self._erasing = asyncio.create_task(self._erase(), name="old nonces")
+
+    async def _insert(self, line: AppendTx, batch: list[_Used]) -> None:
         try:
-            await _put(self._appender, batch)
+            await _put(line, batch)
         except Conflict:  # one of them was used before, and none was taken: ask for each
             for used in batch:
-                self._answer(used, fresh=await _fresh(self._appender, used))
+                self._answer(used, fresh=await _fresh(line, used))
         else:
             for used in batch:
                 self._answer(used, fresh=True)
 
-    def _answer(self, used: _Used, *, fresh: bool | None) -> None:
-        answer = self._waiting.pop(used, None)
-        if answer is None or answer.done():
-            return  # answered one by one before a fault, or nobody waits for it any more
-        if fresh is None:
-            answer.set_exception(StoreError())
-        else:
+    def _answer(self, used: _Used, *, fresh: bool) -> None:
+        answer = self._waiting.pop(used)
+        if not answer.done():  # else nobody waits for it any more
             answer.set_result(fresh)
+
+    def _give_up(self) -> None:
+        """Tell everybody who waits that nothing is known."""
+        waiting, self._waiting = self._waiting, {}
+        for answer in waiting.values():
+            if not answer.done():
+                answer.set_exception(StoreError())
 
     async def _erase(self) -> None:
         """Let go of what has run out. Another process may be at it: what it has locked is left to it."""
@@ -121,15 +132,14 @@ class Nonces:
                     await tx.execute(_ERASE)
 
 
-async def _fresh(appender: Appender, used: _Used) -> bool:
+async def _fresh(line: AppendTx, used: _Used) -> bool:
     try:
-        await _put(appender, [used])
+        await _put(line, [used])
     except Conflict:
         return False
     return True
 
 
-async def _put(appender: Appender, batch: list[_Used]) -> None:
+async def _put(line: AppendTx, batch: list[_Used]) -> None:
     tenants, signers, nonces = (list(column) for column in zip(*batch, strict=True))
-    async with appender.append() as tx:
-        await tx.execute(_INSERT, tenants, signers, nonces)
+    await line.execute(_INSERT, tenants, signers, nonces)
