@@ -20,8 +20,9 @@ from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.kernel.clock import SystemClock
 from strongroom.policy import Engine
-from strongroom.providers import Networks
+from strongroom.providers import Book, Networks
 from strongroom.store import Database, Unavailable
+from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 from strongroom.store.roles import CONTROL, OPERATOR
 from strongroom.wire import AsgiBridge
@@ -35,7 +36,13 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     """Yield what answers on the control port."""
     clock, keys, engine = SystemClock(), handover.purpose_keys, Engine.load()
     directory = Directory(keys, clock, allow_demo=handover.demo)
-    follower = Follower(handover.logins[CONTROL].dsn, clock, lambda entries, full: directory.apply(entries, full=full))
+    book = Book()
+
+    def told(entries: list[FeedEntry], full: bool) -> None:
+        directory.apply(entries, full=full)
+        book.apply(entries, full=full)
+
+    follower = Follower(handover.logins[CONTROL].dsn, clock, told)
     database = await _connected(handover)
     loaded = Loaded(handover.settings, handover.sources)
 
@@ -43,7 +50,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         return loaded.explain()
 
     async def doctor() -> Sequence[Check]:
-        return await online(services, clock, Path(handover.worker_sockets))
+        return await online(services, clock, Path(handover.worker_sockets), book)
 
     collected = Collected(Path(handover.metrics_sockets))
     networks = Networks(handover.settings.gateway.upstream_networks)
@@ -78,6 +85,8 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         identity=services.identity,
         accounts=services.accounts,
         registry=services.registry,
+        rules=services.rules,
+        usage=services.usage,
         providers=services.providers,
         audit=services.audit,
         finder=services.finder,

@@ -23,6 +23,7 @@ from strongroom.app.running import Running
 from strongroom.app.services import Services
 from strongroom.app.settings import Edge, Settings, SettingsError, load
 from strongroom.kernel.clock import Clock
+from strongroom.providers import Book
 from strongroom.store import Dsn, StoreError
 from strongroom.store import format as formats
 from strongroom.store import lint as catalog
@@ -89,7 +90,7 @@ async def _port(name: str, edge: Edge, url: str | None) -> Check:
     )
 
 
-async def online(services: Services, clock: Clock, worker_sockets: Path) -> list[Check]:
+async def online(services: Services, clock: Clock, worker_sockets: Path, book: Book) -> list[Check]:
     """Look from inside the control process: what it can see without more rights than it has."""
     reachable = await services.gate.reachable()
     fresh = services.follower.valid()
@@ -106,9 +107,23 @@ async def online(services: Services, clock: Clock, worker_sockets: Path) -> list
             detail=f"version {services.follower.version}" if fresh else "its lease has run out",
             fix="" if fresh else "it recovers by itself once the database answers",
         ),
+        _providers(book, clock.now()),
         _clock(clock.now(), None),
         _disk(worker_sockets),
     ]
+
+
+def _providers(book: Book, now: datetime) -> Check:
+    """Say which providers are not routed to, and why (C11)."""
+    against = book.obstacles(now)
+    if not against:
+        return Check(name="providers", status=Status.OK, detail=f"{len(book)} registered, all may be routed to")
+    return Check(
+        name="providers",
+        status=Status.FAILED,
+        detail="; ".join(against),
+        fix="assess it anew and say so: `strongroom provider update NAME --assessed-on … --assessed-until …`",
+    )
 
 
 def _guarded(name: str, look: Callable[[], str], fix: str) -> Check:

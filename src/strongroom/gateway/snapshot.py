@@ -16,10 +16,10 @@ import msgspec
 
 from strongroom.identity import Directory
 from strongroom.identity.signers import Signers
-from strongroom.kernel.ids import PLATFORM, DeploymentId, TenantId
+from strongroom.kernel.ids import DeploymentId, TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import Action, Decision, Engine, Kind, Resource
-from strongroom.providers import PROVIDER, ProviderDocument
+from strongroom.providers import Book, ProviderDocument
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument, TargetDocument
 from strongroom.rules import Rulebook, Subject, Terms
 from strongroom.store.feed import FeedEntry
@@ -65,7 +65,7 @@ class Snapshot:
         self._by_id: dict[tuple[TenantId, str], Route] = {}
         self._decisions: dict[tuple[str, DeploymentId, Action], Decision] = {}
         self._rules = Rulebook()
-        self._providers: dict[UUID, ProviderDocument] = {}
+        self._providers = Book()
         self._terms: dict[tuple[str, DeploymentId], Terms] = {}
         self._follower: Follower | None = None
 
@@ -102,15 +102,13 @@ class Snapshot:
         self.directory.apply(entries, full=full)
         self.signers.apply(entries, full=full)
         self._rules.apply(entries, full=full)
+        self._providers.apply(entries, full=full)
         if full:
             self._routes.clear()
             self._by_id.clear()
-            self._providers.clear()
         for entry in entries:
             if entry.kind == DEPLOYMENT:
                 self._apply_route(entry)
-            elif entry.kind == PROVIDER and entry.tenant == PLATFORM:  # no tenant registers one
-                self._apply_provider(entry)
 
     def _apply_route(self, entry: FeedEntry) -> None:
         old = self._by_id.pop((entry.tenant, entry.id), None)
@@ -121,18 +119,9 @@ class Snapshot:
             self._by_id[entry.tenant, entry.id] = route
             self._routes[route.place] = route
 
-    def _apply_provider(self, entry: FeedEntry) -> None:
-        try:
-            provider = UUID(entry.id)
-            self._providers.pop(provider, None)
-            if not entry.deleted:
-                self._providers[provider] = msgspec.json.decode(entry.body, type=ProviderDocument)
-        except (msgspec.MsgspecError, ValueError) as error:
-            _log.error("feed: %s v%d cannot be used: %s", entry.kind, entry.version, type(error).__name__)
-
     def provider(self, provider: UUID) -> ProviderDocument | None:
         """Return a provider as it is registered now. Each change is another object."""
-        return self._providers.get(provider)
+        return self._providers.find(provider)
 
     def route(self, who: Principal, name: str) -> Route | None:
         """Return the deployment that `name` means to `who`: in its own tenant and environment or nowhere."""

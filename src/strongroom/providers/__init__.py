@@ -8,6 +8,7 @@ Always true here:
 """
 
 from strongroom.providers.addresses import AddressRefused, Networks, Resolver
+from strongroom.providers.book import Book
 from strongroom.providers.documents import PROVIDER, ProviderDocument
 from strongroom.providers.model import Engine, Offer, Provider, ProviderKind, obstacle
 from strongroom.providers.secrets import Secret, open_secret
@@ -16,6 +17,7 @@ from strongroom.providers.service import Providers
 __all__ = [
     "PROVIDER",
     "AddressRefused",
+    "Book",
     "Engine",
     "Networks",
     "Offer",
