@@ -23,6 +23,7 @@ from strongroom.kernel.metrics import Family, Figures, Label, Type
 from strongroom.kernel.principal import Environment
 from strongroom.kernel.refusal import RefusalKind
 
+LOCAL: Final = "local"
 DIALECT: Final = Label(name="dialect", values=("openai", "anthropic", "oip"))
 ENVIRONMENT: Final = Label(name="environment", values=tuple(Environment))
 OPERATION: Final = Label(name="gen_ai_operation_name", values=tuple(Endpoint))
@@ -31,11 +32,12 @@ REASON: Final = Label(name="error_type", values=("", *RefusalKind, "cancelled"))
 TOKEN: Final = Label(name="gen_ai_token_type", values=("input", "output"))
 STATE: Final = Label(name="state", values=("up", "down"))
 BREAKER: Final = Label(name="state", values=tuple(State))
-TARGET: Final = Label(name="target", values=("", "local", "provider"))
+TARGET: Final = Label(name="target", values=("", LOCAL, "provider"))
 
 DURATION_S: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST_S: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _MILLION: Final = 1e6
+_MOST: Final = 4096
 
 
 class Metrics:
@@ -111,21 +113,42 @@ class Metrics:
             gauge, "process_start_time_seconds", "When the process was started, Unix time.", ()
         )
         self.started.set(to=time.time())
+        self._known: Final[dict[tuple[str, ...], tuple[list[float], ...]]] = {}
 
     def request(self, opened: Opened, closed: Closed) -> None:
         """Count a request that has ended. `first_byte_us` and tokens count where there are any."""
-        operation, error = opened.operation, _error(closed)
-        self.requests.add(opened.dialect, operation, opened.environment, closed.outcome)
-        self.duration.observe(operation, error, value=closed.duration_us / _MILLION)
+        key = (opened.dialect, opened.operation, opened.environment, closed.outcome, closed.refusal, closed.target)
+        series = self._known.get(key)
+        if series is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            series = self._known[key] = self._series(*key)
+        requests, duration, first, read, written, target, refusal = series
+        requests[0] += 1
+        target[0] += 1
+        refusal[0] += 1
+        self.duration.observe_in(duration, closed.duration_us / _MILLION)
         if closed.first_byte_us is not None:
-            self.first.observe(operation, value=closed.first_byte_us / _MILLION)
-        if closed.input_tokens or closed.output_tokens:
-            self.tokens.add(operation, "input", by=closed.input_tokens)
-            self.tokens.add(operation, "output", by=closed.output_tokens)
-        if error and error != "cancelled":
-            self.refusals.add(error)
+            self.first.observe_in(first, closed.first_byte_us / _MILLION)
+        read[0] += closed.input_tokens
+        written[0] += closed.output_tokens
+
+    def _series(
+        self, dialect: str, operation: str, environment: str, outcome: str, refusal: str, target: str
+    ) -> tuple[list[float], ...]:
+        """Return the series that a request of this kind counts in."""
+        error = _error(outcome, refusal)
         # A provider's name may tell whose it is: of a provider, only that it was one.
-        self.targets.add("provider" if closed.target not in {"", "local"} else closed.target, closed.outcome)
+        who = target if target in {"", LOCAL} else "provider"
+        return (
+            self.requests.of(dialect, operation, environment, outcome),
+            self.duration.of(operation, error),
+            self.first.of(operation),
+            self.tokens.of(operation, "input"),
+            self.tokens.of(operation, "output"),
+            self.targets.of(who, outcome),
+            self.refusals.of(error) if error not in {"", "cancelled"} else [0.0],
+        )
 
     def process(self) -> None:
         """Read what the system knows of this process."""
@@ -147,7 +170,7 @@ class Metrics:
         return [each.figures() for each in vars(self).values() if isinstance(each, Family)]
 
 
-def _error(closed: Closed) -> str:
-    if closed.outcome == "cancelled":
+def _error(outcome: str, refusal: str) -> str:
+    if outcome == "cancelled":
         return "cancelled"
-    return "" if closed.outcome == "completed" else closed.refusal.partition(":")[0] or RefusalKind.UPSTREAM
+    return "" if outcome == "completed" else refusal.partition(":")[0] or RefusalKind.UPSTREAM

@@ -79,15 +79,18 @@ class Family:
 
     def add(self, *values: str, by: float = 1) -> None:
         """Add to a counter."""
-        self._of(values)[0] += by
+        self.of(*values)[0] += by
 
     def set(self, *values: str, to: float) -> None:
         """Set a gauge."""
-        self._of(values)[0] = to
+        self.of(*values)[0] = to
 
     def observe(self, *values: str, value: float) -> None:
         """Count `value` in a histogram."""
-        series = self._of(values)
+        self.observe_in(self.of(*values), value)
+
+    def observe_in(self, series: list[float], value: float) -> None:
+        """Count `value` in a series of this histogram that `of` has returned."""
         series[bisect_left(self._bounds, value)] += 1
         series[-1] += value
 
@@ -102,7 +105,8 @@ class Family:
             series=tuple((values, tuple(numbers)) for values, numbers in self._series.items()),
         )
 
-    def _of(self, values: tuple[str, ...]) -> list[float]:
+    def of(self, *values: str) -> list[float]:
+        """Return the series of these label values, to be kept by whoever counts in it often."""
         series = self._series.get(values)
         if series is None:
             known = tuple(
