@@ -44,6 +44,7 @@ _ROUTES: Final = {
     "/v1/chat/completions": ("POST", Match(OPENAI, Endpoint.CHAT)),
     "/v1/completions": ("POST", Match(OPENAI, Endpoint.COMPLETION)),
     "/v1/embeddings": ("POST", Match(OPENAI, Endpoint.EMBEDDING)),
+    "/v1/moderations": ("POST", Match(OPENAI, Endpoint.MODERATION)),
     "/v1/models": ("GET", Match(OPENAI, Endpoint.MODELS)),
     "/v1/responses": ("POST", Match(RESPONSES, Endpoint.RESPONSES)),
     "/v1/messages": ("POST", Match(ANTHROPIC, Endpoint.MESSAGES)),

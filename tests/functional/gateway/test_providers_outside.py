@@ -204,6 +204,15 @@ async def test_embeddings_and_moderations_come_from_a_compatible_provider(house:
     async with house.client() as client:
         found = await client.embeddings.create(model=model, input=["a", "b"], encoding_format="float")
     assert [each.embedding for each in found.data] == [[0.5, 0.0], [0.5, 1.0]]
+    judge = await house.deploy((await house.register(double.url), 1, 0), kind=Operation.MODERATION)
+    async with house.client() as client:
+        judged = await client.moderations.create(model=judge, input=["a", "b"])
+    assert judged.model == judge
+    assert [each.flagged for each in judged.results] == [True, True]
+    assert judged.id.startswith("modr-")
+    assert INSIDE not in judged.to_json()
+    local = await house.plane.ask("/v1/moderations", {"model": "tiny", "input": "x"})
+    assert (local.status, local.error["param"]) == (400, "model")
 
 
 async def test_a_prediction_comes_from_a_provider_of_the_open_inference_protocol(house: House) -> None:

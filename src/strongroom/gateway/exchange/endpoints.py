@@ -15,6 +15,7 @@ class Endpoint(StrEnum):
     CHAT = "chat"
     COMPLETION = "text_completion"
     EMBEDDING = "embeddings"
+    MODERATION = "moderations"
     MESSAGES = "messages"
     COUNT = "count_tokens"
     RESPONSES = "responses"
@@ -36,6 +37,7 @@ _NEEDS: Final = {
     Endpoint.CHAT: Operation.CHAT,
     Endpoint.COMPLETION: Operation.CHAT,
     Endpoint.EMBEDDING: Operation.EMBEDDING,
+    Endpoint.MODERATION: Operation.MODERATION,
     Endpoint.MESSAGES: Operation.CHAT,
     Endpoint.COUNT: Operation.CHAT,
     Endpoint.RESPONSES: Operation.CHAT,

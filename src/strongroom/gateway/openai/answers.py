@@ -6,7 +6,16 @@ from typing import Any, Final
 
 import msgspec
 
-from strongroom.gateway.exchange.answers import Answer, Choice, FinishReason, Generation, TokenScore, Usage, Vectors
+from strongroom.gateway.exchange.answers import (
+    Answer,
+    Choice,
+    FinishReason,
+    Generation,
+    Judgements,
+    TokenScore,
+    Usage,
+    Vectors,
+)
 from strongroom.gateway.exchange.asks import ChatAsk
 from strongroom.gateway.exchange.ports import Naming
 
@@ -26,6 +35,8 @@ def whole(answer: Answer, naming: Naming) -> bytes:
         return encode(_chat(answer, naming) if isinstance(naming.ask, ChatAsk) else _completion(answer, naming))
     if isinstance(answer, Vectors):
         return encode(_vectors(answer, naming))
+    if isinstance(answer, Judgements):
+        return encode(_judgements(answer, naming))
     raise TypeError("an answer that no endpoint of this dialect asks for")
 
 
@@ -125,6 +136,17 @@ def _completion(answer: Generation, naming: Naming) -> dict[str, Any]:
             for choice in answer.choices
         ],
         "usage": usage_of(answer.usage),
+    }
+
+
+def _judgements(answer: Judgements, naming: Naming) -> dict[str, Any]:
+    return {
+        "id": "modr-" + naming.request_id.removeprefix("req_"),
+        "model": naming.model,
+        "results": [
+            {"flagged": each.flagged, "categories": each.categories, "category_scores": each.scores}
+            for each in answer.results
+        ],
     }
 
 

@@ -18,6 +18,7 @@ from strongroom.gateway.exchange.asks import (
     EmbeddingAsk,
     Format,
     Message,
+    ModerationAsk,
     Part,
     ResultPart,
     Role,
@@ -30,11 +31,18 @@ from strongroom.gateway.exchange.decode import decode
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import Decoded
 from strongroom.gateway.openai import requests
-from strongroom.gateway.openai.requests import ChatRequest, CompletionRequest, EmbeddingRequest, unserved
+from strongroom.gateway.openai.requests import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    ModerationRequest,
+    unserved,
+)
 from strongroom.kernel.refusal import Refusal, invalid
 
 _CHAT: Final = msgspec.json.Decoder(ChatRequest)
 _COMPLETION: Final = msgspec.json.Decoder(CompletionRequest)
+_MODERATION: Final = msgspec.json.Decoder(ModerationRequest)
 _EMBEDDING: Final = msgspec.json.Decoder(EmbeddingRequest)
 
 _NAMES: Final = {
@@ -58,6 +66,9 @@ def read(endpoint: Endpoint, body: bytes) -> Decoded | Refusal:
     if endpoint is Endpoint.COMPLETION:
         completion = decode(_COMPLETION, body)
         return completion if isinstance(completion, Refusal) else _completion(completion)
+    if endpoint is Endpoint.MODERATION:
+        moderation = decode(_MODERATION, body)
+        return moderation if isinstance(moderation, Refusal) else _moderation(moderation)
     embedding = decode(_EMBEDDING, body)
     return embedding if isinstance(embedding, Refusal) else _embedding(embedding)
 
@@ -99,6 +110,11 @@ def _completion(body: CompletionRequest) -> Decoded | Refusal:
         logprobs=None if body.logprobs is None or body.logprobs is False else int(body.logprobs),
     )
     return Decoded(ask=ask, names=_NAMES, wants_usage=_wants_usage(body))
+
+
+def _moderation(body: ModerationRequest) -> Decoded:
+    inputs = (body.input,) if isinstance(body.input, str) else tuple(body.input)
+    return Decoded(ask=ModerationAsk(model=body.model, inputs=inputs), names=_NAMES)
 
 
 def _embedding(body: EmbeddingRequest) -> Decoded | Refusal:

@@ -192,6 +192,13 @@ class EmbeddingRequest(_Strict, frozen=True, kw_only=True):
     user: Short | None = None
 
 
+class ModerationRequest(_Strict, frozen=True, kw_only=True):
+    """`POST /v1/moderations`. Texts only; a model must be named, as everywhere here."""
+
+    model: Model
+    input: Text | Annotated[list[Text], msgspec.Meta(min_length=1, max_length=1024)]
+
+
 AnyRequest = ChatRequest | CompletionRequest | EmbeddingRequest
 
 _HARMLESS: dict[str, tuple[object, ...]] = {
