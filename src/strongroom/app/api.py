@@ -31,6 +31,7 @@ from strongroom.identity.signers import routes as signer_routes
 from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
 from strongroom.rules import routes as rules_routes
+from strongroom.rules import usage_routes
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _NO_STORE: Final = {"cache-control": "no-store"}
@@ -52,6 +53,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *registry_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
+            *usage_routes.ROUTES,
             *routes.ROUTES,
         ],
         guards=[http.bearer(services.door)],
@@ -82,6 +84,7 @@ def _offered(services: Services) -> dict[str, object]:
         "registry": services.registry,
         "providers": services.providers,
         "rules": services.rules,
+        "usage": services.usage,
         "finder": services.finder,
     }
 

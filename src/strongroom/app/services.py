@@ -21,6 +21,7 @@ from strongroom.providers import Networks, Providers
 from strongroom.providers.addresses import LookUp, system_look_up
 from strongroom.registry import Registry
 from strongroom.rules import Rules
+from strongroom.rules.usage import UsageReader
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.vault import PurposeKeys
@@ -48,6 +49,7 @@ class Services:
     registry: Registry
     providers: Providers
     rules: Rules
+    usage: UsageReader
     audit: AuditReader
     records: RecordReader
     finder: Finder
@@ -123,6 +125,7 @@ def make_services(
         registry=Registry(gate, clock),
         providers=Providers(gate, keys, clock, networks or Networks(), look_up),
         rules=Rules(gate, clock),
+        usage=UsageReader(gate, clock),
         audit=AuditReader(gate),
         records=RecordReader(gate),
         finder=Finder(directory, identity, accounts),

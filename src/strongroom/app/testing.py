@@ -157,6 +157,8 @@ def _parts(services: Services, engine: Engine) -> Parts:
         identity=services.identity,
         accounts=services.accounts,
         registry=services.registry,
+        rules=services.rules,
+        usage=services.usage,
         providers=services.providers,
         audit=services.audit,
         finder=services.finder,

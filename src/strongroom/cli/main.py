@@ -15,6 +15,7 @@ from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.keys import KEY
+from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.providers import PROVIDER
 from strongroom.cli.records import RECORDS
@@ -68,6 +69,7 @@ def application() -> App:
         DEPLOYMENT,
         PROVIDER,
         RULES,
+        LIMITS,
         DISCLOSURE,
         AUDIT,
         RECORDS,

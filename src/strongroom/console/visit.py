@@ -26,6 +26,8 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Resource
 from strongroom.providers import Providers
 from strongroom.registry import Registry
+from strongroom.rules import Rules
+from strongroom.rules.usage import UsageReader
 
 STATUS: Final = {
     RefusalKind.INVALID: 400,
@@ -57,6 +59,8 @@ class Parts:
     identity: Identity
     accounts: Accounts
     registry: Registry
+    rules: Rules
+    usage: UsageReader
     providers: Providers
     audit: AuditReader
     finder: Finder

@@ -163,3 +163,10 @@ def test_health_and_the_document_need_no_credential(ask: Ask) -> None:
     assert "strongroom.identity" not in document.text  # no module names in schema names
     assert ask("GET", "/schema").status == 404
     assert ask("GET", "/api/swagger").status == 404
+
+
+def test_what_was_used_of_limits_is_for_the_tenant_and_the_operator(ask: Ask) -> None:
+    for caller in ("operator", "acme-admin"):
+        assert ask("GET", "/api/tenants/acme/limits", by=caller).body == {"data": []}
+    for caller in ("acme-inference", "globex-admin", "approver"):
+        assert ask("GET", "/api/tenants/acme/limits", by=caller).status in {403, 404}

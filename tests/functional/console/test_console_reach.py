@@ -73,6 +73,7 @@ def pages(plane: ControlPlane) -> dict[str, str]:
         "key": f"/tenants/acme/keys/{keys[0]}",
         "revoked key": f"/tenants/acme/keys/{keys[1]}",
         "deployments": "/tenants/acme/deployments",
+        "limits": "/tenants/acme/limits",
         "no deployments": "/tenants/acme/deployments?environment=prod",
         "tenant's log": "/tenants/acme/audit",
         "log": "/audit",

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from strongroom.gateway.testing import Asked, chat, says, whole
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import KeyId
+from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.refusal import Refused
+from strongroom.policy import Ask, Engine, Gate
+from strongroom.rules.usage import UsageReader, Used
 
 if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Answer, Plane
@@ -18,6 +25,7 @@ CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "ma
 MESSAGES = ("anthropic-version: 2023-06-01", "content-type: application/json")
 INFER = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.0, 2.0]}]}
 NEVER = 1_000_000
+OPERATOR = Principal(role=Role.OPERATOR, name="tests", credential=KeyId(""))
 
 
 async def limit(plane: Plane, *rules: dict[str, Any]) -> None:
@@ -231,3 +239,35 @@ async def test_a_cap_for_life_counts_rows_and_texts_not_requests(plane: Plane) -
     texts = {"model": "dear-texts", "input": ["a"] * 9}
     assert (await plane.ask("/v1/embeddings", texts)).status == 502  # the double gives one vector: asked all the same
     assert (await plane.ask("/v1/embeddings", texts)).error["code"] == "lifetime_cap_reached"
+
+
+async def test_what_a_tenant_sees_of_its_limits_does_not_move_with_anothers_load(
+    plane: Plane, shared_db: Database
+) -> None:
+    """Isolation 49: globex asks two hundred times; what acme sees of its own counters stays as it was."""
+    await plane.deploy("acme", "watched")
+    await limit(plane, {"models": ["watched"], "lifetime_queries": 50})
+    for _ in range(3):
+        assert (await plane.ask(body=CHAT | {"model": "watched"})).status == 200
+    clock = SystemClock()
+    reader = UsageReader(Gate(shared_db, Engine.load(), clock), clock)
+
+    async def seen(tenant: str) -> dict[str, Used]:
+        used = await reader.of_tenant(OPERATOR, plane.tenants[tenant], Ask())
+        return {f"{each.counts}: {each.measure}": each for each in used}
+
+    before = await seen("acme")
+    own = before["workload dev/inference on model watched: lifetime_queries"]
+    assert (own.used, own.remaining, own.resets_at) == (3, 47, None)
+    for _ in range(200):
+        assert (await plane.ask(body=CHAT, key="globex")).status == 200
+    after = await seen("acme")
+    assert after.keys() == before.keys()
+    for name, each in after.items():
+        assert each.used <= before[name].used, name  # rates fill up again; nothing else moves
+        assert each.limit == before[name].limit
+    assert not {subject for subject in after if "globex" in subject}
+    theirs = replace(OPERATOR, role=Role.TENANT_ADMIN, tenant=plane.tenants["globex"])
+    with pytest.raises(Refused):
+        await reader.of_tenant(theirs, plane.tenants["acme"], Ask())
+    assert await reader.of_tenant(theirs, plane.tenants["globex"], Ask())

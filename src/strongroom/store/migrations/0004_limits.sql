@@ -12,12 +12,15 @@ create table limits.counter (
     subject   text        not null check (length(subject) between 1 and 512),
     measure   text        not null check (measure in ('requests_per_s', 'tokens_per_min', 'tokens_per_day',
                                                       'cost_per_day', 'lifetime_queries', 'concurrency')),
+    amount    bigint      not null,
+    burst     bigint      not null,
     level     bigint      not null,
     period    bigint      not null,
     at        timestamptz not null,
     primary key (tenant_id, subject, measure)
 );
 comment on table limits.counter is 'one row per limit and what it counts, by workload and not by key: rotation keeps the budget';
+comment on column limits.counter.amount is 'the limit that was in force when a share was last asked for, for people to read';
 comment on column limits.counter.level is 'of a rate: millionths of a unit that are left at that moment; else: units used in the period';
 comment on column limits.counter.period is 'of a day: days since 1970, UTC; else 0';
 alter table limits.counter enable row level security;
@@ -70,8 +73,8 @@ begin
             with ordinality as a (tenant_id, subject, measure, amount, burst, back, back_period, need, demand, want, n)
         order by a.tenant_id, a.subject, a.measure
     loop
-        insert into limits.counter as c (tenant_id, subject, measure, level, period, at)
-        values (ask.tenant_id, ask.subject, ask.measure,
+        insert into limits.counter as c (tenant_id, subject, measure, amount, burst, level, period, at)
+        values (ask.tenant_id, ask.subject, ask.measure, ask.amount, ask.burst,
                 case when ask.measure in ('requests_per_s', 'tokens_per_min') then ask.burst * 1000000 else 0 end,
                 0, clock_timestamp())
         on conflict do nothing;
@@ -135,7 +138,8 @@ begin
             remaining := free - granted;
         end if;
 
-        update limits.counter c set level = row_.level, period = row_.period, at = stamp
+        update limits.counter c
+        set amount = ask.amount, burst = ask.burst, level = row_.level, period = row_.period, at = stamp
         where c.tenant_id = ask.tenant_id and c.subject = ask.subject and c.measure = ask.measure;
         return next;
     end loop;
