@@ -96,8 +96,8 @@ begin
             with ordinality as a (tenant_id, subject, measure, amount, burst, back, back_period, need, demand, want, n)
         order by a.tenant_id, a.subject, a.measure
     loop
-        insert into limits.counter as c (tenant_id, subject, measure, level, period, at)
-        values (ask.tenant_id, ask.subject, ask.measure,
+        insert into limits.counter as c (tenant_id, subject, measure, amount, burst, level, period, at)
+        values (ask.tenant_id, ask.subject, ask.measure, ask.amount, ask.burst,
                 case when ask.measure in ('requests_per_s', 'tokens_per_min') then ask.burst * 1000000 else 0 end,
                 0, clock_timestamp())
         on conflict do nothing;
@@ -161,7 +161,8 @@ begin
             remaining := free - granted;
         end if;
 
-        update limits.counter c set level = row_.level, period = row_.period, at = stamp
+        update limits.counter c
+        set amount = ask.amount, burst = ask.burst, level = row_.level, period = row_.period, at = stamp
         where c.tenant_id = ask.tenant_id and c.subject = ask.subject and c.measure = ask.measure;
         return next;
     end loop;
@@ -512,6 +513,8 @@ CREATE TABLE limits.counter (
     tenant_id uuid NOT NULL,
     subject text NOT NULL,
     measure text NOT NULL,
+    amount bigint NOT NULL,
+    burst bigint NOT NULL,
     level bigint NOT NULL,
     period bigint NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -525,6 +528,8 @@ ALTER TABLE ONLY limits.counter FORCE ROW LEVEL SECURITY;
 ALTER TABLE limits.counter OWNER TO sr_owner;
 
 COMMENT ON TABLE limits.counter IS 'one row per limit and what it counts, by workload and not by key: rotation keeps the budget';
+
+COMMENT ON COLUMN limits.counter.amount IS 'the limit that was in force when a share was last asked for, for people to read';
 
 COMMENT ON COLUMN limits.counter.level IS 'of a rate: millionths of a unit that are left at that moment; else: units used in the period';
 
