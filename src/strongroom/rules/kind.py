@@ -85,6 +85,11 @@ class Kind(ABC, Generic[RuleT, TermsT]):
         """What holds where a document is there and cannot be read."""
         return self.ceiling(())
 
+    def say(self, rule: RuleT) -> Sequence[str]:
+        """Return what one rule says, in plain words."""
+        said = msgspec.to_builtins(rule)
+        return [f"{name}: {value}" for name, value in said.items() if name not in Rule.__struct_fields__]
+
     def check(self, document: Document[RuleT]) -> None:
         """Refuse a document whose rules each make sense and together do not.
 
@@ -190,6 +195,11 @@ class FieldKind(Kind[RuleT, TermsT]):
             )
             for name in self.narrower
         ]
+
+    def say(self, rule: RuleT) -> Sequence[str]:
+        """Return what one rule says, in plain words."""
+        spoken = {name: getattr(rule, name) for name in self.narrower}
+        return [self._words[name](value) for name, value in spoken.items() if value is not None]
 
     def _settled(self, rules: Sequence[RuleT], base: TermsT) -> TermsT:
         if not rules:

@@ -219,6 +219,11 @@ class LimitsKind(Kind[LimitsRule, Limits]):
         value = msgspec.to_builtins(terms.price)
         return [*fields, Said(field="price", value=value, means=_priced(terms.price), by=by)]
 
+    def say(self, rule: LimitsRule) -> Sequence[str]:
+        """Return what one rule says, in plain words."""
+        said = [f"At most {bound.words}." for bound in bounds_of(rule)]
+        return said if rule.price is None else [*said, f"A price: {_priced(rule.price)}."]
+
     @property
     def unreadable(self) -> Limits:
         """Nothing: what a document that cannot be read forbids is not known."""

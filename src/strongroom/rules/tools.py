@@ -97,6 +97,10 @@ class ToolsKind(Kind[ToolsRule, Tools]):
         means = f"These tools may be offered: {', '.join(names)}." if names else "No tool may be offered."
         return [Said(field="tools", value=names, means=means, by=by)]
 
+    def say(self, rule: ToolsRule) -> Sequence[str]:
+        """Return what one rule says, in plain words."""
+        return [self.explain((), _said(rule))[0].means] if rule.speaks else []
+
     def check(self, document: Document[ToolsRule]) -> None:
         """Refuse rules that contradict themselves, and schemas that are not understood whole."""
         super().check(document)

@@ -16,6 +16,9 @@ from strongroom.identity.service import loopback_exception
 from strongroom.kernel.ids import KeyId, Name
 from strongroom.kernel.principal import Environment
 from strongroom.policy import Ask
+from strongroom.providers import ProviderKind
+from strongroom.providers.service import Change
+from strongroom.rules import Level
 
 if TYPE_CHECKING:
     from tests.functional.console.conftest import Visit, Visitor
@@ -62,6 +65,14 @@ def pages(plane: ControlPlane) -> dict[str, str]:
             )
         )
         keys.append(made.key.id)
+    document = {"rules": [{"name": "trying", "environments": ["dev"], "seed": True}]}
+    plane.run(
+        plane.services.rules.write(
+            INSTALLER, acme, "disclosure", Level.CEILING, document, expected=0, reason="a test", ask=Ask()
+        )
+    )
+    outside = Change(base_url="http://127.0.0.1:9", owner="Team Procurement", region="eu-central")
+    plane.run(plane.services.providers.add(INSTALLER, Name("outside"), ProviderKind.OPENAI, outside, Ask()))
     plane.run(identity.revoke_key(INSTALLER, acme, KeyId(keys[1]), "left on a train", Ask()))
     return {
         "overview": "/",
@@ -74,11 +85,15 @@ def pages(plane: ControlPlane) -> dict[str, str]:
         "revoked key": f"/tenants/acme/keys/{keys[1]}",
         "deployments": "/tenants/acme/deployments",
         "limits": "/tenants/acme/limits",
+        "rules": "/tenants/acme/rules",
+        "disclosure": "/tenants/acme/rules/disclosure",
         "no deployments": "/tenants/acme/deployments?environment=prod",
         "tenant's log": "/tenants/acme/audit",
         "log": "/audit",
         "no entries": "/audit?outcome=failed",
         "models": "/models",
+        "providers": "/providers",
+        "open providers": "/tenants/acme/providers",
         "accounts": "/accounts",
         "delete": "/tenants/globex/delete",
         "missing": "/tenants/nothing",
@@ -87,8 +102,9 @@ def pages(plane: ControlPlane) -> dict[str, str]:
 
 def examine(here: Visitor, name: str) -> list[str]:
     """Return what axe-core and a ruler find wrong with the page that is open, in every look."""
-    for closed in here.page.locator("details:not([open]) > summary").all()[:3]:
-        closed.click()
+    closed = here.page.locator("details:not([open]) > summary")
+    for _ in range(min(3, closed.count())):
+        closed.first.click()  # which is then no longer among them
     here.page.evaluate(AXE_SCRIPT)
     return [wrong for look in LOOKS for wrong in examine_as(here, look, name)]
 
