@@ -172,8 +172,16 @@ def children(
     tree: RuntimeTree,
     tell: Callable[[str], None],
 ) -> Iterator[Child]:
-    """Yield the processes of our own, control first: the gateway needs nothing of it, people do."""
+    """Yield the processes of our own, control first: the gateway needs nothing of it, people do.
+
+    Raises:
+        CannotStart: when a file that the settings name cannot be used.
+    """
     settings, clock = loaded.settings, SystemClock()
+    try:
+        scraper = metrics.token_digest(settings.control.metrics_token_file)
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"`control.metrics_token_file`: {error}") from None
 
     def hand(name: str, edge: Edge, listen: socket.socket, roles: tuple[str, ...], *purposes: Purpose) -> int:
         return handover.pipe(
@@ -187,7 +195,7 @@ def children(
                 worker_sockets=str(places.worker_sockets),
                 spool=str(places.spool),
                 metrics_sockets=str(places.metrics_sockets),
-                metrics_token=metrics.token_digest(settings.control.metrics_token_file),
+                metrics_token=scraper,
                 listen=listen.fileno(),
                 demo=options.demo,
                 tls=handover.read_tls(edge, ports.passport),
