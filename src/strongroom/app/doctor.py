@@ -23,11 +23,12 @@ from strongroom.app.running import Running
 from strongroom.app.services import Services
 from strongroom.app.settings import Edge, Settings, SettingsError, load
 from strongroom.kernel.clock import Clock
-from strongroom.providers import Book
+from strongroom.providers import PROVIDER, Book
 from strongroom.store import Dsn, StoreError
 from strongroom.store import format as formats
 from strongroom.store import lint as catalog
 from strongroom.store.migrate import server_now
+from strongroom.store.peek import documents
 from strongroom.vault import Keyring, KeyringBroken
 from strongroom.wire import ClientError, Pool, UnixTarget
 
@@ -152,13 +153,15 @@ def _keyring(places: Layout) -> str:
 
 
 async def _database(places: Layout, settings: Settings, runs: Running | None) -> list[Check]:
-    names = ("database", "roles", "row policies", "clock")
+    names = ("database", "roles", "row policies", "providers", "clock")
     try:
         admin = external(settings) if settings.database.url else embedded_login(places)
         if admin is None:
             return [unseen(name, NOTHING if runs is None else "no database listens yet") for name in names]
         now = await server_now(admin)
         findings = await catalog.lint(admin)
+        book = Book()
+        book.apply(await documents(admin, PROVIDER), full=True)
     except (StoreError, OSError) as error:
         return [unseen(name, f"the database cannot be asked: {_said(error)}", AS_OWNER) for name in names]
     about_roles = [each for each in findings if "role" in each.rule or "power" in each.rule or "grant" in each.rule]
@@ -167,6 +170,7 @@ async def _database(places: Layout, settings: Settings, runs: Running | None) ->
         Check(name="database", status=Status.OK, detail=_where(admin)),
         _findings("roles", about_roles, "no role has more than it needs"),
         _findings("row policies", about_rows, "every tenant table is walled off by forced row security"),
+        _providers(book, datetime.now(UTC)),
         _clock(datetime.now(UTC), now),
     ]
 
