@@ -12,20 +12,22 @@ PROMPT = "Tell me in a few sentences what a strongroom is, and what one keeps in
 END = b"0\r\n\r\n"
 
 
-def request(key: str, body: bytes, *, extra: bytes = b"") -> bytes:
+def request(key: str, body: bytes, *, extra: bytes = b"", path: bytes = b"/v1/chat/completions") -> bytes:
     """Return a request with the fields that the openai client sends."""
     return (
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n"
+        b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n"
         b"Accept: application/json\r\nContent-Type: application/json\r\nUser-Agent: OpenAI/Python 3.54.0\r\n"
         b"X-Stainless-Lang: python\r\nX-Stainless-OS: Linux\r\nX-Stainless-Arch: x64\r\n"
         b"X-Stainless-Runtime: CPython\r\n%bContent-Length: %d\r\n\r\n%b"
-    ) % (key.encode(), extra, len(body), body)
+    ) % (path, key.encode(), extra, len(body), body)
 
 
 @dataclass
 class Tally:
     wanted: int
     took: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    """Seconds until an answer's first bytes of content."""
     wrong: list[bytes] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,6 +59,9 @@ class Client(asyncio.Protocol):
                 self.tally.wrong.append(self.got)
                 self.tally.done.set()
                 return
+            if not body:
+                return  # the head alone
+            self.tally.first.append(time.perf_counter() - self.since)
             length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
             self.length = len(head) + 4 + int(length) if length else 0
             data = body
@@ -75,18 +80,23 @@ class Client(asyncio.Protocol):
 
 async def run(target: int | Path, data: bytes, *, requests: int, connections: int) -> list[float]:
     """Return the seconds that each request took. Any answer but 200 fails."""
-    tally = Tally(requests)
+    return (await tally(target, data, requests=requests, connections=connections)).took
+
+
+async def tally(target: int | Path, data: bytes, *, requests: int, connections: int) -> Tally:
+    """Return what was counted. Any answer but 200 fails."""
+    found = Tally(requests)
     loop = asyncio.get_running_loop()
     clients = []
     for _ in range(connections):
         if isinstance(target, int):
-            made = await loop.create_connection(lambda: Client(tally, data), "127.0.0.1", target)
+            made = await loop.create_connection(lambda: Client(found, data), "127.0.0.1", target)
         else:
-            made = await loop.create_unix_connection(lambda: Client(tally, data), str(target))
+            made = await loop.create_unix_connection(lambda: Client(found, data), str(target))
         clients.append(made[0])
     async with asyncio.timeout(180):
-        await tally.done.wait()
+        await found.done.wait()
     for client in clients:
         client.abort()
-    assert not tally.wrong, tally.wrong[0][:400]
-    return tally.took
+    assert not found.wrong, found.wrong[0][:400]
+    return found

@@ -1,6 +1,6 @@
 """A worker that costs as little as a worker can: fixed answers on a unix socket, by the wire room's own server.
 
-    python -m bench.gateway.mock_worker SOCKET
+    python -m bench.gateway.mock_worker SOCKET        or a number, for a port on loopback
 
 A streamed answer has as many events as `max_tokens` asks for, each written on its own.
 """
@@ -15,7 +15,7 @@ import msgspec
 import uvloop
 
 from strongroom.gateway.testing import USAGE_CHUNK, chat, chat_chunk
-from strongroom.wire import Reply, Request, encode_data, serve_unix
+from strongroom.wire import Reply, Request, encode_data, serve_tcp, serve_unix
 
 _JSON = [(b"content-type", b"application/json")]
 _EVENTS = [(b"content-type", b"text/event-stream")]
@@ -50,11 +50,11 @@ async def answer(request: Request, reply: Reply) -> None:
     await reply.end()
 
 
-async def main(path: Path) -> None:
-    await serve_unix(answer, path)
+async def main(place: str) -> None:
+    await (serve_tcp(answer, port=int(place)) if place.isdigit() else serve_unix(answer, Path(place)))
     print("ready", flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1])))
+    uvloop.run(main(sys.argv[1]))

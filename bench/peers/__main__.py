@@ -1,0 +1,11 @@
+"""`make bench-peers`, `python bench/peers` and `python -m bench.peers` all come here."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    runpy.run_module("bench.peers.run", run_name="__main__")
