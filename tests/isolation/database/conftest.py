@@ -95,6 +95,12 @@ async def tenant(db: Database, name: str, key: str, mark: str) -> Tenant:
             NOW,
         )
         await tx.execute(
+            """insert into rules.document (tenant_id, kind, level, version, digest, body, author, credential, reason)
+               values ($1, 'disclosure', 'own', 1, repeat('0', 64), '{}', 'x', 'x', $2)""",
+            made.id,
+            mark,
+        )
+        await tx.execute(
             """insert into audit.entry (tenant_id, id, actor, credential, action, resource, outcome, reason)
                values ($1, $2, 'x', 'x', 'x', 'x', 'allowed', $3)""",
             made.id,

@@ -23,6 +23,7 @@ TENANT_TABLES = [
     "identity.workload",
     "identity.key",
     "registry.deployment",
+    "rules.document",
     "audit.entry",
 ]
 
@@ -296,3 +297,26 @@ async def test_operators_do_not_see_fingerprints_of_tenants(db: Database, twins:
     async with db.operator() as tx:
         seen = {row["tenant_id"] for row in await tx.fetch("select tenant_id from identity.key")}
         assert {twins.a.id, twins.b.id} <= seen
+
+
+async def test_23_the_installations_rules_are_read_in_a_tenant_and_written_in_none(db: Database, twins: Twins) -> None:
+    platform = "00000000-0000-0000-0000-000000000000"
+    insert = """insert into rules.document (tenant_id, kind, level, version, digest, body, author, credential, reason)
+                values ($1, 'limits', $2, 1, repeat('0', 64), '{}', 'x', 'x', 'x')"""
+    for tenant, level in ((platform, "default"), (twins.b.id, "ceiling")):
+        with pytest.raises(Denied):
+            async with db.tenant(twins.a.id) as tx:
+                await tx.execute(insert, tenant, level)
+    async with db.tenant(twins.a.id) as tx:
+        assert {row["tenant_id"] for row in await tx.fetch("select tenant_id from rules.document")} == {twins.a.id}
+        for change in ("update rules.document set body = ''", "delete from rules.document"):
+            with pytest.raises(Denied):
+                async with db.tenant(twins.a.id) as other:
+                    await other.execute(change)  # type: ignore[arg-type,unused-ignore]
+    async with db.operator() as tx:
+        with pytest.raises(Denied):
+            async with db.operator() as other:
+                await other.execute(insert, twins.b.id, "ceiling")
+        await tx.execute(insert, platform, "default")
+    async with db.tenant(twins.a.id) as tx:
+        assert await tx.fetchval("select count(*) from rules.document where level = 'default'") == 1
