@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from strongroom.attack.isolation import caches, guessing, identity, oracles, revocation, signing, tenants
+from strongroom.attack.isolation import caches, guessing, identity, kept, oracles, revocation, signing, tenants
 from strongroom.attack.target import Target
 from strongroom.attack.verdict import Case, Verdict
 
@@ -23,7 +23,10 @@ CASES: Final[tuple[Case, ...]] = (
     tenants.ended_owner,
     revocation.request_in_flight,
     signing.signed_request,
+    kept.kept_answers,
+    kept.cache_words,
     caches.shared_prompt,
+    kept.adapters,
     oracles.missing_or_forbidden,
     oracles.unknown_or_wrong,
     guessing.neighbours,
