@@ -38,6 +38,7 @@ class Sealing:
 
 SEAL = Sealing(b"ours")
 KEYS = ("revokedlateraaaa", "alwaysalivebbbbb")
+SIGNER = "a" * 32
 
 
 async def a_tenant(db: Database) -> TenantId:
@@ -323,12 +324,27 @@ async def test_a_credential_that_only_the_feed_knows_does_not_come_back(
         await connection.execute(
             "update identity.key set revoked_at = now(), revoked_reason = 'x' where id = $1", KEYS[0]
         )
+        await connection.execute(
+            """insert into identity.signer (tenant_id, id, workload_id, algorithm, public_key, owner, expires_at)
+               select tenant_id, $2, id, 'ed25519', decode(repeat('00', 44), 'hex'), 'team', now() + interval '1 day'
+               from identity.workload where tenant_id = $1 limit 1""",
+            tenant,
+            SIGNER,
+        )
+        for signer in (SIGNER, "b" * 32):
+            await connection.execute(
+                "insert into feed.entry values ($1, 'signer', $2, 1, 'document', false)", tenant, signer
+            )
     made = tmp_path / "backup.tar"
     await backup.backup(database.admin, made, seal=SEAL, clock=SystemClock())
     await backup.restore(target.admin, made, seal=SEAL, passwords=postgres.passwords, keep_keys=keep_keys)
     async with migrate.administrator(target.admin) as connection:
         rows = await connection.fetch("select id from feed.entry where kind = 'credential' and not deleted")
+        signers = await connection.fetch("select id from feed.entry where kind = 'signer' and not deleted")
+        ended = await connection.fetchval("select revoked_reason from identity.signer where id = $1", SIGNER)
     assert {row["id"] for row in rows} == ({KEYS[1], "operatorskeyaaaa"} if keep_keys else set())
+    assert {row["id"] for row in signers} == ({SIGNER} if keep_keys else set())
+    assert ended == (None if keep_keys else "restored from a backup")
 
 
 async def test_an_archive_that_would_weaken_the_walls_is_not_restored(
