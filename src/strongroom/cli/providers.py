@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from cyclopts import App, Parameter
 
@@ -91,10 +91,10 @@ def add(
         session: how to ask.
     """
     fields = _fields(
-        base_url=url, owner=owner, engine=engine, secret=_secret(secret_file), ca=_text(ca_file), open_to=open_to,
-        region=region, agreement=agreement, assessed_on=assessed_on, assessed_until=assessed_until,
+        name=name, kind=kind, base_url=url, owner=owner, engine=engine, secret=_secret(secret_file), ca=_text(ca_file),
+        open_to=open_to, region=region, agreement=agreement, assessed_on=assessed_on, assessed_until=assessed_until,
     )  # fmt: skip
-    _show(session, ask(session, "POST", place("providers"), {"name": name, "kind": kind} | fields))
+    _show(session, ask(session, "POST", place("providers"), fields))
 
 
 @PROVIDER.command(name="list")
@@ -195,7 +195,7 @@ def delete(name: str, /, *, yes: Yes = False, session: Session = HERE) -> None:
         output.note(f"The provider {name} is gone.")
 
 
-def _fields(**given: object) -> dict[str, Any]:
+def _fields(**given: object) -> dict[str, object]:
     """Return what was given, with days checked here: the API names them by their place only."""
     for name in ("assessed_on", "assessed_until"):
         day = given.get(name)

@@ -57,9 +57,10 @@ class Attempt:
         failed: ClientError = ConnectFailed("every target is being left alone after failures")
         for place, way in enumerate(self._ways):
             breaker = way.target.breaker
-            if breaker is not None and (permit := breaker.take(loop.time())) is None:
+            permit = None if breaker is None else breaker.take(loop.time())
+            if breaker is not None and permit is None:
                 continue
-            self.way, self._permit = way, None if breaker is None else permit
+            self.way, self._permit = way, permit
             if deadline <= loop.time():
                 self._tell_left()
                 raise DeadlineExceeded("no time is left for another target")

@@ -191,7 +191,7 @@ def sent(kind: str, **fields: Any) -> bytes:
 
 def message_opening() -> bytes:
     """Return how every stream of Messages begins, with its head."""
-    started = {**_message([{"type": "text", "text": ""}]), "content": [], "stop_reason": None}
+    started: dict[str, Any] = {**_message([{"type": "text", "text": ""}]), "content": [], "stop_reason": None}
     return STREAM_HEAD + sent("message_start", message=started) + sent("ping")
 
 

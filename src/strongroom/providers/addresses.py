@@ -102,9 +102,10 @@ def parse_base(text: str, *, drop: str = "") -> Place:
 def _is_host(host: str) -> bool:
     if ":" in host:
         try:
-            return "%" not in host and ipaddress.IPv6Address(host) is not None
+            ipaddress.IPv6Address(host)
         except ValueError:
             return False
+        return "%" not in host
     return 0 < len(host) <= _MAX_HOST and set(host) <= _HOST_CHARS and not host.startswith(("-", "."))
 
 

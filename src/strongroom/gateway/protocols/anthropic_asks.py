@@ -21,7 +21,7 @@ from strongroom.gateway.exchange.asks import (
 from strongroom.kernel.refusal import Refusal, invalid
 
 _CHOICES: Final = {"auto": "auto", "none": "none", "required": "any"}
-_NO_PARAMETERS: Final = {"type": "object", "properties": {}}
+_NO_PARAMETERS: Final[dict[str, Any]] = {"type": "object", "properties": {}}
 _MIN_THINKING: Final = 1024
 _arguments = msgspec.json.Decoder(dict[str, Any])
 
