@@ -67,6 +67,7 @@ class Recorder:
         self._removed = 1
         self._strangers = Strangers()
         self._wake = asyncio.Event()
+        self._wake.set()  # at the start: what dead processes left is taken over at once
         self._shipping = asyncio.Lock()
         self._adopted_at = float("-inf")
         self.behind_since: float | None = None

@@ -105,6 +105,7 @@ class Spool:
         self._timer: asyncio.TimerHandle | None = None
         self._number = 0
         self._unsynced = False
+        self._stopped = False
         self._synced_at = 0.0
         self._gaps: dict[TenantId, _Gap] = {}
         self.end = Place(1, 0)
@@ -203,6 +204,9 @@ class Spool:
 
     async def stop(self) -> None:
         """Write what was taken and say that the end was in order, as far as the disk lets us."""
+        if self._stopped:
+            return
+        self._stopped = True
         self._tell_gaps()
         self._push(Ended(self._clock.now()))
         with contextlib.suppress(SpoolBroken, TimeoutError):
