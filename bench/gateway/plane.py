@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from strongroom.app.handover import Handover, Login, pipe
+from strongroom.app.handover import Handover, pipe
 from strongroom.app.seed import INSTALLER
 from strongroom.app.settings import Settings
 from strongroom.gateway.upstreams import worker_socket
@@ -133,7 +133,7 @@ async def running(server: TestServer, home: Path, also: Also | None = None) -> A
             handover = Handover(
                 name="gateway-1",
                 settings=Settings(),
-                logins={GATEWAY: Login.of(database.gateway)},
+                logins={GATEWAY: database.gateway},
                 keys=keys.dump(),
                 home=str(home),
                 worker_sockets=str(home),

@@ -22,12 +22,12 @@ from typing import Final
 
 from strongroom.app.refusals import FAILED, CannotStart
 from strongroom.kernel.clock import Clock
+from strongroom.runtime.backoff import Backoff, BackoffPolicy
 from strongroom.runtime.tree import RuntimeTree
 
 _LOG_LIMIT: Final = 8 * 2**20
-_PAUSE_FIRST_S: Final = 0.2
-_PAUSE_LAST_S: Final = 10.0
-_STAYS_S: Final = 30.0
+RESTARTS: Final = BackoffPolicy(first_s=0.4, cap_s=10.0, stable_s=30.0)
+"""The pauses before our own processes and the database are started again."""
 _STOP_S: Final = 15.0
 
 
@@ -115,21 +115,19 @@ class Child:
             )
 
     async def _watch(self) -> None:
-        pause = _PAUSE_FIRST_S
+        backoff = Backoff(RESTARTS)
         while self._process is not None:
             started = self._clock.boottime()
             code = await self._process.wait()
-            if self._clock.boottime() - started > _STAYS_S:
-                pause = _PAUSE_FIRST_S
+            pause = backoff.after(self._clock.boottime() - started)
             self._tell(f"{self._spec.name} ended ({ending(code)}); starting it again in {pause:.1f} s")
-            self._process = await self._relaunched(pause)
-            pause = min(pause * 2, _PAUSE_LAST_S)
+            self._process = await self._relaunched(pause, backoff)
 
-    async def _relaunched(self, pause: float) -> Process:
+    async def _relaunched(self, pause: float, backoff: Backoff) -> Process:
         """Launch again, however long it cannot be: no room, a certificate that is being replaced, a full disk."""
         while True:
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _PAUSE_LAST_S)
+            pause = backoff.after(0)
             try:
                 return await self._launch()
             except Exception as error:  # noqa: BLE001 - whatever it was, a process that stays away is worse

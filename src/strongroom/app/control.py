@@ -42,7 +42,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         directory.apply(entries, full=full)
         book.apply(entries, full=full)
 
-    follower = Follower(handover.logins[CONTROL].dsn, clock, told)
+    follower = Follower(handover.logins[CONTROL], clock, told)
     database = await _connected(handover)
     loaded = Loaded(handover.settings, handover.sources)
 
@@ -106,7 +106,7 @@ async def _connected(handover: Handover) -> Database:
     """Connect, however long the database takes to come back: a restart of both must not need a third."""
     while True:
         try:
-            return await Database.connect(handover.logins[CONTROL].dsn, handover.logins[OPERATOR].dsn)
+            return await Database.connect(handover.logins[CONTROL], handover.logins[OPERATOR])
         except Unavailable as error:
             _log.warning("waiting for the database: %s", error)
             await asyncio.sleep(_RETRY_S)

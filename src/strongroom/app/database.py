@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from strongroom.app.children import ending, why
+from strongroom.app.children import RESTARTS, ending, why
 from strongroom.app.layout import Layout
 from strongroom.app.settings import Settings
 from strongroom.app.uids import POSTGRES, uid
+from strongroom.runtime.backoff import Backoff
 from strongroom.runtime.tree import RuntimeTree
 from strongroom.store import Dsn, StoreError, Unsafe
 from strongroom.store.cluster import DATABASE, PORT, Cluster
 from strongroom.store.initdb import SUPERUSER
-
-_PAUSE_FIRST_S: Final = 0.2
-_PAUSE_LAST_S: Final = 10.0
-_STAYS_S: Final = 30.0
 
 SECRET: Final = "postgres"  # noqa: S105 - the name of the file that holds it
 
@@ -58,16 +57,16 @@ async def running_database(
 
 async def _keep(cluster: Cluster, tell: Callable[[str], None]) -> None:
     """Start the server again whenever it ends by itself. Who uses it meanwhile is refused, and connects again alone."""
-    pause = _PAUSE_FIRST_S
+    backoff = Backoff(RESTARTS)
     while (process := cluster.process) is not None:
         began = asyncio.get_running_loop().time()
         code = await process.wait()
-        if asyncio.get_running_loop().time() - began > _STAYS_S:
-            pause = _PAUSE_FIRST_S
+        ran_s = asyncio.get_running_loop().time() - began
         while True:
+            pause = backoff.after(ran_s)
             tell(f"postgres ended ({ending(code)}); starting it again in {pause:.1f} s")
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _PAUSE_LAST_S)
+            ran_s = 0.0
             try:
                 await cluster.stop()  # it has ended; this lets go of what is left of it
                 await cluster.start()
@@ -115,15 +114,23 @@ def external(settings: Settings) -> Dsn:
         raise Unsafe("no database.url is set")
     password = ""
     if database.password_file is not None:
-        path = Path(database.password_file)
-        try:
-            password = path.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise Unsafe(f"database.password_file {path}: {error.strerror}") from None
+        password = _secret(Path(database.password_file))
     try:
         return Dsn.parse(database.url, password=password)
     except ValueError as error:
         raise Unsafe(f"database.url: {error}") from None
+
+
+def _secret(path: Path) -> str:
+    """Return the password in a file that nobody but its owner can read, as documented, or who may read it was not meant."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise Unsafe(f"database.password_file {path} can be read by others (mode {mode:04o}): chmod 600 {path}")
+            return file.read().strip()
+    except OSError as error:
+        raise Unsafe(f"database.password_file {path}: {error.strerror}") from None
 
 
 def _binaries(tree: RuntimeTree) -> Path:

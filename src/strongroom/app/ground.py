@@ -15,7 +15,7 @@ from typing import Final
 
 from strongroom.app import handover, metrics, uids
 from strongroom.app.children import Child, ChildSpec
-from strongroom.app.handover import Handover, Login
+from strongroom.app.handover import Handover
 from strongroom.app.knock import pool_of, ready
 from strongroom.app.layout import STATES, Layout, make_private, reachable_by_all, record_state
 from strongroom.app.options import Options
@@ -189,7 +189,7 @@ def children(
                 name=name,
                 supervisor=os.getpid(),
                 settings=settings,
-                logins={role: Login.of(passwords.login(role, admin)) for role in roles},
+                logins={role: passwords.login(role, admin) for role in roles},
                 keys=keyring.derive(*purposes).dump(),
                 home=str(places.home),
                 worker_sockets=str(places.worker_sockets),

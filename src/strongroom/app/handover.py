@@ -19,48 +19,6 @@ from strongroom.wire import Admission, TlsOptions
 _PIPE_CAPACITY = 64 * 1024  # one write fits, so neither side waits for the other
 
 
-class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """A database login. Its repr shows no password."""
-
-    host: str
-    port: int
-    database: str
-    user: str
-    password: str
-    tls: str
-    tls_ca: str | None
-
-    def __repr__(self) -> str:
-        """Name the role only."""
-        return f"Login({self.user})"
-
-    @classmethod
-    def of(cls, dsn: Dsn) -> Login:
-        """Return `dsn` for handing over."""
-        return cls(
-            host=dsn.host,
-            port=dsn.port,
-            database=dsn.database,
-            user=dsn.user,
-            password=dsn.password,
-            tls=dsn.tls,
-            tls_ca=dsn.tls_ca,
-        )
-
-    @property
-    def dsn(self) -> Dsn:
-        """The login as the store takes it."""
-        return Dsn(
-            host=self.host,
-            port=self.port,
-            database=self.database,
-            user=self.user,
-            password=self.password,
-            tls=self.tls,
-            tls_ca=self.tls_ca,
-        )
-
-
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
     """PEM texts of one edge."""
 
@@ -111,7 +69,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     supervisor: int
     settings: Settings
-    logins: dict[str, Login]
+    logins: dict[str, Dsn]
     keys: bytes
     home: str
     worker_sockets: str

@@ -53,7 +53,7 @@ _log = logging.getLogger("strongroom")
 async def gateway(handover: Handover) -> None:
     """Serve the data plane until told to stop."""
     settings, clock, keys = handover.settings.gateway, SystemClock(), handover.purpose_keys
-    login = handover.logins[GATEWAY].dsn
+    login = handover.logins[GATEWAY]
     snapshot = Snapshot(Directory(keys, clock, allow_demo=handover.demo), Engine.load())
     follower = Follower(login, clock, snapshot.apply)
     snapshot.follow(follower)

@@ -41,7 +41,7 @@ def note(said: str) -> None:
 def text(value: Any) -> str:
     """Return a value as a person reads it, on one line and without control characters."""
     match value:
-        case None | "":
+        case None | "" | [] | ():
             return "-"
         case bool():
             return "yes" if value else "no"

@@ -58,6 +58,12 @@ async def _installation(visit: Visit) -> tuple[list[Tile], list[Step]]:
                 href=f"/tenants/{first}" if first else "/tenants",
                 done=False,
             ),
+            Step(
+                title="Deploy a model for it",
+                text="A deployment gives a model a name in one of the tenant's environments; without one, nothing answers.",
+                href=f"/tenants/{first}/deployments" if first else "/tenants",
+                done=False,
+            ),
         ]
     if visit.may(Action.MODEL_LIST, Resource(kind=Kind.RELEASE)):
         releases = await parts.registry.list_releases(who, ask)
@@ -94,6 +100,12 @@ async def _tenant(visit: Visit, own: TenantId) -> tuple[list[Tile], list[Step]]:
             text="The key opens the models of its environment. Its text is shown once, when you issue it.",
             href=f"{base}/keys",
             done=bool(keys),
+        ),
+        Step(
+            title="Deploy a model",
+            text="A deployment gives a model a name in one of your environments; without one, nothing answers.",
+            href=f"{base}/deployments",
+            done=bool(deployments),
         ),
     ]
     return tiles, steps

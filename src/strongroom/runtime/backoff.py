@@ -1,4 +1,4 @@
-"""How long to wait before a crashed worker is started again: doubling, with jitter, to a cap; forgotten when stable."""
+"""How long to wait before what has crashed is started again: doubling, with jitter, to a cap; forgotten when stable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class BackoffPolicy:
     Attributes:
         first_s: wait after the first crash, before jitter.
         cap_s: the longest wait, jitter included.
-        stable_s: a worker that was ready for this long was stable: its next crash is a first one.
+        stable_s: what was up for this long was stable: its next crash is a first one.
     """
 
     first_s: float = 0.2
@@ -23,7 +23,7 @@ class BackoffPolicy:
 
 
 class Backoff:
-    """The waits of one worker."""
+    """The waits of one worker, process or server."""
 
     def __init__(self, policy: BackoffPolicy, *, jitter: Callable[[], float] = random.random) -> None:
         self._policy = policy

@@ -18,6 +18,7 @@ from strongroom.app import children
 from strongroom.app.children import Child, ChildSpec, ending, watch_over
 from strongroom.app.refusals import CannotStart
 from strongroom.kernel.clock import SystemClock
+from strongroom.runtime.backoff import BackoffPolicy
 from strongroom.runtime.tree import current_tree
 
 FAULTS = (
@@ -64,8 +65,7 @@ def descriptors() -> int:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(children, "_PAUSE_FIRST_S", 0.01)
-    monkeypatch.setattr(children, "_PAUSE_LAST_S", 0.05)
+    monkeypatch.setattr(children, "RESTARTS", BackoffPolicy(first_s=0.01, cap_s=0.05))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)

@@ -22,7 +22,7 @@ from uuid import UUID
 
 import pytest
 
-from strongroom.app.handover import Handover, Login, pipe
+from strongroom.app.handover import Handover, pipe
 from strongroom.app.seed import INSTALLER
 from strongroom.app.settings import Settings
 from strongroom.gateway.testing import Asked, chat, chat_stream, whole
@@ -58,7 +58,7 @@ class Rig:
         keys = Keyring.open(self.plane.sockets / "keyring.json").derive(*Purpose).dump()
         handover = Handover(
             name="gateway-1", supervisor=os.getpid(), settings=Settings(), keys=keys, demo=True,
-            logins={GATEWAY: Login.of(self.database.gateway)}, home=str(self.plane.sockets),
+            logins={GATEWAY: self.database.gateway}, home=str(self.plane.sockets),
             worker_sockets=str(self.plane.sockets), spool=str(self.spool), metrics_sockets=str(self.plane.sockets), listen=self.listener.fileno(),
         )  # fmt: skip
         reading = pipe(handover)
