@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -82,7 +82,8 @@ def _table(path: str, table: Mapping[str, Any], lines: list[str], *, listed: boo
     lines += [f"{_key(name)} = {_value(value)}" for name, value in table.items() if name not in below]
     for name, value in below.items():
         inner = f"{path}.{_key(name)}"
-        for each in value if isinstance(value, list) else [value]:
+        tables = cast("list[Mapping[str, Any]]", value if isinstance(value, list) else [value])
+        for each in tables:
             _table(inner, each, lines, listed=isinstance(value, list))
 
 

@@ -50,7 +50,8 @@ def compiled(schema: object) -> Check:
         raise SchemaError("A schema is an object.")
     if len(_encode(schema)) > MAX_TEXT:
         raise SchemaError(f"A schema has at most {MAX_TEXT // 1024} KiB.")
-    return _Reader(cast("dict[str, Any]", schema)).node(schema, 0)
+    read = cast("dict[str, object]", schema)
+    return _Reader(read).node(read, 0)
 
 
 def _without_notes(schema: object, *, named: bool = False) -> object:
@@ -71,7 +72,7 @@ def _without_notes(schema: object, *, named: bool = False) -> object:
 class _Reader:
     """Reads one schema."""
 
-    def __init__(self, schema: dict[str, Any]) -> None:
+    def __init__(self, schema: dict[str, object]) -> None:
         self._schema = schema
         self._left = MAX_NODES
 
@@ -151,7 +152,7 @@ def _type(value: object) -> Check:
     return lambda found: any(kind(found) for kind in kinds)
 
 
-def _one_of(values: list[Any]) -> Check:
+def _one_of(values: list[object]) -> Check:
     if any(isinstance(each, dict | list) for each in values):
         raise SchemaError("The values of `enum` and `const` are texts, numbers, booleans or null.")
     allowed = {_plain(each) for each in values}
@@ -184,7 +185,7 @@ def _size(name: str, of: type[str | list[Any]], holds: Callable[[int, int], bool
     def read(bound: Any) -> Check:
         if isinstance(bound, bool) or not isinstance(bound, int) or bound < 0:
             raise SchemaError(f"`{name}` is a whole number from 0.")
-        return lambda value: not isinstance(value, of) or holds(len(value), bound)
+        return lambda value: not isinstance(value, of) or holds(len(cast("str | list[object]", value)), bound)
 
     return read
 
@@ -254,18 +255,19 @@ def _others(known: frozenset[str], check: Check) -> Check:
 
 def _prefix(checks: list[Check]) -> Check:
     return lambda value: (
-        not isinstance(value, list) or all(check(each) for check, each in zip(checks, value, strict=False))
+        not isinstance(value, list)
+        or all(check(each) for check, each in zip(checks, cast("list[object]", value), strict=False))
     )
 
 
 def _items(after: int, check: Check) -> Check:
-    return lambda value: not isinstance(value, list) or all(check(each) for each in value[after:])
+    return lambda value: not isinstance(value, list) or all(check(each) for each in cast("list[object]", value)[after:])
 
 
-def _list(name: str, value: Any) -> list[Any]:
+def _list(name: str, value: Any) -> list[object]:
     if not isinstance(value, list) or not value:
         raise SchemaError(f"`{name}` is a list that is not empty.")
-    return value
+    return cast("list[object]", value)
 
 
 def _named(name: str, value: Any) -> dict[str, Any]:
