@@ -7,13 +7,21 @@ import json
 import os
 import signal
 from collections.abc import AsyncGenerator, Generator
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
 
 from strongroom.gateway.upstreams import worker_socket
-from strongroom.kernel.principal import Environment
+from strongroom.kernel.ids import KeyId, Name
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy import Ask
+from strongroom.providers import ProviderKind
+from strongroom.providers.service import Change
+from strongroom.registry import Operation, Target
+from strongroom.rules import Level
+from strongroom.runtime.cachescope import HEADER, Caller, cache_scope
 from strongroom.runtime.events import WorkerStarted
 from strongroom.runtime.rig import Rig
 from strongroom.runtime.spec import Kind
@@ -21,6 +29,7 @@ from strongroom.runtime.spec import Kind
 if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Plane
 
+OPERATOR = Principal(role=Role.OPERATOR, name="tests", credential=KeyId(""))
 MESSAGES: list[Any] = [{"role": "user", "content": "Name a colour."}]
 SURE: Any = {"temperature": 0, "seed": 7, "max_tokens": 12}
 
@@ -46,6 +55,34 @@ async def client(module_plane: Plane, linked: None) -> AsyncGenerator[openai.Asy
     url = f"http://127.0.0.1:{module_plane.port}/v1"
     async with openai.AsyncOpenAI(api_key=module_plane.keys["acme"], base_url=url, max_retries=0) as client:
         yield client
+
+
+async def test_what_rules_open_a_real_engine_answers(client: openai.AsyncOpenAI, module_plane: Plane) -> None:
+    opened = {"rules": [{"logprobs": True, "top_logprobs": 2, "logit_bias": True, "seed": True, "n": 4}]}
+    await module_plane.rule("globex", "disclosure", opened)
+    asked = client.with_options(api_key=module_plane.keys["globex"])
+    told = await asked.chat.completions.create(model="tiny", messages=MESSAGES, logprobs=True, top_logprobs=2, **SURE)
+    scores = told.choices[0].logprobs
+    assert scores is not None
+    assert scores.content
+    assert all(each.logprob <= 0 and len(each.top_logprobs) == 2 for each in scores.content)
+    stream = await asked.chat.completions.create(model="tiny", messages=MESSAGES, logprobs=True, stream=True, **SURE)
+    found = [choice.logprobs for chunk in [chunk async for chunk in stream] for choice in chunk.choices]
+    assert any(each is not None and each.content for each in found)
+    words = await asked.completions.create(model="tiny", prompt="One, two,", logprobs=1, **SURE)
+    assert words.choices[0].logprobs is not None
+    # Whatever stood first, pushed down as far as it goes, stands there no more.
+    first = scores.content[0].token
+    ids = {str(token): -100 for token in range(300)}
+    biased = await asked.chat.completions.create(model="tiny", messages=MESSAGES, logit_bias=ids, **SURE)
+    assert biased.choices[0].message.content is not None
+    assert first
+    with pytest.raises(openai.BadRequestError) as no:
+        await asked.chat.completions.create(model="tiny", messages=MESSAGES, n=2)
+    assert (no.value.param, no.value.code) == ("n", "invalid_request")
+    with pytest.raises(openai.BadRequestError) as denied:
+        await client.chat.completions.create(model="tiny", messages=MESSAGES, logprobs=True)
+    assert (denied.value.param, denied.value.code) == ("logprobs", "disclosure_denied")
 
 
 async def test_a_seeded_answer_repeats_whole_and_streamed(client: openai.AsyncOpenAI) -> None:
@@ -165,3 +202,50 @@ async def test_a_worker_that_is_killed_costs_its_requests_and_comes_back(
             await asyncio.sleep(0.1)
     again = await client.chat.completions.create(model="tiny", messages=MESSAGES, **SURE)
     assert again.choices[0].message.content
+
+
+async def test_a_real_model_answers_as_a_provider_over_tcp_as_it_does_as_a_worker(
+    module_plane: Plane, rig: Rig, client: openai.AsyncOpenAI
+) -> None:
+    caller = Caller(cache_scope(b"s" * 16, "t"), cache_scope(b"s" * 16, "t", "w")).header
+    open_now: list[asyncio.StreamWriter] = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, outer = await asyncio.open_unix_connection(rig.socket(Kind.CHAT))
+        open_now.extend((writer, outer))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"\r\nauthorization: Bearer sk-theirs\r\n" in head
+        outer.write(head[:-2] + HEADER.encode() + b": " + caller + b"\r\nconnection: close\r\n\r\n")
+        outer.write(await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])))
+        while piece := await inner.read(65536):
+            writer.write(piece)
+        writer.close()
+        outer.close()
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    today = datetime.now(UTC).date()
+    change = Change(
+        base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", owner="Team", secret="sk-theirs",
+        region="eu-central", agreement="DPA-1", assessed_on=today, assessed_until=today + timedelta(days=1),
+    )  # fmt: skip
+    acme, name = module_plane.tenants["acme"], Name("over-tcp")
+    await module_plane.providers.add(OPERATOR, name, ProviderKind.OPENAI, change, Ask())
+    where = {"rules": [{"regions": ["eu-central"]}]}
+    await module_plane.rules.write(
+        OPERATOR, acme, "residency", Level.CEILING, where, expected=0, reason="test", ask=Ask()
+    )
+    targets = [Target(provider=name, model="smollm2-135m")]
+    await module_plane.registry.deploy_outside(OPERATOR, acme, Environment.DEV, name, Operation.CHAT, targets, Ask())
+    await module_plane.known()
+    try:
+        here = await client.chat.completions.create(model="tiny", messages=MESSAGES, **SURE)
+        there = await client.chat.completions.create(model="over-tcp", messages=MESSAGES, **SURE)
+        assert there.choices[0].message.content == here.choices[0].message.content
+        assert there.model == "over-tcp"
+        stream = await client.chat.completions.create(model="over-tcp", messages=MESSAGES, stream=True, **SURE)
+        text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
+        assert text == here.choices[0].message.content
+    finally:
+        server.close()
+        for writer in open_now:
+            writer.close()
