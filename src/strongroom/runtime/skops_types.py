@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final, cast
 
 import msgspec
 
@@ -87,19 +87,20 @@ def _schema(data: bytes) -> object:
         raise UntrustedModelError(f"not a skops file: {type(error).__name__}") from None
 
 
-def _named(node: Any) -> Iterator[str | None]:
+def _named(schema: object) -> Iterator[str | None]:
     """Yield what each node of a schema names that is not allowed; None for one that is all right."""
-    pending = [node]
+    pending = [schema]
     while pending:
-        each = pending.pop()
-        if isinstance(each, list):
-            pending += each
-        elif isinstance(each, dict):
-            pending += each.values()
-            yield _strange(each)
+        node = pending.pop()
+        if isinstance(node, list):
+            pending += cast("list[object]", node)
+        elif isinstance(node, dict):
+            known = cast("dict[str, object]", node)  # JSON has no other keys
+            pending += known.values()
+            yield _strange(known)
 
 
-def _strange(node: dict[str, Any]) -> str | None:
+def _strange(node: dict[str, object]) -> str | None:
     named = {key: node[key] for key in ("__class__", "__module__", "__loader__") if key in node}
     if not named:
         return None
