@@ -29,6 +29,7 @@ from strongroom.gateway.tables import RequestRecord
 from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.kernel.metrics import Figures
+from strongroom.rules.limits import FREE, Price
 from strongroom.store import Appender, StoreError
 
 _BATCH: Final = 512
@@ -74,9 +75,9 @@ class Recorder:
         """Since when (CLOCK_BOOTTIME) the database has not taken what is in the spool; None: it takes it."""
         spool.on_written = self._wake.set
 
-    def recording(self, opened: Opened | None, *, strict: bool, started: float) -> Recording:
+    def recording(self, opened: Opened | None, *, strict: bool, started: float, price: Price = FREE) -> Recording:
         """Return the record of a request that was received at `started` (CLOCK_BOOTTIME, seconds)."""
-        return Recording(self.spool, self._clock, opened, self.metrics, strict=strict, started=started)
+        return Recording(self.spool, self._clock, opened, self.metrics, strict=strict, started=started, price=price)
 
     def deny(self, denial: Denial) -> None:
         """Take a refusal. Those of strangers are written one by one up to a rate and counted beyond it."""

@@ -15,6 +15,7 @@ from strongroom.gateway.metrics import Metrics
 from strongroom.gateway.spool import Closed, Opened, Spool, SpoolBroken
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.rules.limits import FREE, Price
 
 _UNAVAILABLE: Final = 503
 
@@ -25,10 +26,29 @@ ClosedAs: TypeAlias = Literal["completed", "refused", "failed", "cancelled"]
 class Recording:
     """The record of one request."""
 
-    __slots__ = ("_clock", "_closed", "_kept", "_metrics", "_opened", "_spool", "_started", "_strict", "first_byte_us")
+    __slots__ = (
+        "_clock",
+        "_closed",
+        "_kept",
+        "_metrics",
+        "_opened",
+        "_price",
+        "_spool",
+        "_started",
+        "_strict",
+        "first_byte_us",
+    )
 
     def __init__(
-        self, spool: Spool, clock: Clock, opened: Opened | None, metrics: Metrics, *, strict: bool, started: float
+        self,
+        spool: Spool,
+        clock: Clock,
+        opened: Opened | None,
+        metrics: Metrics,
+        *,
+        strict: bool,
+        started: float,
+        price: Price = FREE,
     ) -> None:
         """Take down that a request was received. Nothing is written before `open`.
 
@@ -38,12 +58,14 @@ class Recording:
             opened: who asks what; None: somebody of whose requests no records are kept.
             metrics: what counts it.
             strict: whether the tenant's records must be durable.
+            price: what the model costs by the tenant's rules.
             started: CLOCK_BOOTTIME, seconds, at which the request was received.
         """
         self._spool: Final = spool
         self._clock: Final = clock
         self._opened: Final = opened
         self._metrics: Final = metrics
+        self._price: Final = price
         self._strict: Final = strict and opened is not None
         self._started: Final = started
         self._kept: bool | None = None  # None: not opened
@@ -82,7 +104,6 @@ class Recording:
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,
-        cost_micro: int = 0,
         target: str = "",
         refusal: str = "",
     ) -> Refusal | None:
@@ -99,7 +120,6 @@ class Recording:
             status,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
-            cost_micro=cost_micro,
             target=target,
             refusal=refusal,
         )
@@ -124,7 +144,6 @@ class Recording:
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,
-        cost_micro: int = 0,
         target: str = "",
         refusal: str = "",
     ) -> None:
@@ -140,7 +159,8 @@ class Recording:
             self._elapsed(),
             input_tokens,
             output_tokens,
-            cost_micro,
+            # What was refused before a model was asked costs nothing; what broke off costs what was used.
+            self._price.of(input_tokens, output_tokens) if phase == "relayed" else 0,
             self.first_byte_us,
             target,
             refusal,
