@@ -108,6 +108,18 @@ def test_the_logs(run: Run) -> None:
     assert run("audit", "list", "--limit", "0").code == 1
 
 
+def test_the_records(run: Run) -> None:
+    for since in ("24h", "2026-01-31T12:00:00Z"):
+        found = run("records", "list", "--tenant", "acme", "--since", since, "--status", "429", "--outcome", "refused")
+        assert (found.code, found.out, found.err) == (0, "", "There is no record.\n")
+    assert run("records", "list", "--tenant", "acme", "--json").json == {"data": []}
+    assert run("records", "list", "--tenant", "acme", by="acme-admin").code == 0
+    assert run("records", "list", "--tenant", "globex", by="acme-admin").code == 1
+    for wrong in (("--since", "yesterday"), ("--since", "2026-01-31T12:00:00"), ("--limit", "0"), ("--status", "1000")):
+        assert run("records", "list", "--tenant", "acme", *wrong).code == 1, wrong
+    assert run("records", "list", "--tenant", "acme", "--since", "999999d").code == 2
+
+
 def test_who_one_is_and_by_which_token(plane: ControlPlane, run: Run) -> None:
     quiet, loud = run("whoami"), run("whoami", "-v")
     assert re.search(r"^role +operator$", quiet.out, re.MULTILINE)
