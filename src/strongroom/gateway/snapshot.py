@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -21,10 +21,12 @@ from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import Action, Decision, Engine, Kind, Resource
 from strongroom.providers import Book, ProviderDocument
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument, TargetDocument
+from strongroom.rules import Kind as Kinded
 from strongroom.rules import Rulebook, Subject, Terms
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 
+_Terms = TypeVar("_Terms")
 _log: Final = logging.getLogger(__name__)
 _ENSURE_S: Final = 0.25
 _MAX_DECISIONS: Final = 100_000
@@ -154,6 +156,14 @@ class Snapshot:
                 self._terms.clear()
             terms = self._terms[key] = self._rules.terms(route.tenant, Subject.of(who, route.name))
         return terms
+
+    def strictest(self, who: Principal, kind: Kinded[Any, _Terms]) -> _Terms:
+        """Return what all models that `who` may ask come to together: for what belongs to none of them alone."""
+        found = kind.own(())
+        for route in self.routes(who):
+            if self.decide(who, Action.MODEL_INVOKE, route).allowed:
+                found = kind.meet(found, self.terms(who, route).of(kind))
+        return found
 
 
 def _route(entry: FeedEntry) -> Route | None:
