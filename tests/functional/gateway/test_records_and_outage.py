@@ -33,7 +33,7 @@ async def records(database: TestDatabase, plane: Plane, tenant: str) -> list[dic
     db = await Database.connect(database.control, database.operator)
     try:
         async with db.tenant(plane.tenants[tenant]) as tx:
-            rows = await tx.fetch("select row_to_json(r)::text as text, r.* from gateway.record r order by id")
+            rows = await tx.fetch("select row_to_json(r)::text as text, r.* from gateway.record r order by at, id")
             return [dict(row) for row in rows]
     finally:
         await db.close()

@@ -1,0 +1,133 @@
+"""What is answered without asking a model: which models there are, whether one is ready, and what was kept.
+
+Always true here: what a caller may not see, and what is not there, get one answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from strongroom.gateway.exchange.asks import ChatAsk
+from strongroom.gateway.exchange.endpoints import Endpoint
+from strongroom.gateway.exchange.ports import ModelCard
+from strongroom.gateway.kept import Responses, missing
+from strongroom.gateway.notes import Notes
+from strongroom.gateway.signing import SigningDesk
+from strongroom.gateway.snapshot import Snapshot
+from strongroom.gateway.stages import Admitted, Authenticated
+from strongroom.gateway.surface import RESPONSES
+from strongroom.gateway.upstreams import Upstreams
+from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.policy import Action
+from strongroom.rules.signing import SIGNING
+from strongroom.wire import Reply
+
+_NOT_READY: Final = Refusal(
+    kind=RefusalKind.UNAVAILABLE, reason="the engine is not well", tell="The model is not ready. Try again shortly."
+)
+
+
+class Lookups:
+    """Looks things up for one gateway process. Without `responses`, nothing is kept."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        upstreams: Upstreams,
+        responses: Responses | None,
+        notes: Notes,
+        desk: SigningDesk,
+    ) -> None:
+        self._snapshot = snapshot
+        self._upstreams = upstreams
+        self._responses = responses
+        self._notes = notes
+        self._desk = desk
+
+    async def recall(self, admitted: Admitted) -> Admitted | Refusal:
+        """Put before the ask what it goes on from: instructions of this turn, the kept conversation, what is new."""
+        decoded = admitted.decoded
+        if decoded.turn is None and decoded.previous is None:
+            return admitted
+        if self._responses is None:
+            return Refusal(
+                kind=RefusalKind.INVALID,
+                reason="nothing is kept here",
+                tell="Responses are not kept here: leave out `store` and `previous_response_id`.",
+                param="store",
+            )
+        if decoded.previous is None or not isinstance(decoded.ask, ChatAsk):
+            return admitted
+        kept = await self._responses.find(admitted.authenticated.principal, decoded.previous)
+        if isinstance(kept, Refusal):
+            return replace(kept, param="previous_response_id")
+        first = 1 if decoded.ask.messages[0].role == "system" else 0
+        messages = (*decoded.ask.messages[:first], *kept.messages, *decoded.ask.messages[first:])
+        ask = msgspec.structs.replace(decoded.ask, messages=messages)
+        return replace(admitted, decoded=replace(decoded, ask=ask))
+
+    async def answer(self, authenticated: Authenticated, reply: Reply) -> None:
+        """Answer what needs no model to be asked."""
+        received, who = authenticated.received, authenticated.principal
+        endpoint, named = received.match.endpoint, received.match.named
+        if endpoint not in {Endpoint.RESPONSE, Endpoint.DROP_RESPONSE} or named is None:
+            return await self._catalogue(authenticated, reply)
+        # A kept answer is worth what the asking for it was: what a model of the caller's demands is demanded here too.
+        unsigned = await self._desk.verify(received.request, self._snapshot.strictest(who, SIGNING), who)
+        if unsigned is not None:
+            return await self._notes.refuse(received, unsigned, reply, who)
+        body: bytes | Refusal
+        if self._responses is None:
+            body = missing()
+        elif endpoint is Endpoint.DROP_RESPONSE:
+            body = await self._responses.drop(who, named) or RESPONSES.dropped(named)
+        else:
+            kept = await self._responses.find(who, named)
+            body = kept if isinstance(kept, Refusal) else bytes(kept.document)
+        if isinstance(body, Refusal):
+            return await self._notes.refuse(received, body, reply, who)
+        self._notes.recording(received, who, None).end("completed", "authenticated", 200)
+        return await reply.send(200, received.match.dialect.headers(received.request_id), body)
+
+    async def _catalogue(self, authenticated: Authenticated, reply: Reply) -> None:
+        """Answer `models.list` and `models.retrieve`: what this key may ask, and nothing of anything else."""
+        received, who = authenticated.received, authenticated.principal
+        owner = self._snapshot.directory.tenant_name(who.tenant) if who.tenant is not None else None
+        cards = [
+            ModelCard(name=route.name, created=route.created, owner=owner or "")
+            for route in self._snapshot.routes(who)
+            if self._snapshot.decide(who, Action.MODEL_SEE, route).allowed
+        ]
+        dialect, named = received.match.dialect, received.match.named
+        if named is None:
+            body = dialect.models(sorted(cards, key=lambda card: card.name))
+        else:
+            card = next((card for card in cards if card.name == named), None)
+            if card is None:
+                return await self._notes.refuse(received, no_model("not among the caller's models"), reply, who)
+            if received.match.endpoint is Endpoint.READY and not await self._well(who, named):
+                return await self._notes.refuse(received, _NOT_READY, reply, who)
+            body = dialect.model(card)
+        self._notes.recording(received, who, None).end("completed", "authenticated", 200)
+        await reply.send(200, dialect.headers(received.request_id), body)
+        return None
+
+    async def _well(self, who: Principal, name: str) -> bool:
+        """Whether a model that `who` may see would take work now."""
+        route = self._snapshot.route(who, name)
+        return route is not None and await self._upstreams.healthy(route)
+
+
+def no_model(reason: str) -> Refusal:
+    """Return the one answer for a model that is not there, is another's, or is not for this caller to know of."""
+    return Refusal(
+        kind=RefusalKind.HIDDEN,
+        reason=reason,
+        tell="The model does not exist or this key may not use it.",
+        param="model",
+        code="model_not_found",
+    )
