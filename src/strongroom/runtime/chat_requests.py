@@ -136,6 +136,9 @@ def read_chat(body: bytes, *, context_tokens: int) -> dict[str, Any]:
         # Tools that must not be called need not be seen; a choice without tools is none.
         for name in ("tools", "tool_choice", "parallel_tool_calls"):
             fields.pop(name, None)
+    if request.logprobs:
+        # The engine gives the chosen token's own only beside some alternative; the gateway tells no more than was asked.
+        fields["top_logprobs"] = max(1, request.top_logprobs or 0)
     return fields
 
 
@@ -152,6 +155,8 @@ def read_completion(body: bytes, *, context_tokens: int) -> dict[str, Any]:
     fields["prompt"] = _one_prompt(request.prompt)
     for name in ("echo", "best_of"):
         fields.pop(name, None)
+    if request.logprobs is not None:
+        fields["logprobs"] = max(1, request.logprobs)  # as for chat
     return fields
 
 

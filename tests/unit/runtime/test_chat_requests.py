@@ -173,3 +173,13 @@ def test_a_completion_does_not_echo() -> None:
     with pytest.raises(ProblemError):
         complete(echo=True)
     assert "echo" not in complete(echo=False, best_of=1)
+
+
+def test_the_chosen_tokens_own_log_probability_is_had_beside_an_alternative() -> None:
+    messages = [{"role": "user", "content": "x"}]
+    for more, expected in (({}, None), ({"logprobs": True}, 1), ({"logprobs": True, "top_logprobs": 3}, 3)):
+        body = msgspec.json.encode({"messages": messages, **more})
+        assert read_chat(body, context_tokens=100).get("top_logprobs") == expected
+    for more, expected in (({}, None), ({"logprobs": 0}, 1), ({"logprobs": 4}, 4)):
+        body = msgspec.json.encode({"prompt": "x", **more})
+        assert read_completion(body, context_tokens=100).get("logprobs") == expected
