@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from strongroom.app.checks import Check
 from strongroom.app.seed import INSTALLER, Seed
@@ -205,6 +206,19 @@ async def test_a_name_is_taken_once_and_a_deployment_needs_an_admitted_release(h
     assert await registry.list_deployments(INSTALLER, acme, ASK) == []
     assert len(await registry.list_deployments(INSTALLER, globex, ASK)) == 1
     await registry.deploy(INSTALLER, acme, DEV, Name("m"), one.digest, ASK)
+
+
+async def test_a_skops_model_is_deployed_in_dev_only(house: House) -> None:
+    acme = await house.tenant("acme")
+    registry = house.services.registry
+    model = replace(release("5", "tried-out"), kind=Operation.INFER, format=Format.SKOPS)
+    await registry.admit(INSTALLER, model, ASK)
+    for environment in (Environment.TEST, Environment.PROD):
+        with pytest.raises(Refused) as refused:
+            await registry.deploy(INSTALLER, acme, environment, Name("tried-out"), model.digest, ASK)
+        assert refused.value.refusal.kind is RefusalKind.INVALID
+        assert f"in dev only, not in {environment}: export it as ONNX" in str(refused.value.refusal.tell)
+    await registry.deploy(INSTALLER, acme, DEV, Name("tried-out"), model.digest, ASK)
 
 
 async def test_seeding_the_demo_again_makes_nothing_twice(house: House, tmp_path: Path) -> None:
