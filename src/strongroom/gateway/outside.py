@@ -100,6 +100,8 @@ class Outside:
         unsaid: Refusal | None = None
         for target in in_order(route.targets, self._draw):
             document = self._find(target.provider)
+            if document is None:
+                self._forget()
             no = self._against(route, target, document, residency)
             line = None if no is not None or document is None else self._line(target.provider, document)
             if document is None or line is None:
@@ -169,9 +171,15 @@ class Outside:
             line: _Line | None = replace(old, document=document)
         else:
             # The old pool, if there is one, is let go: what is in flight there ends by itself, and idle ones run out.
+            self._forget()
             line = self._built(provider, document)
         self._built_of[provider], self._lines[provider] = document, line
         return line
+
+    def _forget(self) -> None:
+        """Let go of providers that have ended, and of their secrets."""
+        for provider in [each for each in self._built_of if self._find(each) is None]:
+            del self._built_of[provider], self._lines[provider]
 
     def _built(self, provider: UUID, document: ProviderDocument) -> _Line | None:
         try:

@@ -37,6 +37,7 @@ from strongroom.providers.service import Change
 from strongroom.registry import Operation, Target
 from strongroom.rules import Level
 from strongroom.rules.residency import RESIDENCY
+from strongroom.store import Database
 
 if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Plane
@@ -254,20 +255,21 @@ async def test_a_vllm_cache_is_salted_for_each_workload_and_a_callers_own_salt_i
         ({"region": "cn-north"}, "residency allows eu-central, us-east, it is in cn-north"),
     ],
 )
-async def test_a_provider_that_may_not_be_routed_to_is_never_asked(
-    house: House, changes: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
+async def test_a_provider_that_may_not_be_routed_to_is_never_asked_and_that_is_audited(
+    house: House, shared_db: Database, changes: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[str] = []
-    house.plane.recorder.deny = lambda denial: told.append(denial.entry.reason)  # type: ignore[method-assign]
-    try:
-        model = await house.one(double := openai_provider(SECRET), **changes)
-        assert await house.refused(model) == (503, "The model is not available at the moment. Try again shortly.")
-    finally:
-        del house.plane.recorder.deny
+    model = await house.one(double := openai_provider(SECRET), **changes)
+    answer = await house.plane.ask("/v1/chat/completions", {"model": model, "messages": MESSAGES})
+    assert answer.status == 503
+    assert answer.error["message"] == "The model is not available at the moment. Try again shortly."
     assert double.connections == 0
-    assert len(told) == 1
-    assert reason in told[0]
-    assert SECRET not in caplog.text
+    assert await house.plane.recorder.flush()
+    async with shared_db.operator() as tx:
+        entry = await tx.fetchrow("select * from audit.entry where request_id = $1", answer.error["request_id"])
+    assert entry is not None
+    assert (entry["outcome"], entry["tenant_id"]) == ("refused", house.plane.tenants["acme"])
+    assert reason in entry["reason"]
+    assert SECRET not in caplog.text + str(dict(entry))
 
 
 async def test_a_change_counts_for_the_next_request(house: House) -> None:
