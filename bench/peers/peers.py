@@ -117,7 +117,7 @@ def mlflow(home: Path, upstream: int, port: int) -> Started:
     start = ["gateway", "start", "--config-path", str(home / "config.yaml")]
     command = [str(bin_ / "mlflow"), *start, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     path = f"{bin_}:{os.environ['PATH']}"
-    return Started(command, {"PATH": path, "HOME": str(home)}, path=b"/gateway/tiny/invocations", patience_s=90)
+    return Started(command, {"PATH": path, "HOME": str(home)}, patience_s=90)
 
 
 def litellm(home: Path, upstream: int, port: int) -> Started:

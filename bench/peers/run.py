@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import platform
 import socket
@@ -205,6 +206,8 @@ def table(found: dict[str, Figures]) -> str:
 
 
 def _cell(figures: Figures, column: str) -> str:
+    if math.isnan(figures[column]):
+        return "fails"
     connections = column.partition("@")[2]
     mark = "†" if column.startswith("per_s") and figures[f"bound_by_generator@{connections}"] else ""
     return f"{figures[column]:,.3g}{mark}" if abs(figures[column]) < 100 else f"{figures[column]:,.0f}{mark}"
@@ -222,7 +225,13 @@ def draw(found: dict[str, Figures]) -> list[Path]:
         bound = frozenset(
             each for each, figures in found.items() if "per_s" in column and figures["bound_by_generator@32"]
         )
-        plot.bars(path, title, unit, {each: max(0.0, figures[column]) for each, figures in found.items()}, marked=bound)
+        plot.bars(
+            path,
+            title,
+            unit,
+            {each: max(0.0, figures[column]) for each, figures in found.items() if not math.isnan(figures[column])},
+            marked=bound,
+        )
         made.append(path)
     return made
 
