@@ -447,6 +447,24 @@ async def test_a_connection_that_was_cut_is_opened_anew_and_nothing_counts_twice
     await refused(rig, shot, asked=2)
 
 
+async def test_what_was_kept_is_shown_and_dropped_to_signed_requests_only(rig: Rig) -> None:
+    path = "/v1/responses"
+    asked = json.dumps({"model": "tiny", "input": "hello", "store": True}).encode()
+    made = await rig.send(replace(rig.shot, path=path, body=asked).signed(rig.ours))
+    assert made.status == 200, made.body
+    kept = f"{path}/{made.json['id']}"
+    for method in ("GET", "DELETE"):
+        shot = replace(rig.shot, method=method, path=kept, body=b"")
+        assert (await rig.send(shot)).status == 401
+        # Whether it is there is not told either, whichever way one asks.
+        assert (await rig.send(replace(shot, path=f"{path}/resp_{'0' * 32}"))).status == 401
+    on = json.dumps({"model": "tiny", "input": "on", "previous_response_id": "resp_" + "0" * 32}).encode()
+    assert (await rig.send(replace(rig.shot, path=path, body=on))).status == 401
+    for method in ("GET", "DELETE"):
+        signed = replace(rig.shot, method=method, path=kept, body=b"").signed(rig.ours)
+        assert (await rig.send(signed)).status == 200
+
+
 async def test_the_gateway_erases_what_ran_out_and_nothing_else(rig: Rig, shared_database: TestDatabase) -> None:
     assert (await rig.send(rig.shot.signed(rig.ours))).status == 200
     appender = await Appender.connect(shared_database.gateway, size=1)
