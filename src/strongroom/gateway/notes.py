@@ -24,6 +24,7 @@ from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
 from strongroom.rules import Terms
+from strongroom.rules.limits import FREE, LIMITS
 from strongroom.rules.records import RECORDS
 from strongroom.wire import Reply
 
@@ -64,7 +65,8 @@ class Notes:
                 "{}" if terms is None else self._decisions.of(terms),
             )
         strict = terms is not None and terms.of(RECORDS).mode == "strict"
-        return self._recorder.recording(opened, strict=strict, started=received.started)
+        price = FREE if terms is None else terms.of(LIMITS).price
+        return self._recorder.recording(opened, strict=strict, started=received.started, price=price)
 
     def close(self, relayed: Relayed) -> Recorded:
         """Write down what was answered. Each control that is settled by what was used is one line here."""
