@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Generator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import anthropic
 import openai
 import pytest
 
@@ -170,6 +171,47 @@ async def test_tools_reach_the_model(client: openai.AsyncOpenAI) -> None:
             model="tiny", messages=MESSAGES, tools=[tool], tool_choice="required", **SURE
         )
     assert refused.value.param == "tool_choice"
+
+
+@pytest.fixture
+async def claude(module_plane: Plane, linked: None) -> AsyncGenerator[anthropic.AsyncAnthropic]:
+    del linked
+    url = f"http://127.0.0.1:{module_plane.port}"
+    async with anthropic.AsyncAnthropic(api_key=module_plane.keys["acme"], base_url=url, max_retries=0) as client:
+        yield client
+
+
+async def test_every_api_gets_the_same_words_from_the_model(
+    client: openai.AsyncOpenAI, claude: anthropic.AsyncAnthropic
+) -> None:
+    sure: Any = {"temperature": 0}
+    chat = await client.chat.completions.create(model="tiny", messages=MESSAGES, max_tokens=12, **sure)
+    text = chat.choices[0].message.content
+    message = await claude.messages.create(model="tiny", messages=MESSAGES, max_tokens=12, extra_body=sure)
+    assert [block.text for block in message.content if block.type == "text"] == [text]
+    assert (message.stop_reason, chat.choices[0].finish_reason) == ("max_tokens", "length")
+    async with claude.messages.stream(model="tiny", messages=MESSAGES, max_tokens=12, extra_body=sure) as stream:
+        assert "".join([piece async for piece in stream.text_stream]) == text
+        final = await stream.get_final_message()
+    assert final.usage.output_tokens == message.usage.output_tokens == 12
+    assert final.usage.input_tokens == message.usage.input_tokens
+    response = await client.responses.create(model="tiny", input=MESSAGES, max_output_tokens=12, store=True, **sure)
+    assert (response.output_text, response.status) == (text, "incomplete")
+    again = await client.responses.create(
+        model="tiny", input="Another.", previous_response_id=response.id, max_output_tokens=5, **sure
+    )
+    assert again.usage is not None
+    assert response.usage is not None
+    assert again.usage.input_tokens > response.usage.input_tokens + 12
+
+
+async def test_the_worker_counts_as_it_reads(claude: anthropic.AsyncAnthropic) -> None:
+    tool: Any = {"name": "f", "description": "Do it.", "input_schema": {"type": "object", "properties": {}}}
+    plain: Any = {"model": "tiny", "system": "Be brief.", "messages": MESSAGES}
+    for asked in (plain, {**plain, "tools": [tool]}):
+        counted = await claude.messages.count_tokens(**asked)
+        answered = await claude.messages.create(max_tokens=1, **asked)
+        assert counted.input_tokens == answered.usage.input_tokens > 10
 
 
 async def test_what_is_too_long_is_said_with_figures(client: openai.AsyncOpenAI) -> None:
