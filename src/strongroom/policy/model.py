@@ -97,7 +97,11 @@ class Action(StrEnum):
     PROVIDER_DELETE = ("provider.delete", Kind.PROVIDER, "End a provider: nothing is routed to it any more.")
     RULES_READ = ("rules.read", Kind.RULES, "Read documents of rules and what they come to.")
     RULES_WRITE = ("rules.write", Kind.RULES, "Write a tenant's own document, which narrows what its ceiling allows.")
-    RULES_WRITE_CEILING = ("rules.write_ceiling", Kind.RULES, "Write a tenant's ceiling, or the installation's default.")
+    RULES_WRITE_CEILING = (
+        "rules.write_ceiling",
+        Kind.RULES,
+        "Write a tenant's ceiling, or the installation's default.",
+    )
     AUDIT_READ = ("audit.read", Kind.AUDIT_LOG, "Read a tenant's audit log.")
     AUDIT_READ_PLATFORM = ("audit.read_platform", Kind.AUDIT_LOG, "Read the installation's audit log.")
     RECORDS_READ = ("records.read", Kind.AUDIT_LOG, "Read the records of a tenant's requests; they hold no content.")
