@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-import msgspec
+from msgspec import structs
 
 from strongroom.gateway.exchange.asks import ChatAsk
 from strongroom.gateway.exchange.endpoints import Endpoint
@@ -67,8 +67,8 @@ class Lookups:
             return replace(kept, param="previous_response_id")
         first = 1 if decoded.ask.messages[0].role == "system" else 0
         messages = (*decoded.ask.messages[:first], *kept.messages, *decoded.ask.messages[first:])
-        ask = msgspec.structs.replace(decoded.ask, messages=messages)
-        return replace(admitted, decoded=replace(decoded, ask=ask))
+        ask = structs.replace(decoded.ask, messages=messages)
+        return structs.replace(admitted, decoded=structs.replace(decoded, ask=ask))
 
     async def answer(self, authenticated: Authenticated, reply: Reply) -> None:
         """Answer what needs no model to be asked."""

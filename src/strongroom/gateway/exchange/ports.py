@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from msgspec import Struct
+
 from strongroom.gateway.exchange.answers import Answer, Event
 from strongroom.gateway.exchange.asks import Ask, Message
 from strongroom.gateway.exchange.endpoints import Endpoint
@@ -38,8 +40,7 @@ class Turn:
         self.id, self.document, self.said = identifier, document, said
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
+class Decoded(Struct, frozen=True, kw_only=True):
     """What a dialect made of a request.
 
     Attributes:
@@ -76,8 +77,7 @@ class ModelCard:
     owner: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Naming:
+class Naming(Struct, frozen=True, kw_only=True):
     """What the gateway calls an answer, whatever the engine called it.
 
     Attributes:
