@@ -1,6 +1,6 @@
 """What the supervisor tells a process it starts: over a pipe, so that no secret stands in argv, environment or a file.
 
-A process gets what its role needs and no more: the gateway learns one database login and two derived keys.
+A process gets what its role needs and no more: the gateway learns one database login and the derived keys that it uses.
 """
 
 from __future__ import annotations

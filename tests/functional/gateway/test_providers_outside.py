@@ -158,6 +158,8 @@ async def test_the_openai_client_is_served_by_every_kind_of_provider(house: Hous
         called = await client.chat.completions.create(model=model, messages=MESSAGES, tools=tools, max_tokens=20)
         call: Any = (called.choices[0].message.tool_calls or [])[0]
         assert (call.function.name, call.function.arguments) == ("weather", '{"city":"Bonn"}')
+        response = await client.responses.create(model=model, input="hello", max_output_tokens=20)
+        assert response.output_text == "Hello."
     assert all(asked.body["model"] == "theirs" for asked in double.asked)
     assert all(house.plane.keys["acme"].encode() not in asked.head for asked in double.asked)
 
@@ -204,7 +206,10 @@ async def test_embeddings_and_moderations_come_from_a_compatible_provider(house:
     model = await house.deploy((await house.register(double.url), 1, 0), kind=Operation.EMBEDDING)
     async with house.client() as client:
         found = await client.embeddings.create(model=model, input=["a", "b"], encoding_format="float")
-    assert [each.embedding for each in found.data] == [[0.5, 0.0], [0.5, 1.0]]
+        assert [each.embedding for each in found.data] == [[0.5, 0.0], [0.5, 1.0]]
+        judge = await house.deploy((await house.register(double.url), 1, 0), kind=Operation.MODERATION)
+        judged = await client.moderations.create(model=judge, input=["a", "b"])
+    assert [each.flagged for each in judged.results] == [True, True]
     judge = await house.deploy((await house.register(double.url), 1, 0), kind=Operation.MODERATION)
     async with house.client() as client:
         judged = await client.moderations.create(model=judge, input=["a", "b"])
@@ -226,6 +231,10 @@ async def test_a_prediction_comes_from_a_provider_of_the_open_inference_protocol
     assert answer.json["outputs"][0]["data"] == [0.5, 0.5]
     assert INSIDE.encode() not in answer.body
     assert answer.json["model_name"] == model
+    described = await house.plane.ask(f"/v2/models/{model}", method="GET")
+    assert (described.status, described.json["name"]) == (200, model)
+    ready = await house.plane.ask(f"/v2/models/{model}/ready", method="GET")
+    assert ready.status == 200
 
 
 async def test_a_vllm_cache_is_salted_for_each_workload_and_a_callers_own_salt_is_none(house: House) -> None:
