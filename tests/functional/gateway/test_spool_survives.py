@@ -155,7 +155,7 @@ async def test_no_kill_at_any_moment_costs_a_strict_record_and_none_costs_anothe
         assert tenant == "globex" or not wrong
         interrupted += sum(outcome == "interrupted" for outcome in found.values())
         assert all((row["status"] == 0) == (row["outcome"] == "interrupted") for row in rows)
-    assert sum(map(len, rig.answered.values())) > 50
+    assert sum(map(len, rig.answered.values())) > 20
     assert missing["acme"] == 0
     assert interrupted > 0
     gaps = await rig.rows(

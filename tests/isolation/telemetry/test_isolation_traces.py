@@ -19,6 +19,7 @@ from typing import Any
 import openai
 import pytest
 
+from strongroom.app import demo_rules
 from strongroom.app.rig import Installation, written
 from strongroom.attack import Target
 from strongroom.attack.http import Answer, Line, raw
@@ -49,7 +50,7 @@ def exercise_chat(target: Target, plant: Planter) -> None:
         {"role": "system", "content": plant("system")},
         {"role": "user", "content": plant("prompt")},
         {"role": "assistant", "tool_calls": [{"id": plant("call"), "type": "function", "function": {"name": "f", "arguments": json.dumps({"x": plant("arguments")})}}]},
-        {"role": "tool", "tool_call_id": "1", "content": plant("result")},
+        {"role": "tool", "tool_call_id": plant.planted["call"], "content": plant("result")},
     ]  # fmt: skip
     whole = client.chat.completions.create(
         model=target.chat, messages=called, tools=[tool], tool_choice="none", max_tokens=24, user=plant("user"),
@@ -139,9 +140,26 @@ def exercise_control(target: Target, plant: Planter) -> None:
         assert ask("POST", f"{keys}/{key}/revoke", data={"reason": key}).status in {400, 404}
 
 
+def _allow_what_the_demo_allows(target: Target) -> None:
+    """Open to A what an unmodified client asks for: what its rules refuse would be seen by fewer parts of the product."""
+    with Line(target.control) as line:
+        for file in demo_rules.documents():
+            path = f"/api/tenants/{target.a.id}/rules/{file.kind.name}/ceiling"
+            data = {"document": file.document, "expected": 0, "reason": "test"}
+            assert line.ask("PUT", path, key=target.operator.secret, data=data).status == 200
+    asked = {"model": target.chat, "messages": [{"role": "user", "content": "hi"}], "seed": 1, "max_tokens": 1}
+    deadline, known = time.monotonic() + 20, 0
+    while known < 6:  # until both gateways know of it, each connection being with one of them
+        with Line(target.gateway) as line:
+            answer = line.ask("POST", "/v1/chat/completions", key=target.a.dev.secret, data=asked)
+        known = known + 1 if answer.status == 200 else 0
+        assert time.monotonic() < deadline, answer.body
+
+
 @pytest.fixture(scope="module")
 def exercised(target: Target) -> tuple[Planter, float]:
     plant, began = Planter(), time.time() - 1
+    _allow_what_the_demo_allows(target)
     for exercise in (exercise_chat, exercise_refusals, exercise_wire, exercise_control):
         exercise(target, plant)
     with Line(target.control) as line:  # the gateway writes in batches: wait for the last of its refusals
