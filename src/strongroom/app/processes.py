@@ -29,6 +29,7 @@ from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error as render_error
+from strongroom.gateway.outside import Outside
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Bounds, Spool
@@ -37,6 +38,7 @@ from strongroom.gateway.upstreams import Upstreams
 from strongroom.identity import Directory
 from strongroom.kernel.clock import Clock, SystemClock
 from strongroom.policy import Engine
+from strongroom.providers import Networks
 from strongroom.store import Appender, Cabinet, Lessor
 from strongroom.store.follower import Follower
 from strongroom.store.roles import GATEWAY
@@ -58,7 +60,8 @@ async def gateway(handover: Handover) -> None:
     follower = Follower(login, clock, snapshot.apply)
     snapshot.follow(follower)
     recorder = Recorder(partial(Appender.connect, login), clock, await _spool(handover, clock))
-    upstreams = Upstreams(Path(handover.worker_sockets), keys.key(Purpose.CACHE_SCOPE))
+    outside = Outside(snapshot.provider, keys, Networks(settings.upstream_networks), clock)
+    upstreams = Upstreams(Path(handover.worker_sockets), keys.key(Purpose.CACHE_SCOPE), outside=outside)
     asks = AskLimits(
         max_output_tokens=settings.max_output_tokens,
         default_output_tokens=settings.default_output_tokens,
