@@ -1,7 +1,7 @@
 """What a tenant at ten times its limit does to another's latency (promise I5: at most 20 % at the 99th percentile).
 
 One gateway process as `strongroom up` runs it, with a real PostgreSQL; an engine that takes 50 ms for each answer. Tenant
-globex asks 40 times a second throughout, in an open loop. Tenant acme may ask 100 times a second; it is quiet, asks as often
+globex asks 40 times a second throughout, in an open loop. Tenant acme, a process of its own, may ask 30 times a second; it is quiet, asks as often
 as it may, and ten times as often, in turn, round after round: so the machine's own moods fall on all three alike.
 """
 
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
+from bench.fairness.load import open_loop
 from bench.gateway.plane import DIGEST, running
 
 from strongroom.app.seed import INSTALLER
@@ -30,10 +31,9 @@ from strongroom.registry import Registry
 from strongroom.rules import Level, Rules
 from strongroom.store.testing import shared
 from strongroom.vault import Keyring, Purpose
-from strongroom.wire import ClientError, Pool, TcpTarget
+from strongroom.wire import Pool, TcpTarget
 
-SERVICE_S, PER_SECOND, LIMIT = 0.050, 40, 100
-BODY = json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 16}).encode()
+SERVICE_S, PER_SECOND, LIMIT = 0.050, 40, 30
 OFFERED = {"quiet": 0, "at its limit": LIMIT, "at ten times its limit": 10 * LIMIT}
 
 
@@ -42,51 +42,31 @@ async def engine(asked: Asked) -> None:
     await asked.say(whole(chat()))
 
 
-async def ask(pool: Pool, key: str, took: list[float], statuses: Counter[int]) -> None:
-    """Ask once; keep how long an answer took."""
-    began = time.perf_counter()
-    headers = [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")]
-    try:
-        async with pool.request("POST", "/v1/chat/completions", headers, BODY, timeout_s=20) as response:
-            await response.read(65536)
-            statuses[response.status] += 1
-    except ClientError:
-        statuses[0] += 1
-        return
-    took.append(time.perf_counter() - began)
-
-
-async def open_loop(
-    pool: Pool, key: str, per_second: int, seconds: float, took: list[float], statuses: Counter[int]
-) -> None:
-    """Ask at a fixed rate, whatever becomes of the answers."""
-    loop = asyncio.get_running_loop()
-    began, tasks = loop.time(), list[asyncio.Task[None]]()
-    for number in itertools.count():
-        at = number / per_second if per_second else seconds
-        if at >= seconds:
-            break
-        await asyncio.sleep(max(0.0, began + at - loop.time()))
-        tasks.append(asyncio.create_task(ask(pool, key, took, statuses)))
-    await asyncio.sleep(max(0.0, began + seconds - loop.time()))
-    await asyncio.gather(*tasks)
-
-
 async def measure(port: int, keys: dict[str, str], rounds: int, seconds: float) -> None:
     took: dict[str, list[float]] = {name: [] for name in OFFERED}
     statuses: dict[str, Counter[int]] = {name: Counter() for name in OFFERED}
     victim: Counter[int] = Counter()
     target = TcpTarget("127.0.0.1", port)
-    pools = {name: Pool(target, max_connections=256) for name in keys}
+    pool = Pool(target, max_connections=64)
     warm: list[float] = []
-    await open_loop(pools["globex"], keys["globex"], PER_SECOND, 1.0, warm, Counter())
+    await open_loop(pool, keys["globex"], PER_SECOND, 1.0, warm, Counter())
+    flood = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.fairness.flood", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert flood.stdin is not None
+    assert flood.stdout is not None
     for _ in range(rounds):
         for name, offered in OFFERED.items():
-            await asyncio.gather(
-                open_loop(pools["globex"], keys["globex"], PER_SECOND, seconds, took[name], victim),
-                open_loop(pools["acme"], keys["acme"], offered, seconds, [], statuses[name]),
-            )
-    await asyncio.gather(*(pool.close() for pool in pools.values()))
+            if offered:
+                work = {"port": port, "key": keys["acme"], "rate": offered, "seconds": seconds}
+                flood.stdin.write(json.dumps(work).encode() + b"\n")
+            await open_loop(pool, keys["globex"], PER_SECOND, seconds, took[name], victim)
+            if offered:
+                said = json.loads(await flood.stdout.readline())
+                statuses[name].update({int(status): count for status, count in said.items()})
+    flood.stdin.close()
+    await flood.wait()
+    await pool.close()
     print(f"globex: {sum(victim.values())} asked, answered {dict(victim)}")
     print(f"{'acme':>24}  {'answered':>8}  {'refused':>8}  {'globex p50':>11}  {'globex p99':>11}  {'p99 moved':>9}")
     quiet = 0.0

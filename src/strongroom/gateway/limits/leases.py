@@ -29,7 +29,7 @@ PACE_S: Final = 0.02
 _DOWN_S: Final = 0.2
 _LAST_S: Final = 1.0
 _IDLE_SWEEPS: Final = 3
-_DRY_LEAST_S: Final = 0.02
+_DRY_LEAST_S: Final = 0.1  # a flood has the database asked ten times a second for each counter, no more
 _DRY_MOST_S: Final = 1.0
 _DAY_S: Final = 86_400
 _TTL_S: Final = HOLD_S[Measure.CONCURRENCY]
@@ -270,7 +270,7 @@ def _units(share: Share, wanted: Sequence[int]) -> Ask | None:
     back, share.back = share.back, 0
     demand = max(0, sum(wanted) - share.left)
     want = max(0, sum(wanted) + share.keep - share.left)
-    if not wanted and (share.left > share.keep // 2 or share.ends == 0.0):
+    if not wanted and (share.left > share.low or share.ends == 0.0):
         want = 0  # only to give back
     if not want and not back:
         return None

@@ -26,7 +26,7 @@ HOLD_S: Final = {
 
 _PART: Final = {
     # 1/n of the amount is kept; n before the number of processes divides it.
-    Measure.REQUESTS: 10,  # a tenth of a second's worth, whatever the number of processes
+    Measure.REQUESTS: 2,  # half a second's worth, whatever the number of processes: a slow database is bridged
     Measure.TOKENS: 8,
     Measure.TOKENS_DAY: 100,
     Measure.COST_DAY: 100,
@@ -93,7 +93,7 @@ class Share:
         """Hold to another amount from now on."""
         self.bound = bound
         self.keep = keep_of(bound, processes)
-        self.low = self.keep // 2  # with fewer, more are asked for before anybody waits
+        self.low = self.keep * 3 // 4  # with fewer, more are asked for before anybody waits
         self.dry_until = 0.0
         self.trim()
 
