@@ -232,6 +232,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"input": [{"role": "user", "content": "x", "name": "f", "arguments": "{}"}]},
         "input[0]",
     ),
+    "a message with an output": (
+        {"input": [{"role": "user", "content": "x", "output": [{"type": "input_text", "text": "x"}]}]},
+        "input[0]",
+    ),
+    "an output without a call": ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0]"),
     "stream options without a stream": ({"input": "x", "stream_options": {}}, "stream_options"),
     "encrypted reasoning": ({"input": "x", "include": ["reasoning.encrypted_content"]}, "include"),
     "a schema without a type": ({"input": "x", "text": {"format": {"type": "text", "schema": {}}}}, "text.format"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from strongroom.gateway.anthropic import answers, asks, errors
 from strongroom.gateway.anthropic.streams import MessageWriter
@@ -24,7 +24,7 @@ _KEY_FIELD: Final = b"x-api-key"
 class Anthropic:
     """The Anthropic dialect."""
 
-    name: Final = "anthropic"
+    name: ClassVar[str] = "anthropic"
 
     def unfit(self, request: Request) -> Refusal | None:
         """Refuse a version that is none, or that nobody has published; beta features are in none."""

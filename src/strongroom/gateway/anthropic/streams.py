@@ -101,7 +101,7 @@ class MessageWriter:
             if piece.id is None or piece.name is None or piece.index <= self._calls:
                 raise ValueError("pieces of tool calls come out of order")
             self._calls = piece.index
-            block = {"type": "tool_use", "id": piece.id, "name": piece.name, "input": {}}
+            block: dict[str, Any] = {"type": "tool_use", "id": piece.id, "name": piece.name, "input": {}}
             self._enter("call", piece.index, block, written)
         if piece.arguments:
             self._arguments += piece.arguments.encode()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
@@ -118,10 +118,8 @@ class StreamWriter(Protocol):
 class Dialect(Protocol):
     """How clients of one API ask and are answered."""
 
-    @property
-    def name(self) -> str:
-        """What records and metrics call it, such as `openai`."""
-        ...
+    name: ClassVar[str]
+    """What records and metrics call it, such as `openai`."""
 
     def unfit(self, request: Request) -> Refusal | None:
         """Return what this dialect misses in the fields of a request; None: nothing."""

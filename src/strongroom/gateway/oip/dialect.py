@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -24,7 +24,7 @@ _encode: Final = msgspec.json.Encoder().encode
 class OpenInference:
     """The dialect of the Open Inference Protocol."""
 
-    name: Final = "oip"
+    name: ClassVar[str] = "oip"
 
     def unfit(self, request: Request) -> Refusal | None:
         """Refuse the extension for binary tensors: its body is not JSON alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from strongroom.gateway.exchange.answers import Answer
 from strongroom.gateway.exchange.endpoints import Endpoint
@@ -19,7 +19,7 @@ _BEARER: Final = b"bearer "
 class OpenAI:
     """The OpenAI dialect."""
 
-    name: Final = "openai"
+    name: ClassVar[str] = "openai"
 
     def unfit(self, request: Request) -> Refusal | None:
         """Demand nothing of a request's fields."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -268,7 +268,7 @@ def _scores(scores: _Scores | None) -> tuple[TokenScore, ...] | None:
             )
             for score in scores.content
         )
-    tops: list[Any] = scores.top_logprobs or [None] * len(scores.tokens)
+    tops: list[dict[str, float] | None] = scores.top_logprobs or [None for _ in scores.tokens]
     return tuple(
         TokenScore(
             token=token,

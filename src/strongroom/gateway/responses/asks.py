@@ -72,18 +72,15 @@ def _form(body: ResponsesRequest) -> Refusal | None:
 
 def _whole(item: Item) -> bool:
     """Whether an item has the fields of its type, and no other's."""
-    message, call, output = (
-        (item.role, item.content),
-        (item.name, item.arguments),
-        (item.output,),
-    )
+    message = (item.role, item.content)
+    call = (item.name, item.arguments)
     if item.type == "message":
-        return None not in message and item.call_id is None and {*call, *output} == {None}
+        return None not in message and call == (None, None) and item.call_id is None and item.output is None
     if item.call_id is None or message != (None, None):
         return False
     if item.type == "function_call":
-        return None not in call and output == (None,)
-    return None not in output and call == (None, None)
+        return None not in call and item.output is None
+    return item.output is not None and call == (None, None)
 
 
 def _messages(body: ResponsesRequest) -> tuple[Message, ...]:

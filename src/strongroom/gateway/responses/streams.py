@@ -109,7 +109,7 @@ class ResponseWriter:
         told = chat_scores(event.scores)
         if event.scores is not None:
             self._scores = [*(self._scores or []), *event.scores]
-        scores = [] if told is None else told["content"]
+        scores: list[Any] = [] if told is None else told["content"]
         written.append(self._of_part("response.output_text.delta", delta=event.text, logprobs=scores))
 
     def _reasoning(self, event: ReasoningDelta, written: list[bytes]) -> None:
