@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import json
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,8 +24,10 @@ from cryptography.x509.oid import NameOID
 
 from strongroom.app.rig import Installation, Up
 from strongroom.attack.http import Answer, Line, raw
+from strongroom.gateway.testing_providers import ProviderDouble, openai_provider
 
 NAME = "models.example"
+SECRET = "sk-canary-of-a-provider-77"
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ def secured(start_up: Callable[..., Up], papers: Papers) -> Generator[Installati
     }
     variables |= {"STRONGROOM_GATEWAY_TLS_CLIENT_CA": str(papers.ca), "STRONGROOM_GATEWAY_HOSTS": NAME}
     variables |= {"STRONGROOM_CONTROL_ORIGINS": "https://friend.example"}
+    variables |= {"STRONGROOM_GATEWAY_UPSTREAM_NETWORKS": "127.0.0.0/8"}
     with start_up("tls", variables=variables) as up:
         yield up.started()
 
@@ -178,3 +184,67 @@ def test_host_and_origin_of_strangers(installation: Installation, port: str) -> 
         assert refused.status == 403, origin
         assert "access-control-allow-origin" not in dict(refused.fields)
     assert raw(url, b"GET /livez HTTP/1.1\r\n\r\n").status == 400
+
+
+@pytest.fixture
+def outside() -> Generator[ProviderDouble]:
+    """Run a provider in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    double = openai_provider(SECRET)
+    listening = double.listening()
+    asyncio.run_coroutine_threadsafe(listening.__aenter__(), loop).result(10)
+    yield double
+    asyncio.run_coroutine_threadsafe(listening.__aexit__(None, None, None), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+def test_a_gateway_process_asks_a_provider_and_its_secret_stands_in_no_file(
+    secured: Installation, papers: Papers, outside: ProviderDouble
+) -> None:
+    demo, today = secured.demo, datetime.now(UTC).date()
+
+    def change(method: str, path: str, body: dict[str, Any]) -> None:
+        place = urlsplit(demo.control)
+        line = http.client.HTTPSConnection(place.hostname or "", place.port, context=context(papers), timeout=20)
+        fields = {"authorization": f"Bearer {demo.operator.token}", "content-type": "application/json"}
+        line.request(method, path, json.dumps(body), fields)
+        answer = line.getresponse()
+        said = answer.read()
+        line.close()
+        assert answer.status < 300, said
+
+    provider = {
+        "name": "outside", "kind": "openai", "base_url": outside.url, "owner": "Team", "secret": SECRET,
+        "region": "eu-central", "agreement": "DPA-1", "assessed_on": str(today), "assessed_until": "2099-01-01",
+    }  # fmt: skip
+    change("POST", "/api/providers", provider)
+    targets = {
+        "name": "theirs",
+        "environment": "dev",
+        "kind": "chat",
+        "targets": [{"provider": "outside", "model": "m"}],
+    }
+    change("POST", "/api/tenants/acme/deployments", targets)
+    rules = {"document": {"rules": [{"regions": ["eu-central"]}]}, "expected": 0, "reason": "test"}
+    change("PUT", "/api/tenants/acme/rules/residency/ceiling", rules)
+    place, asked = urlsplit(demo.gateway), {"model": "theirs", "messages": [{"role": "user", "content": "hello"}]}
+    found = b""
+    for _ in range(20):  # a gateway follows within a second
+        line = http.client.HTTPSConnection(
+            place.hostname or "", place.port, context=context(papers, papers.client), timeout=20
+        )
+        key = demo.tenants["acme"]["dev"]["inference_key"]
+        fields = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        line.request("POST", "/v1/chat/completions", json.dumps(asked), fields)
+        found = line.getresponse().read()
+        line.close()
+        if b"Hello." in found:
+            break
+    assert b"Hello." in found, found
+    assert SECRET.encode() in outside.asked[-1].head
+    home = Path(secured.home_path)
+    assert not [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
