@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from strongroom.gateway.exchange.decode import MAX_DEPTH, nests_too_deep
 from strongroom.gateway.exchange.endpoints import Endpoint
-from strongroom.gateway.exchange.ports import Decoded
+from strongroom.gateway.exchange.ports import Decoded, Dialect
 from strongroom.gateway.openai.dialect import OpenAI
 from strongroom.gateway.protocols.worker import Worker
 from strongroom.gateway.screen import AskLimits, bounded
+from strongroom.gateway.surface import ANTHROPIC, OIP, OPENAI, RESPONSES
 from strongroom.kernel.refusal import Refusal, RefusalKind
 
 ASKED = [Endpoint.CHAT, Endpoint.COMPLETION, Endpoint.EMBEDDING]
@@ -69,6 +70,42 @@ def judge(endpoint: Endpoint, body: bytes) -> None:
 @example(Endpoint.EMBEDDING, b'{"input":' * 50_000)
 def test_any_bytes(endpoint: Endpoint, body: bytes) -> None:
     judge(endpoint, body)
+
+
+OTHERS: dict[Endpoint, tuple[Dialect, dict[str, Any]]] = {
+    # in which dialect, and a good request around which anything may stand
+    Endpoint.MESSAGES: (ANTHROPIC, {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]}),
+    Endpoint.COUNT: (ANTHROPIC, {"model": "m", "messages": [{"role": "user", "content": "x"}]}),
+    Endpoint.RESPONSES: (RESPONSES, {"model": "m", "input": "x"}),
+    Endpoint.MODERATION: (OPENAI, {"model": "m", "input": "x"}),
+    Endpoint.INFER: (OIP, {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1]}]}),
+}
+FIELDS = [
+    "role", "content", "type", "text", "input", "output", "call_id", "name", "arguments", "tools", "tool_choice", "system",
+    "thinking", "shape", "datatype", "data", "outputs", "parameters", "message", "function_call", "tool_use", "tool_result",
+]  # fmt: skip
+PIECES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from([*FIELDS, "user", "FP32"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(st.sampled_from(sorted(OTHERS)), st.dictionaries(st.sampled_from(FIELDS), PIECES, max_size=4))
+@example(
+    Endpoint.RESPONSES, {"input": [{"role": "user", "content": "x", "output": [{"type": "input_text", "text": "x"}]}]}
+)
+@example(Endpoint.INFER, {"inputs": [{"name": "x", "shape": [2, 0], "datatype": "FP32", "data": [[]]}]})
+def test_any_fields_in_every_dialect(endpoint: Endpoint, fields: dict[str, Any]) -> None:
+    dialect, good = OTHERS[endpoint]
+    for document in ({**good, **fields}, {**fields, **good}):
+        found = dialect.decode(endpoint, json.dumps(document).encode(), "m")
+        if isinstance(found, Refusal):
+            assert found.kind is RefusalKind.INVALID
+            assert found.tell.isprintable()
+            assert dialect.refuse(found, "req_1")[0] == 400
+        else:
+            bounded(found.ask, AskLimits())
 
 
 @given(st.sampled_from(ASKED), JSON)
