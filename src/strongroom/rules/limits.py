@@ -272,7 +272,7 @@ _SELECTORS: Final = ("environments", "roles", "models", "workloads", "keys")
 
 
 def _among(rule: LimitsRule, measure: Measure) -> str:
-    said = _SAID_BY[rule.per] | (_SAID_BY[Per.MODEL] if measure is Measure.QUERIES else frozenset())
+    said = _SAID_BY[rule.per] | _SAID_BY[Per.MODEL if measure is Measure.QUERIES else rule.per]
     parts = [
         f"{name}={','.join(sorted(str(one) for one in getattr(rule, name)))}"
         for name in _SELECTORS
