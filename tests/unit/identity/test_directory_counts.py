@@ -1,0 +1,73 @@
+"""Whose credential counts: one with the whole secret, and a demonstration's where demonstrations are allowed only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from strongroom.identity import Directory, documents, secretkey
+from strongroom.identity.documents import CredentialDocument
+from strongroom.kernel.ids import PLATFORM
+from strongroom.kernel.principal import Principal, Role
+from strongroom.store.feed import FeedEntry
+from strongroom.vault import Purpose, PurposeKeys
+
+PEPPERS = PurposeKeys(1, {Purpose.KEY_PEPPER: {1: b"1" * 32}})
+
+
+class Clock:
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(1_000, UTC)
+
+    def boottime(self) -> float:
+        return 1_000.0
+
+
+def knowing(key: secretkey.SecretKey, *, demo: bool = False, allowed: bool = True) -> Directory:
+    """Return a directory that has heard of an operator's `key`."""
+    document = CredentialDocument(
+        fingerprint=PEPPERS.mac(Purpose.KEY_PEPPER, key.text.encode(), version=1) or b"",
+        pepper_version=1,
+        role=Role.OPERATOR,
+        name="demo",
+        expires_at=2_000,
+        demo=demo,
+    )
+    entry = FeedEntry(
+        tenant=PLATFORM,
+        kind=documents.CREDENTIAL,
+        id=key.id,
+        version=1,
+        body=documents.encode(document),
+        deleted=False,
+    )
+    directory = Directory(PEPPERS, Clock(), allow_demo=allowed)
+    directory.apply([entry], full=True)
+    return directory
+
+
+def found(*, demo: bool, allowed: bool) -> tuple[bool, bool]:
+    """Return whether an operator's key counts when it is presented, and in a session that began with it."""
+    key = secretkey.mint(Role.OPERATOR, None)
+    directory = knowing(key, demo=demo, allowed=allowed)
+    answers = directory.authenticate(key.text, "127.0.0.1"), directory.still(key.id, "127.0.0.1")
+    return isinstance(answers[0], Principal), isinstance(answers[1], Principal)
+
+
+@pytest.mark.parametrize(
+    ("demo", "allowed", "counts"), [(True, False, False), (True, True, True), (False, False, True)]
+)
+def test_a_demo_credential_counts_where_demos_are_allowed_only(*, demo: bool, allowed: bool, counts: bool) -> None:
+    assert found(demo=demo, allowed=allowed) == (counts, counts)
+
+
+def test_a_known_id_with_another_secret_is_nobodys() -> None:
+    key, other = secretkey.mint(Role.OPERATOR, None), secretkey.mint(Role.OPERATOR, None)
+    kind, environment, secret = key.text.split("_")[1], key.text.split("_")[2], other.text.split("_")[4][:43]
+    body = f"srk_{kind}_{environment}_{key.id}_{secret}"
+    forged = body + secretkey._crc(body)
+    assert secretkey.parse(forged) is not None, "the control: shape and checksum are right"
+    directory = knowing(key)
+    assert isinstance(directory.authenticate(key.text, "127.0.0.1"), Principal)
+    assert not isinstance(directory.authenticate(forged, "127.0.0.1"), Principal)
