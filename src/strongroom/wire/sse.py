@@ -68,6 +68,10 @@ class SseParser:
             data = data[1:] if data.startswith(b"\n") else data
         if not data:
             return
+        if self._is_one_event(data):
+            self._at_start = False
+            yield SseEvent(data[6:-2].decode("utf-8", "replace"), "", self._last_id)
+            return
         self._skip_lf = data.endswith(b"\r")
         lines = _LINE_END.split(data)
         for line in lines[:-1]:
@@ -82,6 +86,17 @@ class SseParser:
             self._pieces.append(lines[-1])
             self._piece_bytes += len(lines[-1])
             self._check(self._size + self._piece_bytes)
+
+    def _is_one_event(self, data: bytes) -> bool:
+        """Whether `data` is one whole event of one data line and nothing is pending: what nearly every piece is."""
+        return (
+            data.startswith(b"data: ")
+            and data.find(b"\n") == len(data) - 2
+            and data.endswith(b"\n\n")
+            and b"\r" not in data
+            and len(data) <= self._max
+            and not (self._pieces or self._data or self._event or self._size or self._retry is not None)
+        )
 
     def _check(self, size: int) -> None:
         if size > self._max:
