@@ -6,7 +6,7 @@ found is counted by the kind of region, never quoted.
 
 from __future__ import annotations
 
-import contextlib
+import ctypes
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -16,19 +16,24 @@ from typing import Final
 _CHUNK: Final = 4 << 20
 
 
+class _Span(ctypes.Structure):
+    """`struct iovec`."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
 def count(pid: int, text: bytes) -> Counter[str]:
-    """Return how often `text` stands in the writable memory of a process, by region (`[heap]`, `[stack]`, `anonymous`, a file's name).
+    """Return how often `text` stands in a process's writable memory, by region (`[heap]`, `[stack]`, `anonymous`, a file's name).
 
     Raises:
-        PermissionError: when this process may not look (root, or who owns the process's user namespace, may).
+        PermissionError: when this process may not look (root may, and who owns the process's user namespace).
         ProcessLookupError: when there is no such process.
     """
     found: Counter[str] = Counter()
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        for start, end, name in _regions(pid):
-            for piece in _pieces(memory.fileno(), start, end, overlap=len(text) - 1):
-                if times := piece.count(text):
-                    found[name] += times
+    for start, end, name in _regions(pid):
+        for piece in _pieces(pid, start, end, overlap=len(text) - 1):
+            if times := piece.count(text):
+                found[name] += times
     return found
 
 
@@ -40,11 +45,27 @@ def _regions(pid: int) -> Iterator[tuple[int, int, str]]:
             yield int(start, 16), int(end, 16), Path(name[0]).name if name else "anonymous"
 
 
-def _pieces(memory: int, start: int, end: int, *, overlap: int) -> Iterator[bytes]:
+def _pieces(pid: int, start: int, end: int, *, overlap: int) -> Iterator[bytes]:
     kept = b""
     for offset in range(start, end, _CHUNK):
-        piece = b""
-        with contextlib.suppress(OSError):  # a guard page, or a region that went away meanwhile
-            piece = os.pread(memory, min(_CHUNK, end - offset), offset)
+        piece = _read(pid, offset, min(_CHUNK, end - offset))
         yield kept + piece
         kept = piece[-overlap:] if overlap else b""
+
+
+def _read(pid: int, address: int, length: int) -> bytes:
+    """Read by the system call rather than /proc/PID/mem, which belongs to root where a process cannot be dumped."""
+    buffer = ctypes.create_string_buffer(length)
+    ours, theirs = _Span(ctypes.addressof(buffer), length), _Span(address, length)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.process_vm_readv.restype = ctypes.c_ssize_t
+    got: int = libc.process_vm_readv(
+        pid, ctypes.byref(ours), ctypes.c_ulong(1), ctypes.byref(theirs), ctypes.c_ulong(1), ctypes.c_ulong(0)
+    )
+    if got >= 0:
+        return buffer.raw[:got]
+    number = ctypes.get_errno()
+    error = OSError(number, os.strerror(number))
+    if isinstance(error, PermissionError | ProcessLookupError):
+        raise error
+    return b""  # a region that went away meanwhile
