@@ -34,7 +34,6 @@ class Label:
     Attributes:
         name: as in the exposition.
         values: all that it may have besides `other`.
-        most: how many others may be added by `allow`, for names that operators give.
     """
 
     name: str
