@@ -21,6 +21,7 @@ _CONNECTIONS: Final = 24
 _WATCH_S: Final = 2.5
 """How long it is used afterwards: longer than the lease of a snapshot, so that nothing brings it back."""
 
+_PAUSE_S: Final = 0.02
 _CHAT: Final = "/v1/chat/completions"
 _STREAMED: Final = 48
 
@@ -91,7 +92,7 @@ def _issued(target: Target) -> Key:
 
 
 def _use(lines: list[Line], key: Key, model: str, uses: list[tuple[float, int]], ended: threading.Event) -> None:
-    while not ended.is_set():
+    while not ended.wait(_PAUSE_S):  # the answers of a machine that is kept busy say less, not more
         for line in lines:
             sent = time.monotonic()
             uses.append((sent, line.ask("GET", f"/v1/models/{model}", key=key.secret).status))
