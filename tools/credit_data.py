@@ -1,14 +1,18 @@
-# ruff: noqa: INP001 - a program beside others, no package
+#!/usr/bin/env python3
+
 """Makes loan applications and what became of them: generated data about nobody, the same for a seed on every machine.
 
 Each application is drawn from plain distributions (income log-normal, age of the credit history gamma, and so on), and
 whether it defaults from a logistic law of them with two interactions and noise. So the truth is known, no person is in
 it, and a model has something to learn. Age, sex, origin and address are left out on purpose: a lender may not decide by
 them. What a real lender would see differs; this is for showing how such a model is served, not for lending.
+
+    .venv/bin/python tools/credit_data.py [ROWS]      prints them as CSV, with whether each defaulted in the last column
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 import numpy as np
@@ -78,3 +82,14 @@ def _chance(applications: Matrix) -> Matrix:
         + 1.2
     )
     return 1 / (1 + np.exp(-score))
+
+
+def main(arguments: list[str]) -> None:
+    """Print applications as CSV."""
+    applications, defaults = make(int(arguments[0]) if arguments else 1_000)
+    table = np.column_stack((applications, defaults))
+    np.savetxt(sys.stdout, table, fmt="%g", delimiter=",", header=",".join((*COLUMNS, "defaulted")), comments="")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

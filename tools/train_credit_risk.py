@@ -1,4 +1,5 @@
-# ruff: noqa: INP001 - a program, no package
+#!/usr/bin/env python3
+
 """Trains the demonstration's tabular model, `credit-risk`, and writes it as ONNX.
 
     .venv/bin/python tools/train_credit_risk.py [--out FILE]

@@ -1,6 +1,6 @@
 """Isolation test 62: what an engine would tell or do for anybody who asks is out of reach, whoever asks and from wherever.
 
-Through the gateway: `tests/functional/gateway/test_engine_doors.py`. Here: on a worker's own socket, as the gateway
+Through the gateway: `tests/functional/gateway/test_engine_words.py`. Here: on a worker's own socket, as the gateway
 that alone may connect to it; as another user; and at the engine's own socket, for whoever got that far.
 """
 
@@ -78,7 +78,7 @@ def engine_socket(rig: Rig) -> Path:
     family = [[event.pid for event in rig.events if isinstance(event, WorkerStarted)][-1]]
     for pid in family:
         family += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split())
-    return Path(f"/proc/{family[-1]}/root/tmp/engine.sock")
+    return Path("/proc", str(family[-1]), "root", "tmp", "engine.sock")
 
 
 async def test_the_engine_itself_wants_a_key_that_nobody_was_told(rig: Rig) -> None:
