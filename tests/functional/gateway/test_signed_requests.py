@@ -439,7 +439,7 @@ async def test_a_connection_that_was_cut_is_opened_anew_and_nothing_counts_twice
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'sr_gateway' and datname = $1",
             shared_database.admin.database,
         )
-    seen = []
+    seen: list[int] = []
     async with asyncio.timeout(20):
         while not seen or seen[-1] != 200:
             seen.append((await rig.send(rig.shot.signed(rig.ours))).status)
