@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from msgspec import structs
+from msgspec import json, structs
 
 from strongroom.gateway.exchange.asks import ChatAsk
 from strongroom.gateway.exchange.endpoints import Endpoint
@@ -68,7 +68,8 @@ class Lookups:
         first = 1 if decoded.ask.messages[0].role == "system" else 0
         messages = (*decoded.ask.messages[:first], *kept.messages, *decoded.ask.messages[first:])
         ask = structs.replace(decoded.ask, messages=messages)
-        return structs.replace(admitted, decoded=structs.replace(decoded, ask=ask))
+        brought = len(json.encode(kept.messages))  # the model reads it again, so limits count it again
+        return structs.replace(admitted, decoded=structs.replace(decoded, ask=ask), brought=brought)
 
     async def answer(self, authenticated: Authenticated, reply: Reply) -> None:
         """Answer what needs no model to be asked."""

@@ -47,6 +47,7 @@ class Admitted(Struct, frozen=True):
     decoded: Decoded
     route: Route
     terms: Terms  # what holds for this principal and this deployment: `terms.of(DISCLOSURE)` and so on
+    brought: int = 0  # bytes of a kept conversation that the ask goes on from, beyond the request's own body
 
 
 class Screened(Struct, frozen=True):

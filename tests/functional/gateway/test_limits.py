@@ -153,6 +153,18 @@ async def test_tokens_come_back_when_an_answer_used_fewer_and_all_count_when_nob
     assert 0 < int(over.headers["retry-after"]) <= 86_400
 
 
+async def test_a_conversation_that_a_response_goes_on_from_counts_again(plane: Plane) -> None:
+    """The model reads it again, though the request only names it: some 1,200 tokens are reserved without, 1,900 with."""
+    await plane.deploy("acme", "recalled")
+    await limit(plane, {"models": ["recalled"], "tokens_per_min": 1_800})
+    asked = {"model": "recalled", "input": "x" * 600, "max_output_tokens": 16, "store": True}
+    first = await plane.ask("/v1/responses", asked)
+    assert first.status == 200, first.body
+    assert (await plane.ask("/v1/responses", asked)).status == 200
+    over = await plane.ask("/v1/responses", asked | {"previous_response_id": first.json["id"]})
+    assert (over.status, over.error["code"]) == (429, "request_over_limit")
+
+
 async def test_money_is_counted_by_price(plane: Plane) -> None:
     """An answer costs 7 millionths of the usage and one for the request: eight fit 64 of them, whatever is reserved."""
     await plane.deploy("acme", "dear")

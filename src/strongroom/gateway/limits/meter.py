@@ -44,7 +44,11 @@ class Meter:
         plan = self.ledger.plan(who, admitted.route.name, admitted.terms.of(LIMITS))
         written, answers = (ask.max_output_tokens or 0, ask.n) if isinstance(ask, ChatAsk | CompletionAsk) else (0, 1)
         claim = claim_of(
-            len(received.request.body), written, answers=answers, queries=queries_of(ask), price=plan.price
+            len(received.request.body) + admitted.brought,
+            written,
+            answers=answers,
+            queries=queries_of(ask),
+            price=plan.price,
         )
         got = self.ledger.take(plan, claim) or await self.ledger.reserve(plan, claim)
         if isinstance(got, Refusal) and admitted.terms.of(DISCLOSURE).headers:
