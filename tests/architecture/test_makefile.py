@@ -15,12 +15,9 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in 
 
 STUB = """#!/usr/bin/env python3
 import signal, sys
-def stop(number, frame):
-    print("stopped by", signal.Signals(number).name, flush=True)
-    sys.exit(0)
-signal.signal(signal.SIGTERM, stop)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 print(*sys.argv[1:], flush=True)
-signal.pause()
+print("stopped by", signal.sigwait({signal.SIGTERM}).name, flush=True)
 """
 
 

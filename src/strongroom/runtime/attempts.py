@@ -88,8 +88,18 @@ def spill(data: bytes, scratch: Path) -> tuple[str, ...]:
 
 
 def spilt(scratch: Path) -> tuple[str, ...]:
-    """Return the files that lie in those places."""
-    return tuple(f"{place}/{name}" for place in (scratch, *_SHARED) for name in _listing(place))
+    """Return the files that lie in those places. What is mounted below them, as a checkout may be, was not left there."""
+    return tuple(str(file) for place in (scratch, *_SHARED) for file in _files_of(place))
+
+
+def _files_of(place: Path) -> list[Path]:
+    found: list[Path] = []
+    with contextlib.suppress(OSError):
+        device = place.stat().st_dev
+        for parent, below, names in os.walk(place):
+            found += [Path(parent, name) for name in names]
+            below[:] = [name for name in below if Path(parent, name).lstat().st_dev == device]
+    return found
 
 
 def _try(name: str, attempt: Callable[[], object]) -> Outcome:

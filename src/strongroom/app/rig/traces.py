@@ -49,7 +49,7 @@ def _all(installation: Installation, rows: bytes, since: float) -> Iterator[tupl
             yield from _file(Path(f"/proc/{process.pid}/{name}"))
         if _has_own_files(process.pid):
             for name in ("tmp", "dev/shm", "run", "var/tmp"):
-                yield from _files(Path(f"/proc/{process.pid}/root/{name}"), set(), 0)
+                yield from _own_files(Path(f"/proc/{process.pid}/root/{name}"))
     shared_by_all = (tempfile.gettempdir(), "/tmp", "/dev/shm", "/var/tmp")  # noqa: S108 - to be read
     for shared in dict.fromkeys(map(Path, shared_by_all)):
         yield from _new_in(shared, {places.home}, since)
@@ -91,6 +91,27 @@ def _files(directory: Path, skipped: set[Path], since: float) -> Iterator[tuple[
             path = here / name
             if path not in skipped and _counts(path, since):
                 yield from _file(path)
+
+
+def _own_files(directory: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield what lies on the file system of `directory` itself: what is mounted below, such as a checkout, is read-only."""
+    try:
+        device = directory.stat().st_dev
+    except OSError:
+        return
+    for parent, below, names in os.walk(directory):
+        here = Path(parent)
+        below[:] = [name for name in below if _device(here / name) == device]
+        for name in names:
+            if _counts(here / name, 0):
+                yield from _file(here / name)
+
+
+def _device(path: Path) -> int | None:
+    try:
+        return path.lstat().st_dev
+    except OSError:  # gone meanwhile
+        return None
 
 
 def _counts(path: Path, since: float) -> bool:
