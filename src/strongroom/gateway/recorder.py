@@ -65,6 +65,7 @@ class Recorder:
         self.metrics: Final = Metrics()
         self._reader: Final = Reader(spool.directory)
         self._found: Found | None = None
+        self._reading: asyncio.Future[Found | None] | None = None
         self._removed = 1
         self._strangers = Strangers()
         self._wake = asyncio.Event()
@@ -157,7 +158,12 @@ class Recorder:
     async def _ship(self) -> None:
         while True:
             if self._found is None:
-                self._found = await asyncio.to_thread(self._reader.read, self.spool.end)
+                # Kept until it is done: a reading whose end nobody awaited would have passed over what it read.
+                self._reading = self._reading or asyncio.ensure_future(
+                    asyncio.to_thread(self._reader.read, self.spool.end)
+                )
+                self._found = await asyncio.shield(self._reading)
+                self._reading = None
             if self._found is None:
                 return
             await self._hand_on(self._found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ import pytest
 from strongroom.audit import Entry, Outcome
 from strongroom.gateway.recorder import Denial, Recorder
 from strongroom.gateway.spool import Bounds, Opened, Spool
+from strongroom.gateway.spool.reader import Found, Reader
+from strongroom.gateway.spool.segments import Place
 from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.store import Denied, Unavailable
 
@@ -212,3 +215,29 @@ async def test_what_came_in_while_a_batch_was_written_stays_queued(recorder: Mak
     assert await flushing
     assert await writer.flush()
     assert len(database.committed) == 2
+
+
+async def test_what_was_read_when_the_writing_task_was_ended_is_written_still(
+    recorder: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reading runs in a thread, which goes on when nobody waits for it, and would have passed over what it read."""
+    database = Database()
+    writer = recorder(database)
+    read, begun, go_on = Reader.read, asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(reader: Reader, until: Place) -> Found | None:
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(10)
+        return read(reader, until)
+
+    monkeypatch.setattr(Reader, "read", slow)
+    running = asyncio.create_task(writer.run())
+    take(writer)
+    async with asyncio.timeout(10):
+        await begun.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(running, return_exceptions=True)
+    assert len(database.committed) == 1
