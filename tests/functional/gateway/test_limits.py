@@ -179,6 +179,14 @@ async def test_money_is_counted_by_price(plane: Plane) -> None:
     assert passed == pytest.approx((900 - reserved) / 8, abs=8)
 
 
+async def test_a_bound_on_money_where_nothing_costs_anything_holds_nobody_up(plane: Plane) -> None:
+    """Nothing is taken of that counter, and a share of which nothing is taken is never filled: waiting for it never ends."""
+    await plane.deploy("acme", "free")
+    await limit(plane, {"models": ["free"], "cost_per_day": 1})
+    answer = await plane.ask(body=CHAT | {"model": "free"})
+    assert answer.status == 200, answer.body
+
+
 async def test_what_can_never_fit_is_told_apart_and_a_closed_model_is_closed(plane: Plane) -> None:
     await plane.deploy("acme", "closed")
     await limit(

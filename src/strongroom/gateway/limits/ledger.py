@@ -20,7 +20,7 @@ from strongroom.gateway.limits.shares import DAILY, Key, Plan, Share, needs
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal
-from strongroom.rules.limits import Bound, Limits, Measure, Per
+from strongroom.rules.limits import Bound, Limits, Measure, Per, of_lookups
 
 WAIT_S: Final = 0.5
 """How long a request waits for a share, over all its rounds."""
@@ -67,7 +67,7 @@ class Ledger:
         self._clock: Final = clock
         self._wait_s: Final = wait_s
         self._lasts_s: Final = lasts_s
-        self._plans: Final[dict[tuple[str, str], Plan]] = {}
+        self._plans: Final[dict[tuple[str, str | None], Plan]] = {}
         self._open: Final[set[Reservation]] = set()
         leases.on_sweep = self._expire
 
@@ -78,8 +78,10 @@ class Ledger:
 
     # --- which counters
 
-    def plan(self, who: Principal, model: str, limits: Limits) -> Plan:
-        """Return the counters that a workload's requests to `model` pass. Kept while `limits` is the same object.
+    def plan(self, who: Principal, model: str | None, limits: Limits) -> Plan:
+        """Return the counters that a workload's requests to `model` pass; None: its lookups, which ask no model.
+
+        Kept while `limits` is the same object.
 
         Raises:
             ValueError: for a caller that is no workload.
@@ -92,12 +94,13 @@ class Ledger:
             plan = self._plans[key] = self._made(who, model, limits)
         return plan
 
-    def _made(self, who: Principal, model: str, limits: Limits) -> Plan:
+    def _made(self, who: Principal, model: str | None, limits: Limits) -> Plan:
         if who.tenant is None:
             raise ValueError("limits are about workloads")
+        holding = limits if model is not None else of_lookups(limits)
         shares = tuple(
-            self._leases.share(Key(who.tenant, subject_of(bound, who, model), bound.measure), bound)
-            for bound in limits.bounds
+            self._leases.share(Key(who.tenant, subject_of(bound, who, model or ""), bound.measure), bound)
+            for bound in holding.bounds
         )
         return Plan(shares, limits)
 
@@ -114,13 +117,14 @@ class Ledger:
         for share in plan.ones:
             if share.left < 1 or now >= share.ends:
                 return None
-        for share in plan.queries:
+        # What is not needed need not be there: a share of which nothing is ever taken is never filled.
+        for share in plan.queries if queries else ():
             if share.left < queries or now >= share.ends:
                 return None
-        for share in plan.tokens:
+        for share in plan.tokens if tokens else ():
             if share.left < tokens or now >= share.ends:
                 return None
-        for share in plan.costs:
+        for share in plan.costs if cost else ():
             if share.left < cost or now >= share.ends:
                 return None
         self._spend(plan, tokens, cost, queries)

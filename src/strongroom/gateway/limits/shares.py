@@ -142,7 +142,6 @@ def _those(shares: tuple[Share, ...], *measures: Measure) -> tuple[Share, ...]:
 
 
 def needs(plan: Plan, tokens: int, cost: int, queries: int) -> list[tuple[Share, int]]:
-    """Return what a claim takes of each share, in units."""
-    ones = [(share, 1) for share in plan.ones]
-    ones += [(share, queries) for share in plan.queries]
-    return [*ones, *((share, tokens) for share in plan.tokens), *((share, cost) for share in plan.costs)]
+    """Return what a claim takes of each share, in units; a share that it takes nothing of is not asked for anything."""
+    parts = ((plan.ones, 1), (plan.queries, queries), (plan.tokens, tokens), (plan.costs, cost))
+    return [(share, need) for shares, need in parts if need for share in shares]
