@@ -1,6 +1,8 @@
 """What is answered without asking a model: which models there are, whether one is ready, and what was kept.
 
-Always true here: what a caller may not see, and what is not there, get one answer.
+Always true here:
+- what a caller may not see, and what is not there, get one answer;
+- a lookup is a request: limits of requests count it, found or not, before anything is read for it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from msgspec import json, structs
 from strongroom.gateway.exchange.asks import ChatAsk
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import ModelCard
-from strongroom.gateway.kept import Responses, missing
+from strongroom.gateway.kept import Kept, Responses, missing
+from strongroom.gateway.limits import Meter, Reservation
 from strongroom.gateway.notes import Notes
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.snapshot import Snapshot
@@ -41,12 +44,14 @@ class Lookups:
         responses: Responses | None,
         notes: Notes,
         desk: SigningDesk,
+        meter: Meter,
     ) -> None:
         self._snapshot = snapshot
         self._upstreams = upstreams
         self._responses = responses
         self._notes = notes
         self._desk = desk
+        self._meter = meter
 
     async def recall(self, admitted: Admitted) -> Admitted | Refusal:
         """Put before the ask what it goes on from: instructions of this turn, the kept conversation, what is new."""
@@ -62,17 +67,45 @@ class Lookups:
             )
         if decoded.previous is None or not isinstance(decoded.ask, ChatAsk):
             return admitted
-        kept = await self._responses.find(admitted.authenticated.principal, decoded.previous)
+        kept = await self._recalled(admitted.authenticated, self._responses, decoded.previous)
         if isinstance(kept, Refusal):
-            return replace(kept, param="previous_response_id")
+            return kept
         first = 1 if decoded.ask.messages[0].role == "system" else 0
         messages = (*decoded.ask.messages[:first], *kept.messages, *decoded.ask.messages[first:])
         ask = structs.replace(decoded.ask, messages=messages)
         brought = len(json.encode(kept.messages))  # the model reads it again, so limits count it again
         return structs.replace(admitted, decoded=structs.replace(decoded, ask=ask), brought=brought)
 
+    async def _recalled(self, authenticated: Authenticated, responses: Responses, name: str) -> Kept | Refusal:
+        """Return a kept conversation. One that is not there was a lookup; one that is, is of the request it is asked for."""
+        reserved = await self._reserve(authenticated)
+        if isinstance(reserved, Refusal):
+            return reserved
+        kept: Kept | Refusal = missing()
+        try:
+            kept = await responses.find(authenticated.principal, name)
+        finally:
+            if reserved is not None:
+                self._meter.looked_up(reserved) if isinstance(kept, Refusal) else reserved.release()
+        return replace(kept, param="previous_response_id") if isinstance(kept, Refusal) else kept
+
+    async def _reserve(self, authenticated: Authenticated) -> Reservation | Refusal | None:
+        """Reserve a lookup; None: rules are not about this caller."""
+        terms = self._snapshot.terms_of_lookups(authenticated.principal)
+        return None if terms is None else await self._meter.look_up(authenticated, terms)
+
     async def answer(self, authenticated: Authenticated, reply: Reply) -> None:
         """Answer what needs no model to be asked."""
+        reserved = await self._reserve(authenticated)
+        if isinstance(reserved, Refusal):
+            return await self._notes.refuse(authenticated.received, reserved, reply, authenticated.principal)
+        try:
+            return await self._answer(authenticated, reply)
+        finally:
+            if reserved is not None:
+                self._meter.looked_up(reserved)
+
+    async def _answer(self, authenticated: Authenticated, reply: Reply) -> None:
         received, who = authenticated.received, authenticated.principal
         endpoint, named = received.match.endpoint, received.match.named
         if endpoint not in {Endpoint.RESPONSE, Endpoint.DROP_RESPONSE} or named is None:

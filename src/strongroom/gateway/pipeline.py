@@ -72,7 +72,7 @@ class Gateway:
         self._upstreams = upstreams
         self._recorder = recorder
         self._notes = Notes(snapshot, recorder, meter, clock)
-        self._lookups = Lookups(snapshot, upstreams, responses, self._notes, desk)
+        self._lookups = Lookups(snapshot, upstreams, responses, self._notes, desk, meter)
         self._clock = clock
         self._limits = limits
         self._desk = desk

@@ -68,7 +68,7 @@ class Snapshot:
         self._decisions: dict[tuple[str, DeploymentId, Action], Decision] = {}
         self._rules = Rulebook()
         self._providers = Book()
-        self._terms: dict[tuple[str, DeploymentId], Terms] = {}
+        self._terms: dict[tuple[str, DeploymentId | None], Terms] = {}
         self._follower: Follower | None = None
 
     def follow(self, follower: Follower) -> None:
@@ -149,12 +149,25 @@ class Snapshot:
 
     def terms(self, who: Principal, route: Route) -> Terms:
         """Return what holds for a workload that asks `route`: one that policy lets ask it. Kept as decisions are."""
-        key = (who.credential, route.deployment)
+        return self._held(who, route.tenant, route)
+
+    def terms_of_lookups(self, who: Principal) -> Terms | None:
+        """Return what holds for a workload where no model is named: rules that select models have no part in it.
+
+        None for who is no workload: no rule is about one, it has no models, and nothing is kept for it.
+        """
+        if who.tenant is None or who.environment is None or not who.role.is_workload:
+            return None
+        return self._held(who, who.tenant, None)
+
+    def _held(self, who: Principal, tenant: TenantId, route: Route | None) -> Terms:
+        key = (who.credential, None if route is None else route.deployment)
         terms = self._terms.get(key)
         if terms is None:
             if len(self._terms) >= _MAX_DECISIONS:
                 self._terms.clear()
-            terms = self._terms[key] = self._rules.terms(route.tenant, Subject.of(who, route.name))
+            subject = Subject.of(who, "" if route is None else route.name)
+            terms = self._terms[key] = self._rules.terms(tenant, subject)
         return terms
 
     def strictest(self, who: Principal, kind: Kinded[Any, _Terms]) -> _Terms:

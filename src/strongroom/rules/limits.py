@@ -180,6 +180,9 @@ DEFAULTS: Final = (
 )
 """What holds where no operator's rule that fits speaks of the same measure at the same scope."""
 
+OF_LOOKUPS: Final = frozenset({Measure.REQUESTS, Measure.CONCURRENCY})
+"""What a request uses that asks no model."""
+
 _CLOSED: Final = _default(Measure.REQUESTS, Per.TENANT, 0)
 
 
@@ -245,6 +248,15 @@ class LimitsKind(Kind[LimitsRule, Limits]):
             means="no bound" if strictest is None else strictest.words,
             by=tuple(told for told, rule in rules if rule.per is per and rule.amount(measure) is not None),
         )
+
+
+def of_lookups(limits: Limits) -> Limits:
+    """Return those of `limits` that a request passes which asks no model: of requests, and not of each model apart.
+
+    `limits` are those that hold where no model is named, so rules that select models have no part in them.
+    """
+    bounds = [bound for bound in limits.bounds if bound.measure in OF_LOOKUPS and bound.per is not Per.MODEL]
+    return Limits(bounds=tuple(bounds))
 
 
 def bounds_of(rule: LimitsRule) -> list[Bound]:

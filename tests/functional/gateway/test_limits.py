@@ -17,6 +17,8 @@ from strongroom.policy import Ask, Engine, Gate
 from strongroom.rules.usage import UsageReader, Used
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from tests.functional.gateway.conftest import Answer, Plane
 
     from strongroom.store import Database
@@ -291,3 +293,130 @@ async def test_what_a_tenant_sees_of_its_limits_does_not_move_with_anothers_load
     with pytest.raises(Refused):
         await reader.of_tenant(theirs, plane.tenants["acme"], Ask())
     assert await reader.of_tenant(theirs, plane.tenants["globex"], Ask())
+
+
+@pytest.fixture
+async def own_key(plane: Plane) -> AsyncGenerator[str]:
+    """A key of acme's with counters of its own: tests share the database, and so the buckets. Returns its id."""
+    plane.keys["acme"], before = (await plane.key("acme")).secret, plane.keys["acme"]
+    yield plane.keys["acme"].split("_")[3]
+    plane.keys["acme"] = before
+
+
+async def kept_response(plane: Plane) -> str:
+    answer = await plane.ask("/v1/responses", {"model": "tiny", "input": "Hello", "store": True})
+    assert answer.status == 200, answer.body
+    response: str = answer.json["id"]
+    return f"/v1/responses/{response}"
+
+
+LOOKUPS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    # method, path (empty: of a kept response), header fields
+    "models": ("GET", "/v1/models", ()),
+    "models of Anthropic": ("GET", "/v1/models", MESSAGES),
+    "a model": ("GET", "/v1/models/tiny", ()),
+    "a model that is not there": ("GET", "/v1/models/missing", ()),
+    "ready": ("GET", "/v2/models/rows/ready", ()),
+    "a kept response": ("GET", "", ()),
+    "a response that is not there": ("GET", "/v1/responses/resp_missing", ()),
+    "to drop a response": ("DELETE", "", ()),
+}
+
+
+@pytest.mark.parametrize("case", LOOKUPS)
+async def test_a_lookup_is_a_request_to_limits(plane: Plane, own_key: str, case: str) -> None:
+    """The second within a second is a 429 whether or not the first found anything, and nothing is looked up for it."""
+    method, path, headers = LOOKUPS[case]
+    await limit(plane)
+    path = path or await kept_response(plane)
+    await limit(plane, {"per": "key", "keys": [own_key], "requests_per_s": 1, "burst": 1})
+    plane.rows.asked.clear()
+    first = await plane.ask(path, method=method, headers=headers)
+    assert first.status == (404 if "missing" in path else 200), first.body
+    engines = len(plane.rows.asked)
+    second = await plane.ask(path, method=method, headers=headers)
+    assert (second.status, second.headers["retry-after"]) == (429, "1")
+    assert b"Too many requests" in second.body
+    assert len(plane.rows.asked) == engines
+    assert (await plane.ask(body=CHAT)).status == 429, "lookups and questions share their counters"
+    assert (await plane.ask("/v1/models", method="GET", key="globex")).status == 200
+    await limit(plane)
+
+
+async def test_what_a_lookup_has_under_way_is_bounded_and_ends_with_the_caller(plane: Plane, own_key: str) -> None:
+    await limit(plane, {"per": "key", "keys": [own_key], "concurrency": 1})
+    came = asyncio.Event()
+
+    async def hangs(got: Asked) -> None:
+        came.set()
+        await got.left()
+
+    plane.rows.behaviour = hangs
+    first = asyncio.create_task(plane.ask("/v2/models/rows/ready", method="GET"))
+    await came.wait()
+    over = await plane.ask("/v1/models", method="GET")
+    assert (over.status, over.error["code"]) == (429, "concurrency_limit_exceeded")
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    async with asyncio.timeout(10):
+        while (await plane.ask("/v1/models", method="GET")).status != 200:
+            pass
+    # One after another passes, found or not: each ends what it reserved.
+    for path in ("/v1/models/missing", "/v1/models", "/v1/responses/resp_missing", "/v2/models/tiny/ready") * 2:
+        assert (await plane.ask(path, method="GET")).status != 429, path
+    await limit(plane)
+
+
+async def test_rules_about_models_are_not_about_lookups(plane: Plane, own_key: str) -> None:
+    """A closed model closes no list; tokens, money and queries that are used up neither."""
+    closed = {"per": "key", "keys": [own_key]}
+    await limit(
+        plane,
+        closed | {"models": ["tiny"], "requests_per_s": 0},
+        closed | {"tokens_per_day": 0, "cost_per_day": 0, "price": {"per_request": 1}},
+        {"per": "model", "requests_per_s": 0},
+        {"models": ["tiny"], "lifetime_queries": 0},
+    )
+    assert (await plane.ask(body=CHAT)).status == 429
+    for path in ("/v1/models", "/v1/models/tiny"):
+        assert (await plane.ask(path, method="GET")).status == 200
+    await limit(plane)
+
+
+async def test_going_on_from_what_is_not_there_is_a_lookup(plane: Plane, own_key: str) -> None:
+    """What is there costs no second request; what is not has cost the database one all the same."""
+    await limit(plane)
+    kept = (await kept_response(plane)).rpartition("/")[2]
+    asked = {"model": "tiny", "input": "And?", "previous_response_id": kept}
+    await limit(plane, {"per": "key", "keys": [own_key], "requests_per_s": 1, "burst": 2})
+    assert [(await plane.ask("/v1/responses", asked)).status for _ in range(3)] == [200, 200, 429]
+    again = (await plane.key("acme")).secret
+    await limit(plane, {"per": "key", "keys": [again.split("_")[3]], "requests_per_s": 1, "burst": 2})
+    missing = asked | {"previous_response_id": "resp_missing"}
+    assert [(await plane.ask("/v1/responses", missing, key=again)).status for _ in range(3)] == [404, 404, 429]
+    await limit(plane)
+
+
+async def test_what_tells_nothing_of_a_models_answers_is_no_query(plane: Plane) -> None:
+    """Metadata and counted tokens pass a cap for life of one query, before and after it is reached."""
+    await plane.deploy("acme", "once")
+    await plane.deploy("acme", "rows-once", of="rows")
+    await limit(plane, {"models": ["once", "rows-once"], "lifetime_queries": 1})
+    count = {"model": "once", "messages": CHAT["messages"]}
+    form = {"name": "x", "datatype": "FP32", "shape": [-1, 2]}
+
+    async def looks() -> None:
+        for _ in range(3):
+            plane.chat.behaviour = says(whole({"input_tokens": 3, "object": "response.input_tokens"}))
+            counted = await plane.ask("/v1/messages/count_tokens", count, headers=MESSAGES)
+            assert counted.status == 200, counted.body
+            plane.rows.behaviour = says(whole({"name": "x", "platform": "", "inputs": [form], "outputs": [form]}))
+            assert (await plane.ask("/v2/models/rows-once", method="GET")).status == 200
+        plane.chat.behaviour, plane.rows.behaviour = says(whole(chat())), healthy
+
+    healthy = plane.rows.behaviour
+    await looks()
+    for path, body in (("/v1/chat/completions", CHAT | {"model": "once"}), ("/v2/models/rows-once/infer", INFER)):
+        assert [(await plane.ask(path, body)).status for _ in range(2)] == [200, 429]
+    await looks()
+    await limit(plane)

@@ -5,15 +5,25 @@ Always true here:
   around a message (`{"role":"user","content":""},`) is longer than the template's own tokens around it;
 - output is bounded by what the answer may have (`max_output_tokens`), for each of the answers asked for;
 - a batch asks a model as often as it has rows or texts: a cap for life is about what can be learnt, not about requests;
+  so describing a model and counting tokens are no queries, since neither has an answer of the model's in it;
 - a claim is never less than what is used, so settling gives back and hardly ever charges more.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
-from strongroom.gateway.exchange.asks import Ask, EmbeddingAsk, InferAsk, ModerationAsk
+from strongroom.gateway.exchange.asks import (
+    Ask,
+    ChatAsk,
+    CompletionAsk,
+    CountAsk,
+    DescribeAsk,
+    EmbeddingAsk,
+    InferAsk,
+    ModerationAsk,
+)
 from strongroom.rules.limits import FREE, Price
 
 TEMPLATE_TOKENS: Final = 512
@@ -29,13 +39,23 @@ class Claim:
     queries: int = 1
 
 
+NOTHING: Final = Claim(queries=0)
+"""What a request uses beyond being one: that of a lookup."""
+
+
 def queries_of(ask: Ask) -> int:
     """Return how often `ask` asks its model: each row of a prediction, and each text of a batch, is a query."""
-    if isinstance(ask, InferAsk):
-        return max((tensor.shape[0] for tensor in ask.inputs if tensor.shape), default=1)
-    if isinstance(ask, EmbeddingAsk | ModerationAsk):
-        return max(1, len(ask.inputs))
-    return 1
+    match ask:
+        case InferAsk():
+            return max((tensor.shape[0] for tensor in ask.inputs if tensor.shape), default=1)
+        case EmbeddingAsk() | ModerationAsk():
+            return max(1, len(ask.inputs))
+        case ChatAsk() | CompletionAsk():
+            return 1
+        case DescribeAsk() | CountAsk():
+            return 0
+        case _:
+            assert_never(ask)
 
 
 def claim_of(body_bytes: int, output_tokens: int, *, answers: int = 1, queries: int = 1, price: Price = FREE) -> Claim:

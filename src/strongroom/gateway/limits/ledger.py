@@ -138,7 +138,7 @@ class Ledger:
             share.left -= 1
             if share.left < share.low:
                 low(share)
-        for share in plan.queries:
+        for share in plan.queries if queries else ():
             share.left -= queries
             if share.left < share.low:
                 low(share)

@@ -1,4 +1,4 @@
-"""The pipeline's two lines about limits: reserve before a model is asked, settle after.
+"""The pipeline's lines about limits: reserve before a model is asked or anything is looked up, settle after.
 
 What is settled: all that an engine says it used, once its answer is whole; nothing of tokens, when it said no; nothing at
 all, when it was never reached; else all that was reserved, since nobody can tell: who hangs up early pays no less.
@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk
-from strongroom.gateway.limits.claim import claim_of, queries_of
+from strongroom.gateway.limits.claim import NOTHING, Claim, claim_of, queries_of
 from strongroom.gateway.limits.headers import fields
 from strongroom.gateway.limits.ledger import Ledger, Reservation
 from strongroom.gateway.limits.refusals import Told
@@ -20,9 +20,11 @@ from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.limits import LIMITS
 
 if TYPE_CHECKING:  # these hold a reservation themselves
+    from strongroom.gateway.limits.shares import Plan
     from strongroom.gateway.relay import Relay
-    from strongroom.gateway.stages import Admitted, Screened
+    from strongroom.gateway.stages import Admitted, Authenticated, Received, Screened
     from strongroom.kernel.principal import Principal
+    from strongroom.rules import Terms
 
 
 class Meter:
@@ -50,8 +52,20 @@ class Meter:
             queries=queries_of(ask),
             price=plan.price,
         )
+        return await self._take(received, plan, claim, admitted.terms)
+
+    async def look_up(self, authenticated: Authenticated, terms: Terms) -> Reservation | Refusal:
+        """Reserve a request that asks no model; `terms`: what holds for its caller where no model is named."""
+        plan = self.ledger.plan(authenticated.principal, None, terms.of(LIMITS))
+        return await self._take(authenticated.received, plan, NOTHING, terms)
+
+    def looked_up(self, reservation: Reservation) -> None:
+        """End what `look_up` reserved: whatever was found, it was a request."""
+        self.ledger.charge(reservation)
+
+    async def _take(self, received: Received, plan: Plan, claim: Claim, terms: Terms) -> Reservation | Refusal:
         got = self.ledger.take(plan, claim) or await self.ledger.reserve(plan, claim)
-        if isinstance(got, Refusal) and admitted.terms.of(DISCLOSURE).headers:
+        if isinstance(got, Refusal) and terms.of(DISCLOSURE).headers:
             return replace(got, fields=tuple(fields(received.match.dialect.name, plan, self._clock.now())))
         return got
 
