@@ -29,6 +29,7 @@ from strongroom.gateway.tables import RequestRecord
 from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.kernel.metrics import Figures
+from strongroom.policy.bounds import Bounds
 from strongroom.rules.limits import FREE, Price
 from strongroom.store import Appender, StoreError
 
@@ -68,6 +69,7 @@ class Recorder:
         self._reading: asyncio.Future[Found | None] | None = None
         self._removed = 1
         self._strangers = Strangers()
+        self._bounds = Bounds()
         self._wake = asyncio.Event()
         self._wake.set()  # at the start: what dead processes left is taken over at once
         self._shipping = asyncio.Lock()
@@ -81,13 +83,16 @@ class Recorder:
         return Recording(self.spool, self._clock, opened, self.metrics, strict=strict, started=started, price=price)
 
     def deny(self, denial: Denial) -> None:
-        """Take a refusal. Those of strangers are written one by one up to a rate and counted beyond it."""
+        """Take a refusal. They are written one by one up to a rate and counted beyond it: of all strangers, of each key."""
         if denial.tenant == PLATFORM:
             self.metrics.strangers.add()
-        if denial.tenant == PLATFORM and not self._strangers.admit(self._clock.boottime()):
-            self._wake.set()
-        else:
-            self.spool.deny(_denied(denial.tenant, denial.entry))
+            if not self._strangers.admit(self._clock.boottime()):
+                return self._wake.set()
+            return self.spool.deny(_denied(denial.tenant, denial.entry, 0))
+        bound = self._bounds.of(denial.entry.credential)
+        if bound.admit(denial.entry.action, self._clock.boottime()):
+            self.spool.deny(_denied(denial.tenant, denial.entry, bound.take()))
+        return None
 
     def figures(self) -> Iterable[Figures]:
         """Return what this process counts, and what its spool is like now."""
@@ -236,7 +241,8 @@ class Recorder:
         )
 
 
-def _denied(tenant: TenantId, entry: Entry) -> Denied:
+def _denied(tenant: TenantId, entry: Entry, unwritten: int) -> Denied:
+    detail = {**entry.detail, "unwritten_before": str(unwritten)} if unwritten else dict(entry.detail)
     return Denied(
         tenant,
         entry.id,
@@ -247,7 +253,7 @@ def _denied(tenant: TenantId, entry: Entry) -> Denied:
         entry.resource,
         entry.reason,
         entry.request_id,
-        dict(entry.detail),
+        detail,
     )
 
 

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from typing import Final
 
 from strongroom.audit import Strangers
-from strongroom.policy.model import Action
 
 _RATE: Final = 1.0
 _BURST: Final = 100.0
@@ -26,9 +25,9 @@ class Bound:
 
     def __init__(self) -> None:
         self._rate: Final = Strangers(_RATE, _BURST)
-        self._seen: Final[set[Action]] = set()
+        self._seen: Final[set[str]] = set()
 
-    def admit(self, action: Action, now: float) -> bool:
+    def admit(self, action: str, now: float) -> bool:
         """Return whether this refusal is written by itself; it is counted if not. `now` in seconds."""
         if action not in self._seen:
             self._seen.add(action)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from strongroom.audit import Entry, Outcome
@@ -47,6 +48,7 @@ class Database:
     opened: int = 0
     closed: int = 0
     batches: int = 0
+    details: list[dict[str, str]] = field(default_factory=list)
 
     async def connect(self) -> Any:
         self.opened += 1
@@ -71,6 +73,7 @@ class Database:
             self.pending |= dict(zip(columns[2], ("record" for _ in columns[2]), strict=True))
         else:
             self.pending |= dict(zip(columns[0], columns[7], strict=True))
+            self.details += map(msgspec.json.decode, columns[9])
         return ""
 
     async def close(self) -> None:
@@ -91,9 +94,9 @@ def take(writer: Recorder, tenant: TenantId = ACME, tokens: int = 1) -> None:
     recording.end("completed", "relayed", 200, input_tokens=tokens, output_tokens=1)
 
 
-def denial(tenant: TenantId = ACME, action: str = "model.invoke") -> Denial:
+def denial(tenant: TenantId = ACME, action: str = "model.invoke", credential: str = "") -> Denial:
     entry = Entry(
-        id=new_uuid(), at=NOW, actor="unknown", credential="", action=action, resource="gateway/chat",
+        id=new_uuid(), at=NOW, actor="unknown", credential=credential, action=action, resource="gateway/chat",
         outcome=Outcome.REFUSED, reason="why",
     )  # fmt: skip
     return Denial(tenant, entry)
@@ -120,9 +123,9 @@ async def recorder(tmp_path: Path) -> AsyncGenerator[Make]:
 async def test_everything_is_written_once_the_database_is_there(recorder: Make) -> None:
     database = Database(away=Unavailable("away"))
     writer = recorder(database)
-    for _ in range(700):
+    for number in range(700):
         take(writer)
-        writer.deny(denial())
+        writer.deny(denial(credential=f"key-{number}"))
     assert not await writer.flush()
     assert not await writer.flush()
     assert database.committed == {}
@@ -186,6 +189,23 @@ async def test_strangers_are_counted_beyond_a_rate(recorder: Make) -> None:
     single = list(database.committed.values()).count("why")
     assert 0 < single < 100
     assert database.gaps() == [f"{1000 - single} more requests without a valid key"]
+
+
+async def test_refusals_of_one_key_are_counted_beyond_a_rate_and_hide_no_other(recorder: Make) -> None:
+    database, clock = Database(), Clock()
+    writer = recorder(database, clock=clock)
+    for _ in range(1_000):
+        writer.deny(denial())
+    writer.deny(denial(action="model.see"))  # another verb of the same key
+    writer.deny(denial(GLOBEX, credential="another"))
+    assert await writer.flush()
+    assert len(database.committed) == 101 + 1 + 1
+    writer.deny(denial())  # counted: the next that is written says so
+    clock.seconds += 1.0
+    writer.deny(denial())
+    assert await writer.flush()
+    told = [detail["unwritten_before"] for detail in database.details if "unwritten_before" in detail]
+    assert told == [str(1_000 - 101), "1"]
 
 
 async def test_the_writing_task_survives_a_fault_and_writes_what_is_left_when_it_is_ended(recorder: Make) -> None:
