@@ -8,7 +8,7 @@ Always true here:
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
@@ -16,6 +16,8 @@ from strongroom.gateway import scores
 from strongroom.gateway.exchange.answers import (
     Answer,
     Choice,
+    Count,
+    Description,
     Event,
     Finished,
     Generation,
@@ -28,7 +30,7 @@ from strongroom.gateway.exchange.answers import (
     Used,
     Vectors,
 )
-from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk, GenerationAsk, Sampling
+from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk, CountAsk, GenerationAsk, Sampling
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
 from strongroom.rules.disclosure import Disclosure
 
@@ -39,6 +41,8 @@ _UNSAID: Final = "The model cannot work with this request."
 
 def check(ask: Ask, terms: Disclosure) -> Refusal | None:
     """Return the no to what is asked for beyond the terms; its `param` is the ask's own attribute."""
+    if isinstance(ask, CountAsk):
+        return _denied("tools") if ask.tools and not terms.tools else None
     if not isinstance(ask, ChatAsk | CompletionAsk):
         return None
     denied = _denied_form(ask, terms) or _denied_scores(ask, terms) or _denied_drawing(ask.sampling, terms)
@@ -74,8 +78,12 @@ def strip_answer(answer: Answer, ask: Ask, terms: Disclosure) -> Answer:
             return Judgements(results=results, usage=_usage(answer.usage, terms))
         case Prediction():
             return scores.prediction(answer, terms.scores)
-        case _:
+        case Description():
+            return answer if terms.system_fingerprint else replace(answer, platform="")
+        case Count():
             return answer
+        case _:
+            assert_never(answer)
 
 
 def strip_events(events: list[Event], ask: Ask, terms: Disclosure) -> list[Event]:

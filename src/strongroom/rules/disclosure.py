@@ -41,7 +41,7 @@ class Disclosure(msgspec.Struct, frozen=True, kw_only=True):
         logit_bias: whether the caller may push single tokens up and down.
         seed: whether it may ask for the same drawing again.
         min_temperature: how random drawing must at least be; above 0, `top_p` and `top_k` may not undo it.
-        system_fingerprint: the engine's own name for its configuration.
+        system_fingerprint: the engine's own name for its configuration, and of its kind (a model's `platform`).
         scores: of predictions and moderations.
         reasoning: what the model thought before it answered.
         usage_detail: beside the totals, what was cached and what was thought.
