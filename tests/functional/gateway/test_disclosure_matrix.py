@@ -6,12 +6,20 @@ know in every answer. A dialect that has no word for a field stands in `NO_WORD`
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from strongroom.gateway.testing import STREAM_END, STREAM_HEAD, chat_chunk, event, says, whole
+from strongroom.gateway.testing_providers import answers_with, openai_provider, reply
+from strongroom.kernel.ids import KeyId, Name
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy import Ask
+from strongroom.providers import ProviderKind
+from strongroom.providers.service import Change
+from strongroom.registry import Operation, Target
 from strongroom.rules.disclosure import DISCLOSURE, MOST
 from strongroom.store import Database
 from strongroom.store.testing import TestDatabase
@@ -19,6 +27,7 @@ from strongroom.store.testing import TestDatabase
 if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Answer, Plane
 
+OPERATOR = Principal(role=Role.OPERATOR, name="tests", credential=KeyId(""))
 USER = [{"role": "user", "content": "hello"}]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 FUNCTION = {"name": "weather", "parameters": SCHEMA}
@@ -104,8 +113,8 @@ USAGE = {
     "prompt_tokens": 5,
     "completion_tokens": 2,
     "total_tokens": 7,
-    "prompt_tokens_details": {"cached_tokens": 4321},
-    "completion_tokens_details": {"reasoning_tokens": 1234},
+    "prompt_tokens_details": {"cached_tokens": 43214321},
+    "completion_tokens_details": {"reasoning_tokens": 12341234},
 }
 # What a worker tells unasked: where each stands in an answer, and the field that would have to allow it.
 UNASKED = {
@@ -113,9 +122,25 @@ UNASKED = {
     "ALTERNATIVE": "logprobs",
     "-0.125": "logprobs",
     "FINGERPRINT": "system_fingerprint",
-    "4321": "usage_detail",
-    "1234": "usage_detail",
+    "43214321": "usage_detail",
+    "12341234": "usage_detail",
     "STOPSIGN": "finish_detail",
+}
+
+
+# What asks for all that a dialect has words for: who may learn it, reads each canary but these.
+WIDEST: dict[str, dict[str, Any]] = {
+    "chat": {"logprobs": True, "top_logprobs": 1},
+    "completions": {"logprobs": 1},
+    "responses": {"include": ["message.output_text.logprobs"], "top_logprobs": 1},
+    "messages": {},
+}
+UNSAYABLE: dict[str, dict[bool, set[str]]] = {
+    # dialect: streamed or not: what it has no word for
+    "chat": {False: {"STOPSIGN"}, True: {"STOPSIGN", "FINGERPRINT"}},
+    "completions": {each: {"THOUGHT", "STOPSIGN", "FINGERPRINT"} for each in (False, True)},
+    "responses": {each: {"STOPSIGN", "FINGERPRINT"} for each in (False, True)},
+    "messages": {each: {"ALTERNATIVE", "-0.125", "FINGERPRINT", "12341234"} for each in (False, True)},
 }
 
 
@@ -161,6 +186,8 @@ pytestmark = pytest.mark.usefixtures("ruled")
 async def ask(plane: Plane, dialect: str, *, key: str = "globex", stream: bool = False, **more: Any) -> Answer:
     path, body, headers = PLAIN[dialect]
     asked = body | more | ({"stream": True} if stream else {})
+    if stream and dialect in {"chat", "completions"}:
+        asked["stream_options"] = {"include_usage": True}  # else a stream has no place for what was used
     plane.chat.behaviour = says((streamed if stream else told)(chat=dialect != "completions"))
     return await plane.ask(path, asked, key=key, headers=headers)
 
@@ -207,17 +234,18 @@ async def test_what_comes_unasked_is_cut(plane: Plane, dialect: str, stream: boo
     # The control: the same worker, a caller who may learn it. Log-probabilities must have been asked for besides.
     known = await ask(plane, dialect, key="acme", stream=stream)
     assert b"ALTERNATIVE" not in known.body
-    assert (b"THOUGHT" in known.body) == (dialect != "completions")
+    assert b"-0.125" not in known.body
+    widest = await ask(plane, dialect, key="acme", stream=stream, **WIDEST[dialect])
+    unread = {canary for canary in UNASKED if canary.encode() not in widest.body}
+    assert unread == UNSAYABLE[dialect][stream]
 
 
 async def test_what_was_asked_for_and_may_be_told_is_told(plane: Plane) -> None:
     answer = await ask(plane, "chat", key="acme", logprobs=True, top_logprobs=1)
-    for canary in ("THOUGHT", "ALTERNATIVE", "-0.125", "FINGERPRINT", "4321", "1234"):
-        assert canary.encode() in answer.body, canary
+    assert b"ALTERNATIVE" in answer.body
     chosen_only = await ask(plane, "chat", key="acme", logprobs=True)
     assert b"-0.125" in chosen_only.body
     assert b"ALTERNATIVE" not in chosen_only.body
-    assert b"STOPSIGN" in (await ask(plane, "messages", key="acme")).body
 
 
 CONTEXT = {"error": {"message": "The prompt has 501 tokens; this model's context has 77.", "param": "messages"}}
@@ -288,6 +316,124 @@ async def test_a_prediction_is_told_as_exactly_as_the_rules_say(plane: Plane, sc
     assert expected == (None if found is None else (found["shape"], found["data"]))
     assert b"ENGINE" not in answer.body
     await plane.rule("globex", "disclosure", None)
+
+
+# The dialects and paths beside `PLAIN`: (method, path, body), and the worker that answers.
+BESIDE: dict[str, tuple[str, str, object, str]] = {
+    "embeddings": ("POST", "/v1/embeddings", {"model": "vectors", "input": "hello"}, "vectors"),
+    "infer": ("POST", "/v2/models/rows/infer", INFER, "rows"),
+    "metadata": ("GET", "/v2/models/rows", None, "rows"),
+    "count": ("POST", "/v1/messages/count_tokens", {"model": "tiny", "messages": USER}, "chat"),
+}
+FORM = {"name": "x", "datatype": "FP32", "shape": [-1, 2]}
+EVERYTHING = {
+    # Every answer at once; each protocol reads its own fields of it.
+    "object": "list", "data": [{"index": 0, "embedding": [0.5]}], "usage": USAGE, "input_tokens": 5,
+    "outputs": [TENSORS[0]], "parameters": {"thought": "THOUGHT"}, "model_name": "FINGERPRINT", "id": "FINGERPRINT",
+    "system_fingerprint": "FINGERPRINT", "stop_reason": "STOPSIGN", "logprobs": SCORES,
+}  # fmt: skip
+ABOUT = {
+    "name": "FINGERPRINT",
+    "platform": "PLATFORM",
+    "inputs": [FORM],
+    "outputs": [FORM],
+    "parameters": {"a": "THOUGHT"},
+}
+
+
+async def ask_beside(plane: Plane, which: str, key: str, answer: bytes | None = None) -> Answer:
+    method, path, body, worker = BESIDE[which]
+    getattr(plane, worker).behaviour = says(answer or whole(ABOUT if which == "metadata" else EVERYTHING))
+    version = ("anthropic-version: 2023-06-01",) if which == "count" else ()
+    return await plane.ask(path, body, key=key, method=method, headers=version)
+
+
+@pytest.mark.parametrize("which", BESIDE)
+async def test_beside_texts_what_comes_unasked_is_cut_too(plane: Plane, which: str) -> None:
+    """The one thing that may be learnt there by more than a score: what kind of engine a model has."""
+    hidden, shown = await ask_beside(plane, which, "globex"), await ask_beside(plane, which, "acme")
+    assert (hidden.status, shown.status) == (200, 200), (hidden.body, shown.body)
+    canaries = {*UNASKED, "PLATFORM"}
+    assert not {each for each in canaries if each.encode() in hidden.body}
+    learnt = {"PLATFORM"} if which == "metadata" else set[str]()
+    assert {each for each in canaries if each.encode() in shown.body} == learnt
+
+
+def no_of(which: str) -> dict[str, Any]:
+    told = {
+        "embeddings": "Input 0 has 501 tokens; this model reads at most 77.",
+        "infer": "A request has 1 to 77 rows.",
+        "metadata": "A request has 1 to 77 rows.",
+        "count": "The prompt has 501 tokens; this model's context has 77.",
+    }[which]
+    return {"error": told if which in {"infer", "metadata"} else {"message": told, "param": "input"}}
+
+
+@pytest.mark.parametrize("which", BESIDE)
+async def test_beside_texts_what_an_engine_says_of_a_refused_request_stays_here_too(plane: Plane, which: str) -> None:
+    no = whole(no_of(which), 400)
+    hidden, shown = await ask_beside(plane, which, "globex", no), await ask_beside(plane, which, "acme", no)
+    assert (hidden.status, shown.status) == (400, 400)
+    assert b" 77" not in hidden.body
+    assert b"The model cannot work with this request." in hidden.body
+    assert b" 77" in shown.body
+
+
+@pytest.mark.parametrize("path", [*PLAIN, *(f"{dialect}, streamed" for dialect in PLAIN), *BESIDE])
+async def test_header_fields_about_limits_are_told_where_they_may_be(plane: Plane, path: str) -> None:
+    async def fields(key: str) -> set[str]:
+        if path in BESIDE:
+            answer = await ask_beside(plane, path, key)
+        else:
+            answer = await ask(plane, path.partition(",")[0], key=key, stream=path.endswith("streamed"))
+        assert answer.status == 200, answer.body
+        return set(answer.headers)
+
+    hidden, shown = await fields("globex"), await fields("acme")
+    ours = "anthropic-ratelimit-" if path.startswith(("messages", "count")) else "x-ratelimit-"
+    assert shown - hidden != set()
+    assert all(name.startswith(ours) for name in shown - hidden), shown
+    assert not [name for name in hidden if "limit" in name or "time" in name or "processing" in name]
+
+
+async def test_a_judgement_is_told_as_exactly_as_the_rules_say(plane: Plane) -> None:
+    """Moderations come from outside only: a provider that tells more than anybody may learn."""
+    scores = {"violence": 0.912345, "harassment": 0.123456}
+    found = {"flagged": True, "categories": {"violence": True, "harassment": False}, "category_scores": scores}
+    double = openai_provider("sk-canary")
+    double.fault = answers_with(
+        reply({"id": "FINGERPRINT", "model": "FINGERPRINT", "results": [found], "usage": USAGE})
+    )
+    tenant, today = plane.tenants["globex"], datetime.now(UTC).date()
+    async with double.listening():
+        change = Change(
+            base_url=double.url,
+            secret="sk-canary",
+            owner="Team",
+            region="eu-central",
+            agreement="DPA-1",
+            assessed_on=today,
+            assessed_until=today + timedelta(days=9),
+        )
+        await plane.providers.add(OPERATOR, Name("judges"), ProviderKind.OPENAI, change, Ask())
+        target = Target(provider="judges", model="m", weight=1, fallback=0)
+        environment, judge = Environment.DEV, Name("judge")
+        await plane.registry.deploy_outside(OPERATOR, tenant, environment, judge, Operation.MODERATION, [target], Ask())
+        await plane.rule("globex", "residency", {"rules": [{"regions": ["eu-central"]}]})
+        for told, expected in {
+            "label": {},
+            "top1": {"violence": 0.91},
+            "rounded": {"violence": 0.91, "harassment": 0.12},
+            "full": scores,
+        }.items():
+            await plane.rule("globex", "disclosure", {"rules": [{"models": ["judge"], "scores": told}]})
+            answer = await plane.ask("/v1/moderations", {"model": "judge", "input": "x"}, key="globex")
+            assert answer.status == 200, answer.body
+            [judged] = answer.json["results"]
+            assert {name: score for name, score in judged["category_scores"].items() if score} == expected
+            assert (judged["flagged"], judged["categories"]) == (True, found["categories"])
+            assert not [each for each in UNASKED if each.encode() in answer.body]
+        await plane.rule("globex", "disclosure", None)
 
 
 async def test_asking_for_more_is_written_down(plane: Plane, shared_database: TestDatabase) -> None:
