@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk
+from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk, CountAsk
 from strongroom.kernel.refusal import Refusal, invalid
 from strongroom.runtime.schemas import SchemaError, check_schemas
 
@@ -23,15 +23,19 @@ class AskLimits:
         max_output_tokens: the most a caller may ask for; more is refused.
         default_output_tokens: what is given to a caller who names no bound (a plain completion gets 16 at most).
         timeout_s: how long an answer may take, from the first byte asked to the last byte answered.
+        max_answer_bytes: how long an engine's whole answer may be; it is in memory at once.
     """
 
     max_output_tokens: int = 4096
     default_output_tokens: int = 1024
     timeout_s: float = 300.0
+    max_answer_bytes: int = 64 * 2**20
 
 
 def bounded(ask: Ask, limits: AskLimits) -> Ask | Refusal:
     """Return `ask` with a bound on its answer, or why it is refused."""
+    if isinstance(ask, CountAsk):
+        return (_offers(ask) if ask.tools else None) or ask
     if not isinstance(ask, ChatAsk | CompletionAsk):
         return ask
     if isinstance(ask, ChatAsk) and (ask.tools or ask.choice or ask.format) and (no := _tools(ask) or _format(ask)):
@@ -53,6 +57,11 @@ def _tools(ask: ChatAsk) -> Refusal | None:
             return invalid("`choice` names a tool that `tools` does not offer.", param="choice")
         if ask.choice.mode == "required" and not offered:
             return invalid("`choice` demands a call, but `tools` offers none.", param="choice")
+    return _offers(ask)
+
+
+def _offers(ask: ChatAsk | CountAsk) -> Refusal | None:
+    offered = {tool.name for tool in ask.tools}
     if len(offered) < len(ask.tools):
         return invalid("Two tools have the same name.", param="tools")
     return _affordable([tool.parameters for tool in ask.tools if tool.parameters], "tools")

@@ -4,7 +4,8 @@ Always true here:
 - a definition in a request is the declared one to the word, or nothing of the request is sent;
 - a call leaves only when all of it was there, was JSON that every parser reads alike, and kept to the schema of a tool
   that this very request offered; until then its pieces are held, and text flows on;
-- calls in a conversation's history are held to the same: a caller could write one that no model made;
+- calls in a conversation's history are held to the same: a caller could write one that no model made; how many they are,
+  how long, and what checking them costs is bounded for all of a request, and for all of an answer (`arguments.py`);
 - one bad call ends the answer: what came before it may have been meant to prepare it.
 """
 
@@ -15,8 +16,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
+from strongroom.gateway.arguments import MAX_ARGUMENTS, MAX_CALLS, Arguments
 from strongroom.gateway.exchange.answers import Answer, Call, CallDelta, Event, Finished, Generation
 from strongroom.gateway.exchange.asks import Ask, CallPart, ChatAsk, CountAsk, Message, ResultPart, Tool
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
@@ -24,8 +26,6 @@ from strongroom.rules.schema import Check, SchemaError, canonical, compiled
 from strongroom.rules.tools import Tools
 
 CODE: Final = "tool_denied"
-MAX_ARGUMENTS: Final = 256 * 1024
-MAX_CALLS: Final = 128
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ANY_OBJECT: Final[dict[str, Any]] = {"type": "object"}
 
@@ -69,7 +69,6 @@ class _Held:
     id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list[str])
-    size: int = 0
 
 
 class Watch:
@@ -79,6 +78,8 @@ class Watch:
         self._offered: Final = _offered(ask) if isinstance(ask, ChatAsk) and _may_call(ask) else {}
         self._held: dict[tuple[int, int], _Held] = {}
         self._done: set[tuple[int, int]] = set()
+        self._size = 0
+        self._arguments: Final = Arguments()
 
     def feed(self, events: list[Event]) -> list[Event] | Refusal:
         """Return what of `events` may leave now: text at once, a call when it is whole and as it should be."""
@@ -108,7 +109,7 @@ class Watch:
         accepts = self._offered.get(call.name)
         if accepts is None:
             return _bad_call(f"a call of {_shown(call.name)}, which was not offered")
-        why = _unfit(call.arguments, accepts)
+        why = self._arguments.unfit(call.arguments, accepts)
         return None if why is None else _bad_call(f"a call of {_shown(call.name)}: {why}")
 
     def _take(self, piece: CallDelta) -> Refusal | None:
@@ -121,9 +122,9 @@ class Watch:
         if (piece.id and held.id and piece.id != held.id) or (piece.name and held.name and piece.name != held.name):
             return _bad_call("a call that changes its name")
         held.id, held.name = piece.id or held.id, piece.name or held.name
-        held.size += len(piece.arguments)
-        if held.size > MAX_ARGUMENTS:
-            return _bad_call("a call that is too long")
+        self._size += len(piece.arguments)
+        if self._size > MAX_ARGUMENTS:
+            return _bad_call(f"calls of more than {MAX_ARGUMENTS} characters")
         held.pieces.append(piece.arguments)
         return None
 
@@ -166,10 +167,11 @@ def _denied_definition(tool: Tool, terms: Tools) -> str | None:
 
 def _denied_history(messages: Iterable[Message], offered: Mapping[str, Check], terms: Tools) -> Refusal | None:
     made: set[str] = set()
+    arguments = Arguments()
     for index, message in enumerate(messages):
         for part in message.parts:
             if isinstance(part, CallPart):
-                why = _denied_call(part, offered, terms)
+                why = _denied_call(part, offered, terms, arguments)
                 made.add(part.id)
             elif isinstance(part, ResultPart) and part.call not in made:
                 why = "a result that answers no call of this conversation"
@@ -181,14 +183,14 @@ def _denied_history(messages: Iterable[Message], offered: Mapping[str, Check], t
     return None
 
 
-def _denied_call(part: CallPart, offered: Mapping[str, Check], terms: Tools) -> str | None:
+def _denied_call(part: CallPart, offered: Mapping[str, Check], terms: Tools, arguments: Arguments) -> str | None:
     if not _NAME.fullmatch(part.name):
         return "a call whose name is not a tool's"
     if not terms.any and part.name not in terms.declared:
         return f"a call of `{part.name}`, which is not declared for this workload"
     declared = terms.declared.get(part.name)
     accepts = offered.get(part.name) or _reading(canonical(_ANY_OBJECT if declared is None else declared))
-    why = _unfit(part.arguments, accepts)
+    why = arguments.unfit(part.arguments, accepts)
     return None if why is None else f"a call of `{part.name}`: {why}"
 
 
@@ -200,34 +202,6 @@ def _offered(ask: ChatAsk | CountAsk) -> dict[str, Check]:
 def _reading(schema: bytes) -> Check:
     """Return the check of a schema, by its canonical text: a workload offers the same tools with each request."""
     return compiled(json.loads(schema))
-
-
-def _unfit(arguments: str, accepts: Check) -> str | None:
-    """Return why arguments are not to be run."""
-    try:
-        value = json.loads(arguments or "{}", object_pairs_hook=_once, parse_constant=_no_number)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
-    except (ValueError, RecursionError):
-        return "its arguments are not JSON that reads one way"
-    if not isinstance(value, dict):
-        return "its arguments are not an object"
-    try:
-        fits = accepts(value)
-    except RecursionError:
-        fits = False
-    return None if fits else "its arguments are not as the tool's schema has them"
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a member that is there twice: one parser takes the first, another the last, and they run different calls."""
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member twice")
-    return members
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(text)
 
 
 def _shown(name: str) -> str:

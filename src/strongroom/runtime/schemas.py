@@ -118,7 +118,7 @@ class _Walk:
             return [self._target(value)]
         if name in _ALTERNATIVES:
             self._spend("alternatives", len(_list(name, value)))
-        return _list(name, value)
+        return _few(_list(name, value))
 
     def _counted(self, name: str, value: Any) -> None:
         if name == "required":
@@ -131,14 +131,14 @@ class _Walk:
             raise SchemaError(f"`{name}` is an object.")
         named: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType] - decoded JSON
         if name == "properties":
+            self._spend("properties", len(named))
             if any(_UNNAMEABLE.search(each) for each in named):
                 raise SchemaError(
                     "A property's name here has no brackets, quotes, backslashes, circumflexes or controls."
                 )
-            self._spend("properties", len(named))
             self._text(list(named))
         # Definitions are counted where they are used, and once here: one that nobody uses is still read.
-        self._pending += [(each, depth + 1) for each in named.values()]
+        self._pending += [(each, depth + 1) for each in _few([*named.values()])]
 
     def _target(self, value: Any) -> object:
         found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
@@ -189,6 +189,13 @@ def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise SchemaError(f"`{name}` is a list that is not empty.")
     return value  # pyright: ignore[reportUnknownVariableType] - decoded JSON
+
+
+def _few(schemas: list[Any]) -> list[Any]:
+    """Return them, unless they are so many that only to line them up would keep others waiting."""
+    if len(schemas) > MAX_NODES:
+        raise SchemaError("The schema has too many sub-schemas, its references followed.")
+    return schemas
 
 
 def _strings(name: str, value: Any) -> list[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from itertools import pairwise
+from types import FrameType
 from typing import Any
 
 import jsonschema_rs
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,8 +18,10 @@ from strongroom.gateway.exchange.answers import CallDelta, Event, Finished
 from strongroom.gateway.exchange.asks import ChatAsk, Message, TextPart, Tool
 from strongroom.gateway.tools import Watch
 from strongroom.kernel.refusal import Refusal
+from strongroom.rules import schema as reading
 from strongroom.rules.schema import canonical, compiled
 from strongroom.rules.tools import TOOLS, DeclaredTool, Tools, ToolsRule
+from strongroom.rules.work import MAX_LOOKS, TooMuchWorkError, Work
 
 NAMES = st.sampled_from(["a", "b", "title", "type", "enum"])
 SCALARS = (
@@ -62,8 +67,47 @@ OBJECTS = SCHEMAS.filter(lambda schema: isinstance(schema, dict))
 @given(OBJECTS, VALUES)
 def test_a_schema_means_here_what_the_standard_says(schema: dict[str, Any], value: Any) -> None:
     standard = jsonschema_rs.validator_for(schema | {"$schema": "https://json-schema.org/draft/2020-12/schema"})
-    assert compiled(schema)(value) == standard.is_valid(value)
-    assert compiled(msgspec.json.decode(canonical(schema)))(value) == compiled(schema)(value)
+    assert compiled(schema)(value, Work()) == standard.is_valid(value)
+    assert compiled(msgspec.json.decode(canonical(schema)))(value, Work()) == standard.is_valid(value)
+
+
+@given(OBJECTS, VALUES, st.integers(0, 60), st.integers(1, 40))
+def test_no_check_does_more_than_its_budget_has(schema: dict[str, Any], value: Any, looks: int, size: int) -> None:
+    """Count what Python itself ran of the reading, whatever that says it spent, in a value `size` times as large."""
+    many = {"type": "array", "items": {"anyOf": [schema, {**schema, "title": "once more"}, True]}}
+    check, work, calls = compiled(many), Work(looks), 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls
+        calls += event == "call" and frame.f_code.co_filename == reading.__file__
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        fits = check([value] * size, work)
+    except TooMuchWorkError:
+        assert work.left < 0
+    else:
+        assert work.left >= 0
+        assert fits == check([value] * size, Work())
+    finally:
+        sys.setprofile(before)
+    assert calls <= 5 * (looks + 8) + 40
+
+
+@given(
+    st.integers(2, 240),
+    st.integers(1, 20_000),
+    st.sampled_from([{"const": 0}, {"type": ["null"]}, {"minimum": 10}, {"enum": ["9"]}]),
+)
+def test_what_would_cost_more_than_anybody_may_is_refused(alternatives: int, items: int, no: dict[str, Any]) -> None:
+    schema = {"items": {"anyOf": [*[no] * alternatives, True]}}
+    work, value = Work(), [9] * items
+    if alternatives * items > MAX_LOOKS:
+        with pytest.raises(TooMuchWorkError):
+            compiled(schema)(value, work)
+    elif 10 * (alternatives + 1) * items < MAX_LOOKS:
+        assert compiled(schema)(value, work)
 
 
 DECLARED = st.builds(DeclaredTool, name=NAMES, parameters=st.none() | st.sampled_from([{}, {"type": "object"}]))

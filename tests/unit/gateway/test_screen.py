@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from strongroom.gateway import disclose
-from strongroom.gateway.exchange.asks import Ask
+from strongroom.gateway.exchange.asks import Ask, ChatAsk, CountAsk, Message, TextPart, Tool
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import in_words_of
 from strongroom.gateway.openai.dialect import OpenAI
@@ -118,6 +118,31 @@ def test_what_is_not_served_is_refused_by_name(body: Body, param: str) -> None:
     found = screened(body)
     assert isinstance(found, Refusal)
     assert found.param == param
+
+
+@pytest.mark.parametrize(
+    ("offered", "terms", "no"),
+    [
+        ([], Disclosure(), None),
+        ([Tool(name="f", parameters={"type": "object"})], TERMS, None),
+        ([Tool(name="f")], Disclosure(), "disclosure policy"),
+        ([Tool(name="f"), Tool(name="f")], TERMS, "same name"),
+        ([Tool(name="f", parameters={"anyOf": [True] * 129})], TERMS, "too many alternatives"),
+    ],
+    ids=["none", "fine", "not allowed", "twice", "too many alternatives"],
+)
+def test_tools_are_held_to_the_same_where_only_their_tokens_are_counted(
+    offered: list[Tool], terms: Disclosure, no: str | None
+) -> None:
+    messages = (Message(role="user", parts=(TextPart("x"),)),)
+    counted = CountAsk(model="m", messages=messages, tools=tuple(offered))
+    asked = ChatAsk(model="m", messages=messages, tools=tuple(offered))
+    for ask in (counted, asked):
+        found = disclose.check(ask, terms) or bounded(ask, LIMITS)
+        assert isinstance(found, Refusal) == (no is not None)
+        if isinstance(found, Refusal):
+            assert found.param == "tools"
+            assert str(no) in found.tell
 
 
 def test_a_worker_gets_a_bound_and_usage_and_nothing_that_names_people() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -102,3 +103,15 @@ def test_the_bounds_are_of_all_schemas_of_a_request_together() -> None:
     check_schemas([object_of(64)] * 2)
     with pytest.raises(SchemaError, match="properties"):
         check_schemas([object_of(64)] * 3)
+
+
+@pytest.mark.parametrize("name", ["prefixItems", "properties", "$defs"])
+def test_a_list_that_is_too_long_is_refused_before_it_is_looked_through(name: str) -> None:
+    parts = [True] * 200_000 if name == "prefixItems" else dict.fromkeys(map(str, range(100_000)), True)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SchemaError, match="too many"):
+            check_schemas([{name: parts}])
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000  # as places to look at they would be ten times that
+    finally:
+        tracemalloc.stop()
