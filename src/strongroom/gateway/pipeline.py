@@ -201,7 +201,7 @@ class Gateway:
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:
         relay = Relay(routed, reply, int(self._clock.now().timestamp()), self._seal, self._responses)
         try:
-            return await relay.run(self._limits.timeout_s)
+            return await relay.run(self._limits)
         except BaseException as error:
             # Nobody is left to be answered, or the server is to say that it failed; either way it was asked for.
             status = _LEFT if isinstance(error, asyncio.CancelledError | ConnectionError) else _FAULT

@@ -22,13 +22,13 @@ from strongroom.gateway.exchange.asks import ChatAsk, CompletionAsk
 from strongroom.gateway.exchange.ports import Naming
 from strongroom.gateway.kept import Kept, Responses
 from strongroom.gateway.limits.headers import fields
+from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import Seal
 from strongroom.gateway.stages import Relayed, Routed
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Headers, Reply, Response
 
-_MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_NO_BYTES: Final = 64 * 1024
 _JSON: Final = b"application/json"
 _EVENT_STREAM: Final = b"text/event-stream"
@@ -79,11 +79,11 @@ class Relay:
         self.refused = False
         """Whether the engine said no, and so used nothing."""
 
-    async def run(self, timeout_s: float) -> Relayed | Refusal:
+    async def run(self, limits: AskLimits) -> Relayed | Refusal:
         """Relay the answer; a refusal means that nothing has been sent yet."""
         self.asked = True
         try:
-            async with Attempt(self.routed.ways, timeout_s=timeout_s, party=self._party) as attempt:
+            async with Attempt(self.routed.ways, timeout_s=limits.timeout_s, party=self._party) as attempt:
                 response, target = attempt.response, attempt.way.target
                 self.routed = Routed(self.routed.screened, (attempt.way,))
                 self._seal = self._sealing(self.routed)
@@ -91,15 +91,15 @@ class Relay:
                     body = await response.read(_MAX_NO_BYTES)
                     self.refused = True
                     return disclose.strip_no(target.protocol.no(response.status, body), self._terms)
-                no = await (self._whole(response) if self._writer is None else self._stream(response))
+                no = await (self._whole(response, limits) if self._writer is None else self._stream(response))
         except (ClientError, ValueError, msgspec.MsgspecError, RecursionError) as error:
             self.asked = not isinstance(error, ConnectFailed)
             return await self._failed(_unanswered(error))
         return Relayed(self.routed, 200, self.usage, "completed") if no is None else await self._failed(no)
 
-    async def _whole(self, response: Response) -> Refusal | None:
+    async def _whole(self, response: Response, limits: AskLimits) -> Refusal | None:
         _check(response, _JSON)
-        answer = self.routed.target.protocol.whole(self._ask, await response.read(_MAX_ANSWER_BYTES))
+        answer = self.routed.target.protocol.whole(self._ask, await response.read(limits.max_answer_bytes))
         self.usage, self.told = answer.usage, True
         no = tools.check_answer(answer, self._ask)
         if no is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,6 +119,27 @@ async def test_a_worker_that_fails_before_it_answers_is_one_clear_error(
     assert not any(word in answer.body for word in (b"srv", b"GGML", b"globex", b"hunter2", b"gguf", b"Traceback"))
     plane.chat.behaviour = says(whole(chat("well again")))
     assert (await plane.ask(body=ASKED)).json["choices"][0]["message"]["content"] == "well again"
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_an_answer_that_is_longer_than_the_bound_is_a_failed_one(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch, framing: str
+) -> None:
+    """The bound is 64 MiB; here it is lowered to what an answer just fits, and one byte less."""
+    body = whole(chat("x" * 10_000)).partition(b"\r\n\r\n")[2]
+    kind = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+    head = b"content-length: %d\r\n\r\n" % len(body) if framing == "length" else b"transfer-encoding: chunked\r\n\r\n"
+    sent = body if framing == "length" else chunked(body[:5000]) + chunked(body[5000:]) + STREAM_END
+    plane.chat.behaviour = says(kind + head + sent)
+    gateway: Any = plane.gateway
+    monkeypatch.setattr(gateway, "_limits", replace(gateway._limits, max_answer_bytes=len(body)))
+    assert (await plane.ask(body=ASKED)).status == 200
+    monkeypatch.setattr(gateway, "_limits", replace(gateway._limits, max_answer_bytes=len(body) - 1))
+    answer = await plane.ask(body=ASKED)
+    assert (answer.status, answer.error["code"]) == (502, "model_failed")
+    assert b"xxx" not in answer.body
+    plane.chat.behaviour = says(whole(chat("well again")))
+    assert (await plane.ask(body=ASKED)).status == 200
 
 
 HELLO = event(chat_chunk(content="Hello"))
