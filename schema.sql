@@ -358,10 +358,11 @@ CREATE TABLE gateway.response (
     workload_id uuid NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     sealed bytea NOT NULL,
+    octets integer GENERATED ALWAYS AS (octet_length(sealed)) STORED NOT NULL,
     CONSTRAINT response_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
     CONSTRAINT response_expires_at_check CHECK ((expires_at <= (now() + '31 days'::interval))),
     CONSTRAINT response_id_check CHECK ((id ~ '^resp_[0-9a-f]{32}$'::text)),
-    CONSTRAINT response_sealed_check CHECK (((octet_length(sealed) >= 1) AND (octet_length(sealed) <= 16777216)))
+    CONSTRAINT response_sealed_check CHECK (((octet_length(sealed) >= 1) AND (octet_length(sealed) <= 1049600)))
 );
 
 ALTER TABLE ONLY gateway.response FORCE ROW LEVEL SECURITY;
@@ -780,7 +781,7 @@ CREATE INDEX record_default_tenant_id_at_id_idx ON gateway.record_default USING 
 
 CREATE INDEX response_end ON gateway.response USING btree (expires_at);
 
-CREATE INDEX response_workload ON gateway.response USING btree (tenant_id, workload_id);
+CREATE INDEX response_workload ON gateway.response USING btree (tenant_id, workload_id) INCLUDE (expires_at, octets);
 
 CREATE INDEX account_key_account ON identity.account_key USING btree (account_id);
 

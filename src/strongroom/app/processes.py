@@ -30,6 +30,7 @@ from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error as render_error
 from strongroom.gateway.outside import Outside
+from strongroom.gateway.quota import Quota
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Bounds, Spool
@@ -72,7 +73,8 @@ async def gateway(handover: Handover) -> None:
         DatabaseSource(partial(Lessor.connect, login, answer=_ROUND_S)), clock, processes=settings.processes
     )
     meter = Meter(Ledger(leases, clock, lasts_s=2 * settings.answer_timeout_s), clock)
-    responses = Responses(partial(Cabinet.connect, login), keys, clock)
+    bounds = Quota(responses=settings.kept_responses, octets=settings.kept_mib * 2**20)
+    responses = Responses(partial(Cabinet.connect, login), keys, clock, bounds=bounds)
     plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()

@@ -98,6 +98,24 @@ class GatewaySection(Edge, frozen=True, kw_only=True):
             ),
         ),
     ] = 256
+    kept_responses: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=100_000,
+            description=(
+                "How many responses one tenant may have kept at a time (`store: true`); one workload half of them."
+            ),
+        ),
+    ] = 10_000
+    kept_mib: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=1_048_576,
+            description="How large they are together, one tenant's, sealed, in MiB; one workload's half of it.",
+        ),
+    ] = 256
     upstream_networks: Annotated[
         tuple[str, ...],
         Meta(

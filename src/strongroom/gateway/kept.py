@@ -4,7 +4,10 @@ Always true here:
 - an answer is kept only when the request said so, for a bounded time, and sealed: the database holds no text of it;
 - it is found by the tenant (row security and the statement), environment and workload that had it kept (the statement
   and the seal's own context), and by nobody else: whoever else asks gets the answer for what is missing;
-- it is kept before the caller is told that it is.
+- it is kept before the caller is told that it is;
+- what a tenant and a workload may have kept is bounded (`quota.py`), and so are the connections that one tenant takes:
+  half of them, and its turn, so that another's finished answer finds one;
+- how large a conversation is, is known before it is taken apart.
 """
 
 from __future__ import annotations
@@ -12,33 +15,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeAlias
 
 import msgspec
 
+from strongroom.gateway import quota
 from strongroom.gateway.exchange.asks import Message
+from strongroom.gateway.limits.fair import WAIT_S, Turns
+from strongroom.gateway.quota import Quota
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.store import Cabinet, StoreError
 from strongroom.vault import Purpose, PurposeKeys, SealBroken, seal, unseal
+from strongroom.wire import ClientError
 
 _ID: Final = re.compile(r"resp_[0-9a-f]{32}")
-_INSERT: Final = """
-    INSERT INTO gateway.response (tenant_id, id, environment, workload_id, expires_at, sealed)
-    VALUES ($1, $2, $3, $4, $5, $6)
-"""
 _FIND: Final = """
     SELECT sealed FROM gateway.response
     WHERE tenant_id = $1 AND id = $2 AND environment = $3 AND workload_id = $4 AND expires_at > now()
+        AND octets <= $5
 """
 _DROP: Final = "DELETE FROM gateway.response WHERE tenant_id = $1 AND id = $2 AND environment = $3 AND workload_id = $4"
 _ERASE: Final = "DELETE FROM gateway.response"  # the row policy lets go of what has ended, and of nothing else
 _ERASE_EVERY_S: Final = 600.0
-_MAX_BYTES: Final = 16_000_000
+_MAX_BYTES: Final = 2**20
+_MAX_SEALED: Final = _MAX_BYTES + 1024  # as the table has it: what sealing adds is less
+_SEATS: Final = 4  # the cabinet's connections
+_MAX_WAITING, _MAX_WAITING_EACH = 256, 32  # each holds an answer meanwhile
 
 Connect: TypeAlias = Callable[[], Awaitable[Cabinet]]
 
@@ -53,6 +61,20 @@ class Kept(msgspec.Struct, frozen=True):
 
     document: msgspec.Raw
     messages: tuple[Message, ...]
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """What a request goes on from. `octets`: how large it was as it was kept, in bytes."""
+
+    messages: tuple[Message, ...]
+    octets: int
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """A kept answer that is not taken apart yet."""
+
+    document: msgspec.Raw
+    messages: msgspec.Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +92,18 @@ class _Whose:
 class Responses:
     """Keeps answers and finds them. One event loop."""
 
-    def __init__(self, connect: Connect, keys: PurposeKeys, clock: Clock, *, days: int = 30) -> None:
+    def __init__(
+        self, connect: Connect, keys: PurposeKeys, clock: Clock, *, days: int = 30, bounds: Quota | None = None
+    ) -> None:
         self._connect = connect
         self._keys = keys
         self._clock = clock
         self._days = days
         self._cabinet: Cabinet | None = None
-        self._decoder = msgspec.json.Decoder(Kept)
+        self._bounds = (bounds or Quota()).bounds
+        self._turns = Turns(_SEATS, most=_SEATS // 2, max_waiting=_MAX_WAITING, max_waiting_each=_MAX_WAITING_EACH)
+        self._found = msgspec.json.Decoder(_Found)
+        self._messages = msgspec.json.Decoder(tuple[Message, ...])
 
     async def keep(self, who: Principal, response: str, kept: Kept) -> Refusal | None:
         """Keep an answer; a refusal means that it is not kept."""
@@ -86,30 +113,60 @@ class Responses:
             return _too_large()
         sealed = seal(self._keys, Purpose.KEPT_RESPONSE, plain, *whose.context(response))
         ends = self._clock.now() + timedelta(days=self._days)
+        row = (who.tenant, response, whose.environment, who.workload, ends, sealed, *self._bounds)
         try:
-            async with (await self._open()).of(who.tenant) as tx:
-                await tx.execute(_INSERT, who.tenant, response, whose.environment, who.workload, ends, sealed)
-        except StoreError:
+            async with self._turn(who.tenant), (await self._open()).of(who.tenant) as tx:
+                await tx.execute(quota.LOCK, who.tenant)
+                tag = await tx.execute(quota.INSERT, *row)
+        except (StoreError, ClientError):
             return _away()
-        return None
+        return None if tag == "INSERT 0 1" else quota.full()
 
-    async def find(self, who: Principal, response: str) -> Kept | Refusal:
-        """Return a kept answer of the caller's own workload."""
+    async def room(self, who: Principal) -> Refusal | None:
+        """Return the no to having anything more kept: before a model is asked for what could not be. `keep` decides."""
+        if who.tenant is None:
+            return missing()
+        try:
+            async with self._turn(who.tenant), (await self._open()).of(who.tenant) as tx:
+                left = await tx.fetchval(quota.ROOM, who.tenant, who.workload, *self._bounds)
+        except (StoreError, ClientError):
+            return _away()
+        return None if left else quota.full()
+
+    async def document(self, who: Principal, response: str) -> bytes | Refusal:
+        """Return a kept answer of the caller's own workload, as it was told."""
+        found = await self._find(who, response)
+        return found if isinstance(found, Refusal) else bytes(found.document)
+
+    async def conversation(self, who: Principal, response: str) -> Conversation | Refusal:
+        """Return the conversation that a kept answer of the caller's own workload ends."""
+        found = await self._find(who, response)
+        if isinstance(found, Refusal):
+            return found
+        try:
+            return Conversation(self._messages.decode(found.messages), len(memoryview(found.messages)))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # as in `_find`
+            return missing()
+
+    async def _find(self, who: Principal, response: str) -> _Found | Refusal:
         whose = _whose(who)
         if whose is None or who.tenant is None or _ID.fullmatch(response) is None:
             return missing()
+        row = (who.tenant, response, whose.environment, who.workload, _MAX_SEALED)
         try:
-            async with (await self._open()).of(who.tenant) as tx:
-                sealed = await tx.fetchval(_FIND, who.tenant, response, whose.environment, who.workload)
-        except StoreError:
+            async with self._turn(who.tenant), (await self._open()).of(who.tenant) as tx:
+                sealed = await tx.fetchval(_FIND, *row)
+        except (StoreError, ClientError):
             return _away()
         if sealed is None:
             return missing()
         try:
-            plain = unseal(self._keys, Purpose.KEPT_RESPONSE, bytes(sealed), *whose.context(response))
-        except SealBroken:  # moved between rows, or under a key that is gone: to the caller it is not there
+            return self._found.decode(
+                unseal(self._keys, Purpose.KEPT_RESPONSE, bytes(sealed), *whose.context(response))
+            )
+        # Moved between rows, under a key that is gone, or of a version that wrote it otherwise: to the caller it is not there.
+        except (SealBroken, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return missing()
-        return self._decoder.decode(plain)
 
     async def drop(self, who: Principal, response: str) -> Refusal | None:
         """Drop a kept answer of the caller's own workload; a refusal means that there is none, or that it is there yet."""
@@ -117,9 +174,9 @@ class Responses:
         if whose is None or who.tenant is None or _ID.fullmatch(response) is None:
             return missing()
         try:
-            async with (await self._open()).of(who.tenant) as tx:
+            async with self._turn(who.tenant), (await self._open()).of(who.tenant) as tx:
                 tag = await tx.execute(_DROP, who.tenant, response, whose.environment, who.workload)
-        except StoreError:
+        except (StoreError, ClientError):
             return _away()
         return None if tag == "DELETE 1" else missing()
 
@@ -127,13 +184,23 @@ class Responses:
         """Let go of what has ended, every ten minutes, until cancelled."""
         try:
             while True:
-                with contextlib.suppress(StoreError):
-                    async with (await self._open()).of_nobody() as tx:
+                with contextlib.suppress(StoreError, ClientError):
+                    async with self._turn(None), (await self._open()).of_nobody() as tx:
                         await tx.execute(_ERASE)
                 await asyncio.sleep(_ERASE_EVERY_S)
         finally:
             if self._cabinet is not None:
                 await self._cabinet.close()
+
+    @asynccontextmanager
+    async def _turn(self, party: Hashable) -> AsyncGenerator[None]:
+        """Hold one of the connections for `party`, once it is its turn; raise `ClientError` when that takes too long."""
+        if not self._turns.take(party):
+            await self._turns.wait(party, WAIT_S)
+        try:
+            yield
+        finally:
+            self._turns.give_back(party)
 
     async def _open(self) -> Cabinet:
         if self._cabinet is None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from msgspec import json, structs
+from msgspec import structs
 
 from strongroom.gateway.exchange.asks import ChatAsk
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import ModelCard
-from strongroom.gateway.kept import Kept, Responses, missing
+from strongroom.gateway.kept import Conversation, Responses, missing
 from strongroom.gateway.limits import Meter, Reservation
 from strongroom.gateway.notes import Notes
 from strongroom.gateway.signing import SigningDesk
@@ -65,6 +65,9 @@ class Lookups:
                 tell="Responses are not kept here: leave out `store` and `previous_response_id`.",
                 param="store",
             )
+        full = await self._responses.room(admitted.authenticated.principal) if decoded.turn is not None else None
+        if full is not None:
+            return full
         if decoded.previous is None or not isinstance(decoded.ask, ChatAsk):
             return admitted
         kept = await self._recalled(admitted.authenticated, self._responses, decoded.previous)
@@ -73,17 +76,17 @@ class Lookups:
         first = 1 if decoded.ask.messages[0].role == "system" else 0
         messages = (*decoded.ask.messages[:first], *kept.messages, *decoded.ask.messages[first:])
         ask = structs.replace(decoded.ask, messages=messages)
-        brought = len(json.encode(kept.messages))  # the model reads it again, so limits count it again
-        return structs.replace(admitted, decoded=structs.replace(decoded, ask=ask), brought=brought)
+        # The model reads it again, so limits count it again.
+        return structs.replace(admitted, decoded=structs.replace(decoded, ask=ask), brought=kept.octets)
 
-    async def _recalled(self, authenticated: Authenticated, responses: Responses, name: str) -> Kept | Refusal:
+    async def _recalled(self, authenticated: Authenticated, responses: Responses, name: str) -> Conversation | Refusal:
         """Return a kept conversation. One that is not there was a lookup; one that is, is of the request it is asked for."""
         reserved = await self._reserve(authenticated)
         if isinstance(reserved, Refusal):
             return reserved
-        kept: Kept | Refusal = missing()
+        kept: Conversation | Refusal = missing()
         try:
-            kept = await responses.find(authenticated.principal, name)
+            kept = await responses.conversation(authenticated.principal, name)
         finally:
             if reserved is not None:
                 self._meter.looked_up(reserved) if isinstance(kept, Refusal) else reserved.release()
@@ -120,8 +123,7 @@ class Lookups:
         elif endpoint is Endpoint.DROP_RESPONSE:
             body = await self._responses.drop(who, named) or RESPONSES.dropped(named)
         else:
-            kept = await self._responses.find(who, named)
-            body = kept if isinstance(kept, Refusal) else bytes(kept.document)
+            body = await self._responses.document(who, named)
         if isinstance(body, Refusal):
             return await self._notes.refuse(received, body, reply, who)
         self._notes.recording(received, who, None).end("completed", "authenticated", 200)

@@ -240,6 +240,12 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "stream options without a stream": ({"input": "x", "stream_options": {}}, "stream_options"),
     "encrypted reasoning": ({"input": "x", "include": ["reasoning.encrypted_content"]}, "include"),
     "a schema without a type": ({"input": "x", "text": {"format": {"type": "text", "schema": {}}}}, "text.format"),
+    "a description that no engine reads": (
+        {"input": "x", "text": {"format": {"type": "text", "description": "x" * 900_000}}},
+        "text.format",
+    ),
+    "a name of no schema": ({"input": "x", "text": {"format": {"type": "json_object", "name": "x"}}}, "text.format"),
+    "strictness of no schema": ({"input": "x", "text": {"format": {"type": "text", "strict": True}}}, "text.format"),
     "too much": ({"input": "x", "max_output_tokens": 10**6}, "max_output_tokens"),
 }
 

@@ -1,7 +1,8 @@
 """Turns at an upstream: its connections are shared by tenants, not by who asks most.
 
 Always true here:
-- a tenant alone takes all seats but an eighth, which it never gets: whoever has none finds one at once;
+- a tenant alone takes all seats but an eighth (or what `most` says), which it never gets: whoever has none finds one at
+  once;
 - a seat that comes free goes to the waiting tenant that holds the fewest, and among equals to the one whose turn is longest
   ago; within a tenant, first come, first served;
 - waiting is bounded, in time and in number; when no place is left, the newest of the tenant that waits most makes room for
@@ -29,9 +30,11 @@ _KEPT: Final = 8
 class Turns:
     """The seats of one upstream and who waits for them. One thread."""
 
-    def __init__(self, seats: int, *, max_waiting: int = 1024, max_waiting_each: int = 256) -> None:
+    def __init__(
+        self, seats: int, *, most: int | None = None, max_waiting: int = 1024, max_waiting_each: int = 256
+    ) -> None:
         self._seats: Final = seats
-        self.most: Final = max(1, seats - max(1, seats // _KEPT))
+        self.most: Final = max(1, seats - max(1, seats // _KEPT)) if most is None else most
         """How many seats one tenant gets."""
         self._max_waiting: Final = max_waiting
         self._max_waiting_each: Final = max_waiting_each

@@ -10,10 +10,19 @@ from strongroom.gateway.exchange import asks
 from strongroom.gateway.exchange.asks import CallPart, ChatAsk, Message, ResultPart, Sampling, TextPart
 from strongroom.gateway.exchange.decode import decode
 from strongroom.gateway.exchange.ports import Decoded, Turn
-from strongroom.gateway.responses.requests import LOGPROBS, Contents, Item, ResponsesRequest, ToolChoice, unserved
+from strongroom.gateway.responses.requests import (
+    LOGPROBS,
+    Contents,
+    Format,
+    Item,
+    ResponsesRequest,
+    ToolChoice,
+    unserved,
+)
 from strongroom.kernel.refusal import Refusal, invalid
 
 _RESPONSES: Final = msgspec.json.Decoder(ResponsesRequest)
+_BARE: Final = ("", None, None)
 _NAMES: Final = {
     "messages": "input",
     "choice": "tool_choice",
@@ -61,12 +70,24 @@ def _form(body: ResponsesRequest) -> Refusal | None:
         return invalid("`stream_options` goes with `stream: true` only.", param="stream_options")
     if body.top_logprobs and LOGPROBS not in (body.include or ()):
         return invalid(f"`top_logprobs` goes with `{LOGPROBS}` in `include` only.", param="top_logprobs")
-    wanted = None if body.text is None else body.text.format
-    if wanted is not None and (wanted.type == "json_schema") != (wanted.schema is not None):
-        return invalid("A `schema` goes with the type `json_schema`, and only with it.", param="text.format")
+    no = _shapeless(None if body.text is None else body.text.format)
+    if no is not None:
+        return no
     for index, item in enumerate(body.input if isinstance(body.input, list) else ()):
         if not _whole(item):
             return invalid("The fields of this item do not go together.", param=f"input[{index}]")
+    return None
+
+
+def _shapeless(wanted: Format | None) -> Refusal | None:
+    """Return the no to a format with what is another's: the engine would not see it, and it would be kept."""
+    if wanted is None:
+        return None
+    if (wanted.type == "json_schema") != (wanted.schema is not None):
+        return invalid("A `schema` goes with the type `json_schema`, and only with it.", param="text.format")
+    if wanted.type != "json_schema" and (wanted.name, wanted.description, wanted.strict) != _BARE:
+        tell = "`name`, `description` and `strict` go with the type `json_schema` only."
+        return invalid(tell, param="text.format")
     return None
 
 

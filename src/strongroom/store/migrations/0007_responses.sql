@@ -2,6 +2,7 @@
 --
 -- This is content, so it is sealed: the database holds bytes that only a gateway's key opens, for the tenant, environment,
 -- workload and id that stand beside them. Unlike its other tables the gateway reads this one, and sees one tenant at a time.
+-- How much a tenant and a workload may have kept, the gateway's insert asks of this table; one answer is bounded here too.
 
 create table gateway.response (
     tenant_id   uuid        not null references identity.tenant (tenant_id),
@@ -9,12 +10,14 @@ create table gateway.response (
     environment text        not null check (environment in ('dev', 'test', 'prod')),
     workload_id uuid        not null,
     expires_at  timestamptz not null check (expires_at <= now() + interval '31 days'),
-    sealed      bytea       not null check (octet_length(sealed) between 1 and 16777216),
+    sealed      bytea       not null check (octet_length(sealed) between 1 and 1049600),
+    octets      integer     not null generated always as (octet_length(sealed)) stored,
     primary key (tenant_id, id),
     foreign key (tenant_id, workload_id) references identity.workload (tenant_id, id)
 );
 create index response_end on gateway.response (expires_at);
-create index response_workload on gateway.response (tenant_id, workload_id);
+-- What a tenant has kept is added up at each insert, from the index alone: the answers themselves are not touched.
+create index response_workload on gateway.response (tenant_id, workload_id) include (expires_at, octets);
 comment on table gateway.response is 'answers that were asked to be kept, sealed; each ends by itself';
 alter table gateway.response enable row level security;
 alter table gateway.response force row level security;

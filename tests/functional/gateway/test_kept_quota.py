@@ -1,0 +1,214 @@
+"""What is kept of answers is bounded: by number, by size and by connections, for a tenant and for each of its workloads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from strongroom.gateway.exchange.asks import Message, TextPart
+from strongroom.gateway.kept import Kept, Responses
+from strongroom.gateway.quota import CODE, Quota
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import KeyId, Name, new_uuid
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.policy import Ask
+from strongroom.store import Cabinet, migrate
+from strongroom.store.testing import TestDatabase
+from strongroom.vault import Keyring, Purpose, PurposeKeys, seal
+
+if TYPE_CHECKING:
+    from tests.functional.gateway.conftest import Plane
+
+OPERATOR = Principal(role=Role.OPERATOR, name="tests", credential=KeyId(""))
+HELLO = Kept(msgspec.Raw(b'{"id":"x"}'), (Message(role="user", parts=(TextPart("hello"),)),))
+SMALL = Quota(responses=6, octets=2**20)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> PurposeKeys:
+    return Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEPT_RESPONSE)
+
+
+def name() -> str:
+    return f"resp_{new_uuid().hex}"
+
+
+def who_of(plane: Plane, tenant: str = "acme") -> Principal:
+    found = plane.snapshot.directory.authenticate(plane.keys[tenant], "127.0.0.1")
+    assert isinstance(found, Principal)
+    return found
+
+
+async def another(plane: Plane, workload: str) -> Principal:
+    """Make another workload of acme."""
+    tenant, named = plane.tenants["acme"], Name(workload)
+    await plane.identity.create_workload(
+        OPERATOR, tenant, environment=Environment.DEV, name=named, role=Role.INFERENCE, owner="team", ask=Ask()
+    )
+    made = await plane.identity.create_key(
+        OPERATOR, tenant, environment=Environment.DEV, workload=named, days=1, ask=Ask()
+    )
+    await plane.known()
+    found = plane.snapshot.directory.authenticate(made.secret, "127.0.0.1")
+    assert isinstance(found, Principal)
+    return found
+
+
+@asynccontextmanager
+async def keeping(database: TestDatabase, keys: PurposeKeys, bounds: Quota) -> AsyncGenerator[Responses]:
+    """Keep answers under bounds of a test's own, from nothing."""
+    await emptied(database)
+    made = [await Cabinet.connect(database.gateway)]
+
+    async def connect() -> Cabinet:
+        return made[0]
+
+    yield Responses(connect, keys, SystemClock(), bounds=bounds)
+    await made[0].close()
+    await emptied(database)
+
+
+async def emptied(database: TestDatabase) -> None:
+    async with migrate.administrator(database.admin) as connection:
+        await connection.execute("delete from gateway.response")
+
+
+async def count(database: TestDatabase) -> int:
+    async with migrate.administrator(database.admin) as connection:
+        return int(await connection.fetchval("select count(*) from gateway.response"))
+
+
+async def test_a_workload_fills_half_and_its_tenant_no_more_than_all(
+    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+) -> None:
+    async with keeping(shared_database, keys, SMALL) as responses:
+        acme, globex = who_of(plane), who_of(plane, "globex")
+        # Many at once, by way of several connections: no more fit than one after the other.
+        answers = await asyncio.gather(*(responses.keep(acme, name(), HELLO) for _ in range(12)))
+        assert answers.count(None) == 3
+        assert {(no.kind, no.code, no.param) for no in answers if no} == {(RefusalKind.LIMITED, CODE, "store")}
+        assert await count(shared_database) == 3
+        full = await responses.room(acme)
+        assert full is not None
+        assert full.code == CODE
+        second, third = [await another(plane, each) for each in ("second", "third")]
+        assert await asyncio.gather(*(responses.keep(second, name(), HELLO) for _ in range(3))) == [None] * 3
+        assert await responses.room(third) is not None  # it has nothing yet, and its tenant has all that it may
+        assert await responses.keep(third, name(), HELLO) is not None
+        assert await responses.keep(globex, name(), HELLO) is None  # another tenant's room is its own
+        assert await responses.room(globex) is None
+
+
+async def test_what_is_dropped_makes_room(plane: Plane, shared_database: TestDatabase, keys: PurposeKeys) -> None:
+    async with keeping(shared_database, keys, SMALL) as responses:
+        acme, first = who_of(plane), name()
+        assert await responses.keep(acme, first, HELLO) is None
+        for _ in range(2):
+            assert await responses.keep(acme, name(), HELLO) is None
+        assert await responses.keep(acme, name(), HELLO) is not None
+        assert await responses.drop(acme, first) is None
+        assert await responses.keep(acme, name(), HELLO) is None
+
+
+async def test_bytes_count_and_one_answer_has_no_more_than_its_own(
+    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+) -> None:
+    async with keeping(shared_database, keys, SMALL) as responses:
+        acme = who_of(plane)
+        large = replace_document(300_000)
+        assert await responses.keep(acme, name(), large) is None
+        no = await responses.keep(acme, name(), large)  # half a MiB is the workload's
+        assert no is not None
+        assert no.code == CODE
+        assert await responses.keep(acme, name(), HELLO) is None  # a small one fits yet
+        no = await responses.keep(acme, name(), replace_document(2**20))
+        assert no is not None
+        assert no.kind is RefusalKind.TOO_LARGE
+        assert await count(shared_database) == 2
+
+
+def replace_document(octets: int) -> Kept:
+    return msgspec.structs.replace(HELLO, document=msgspec.Raw(b'"%b"' % (b"x" * octets)))
+
+
+async def test_the_caller_is_told_before_a_model_is_asked(
+    plane: Plane, shared_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await emptied(shared_database)
+    gateway: Any = plane.gateway  # a full quota of its own size would take thousands of answers
+    responses = gateway._responses
+    monkeypatch.setattr(responses, "_bounds", replace(SMALL, responses=2).bounds)
+    body = {"model": "tiny", "input": "hello", "store": True}
+    assert (await plane.ask("/v1/responses", body)).status == 200
+    asked = len(plane.chat.asked)
+    answer = await plane.ask("/v1/responses", body)
+    assert (answer.status, answer.error["code"], answer.error["param"]) == (429, CODE, "store")
+    assert answer.headers["x-should-retry"] == "false"
+    assert len(plane.chat.asked) == asked
+    assert (await plane.ask("/v1/responses", {**body, "store": False})).status == 200
+    await emptied(shared_database)
+
+
+async def test_a_row_of_another_version_is_one_that_is_missing(
+    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+) -> None:
+    async with keeping(shared_database, keys, SMALL) as responses:
+        acme, fine = who_of(plane), name()
+        assert acme.environment is not None
+        await responses.keep(acme, fine, HELLO)
+        found = await responses.conversation(acme, fine)
+        assert not isinstance(found, Refusal)
+        assert (found.messages, found.octets) == (HELLO.messages, len(msgspec.json.encode(HELLO.messages)))
+        for plain in (b'{"answer":1}', b"\xff", b'{"document":{},"messages":[{"said":"x"}]}'):
+            context = (str(acme.tenant), acme.environment, str(acme.workload), fine)
+            async with migrate.administrator(shared_database.admin) as connection:
+                changed = seal(keys, Purpose.KEPT_RESPONSE, plain, *context)
+                await connection.execute("update gateway.response set sealed = $1 where id = $2", changed, fine)
+            no = await responses.conversation(acme, fine)
+            assert isinstance(no, Refusal)
+            assert no.kind is RefusalKind.HIDDEN
+
+
+async def test_one_tenants_loop_leaves_connections_to_others(
+    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+) -> None:
+    stuck, arrived = asyncio.Event(), asyncio.Semaphore(0)
+    acme, globex = who_of(plane), who_of(plane, "globex")
+    real = await Cabinet.connect(shared_database.gateway)
+
+    class Slow:
+        """A cabinet whose transactions of one tenant last until they are let go."""
+
+        @asynccontextmanager
+        async def of(self, tenant: object) -> AsyncGenerator[Any]:
+            async with real.of(tenant) as tx:  # type: ignore[arg-type]
+                if tenant == acme.tenant:
+                    arrived.release()
+                    await stuck.wait()
+                yield tx
+
+    async def connect() -> Any:
+        return Slow()
+
+    responses = Responses(connect, keys, SystemClock())
+    loop = [asyncio.create_task(responses.keep(acme, name(), HELLO)) for _ in range(20)]
+    try:
+        async with asyncio.timeout(1.5):  # less than a connection is waited for
+            await arrived.acquire()
+            await arrived.acquire()
+            assert await responses.keep(globex, name(), HELLO) is None
+        assert arrived.locked()  # half of the connections, and no third
+    finally:
+        stuck.set()
+        answers = await asyncio.gather(*loop)
+        await real.close()
+        await emptied(shared_database)
+    assert answers == [None] * 20
