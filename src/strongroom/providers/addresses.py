@@ -8,7 +8,8 @@ Always true here:
 - addresses that are not of the public internet are refused unless the operator's own configuration names their network
   (`gateway.upstream_networks`); link-local ones, where clouds keep their metadata, multicast and the unspecified
   address are refused even then;
-- an address that carries another within (IPv4-mapped, NAT64, 6to4, Teredo) is judged by both.
+- an address that carries another within (IPv4-mapped, NAT64, 6to4, Teredo) is judged by both; forms that nothing uses any
+  more to carry one (IPv4-compatible, IPv4-translated) are refused.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _NEVER: Final[tuple[Network, ...]] = tuple(
         "224.0.0.0/4",
         "240.0.0.0/4",
         "::/128",
+        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765, obsolete)
         "fe80::/10",
         "fec0::/10",
         "ff00::/8",
@@ -44,6 +46,8 @@ _NEVER: Final[tuple[Network, ...]] = tuple(
         "fd20:ce::254/128",  # metadata (Google Cloud)
     )
 )
+_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")  # with an IPv4 address within, deprecated (RFC 4291, 2.5.5.1)
+_LOOPBACK: Final = ipaddress.IPv6Address(1)  # is among these, and no address is in it
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _HOST_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 _MAX_URL: Final = 512
@@ -133,14 +137,20 @@ class Networks:
         except ValueError:
             return f"{text} is no IP address"
         for each in _within(address):
-            if any(each in network for network in _NEVER) or each.is_multicast or each.is_unspecified:
-                return f"{text} is link-local, metadata, multicast or unspecified: never connected to"
+            if _is_never(each):
+                return f"{text} is link-local, metadata, multicast, unspecified or an obsolete form: never connected to"
         named = any(address in network for network in self._allowed)
         if not named and not all(each.is_global for each in _within(address)):
             return f"{text} is not of the public internet, and gateway.upstream_networks does not name its network"
         if not named and not secure:
             return f"{text} would be asked without TLS, and gateway.upstream_networks does not name its network"
         return None
+
+
+def _is_never(address: Address) -> bool:
+    if any(address in network for network in _NEVER) or address.is_multicast or address.is_unspecified:
+        return True
+    return address in _COMPATIBLE and address != _LOOPBACK
 
 
 def _within(address: Address) -> Iterator[Address]:

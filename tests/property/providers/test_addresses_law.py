@@ -50,11 +50,27 @@ def test_an_address_within_an_address_is_seen(address: ipaddress.IPv4Address) ->
         ipaddress.IPv6Address(0xFFFF << 32 | number),  # IPv4-mapped
         ipaddress.IPv6Address(0x0064_FF9B << 96 | number),  # NAT64
         ipaddress.IPv6Address(0x2002 << 112 | number << 80),  # 6to4
+        ipaddress.IPv6Address(0x2001 << 112 | number ^ 0xFFFFFFFF),  # Teredo
+        *obsolete(address),
     )
     for carrier in carriers:
         assert NONE.refuses(str(carrier)) is not None, carrier
     if address in ipaddress.ip_network("169.254.0.0/16"):
         assert all(EVERYTHING.refuses(str(carrier)) is not None for carrier in carriers)
+
+
+def obsolete(address: ipaddress.IPv4Address) -> tuple[ipaddress.IPv6Address, ...]:
+    """Return the forms in which an IPv4 address once was carried: compatible, and translated."""
+    return ipaddress.IPv6Address(int(address)), ipaddress.IPv6Address(0xFFFF << 48 | int(address))
+
+
+@given(address=within("0.0.0.0/0").filter(lambda address: int(address) != 1))
+def test_a_form_that_nothing_uses_any_more_is_refused_whatever_is_in_it(address: ipaddress.IPv4Address) -> None:
+    assert all(EVERYTHING.refuses(str(carrier)) is not None for carrier in obsolete(address))
+
+
+def test_the_loopback_is_no_such_form_and_may_be_named() -> None:
+    assert Networks(["::1/128"]).refuses("::1", secure=False) is None
 
 
 @given(address=within("93.184.0.0/16", "2606:2800::/32"))
