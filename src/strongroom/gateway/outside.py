@@ -112,7 +112,10 @@ class Outside:
             if cannot is not None:
                 unsaid = unsaid or cannot
                 continue
-            ways.append(self._way(route, target, line, protocol, ask))
+            try:
+                ways.append(self._way(route, target, line, protocol, ask))
+            except ValueError as error:  # the registry refuses such a target; what it holds may be older than that
+                against.append(f"{document.name}: {error}")
             if len(ways) == _MAX_TRIED:
                 break
         if ways:

@@ -10,7 +10,17 @@ Scanning, signatures and approvals are not here yet: today's releases are those 
 """
 
 from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument
-from strongroom.registry.model import Deployment, Operation, Release, Target
+from strongroom.registry.model import Deployment, Operation, Release, Target, in_path
 from strongroom.registry.service import Registry
 
-__all__ = ["DEPLOYMENT", "Deployment", "Operation", "Registry", "Release", "RouteDocument", "Target", "TargetDocument"]
+__all__ = [
+    "DEPLOYMENT",
+    "Deployment",
+    "Operation",
+    "Registry",
+    "Release",
+    "RouteDocument",
+    "Target",
+    "TargetDocument",
+    "in_path",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import Annotated, Final
@@ -67,6 +68,9 @@ Order = Annotated[int, msgspec.Meta(ge=0, le=15)]
 OutsideModel = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,200}$(?!\n)", max_length=200)]
 """What a provider calls a model: printable ASCII without spaces."""
 
+_VERSIONS: Final = "/versions/"
+_ONE_PART: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:@+~-]*")
+
 MAX_TARGETS: Final = 16
 
 SERVED_BY: Final = {
@@ -84,6 +88,25 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     model: OutsideModel
     weight: Weight = 1
     fallback: Order = 0
+
+
+def in_path(model: str) -> str:
+    """Return what a provider's model is in the path of a request: `NAME` or `NAME/versions/N`.
+
+    Args:
+        model: as a target names it.
+
+    Raises:
+        ValueError: when a name or version is not one part of a path under every reading. `..` is one that clients and
+            proxies take out again, and the provider's secret would go to another place than the one that was meant.
+    """
+    name, between, version = model.partition(_VERSIONS)
+    if not all(_ONE_PART.fullmatch(part) for part in ([name, version] if between else [name])):
+        raise ValueError(
+            "A model of the Open Inference Protocol is NAME or NAME/versions/N, of letters, digits and `_.:@+~-`, and "
+            "begins with no dot."
+        )
+    return model
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
-from urllib.parse import quote
 
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.exchange.ports import Outgoing
 from strongroom.gateway.protocols import provider_noes
 from strongroom.gateway.protocols.oip import OpenInferenceEngine
 from strongroom.kernel.refusal import Refusal
+from strongroom.registry import in_path
 
-_VERSIONS: Final = "/versions/"
 _PLAIN: Final = ((b"accept-encoding", b"identity"),)
 
 
@@ -23,9 +22,12 @@ class OpenInferenceProvider(OpenInferenceEngine):
     """A provider behind `/v2/models/NAME`, or `/v2/models/NAME/versions/N` where the target's model is written so."""
 
     def outgoing(self, ask: Ask, model: str) -> Outgoing:
-        """Write `ask`. The model's name is one part of the path, whatever stands in it."""
-        name, between, version = model.partition(_VERSIONS)
-        written = super().outgoing(ask, quote(name, safe="") + between + quote(version, safe=""))
+        """Write `ask`.
+
+        Raises:
+            ValueError: when the model's name or version is not one part of a path.
+        """
+        written = super().outgoing(ask, in_path(model))
         return replace(written, headers=(*written.headers, *_PLAIN))
 
     def no(self, status: int, body: bytes) -> Refusal:
