@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 import msgspec
 
+from strongroom.identity import tables as identity_tables
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import DeploymentId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.providers import tables as provider_tables
-from strongroom.providers.model import Named
+from strongroom.providers.model import Named, ProviderKind
 from strongroom.registry import tables
 from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument
-from strongroom.registry.model import SERVED_BY, Deployment, Operation, Release, Target
+from strongroom.registry.model import SERVED_BY, Deployment, Operation, Release, Target, in_path
 from strongroom.store import Conflict, feed
 
 
@@ -61,7 +62,7 @@ class Registry:
         resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
         try:
             async with self._gate.permit(who, Action.DEPLOYMENT_CREATE, resource, ask) as tx:
-                if not await tables.tenant_lives(tx):  # the directory may lag a deletion by a moment
+                if not await identity_tables.living(tx):  # the directory may lag a deletion by a moment
                     raise Refused(hidden(f"tenant {tenant} is gone"))
                 kind = await tables.release_kind(tx, digest)
                 if kind is None:
@@ -105,7 +106,7 @@ class Registry:
         resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
         try:
             async with self._gate.permit(who, Action.DEPLOYMENT_CREATE, resource, ask) as tx:
-                if not await tables.tenant_lives(tx):  # the directory may lag a deletion by a moment
+                if not await identity_tables.living(tx):  # the directory may lag a deletion by a moment
                     raise Refused(hidden(f"tenant {tenant} is gone"))
                 documents = _resolved(
                     await provider_tables.named(tx, [each.provider for each in targets]), kind, targets
@@ -147,6 +148,13 @@ class Registry:
                 await feed.withdraw(tx, DEPLOYMENT, str(ended))
 
 
+def _check_path(model: str, param: str) -> None:
+    try:
+        in_path(model)
+    except ValueError as error:
+        raise Refused(invalid(str(error), param=param)) from None
+
+
 def _resolved(found: dict[str, Named], kind: Operation, targets: Sequence[Target]) -> tuple[TargetDocument, ...]:
     """Return `targets` by their providers' ids.
 
@@ -162,6 +170,8 @@ def _resolved(found: dict[str, Named], kind: Operation, targets: Sequence[Target
         if kind not in SERVED_BY[provider.kind]:
             tell = f"A provider that speaks {provider.kind} is not asked for {kind}."
             raise Refused(invalid(tell, param=f"targets[{place}].provider"))
+        if provider.kind is ProviderKind.OIP:
+            _check_path(target.model, f"targets[{place}].model")
         documents.append(
             TargetDocument(provider=provider.id, model=target.model, weight=target.weight, fallback=target.fallback)
         )

@@ -182,6 +182,18 @@ def test_a_deployment_of_providers_from_its_beginning_to_its_end(ask: Ask) -> No
     assert refused(release=f"sha256:{'a' * 64}") == "release"
     assert refused(targets=[{"provider": "first", "model": "has space"}]) == "targets[0].model"
 
+    tensors = {"name": "tensors", **WHERE, **ASSESSED, "kind": "oip"}
+    assert ask("POST", "/api/providers", by="operator", data=tensors).status == 201
+    for model in ("..", ".", "../../metrics", "m/versions/..", "m/versions/", "a/b", "%2e%2e", "..;", "/versions/1"):
+        asked = refused(kind="infer", targets=[{"provider": "tensors", "model": model}])
+        assert asked == "targets[0].model", model
+    fine = [{"provider": "tensors", "model": "credit.v1/versions/3"}]
+    assert (
+        ask("POST", place, by="acme-admin", data={**wanted, "name": "t", "kind": "infer", "targets": fine}).status
+        == 201
+    )
+    assert ask("DELETE", f"{place}/prod/t", by="acme-admin").status == 204
+
     assert ask("DELETE", "/api/providers/first", by="operator").status == 204
     now = next(each for each in ask("GET", place, by="acme-admin").body["data"] if each["name"] == "outside")
     assert [target["provider"] for target in now["targets"]] == ["(not open to this tenant)", "second"]
