@@ -67,14 +67,6 @@ async def release_format(tx: TenantTx, digest: str) -> Format | None:
     return None if written is None else Format(written)
 
 
-async def tenant_lives(tx: TenantTx) -> bool:
-    """Return whether the tenant lives; if so, it does until this transaction ends: its deletion waits."""
-    row = await tx.fetchrow(
-        "SELECT tenant_id FROM identity.tenant WHERE tenant_id = $1 AND deleted_at IS NULL FOR SHARE", tx.tenant
-    )
-    return row is not None
-
-
 async def insert_deployment(
     tx: TenantTx, deployment: DeploymentId, environment: Environment, name: str, digest: str, at: datetime
 ) -> None:

@@ -97,6 +97,15 @@ class Kind(ABC, Generic[RuleT, TermsT]):
             DocumentError: naming the field.
         """
         check_names(document.rules)
+        for index, rule in enumerate(document.rules):
+            self.check_rule(rule, f"rules[{index}]")
+
+    def check_rule(self, rule: RuleT, place: str) -> None:
+        """Refuse a rule that its fields' types let pass and that makes no sense. By default there is none.
+
+        Raises:
+            DocumentError: naming the field below `place`.
+        """
 
     def read(self, document: object) -> Document[RuleT]:
         """Return a document from what JSON or TOML came to.

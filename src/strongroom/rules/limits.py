@@ -22,7 +22,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from strongroom.rules.kind import Document, Kind, Said
+from strongroom.rules.kind import Kind, Said
 from strongroom.rules.model import DocumentError, Rule
 
 MAX_AMOUNT: Final = 100_000_000
@@ -232,11 +232,9 @@ class LimitsKind(Kind[LimitsRule, Limits]):
         """Nothing: what a document that cannot be read forbids is not known."""
         return Limits(bounds=(_CLOSED,))
 
-    def check(self, document: Document[LimitsRule]) -> None:
-        """Refuse rules that say nothing, and what could be walked around."""
-        super().check(document)
-        for index, rule in enumerate(document.rules):
-            _check(rule, f"rules[{index}]")
+    def check_rule(self, rule: LimitsRule, place: str) -> None:
+        """Refuse a rule that says nothing, and one that could be walked around."""
+        _check(rule, place)
 
     def _said(
         self, measure: Measure, per: Per, rules: Sequence[tuple[str, LimitsRule]], bounds: Sequence[Bound]

@@ -6,6 +6,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from strongroom.identity import tables as identity_tables
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
@@ -192,7 +193,7 @@ async def _put(tx: Tx, version: Version, body: bytes) -> None:
 
 async def _living(tx: TenantTx) -> None:
     """Refuse to add to a tenant that is gone: the directory may lag a deletion by a moment."""
-    if not await tables.tenant_lives(tx):
+    if not await identity_tables.living(tx):
         raise Refused(hidden(f"tenant {tx.tenant} is gone"))
 
 

@@ -8,18 +8,10 @@ import msgspec
 
 from strongroom.kernel.ids import PLATFORM, TenantId
 from strongroom.rules.model import Level, Version
-from strongroom.store import OperatorTx, Record, TenantTx
+from strongroom.store import OperatorTx, Record
 from strongroom.store.tx import Tx, place
 
 _EMPTY = "{}"
-
-
-async def tenant_lives(tx: TenantTx) -> bool:
-    """Return whether the tenant lives; if so, it does until this transaction ends: its deletion waits."""
-    row = await tx.fetchrow(
-        "SELECT tenant_id FROM identity.tenant WHERE tenant_id = $1 AND deleted_at IS NULL FOR SHARE", tx.tenant
-    )
-    return row is not None
 
 
 async def insert(tx: Tx, version: Version, body: bytes) -> None:

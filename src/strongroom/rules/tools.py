@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from strongroom.rules.kind import Document, Kind, Said
+from strongroom.rules.kind import Kind, Said
 from strongroom.rules.model import DocumentError, Rule
 from strongroom.rules.schema import SchemaError, canonical, compiled
 
@@ -101,11 +101,9 @@ class ToolsKind(Kind[ToolsRule, Tools]):
         """Return what one rule says, in plain words."""
         return [self.explain((), _said(rule))[0].means] if rule.speaks else []
 
-    def check(self, document: Document[ToolsRule]) -> None:
-        """Refuse rules that contradict themselves, and schemas that are not understood whole."""
-        super().check(document)
-        for index, rule in enumerate(document.rules):
-            _check(rule, f"rules[{index}]")
+    def check_rule(self, rule: ToolsRule, place: str) -> None:
+        """Refuse a rule that contradicts itself, and a schema that is not understood whole."""
+        _check(rule, place)
 
     def _settled(self, rules: Sequence[ToolsRule], base: Tools) -> Tools:
         speaking = _speakers(rules)

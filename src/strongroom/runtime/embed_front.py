@@ -20,7 +20,7 @@ from strongroom.runtime.cachescope import Caller
 from strongroom.runtime.embedder import MAX_TOKENS, Embedder
 from strongroom.runtime.errors import JSON, invalid
 from strongroom.runtime.front import caller_of
-from strongroom.runtime.lender import Lender
+from strongroom.runtime.lender import Lender, even_if_cancelled
 from strongroom.wire import Handler, Reply, Request
 
 
@@ -58,7 +58,7 @@ class EmbedFront:
             held.answered = True  # nothing is kept between texts: there is no cache to keep apart
             loop = asyncio.get_running_loop()
             work = loop.run_in_executor(self._thread, self._compute, index, item)
-            return await _even_if_cancelled(work)
+            return await even_if_cancelled(work)
 
     def _compute(self, index: int, item: str | list[int]) -> tuple[int, bytes]:
         tokens = self._embedder.tokenize(item) if isinstance(item, str) else self._embedder.frame(item)
@@ -69,15 +69,6 @@ class EmbedFront:
                 code="context_length_exceeded",
             )
         return len(tokens), self._embedder.embed(tokens)
-
-
-async def _even_if_cancelled(work: asyncio.Future[tuple[int, bytes]]) -> tuple[int, bytes]:
-    """Await `work`; when cancelled, still wait for its end, or the next lease would queue behind it unseen."""
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait({work})
-        raise
 
 
 def _encode(vector: bytes, *, as_base64: bool) -> str | list[float]:

@@ -13,7 +13,6 @@ MAX_INPUTS: Final = 512
 MAX_CHARACTERS: Final = 16_384
 """Of one text: far more than fit the model, and little enough to be tokenized in a few milliseconds."""
 
-Tokens = list[int]
 _Text = Annotated[str, Meta(min_length=1, max_length=MAX_CHARACTERS)]
 _Item = str | list[int]
 

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from strongroom.runtime.errors import JSON
 from strongroom.runtime.front import caller_of
 from strongroom.runtime.infer_requests import Inference, read
-from strongroom.runtime.lender import Lender
+from strongroom.runtime.lender import Lender, even_if_cancelled
 from strongroom.runtime.predictor import Predictor
 from strongroom.wire import Handler, Reply, Request
 
 ITS_ONLY_MODEL: Final = "-"
 """What a gateway calls the model: a worker has one, and who asks for it knows it by a deployment's name."""
-
-_Result = TypeVar("_Result")
 
 
 class InferFront:
@@ -71,7 +69,7 @@ class InferFront:
         async with self._lender.borrow(caller) as held:
             held.answered = True  # nothing is kept between requests: there is no cache to keep apart
             loop = asyncio.get_running_loop()
-            answer = await _even_if_cancelled(loop.run_in_executor(self._thread, self._compute, asked))
+            answer = await even_if_cancelled(loop.run_in_executor(self._thread, self._compute, asked))
         await reply.send(200, JSON, answer)
 
     def _compute(self, asked: Inference) -> bytes:
@@ -83,12 +81,3 @@ class InferFront:
 
 def _nothing() -> None:
     """Do nothing: that it is done says enough."""
-
-
-async def _even_if_cancelled(work: asyncio.Future[_Result]) -> _Result:
-    """Await `work`; when cancelled, still wait for its end, or the next lease would queue behind it unseen."""
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait({work})
-        raise

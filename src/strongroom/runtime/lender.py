@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from strongroom.runtime.cachescope import Caller
 from strongroom.runtime.slots import Lease, SlotTable, Ticket
+
+_Result = TypeVar("_Result")
 
 
 class QueueFullError(Exception):
@@ -80,3 +83,12 @@ class Lender:
         woken = self._woken[ticket]
         if not woken.done():  # a waiter that is being cancelled finds its lease and hands it on
             woken.set_result(granted)
+
+
+async def even_if_cancelled(work: asyncio.Future[_Result]) -> _Result:
+    """Await `work`; when cancelled, still wait for its end, or the next lease would queue behind it unseen."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})
+        raise

@@ -1,7 +1,7 @@
 """Requests of the OpenAI API (reference of 2026-10), as far as they are served: every field is typed and bounded.
 
-A field that OpenAI documents and Strongroom does not serve is named in `Unserved` and refused in so many words; one that
-nobody documents is refused as unknown. Silently ignoring either would answer a question that was not asked.
+A field that OpenAI documents and Strongroom does not serve stands in the last group of its request and is refused in so
+many words; one that nobody documents is refused as unknown. Silently ignoring either would answer a question that was not asked.
 """
 
 from __future__ import annotations
@@ -198,8 +198,6 @@ class ModerationRequest(_Strict, frozen=True, kw_only=True):
     model: Model
     input: Text | Annotated[list[Text], msgspec.Meta(min_length=1, max_length=1024)]
 
-
-AnyRequest = ChatRequest | CompletionRequest | EmbeddingRequest
 
 _HARMLESS: dict[str, tuple[object, ...]] = {
     # What means "as usual" is no request for a feature: client libraries send these unasked.

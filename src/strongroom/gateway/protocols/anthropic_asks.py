@@ -18,6 +18,7 @@ from strongroom.gateway.exchange.asks import (
     Tool,
     ToolChoice,
 )
+from strongroom.gateway.protocols.noes import no_word
 from strongroom.kernel.refusal import Refusal, invalid
 
 _CHOICES: Final = {"auto": "auto", "none": "none", "required": "any"}
@@ -32,7 +33,7 @@ def unsaid(ask: ChatAsk | CountAsk) -> Refusal | None:
     if no is not None or isinstance(ask, CountAsk):
         return no
     field = _unsaid_field(ask) or _unsaid_sampling(ask.sampling)
-    return None if field is None else _no(field)
+    return None if field is None else no_word(field)
 
 
 def _unsaid_field(ask: ChatAsk) -> str | None:  # noqa: PLR0911 - one return for each field
@@ -73,7 +74,7 @@ def _unsaid_of_messages(messages: tuple[Message, ...]) -> Refusal | None:
             return invalid(tell, param=f"messages[{index}].role")
         told = told or message.role != "system"
         if message.name is not None:
-            return _no(f"messages[{index}].name")
+            return no_word(f"messages[{index}].name")
         if any(isinstance(part, CallPart) and not _is_object(part.arguments) for part in message.parts):
             tell = "The model behind this name takes a call's arguments as a JSON object."
             return invalid(tell, param=f"messages[{index}].tool_calls")
@@ -81,11 +82,7 @@ def _unsaid_of_messages(messages: tuple[Message, ...]) -> Refusal | None:
 
 
 def _unsaid_of_tools(tools: tuple[Tool, ...]) -> Refusal | None:
-    return _no("tools") if any(tool.strict for tool in tools) else None
-
-
-def _no(field: str) -> Refusal:
-    return invalid(f"The model behind this name cannot be asked with `{field}`.", param=field)
+    return no_word("tools") if any(tool.strict for tool in tools) else None
 
 
 def _is_object(text: str) -> bool:

@@ -49,6 +49,11 @@ class _Body(msgspec.Struct, frozen=True):
     error: _Said = _Said()
 
 
+def no_word(field: str) -> Refusal:
+    """Return our own no to a field that an engine's protocol has no word for: it is not asked."""
+    return invalid(f"The model behind this name cannot be asked with `{field}`.", param=field)
+
+
 def meaning(status: int, body: bytes) -> Refusal:
     """Return what a worker's answer other than 200 means to the caller. A 400 is about the caller's own request."""
     if status == HTTPStatus.BAD_REQUEST:

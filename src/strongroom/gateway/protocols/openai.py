@@ -23,7 +23,7 @@ from strongroom.gateway.exchange.asks import (
 )
 from strongroom.gateway.exchange.ports import Outgoing, StreamReader
 from strongroom.gateway.protocols import openai_answers, openai_asks
-from strongroom.gateway.protocols.noes import meaning
+from strongroom.gateway.protocols.noes import meaning, no_word
 from strongroom.kernel.refusal import Refusal, invalid
 
 _JSON: Final = ((b"content-type", b"application/json"),)
@@ -54,7 +54,7 @@ class OpenAIEngine:
                 return invalid("The model behind this name does not serve this endpoint.", param="model")
 
     def _unsaid(self, ask: ChatAsk | CompletionAsk) -> Refusal | None:
-        return unsaid("top_k") if ask.sampling.top_k is not None and "top_k" not in self.extras else None
+        return no_word("top_k") if ask.sampling.top_k is not None and "top_k" not in self.extras else None
 
     def outgoing(self, ask: Ask, model: str) -> Outgoing:
         """Write `ask`."""
@@ -74,16 +74,11 @@ class OpenAIEngine:
         return meaning(status, body)
 
 
-def unsaid(field: str) -> Refusal:
-    """Return the no to a field that the model's engine has no word for."""
-    return invalid(f"The model behind this name cannot be asked with `{field}`.", param=field)
-
-
 def _unsaid_of_chat(ask: ChatAsk) -> Refusal | None:
     if ask.continues:
         tell = "The model behind this name cannot continue an answer: the last message is a user's."
         return invalid(tell, param="messages")
-    return None if ask.reasoning_tokens is None else unsaid("reasoning")
+    return None if ask.reasoning_tokens is None else no_word("reasoning")
 
 
 def _out_of_order(messages: tuple[Message, ...]) -> Refusal | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk
-from strongroom.gateway.protocols.openai import OpenAIEngine, unsaid
+from strongroom.gateway.protocols.noes import no_word
+from strongroom.gateway.protocols.openai import OpenAIEngine
 from strongroom.kernel.refusal import Refusal, invalid
 
 
@@ -21,5 +22,5 @@ class Worker(OpenAIEngine):
         if no is None and isinstance(ask, ChatAsk | CompletionAsk) and ask.n > 1:
             no = invalid("The model behind this name gives one answer a request: `n` is 1.", param="n")
         if no is None and isinstance(ask, ChatAsk) and ask.reasoning not in {None, "none"}:
-            no = unsaid("reasoning")
+            no = no_word("reasoning")
         return no
