@@ -5,8 +5,9 @@ Always true here:
 - a label that the model gave stays; where it gave none, the place of the best score stands in for it, as `NAME_label`;
 - a number by itself, as a regression gives it, is a score: it is told with two decimals, and not as a label.
 
-Measured (bench/disclosure): two decimals defeat solving for a model's equations and most of inversion, labels alone most
-of membership inference; neither stops copying a model, which only a bounded number of queries does.
+Measured (bench/disclosure): two decimals take solving for a linear model's equations from fidelity 1.00 to 0.70, the best
+score alone to 0.17; labels alone lessen membership inference where a model learnt by heart, two decimals do not; nothing
+here stops copying a model, which a bounded number of queries does. Inversion is not measured.
 """
 
 from __future__ import annotations
