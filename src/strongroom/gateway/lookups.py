@@ -2,11 +2,14 @@
 
 Always true here:
 - what a caller may not see, and what is not there, get one answer;
-- a lookup is a request: limits of requests count it, found or not, before anything is read for it.
+- a lookup is a request: limits of requests count it, found or not, before anything is read for it;
+- where any model that the caller may ask has `strict` records, so has what it looks up and drops: the opening is durable
+  before anything is read or goes, the closing before the answer leaves.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Final
 
@@ -18,6 +21,7 @@ from strongroom.gateway.exchange.ports import ModelCard
 from strongroom.gateway.kept import Conversation, Responses, missing
 from strongroom.gateway.limits import Meter, Reservation
 from strongroom.gateway.notes import Notes
+from strongroom.gateway.recording import Recording
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.snapshot import Snapshot
 from strongroom.gateway.stages import Admitted, Authenticated
@@ -26,9 +30,12 @@ from strongroom.gateway.upstreams import Upstreams
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
+from strongroom.rules.records import RECORDS
 from strongroom.rules.signing import SIGNING
 from strongroom.wire import Reply
 
+_FAULT: Final = 500
+_LEFT: Final = 499  # as in the pipeline
 _NOT_READY: Final = Refusal(
     kind=RefusalKind.UNAVAILABLE, reason="the engine is not well", tell="The model is not ready. Try again shortly."
 )
@@ -99,37 +106,48 @@ class Lookups:
 
     async def answer(self, authenticated: Authenticated, reply: Reply) -> None:
         """Answer what needs no model to be asked."""
+        received, who = authenticated.received, authenticated.principal
+        recording = self._notes.recording(received, who, None, mode=self._snapshot.strictest(who, RECORDS).mode)
         reserved = await self._reserve(authenticated)
         if isinstance(reserved, Refusal):
-            return await self._notes.refuse(authenticated.received, reserved, reply, authenticated.principal)
+            return await self._notes.refuse(received, reserved, reply, who, recording=recording)
         try:
-            return await self._answer(authenticated, reply)
+            body = await self._recorded(authenticated, recording)
+            if isinstance(body, Refusal):
+                return await self._notes.refuse(received, body, reply, who, recording=recording)
+            return await reply.send(200, received.match.dialect.headers(received.request_id), body)
         finally:
             if reserved is not None:
                 self._meter.looked_up(reserved)
 
-    async def _answer(self, authenticated: Authenticated, reply: Reply) -> None:
+    async def _recorded(self, authenticated: Authenticated, recording: Recording) -> bytes | Refusal:
+        """Return what was looked up, once all of its record stands as surely as it must."""
+        try:
+            body = await recording.beforehand() or await self._looked_up(authenticated)
+            if isinstance(body, Refusal):
+                return body
+            return await recording.close("completed", "authenticated", 200) or body
+        except BaseException as error:  # an opening without a closing would be somebody's to find
+            left = isinstance(error, asyncio.CancelledError)
+            recording.end("cancelled" if left else "failed", "authenticated", _LEFT if left else _FAULT)
+            raise
+
+    async def _looked_up(self, authenticated: Authenticated) -> bytes | Refusal:
         received, who = authenticated.received, authenticated.principal
         endpoint, named = received.match.endpoint, received.match.named
         if endpoint not in {Endpoint.RESPONSE, Endpoint.DROP_RESPONSE} or named is None:
-            return await self._catalogue(authenticated, reply)
+            return await self._catalogue(authenticated)
         # A kept answer is worth what the asking for it was: what a model of the caller's demands is demanded here too.
         unsigned = await self._desk.verify(received.request, self._snapshot.strictest(who, SIGNING), who)
         if unsigned is not None:
-            return await self._notes.refuse(received, unsigned, reply, who)
-        body: bytes | Refusal
+            return unsigned
         if self._responses is None:
-            body = missing()
-        elif endpoint is Endpoint.DROP_RESPONSE:
-            body = await self._responses.drop(who, named) or RESPONSES.dropped(named)
-        else:
-            body = await self._responses.document(who, named)
-        if isinstance(body, Refusal):
-            return await self._notes.refuse(received, body, reply, who)
-        self._notes.recording(received, who, None).end("completed", "authenticated", 200)
-        return await reply.send(200, received.match.dialect.headers(received.request_id), body)
+            return missing()
+        if endpoint is Endpoint.DROP_RESPONSE:
+            return await self._responses.drop(who, named) or RESPONSES.dropped(named)
+        return await self._responses.document(who, named)
 
-    async def _catalogue(self, authenticated: Authenticated, reply: Reply) -> None:
+    async def _catalogue(self, authenticated: Authenticated) -> bytes | Refusal:
         """Answer `models.list` and `models.retrieve`: what this key may ask, and nothing of anything else."""
         received, who = authenticated.received, authenticated.principal
         owner = self._snapshot.directory.tenant_name(who.tenant) if who.tenant is not None else None
@@ -140,17 +158,13 @@ class Lookups:
         ]
         dialect, named = received.match.dialect, received.match.named
         if named is None:
-            body = dialect.models(sorted(cards, key=lambda card: card.name))
-        else:
-            card = next((card for card in cards if card.name == named), None)
-            if card is None:
-                return await self._notes.refuse(received, no_model("not among the caller's models"), reply, who)
-            if received.match.endpoint is Endpoint.READY and not await self._well(who, named):
-                return await self._notes.refuse(received, _NOT_READY, reply, who)
-            body = dialect.model(card)
-        self._notes.recording(received, who, None).end("completed", "authenticated", 200)
-        await reply.send(200, dialect.headers(received.request_id), body)
-        return None
+            return dialect.models(sorted(cards, key=lambda card: card.name))
+        card = next((card for card in cards if card.name == named), None)
+        if card is None:
+            return no_model("not among the caller's models")
+        if received.match.endpoint is Endpoint.READY and not await self._well(who, named):
+            return _NOT_READY
+        return dialect.model(card)
 
     async def _well(self, who: Principal, name: str) -> bool:
         """Whether a model that `who` may see would take work now."""

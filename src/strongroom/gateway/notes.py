@@ -25,7 +25,7 @@ from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
 from strongroom.rules import Terms
 from strongroom.rules.limits import FREE, LIMITS
-from strongroom.rules.records import RECORDS
+from strongroom.rules.records import RECORDS, RecordsMode
 from strongroom.wire import Reply
 
 _DENIALS: Final = frozenset({RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN, RefusalKind.HIDDEN})
@@ -44,9 +44,18 @@ class Notes:
         self._decisions = Decisions()
 
     def recording(
-        self, received: Received, who: Principal, route: Route | None, terms: Terms | None = None
+        self,
+        received: Received,
+        who: Principal,
+        route: Route | None,
+        terms: Terms | None = None,
+        *,
+        mode: RecordsMode | None = None,
     ) -> Recording:
-        """Return the record of this request. An account's is none: what it is refused stands in the audit log."""
+        """Return the record of this request. An account's is none: what it is refused stands in the audit log.
+
+        `mode`: how surely, where no model is asked whose `terms` say it.
+        """
         opened = None
         if who.tenant is not None and who.environment is not None and who.workload is not None:
             opened = Opened(
@@ -64,9 +73,10 @@ class Notes:
                 "" if terms is None else terms.version,
                 "{}" if terms is None else self._decisions.of(terms),
             )
-        strict = terms is not None and terms.of(RECORDS).mode == "strict"
+        if mode is None:
+            mode = "bounded" if terms is None else terms.of(RECORDS).mode
         price = FREE if terms is None else terms.of(LIMITS).price
-        return self._recorder.recording(opened, strict=strict, started=received.started, price=price)
+        return self._recorder.recording(opened, strict=mode == "strict", started=received.started, price=price)
 
     def close(self, relayed: Relayed) -> Recorded:
         """Write down what was answered. Each control that is settled by what was used is one line here."""

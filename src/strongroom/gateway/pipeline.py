@@ -38,7 +38,7 @@ from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.residency import RESIDENCY
-from strongroom.rules.signing import SIGNING
+from strongroom.rules.signing import SIGNING, Signing
 from strongroom.rules.tools import TOOLS
 from strongroom.wire import Headers, Reply, Request
 
@@ -109,7 +109,7 @@ class Gateway:
         admitted = self._admit(authenticated)
         if isinstance(admitted, Refusal):
             return await self._notes.refuse(received, admitted, reply, authenticated.principal)
-        signing = admitted.terms.of(SIGNING)
+        signing = self._demanded(admitted)
         unsigned = await self._desk.verify(request, signing, authenticated.principal) if signing.requests else None
         if unsigned is not None:
             return await self._notes.refuse_admitted(admitted, unsigned, reply)
@@ -167,6 +167,13 @@ class Gateway:
             tell = f"The model `{route.name}` does not serve this endpoint."
             return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param="model")
         return Admitted(authenticated, decoded, route, self._snapshot.terms(who, route))
+
+    def _demanded(self, admitted: Admitted) -> Signing:
+        """Return what the request's signature must be: a kept conversation is worth what any of the caller's models is."""
+        signing = admitted.terms.of(SIGNING)
+        if admitted.decoded.previous is None:
+            return signing
+        return SIGNING.meet(signing, self._snapshot.strictest(admitted.authenticated.principal, SIGNING))
 
     async def _screen(self, admitted: Admitted) -> Screened | Refusal:
         """Return what may be asked. Each control that looks at an ask before it is sent is one line here."""

@@ -91,6 +91,10 @@ class Recording:
             return _unrecorded(str(broken))
         return None
 
+    async def beforehand(self) -> Refusal | None:
+        """Open the record and wait until it is durable, where that is promised; elsewhere its closing says all."""
+        return (self.open() or await self.durable()) if self._strict else None
+
     def first_byte(self) -> None:
         """Note that the answer begins to leave now."""
         if self.first_byte_us is None:

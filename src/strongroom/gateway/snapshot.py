@@ -65,6 +65,7 @@ class Snapshot:
         self._engine = engine
         self._routes: dict[tuple[TenantId, Environment, str], Route] = {}
         self._by_id: dict[tuple[TenantId, str], Route] = {}
+        self._of_place: dict[tuple[TenantId, Environment], dict[str, Route]] = {}
         self._decisions: dict[tuple[str, DeploymentId, Action], Decision] = {}
         self._rules = Rulebook()
         self._providers = Book()
@@ -108,17 +109,21 @@ class Snapshot:
         if full:
             self._routes.clear()
             self._by_id.clear()
+            self._of_place.clear()
         for entry in entries:
             if entry.kind == DEPLOYMENT:
                 self._apply_route(entry)
 
     def _apply_route(self, entry: FeedEntry) -> None:
         old = self._by_id.pop((entry.tenant, entry.id), None)
-        if old is not None and self._routes.get(old.place) is old:
-            del self._routes[old.place]
+        if old is not None:
+            del self._of_place[old.tenant, old.environment][entry.id]
+            if self._routes.get(old.place) is old:
+                del self._routes[old.place]
         route = None if entry.deleted else _route(entry)
         if route is not None:
             self._by_id[entry.tenant, entry.id] = route
+            self._of_place.setdefault((route.tenant, route.environment), {})[entry.id] = route
             self._routes[route.place] = route
 
     def provider(self, provider: UUID) -> ProviderDocument | None:
@@ -133,9 +138,10 @@ class Snapshot:
 
     def routes(self, who: Principal | None = None) -> Iterator[Route]:
         """Yield every route, or those of the caller's own tenant and environment."""
-        for route in self._by_id.values():
-            if who is None or (route.tenant == who.tenant and route.environment == who.environment):
-                yield route
+        if who is None:
+            yield from self._by_id.values()
+        elif who.tenant is not None and who.environment is not None:
+            yield from self._of_place.get((who.tenant, who.environment), {}).values()
 
     def decide(self, who: Principal, action: Action, route: Route) -> Decision:
         """Return what policy says. Kept until anything at all changes, as decisions are pure."""
@@ -171,12 +177,16 @@ class Snapshot:
         return terms
 
     def strictest(self, who: Principal, kind: Kinded[Any, _Terms]) -> _Terms:
-        """Return what all models that `who` may ask come to together: for what belongs to none of them alone."""
-        found = kind.own(())
+        """Return what all models that `who` may ask come to together: for what belongs to none of them alone.
+
+        Who may ask none any more is held to what holds where a document cannot be read: nothing says that less is enough.
+        """
+        found: _Terms | None = None
         for route in self.routes(who):
             if self.decide(who, Action.MODEL_INVOKE, route).allowed:
-                found = kind.meet(found, self.terms(who, route).of(kind))
-        return found
+                terms = self.terms(who, route).of(kind)
+                found = terms if found is None else kind.meet(found, terms)
+        return kind.unreadable if found is None else found
 
 
 def _route(entry: FeedEntry) -> Route | None:

@@ -465,6 +465,20 @@ async def test_what_was_kept_is_shown_and_dropped_to_signed_requests_only(rig: R
         assert (await rig.send(signed)).status == 200
 
 
+async def test_a_copied_key_goes_on_from_nothing_by_way_of_a_model_that_wants_no_signature(rig: Rig) -> None:
+    await rig.plane.deploy("acme", "open")
+    path = "/v1/responses"
+    asked = json.dumps({"model": "tiny", "input": "sealed words", "store": True}).encode()
+    made = await rig.send(replace(rig.shot, path=path, body=asked).signed(rig.ours))
+    assert made.status == 200, made.body
+    on = {"model": "open", "input": "repeat it", "previous_response_id": made.json["id"]}
+    shot = replace(rig.shot, path=path, body=json.dumps(on).encode())
+    await refused(rig, shot, asked=1)
+    assert (await rig.send(shot.signed(rig.ours))).status == 200
+    fresh = json.dumps({"model": "open", "input": "hello"}).encode()
+    assert (await rig.send(replace(rig.shot, path=path, body=fresh))).status == 200  # the model itself wants none
+
+
 async def test_the_gateway_erases_what_ran_out_and_nothing_else(rig: Rig, shared_database: TestDatabase) -> None:
     assert (await rig.send(rig.shot.signed(rig.ours))).status == 200
     appender = await Appender.connect(shared_database.gateway, size=1)

@@ -83,6 +83,16 @@ class Rig:
         answer = await self.plane.ask(body=body, key=tenant, port=self.port)
         return answer.status, UUID(answer.headers["x-request-id"].removeprefix("req_")), answer.body
 
+    async def keep(self, tenant: str) -> str:
+        """Have an answer kept; return its path."""
+        body = {"model": "tiny", "input": "hello", "store": True}
+        answer = await self.plane.ask("/v1/responses", body, key=tenant, port=self.port)
+        return f"/v1/responses/{answer.json['id']}"
+
+    async def look(self, method: str, path: str, tenant: str) -> int:
+        """Look something up; return the status."""
+        return (await self.plane.ask(path, method=method, key=tenant, port=self.port)).status
+
     async def status(self) -> int:
         return (await self.plane.ask("/readyz", method="GET", key=None, port=self.port)).status
 
@@ -170,10 +180,15 @@ async def test_while_the_disk_is_full_strict_tenants_are_refused_and_others_serv
     async with rig.gateway() as process:
         limits = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
         assert (await rig.say("acme"))[0] == 200
+        kept = {tenant: await rig.keep(tenant) for tenant in ("acme", "globex")}
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, limits[1]))
         refused = [await rig.say("acme", stream=stream) for stream in (False, True, False)]
         assert [status for status, _, _ in refused] == [503] * 3
         assert all(b"records_unavailable" in body for _, _, body in refused)
+        # What is looked up is content too, and a drop without a trace would be worse: nothing is told, nothing goes.
+        lookups = [("GET", "/v1/models"), ("GET", kept["acme"]), ("DELETE", kept["acme"])]
+        assert [await rig.look(*each, "acme") for each in lookups] == [503] * 3
+        assert await rig.look("GET", kept["globex"], "globex") == 200
         assert [(await rig.say("globex"))[0] for _ in range(20)] == [200] * 20
         assert await rig.status() == 503
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limits)
@@ -181,11 +196,13 @@ async def test_while_the_disk_is_full_strict_tenants_are_refused_and_others_serv
             while await rig.status() != 200:  # noqa: ASYNC110 - another process looks at its disk
                 await asyncio.sleep(0.05)
         assert (await rig.say("acme"))[0] == 200
+        assert [await rig.look(method, kept["acme"], "acme") for method in ("GET", "DELETE", "GET")] == [200, 200, 404]
     records = await rig.rows("acme", "select outcome, status, refusal from gateway.record order by id")
     assert [(row["outcome"], row["status"]) for row in records] == [
-        ("completed", 200),
-        *[("failed", 503)] * 3,
-        ("completed", 200),
+        *[("completed", 200)] * 2,
+        *[("failed", 503)] * 6,
+        *[("completed", 200)] * 3,
+        ("refused", 404),
     ]
-    assert len(await rig.rows("globex", "select id from gateway.record")) == 20
+    assert len(await rig.rows("globex", "select id from gateway.record")) == 22
     assert await rig.rows("globex", "select id from audit.entry where action = 'record.drop'") == []

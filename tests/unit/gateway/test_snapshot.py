@@ -16,6 +16,8 @@ from strongroom.policy import Action, Decision, Engine, Resource
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument
 from strongroom.rules.disclosure import DISCLOSURE, LEAST
 from strongroom.rules.documents import RulesDocument
+from strongroom.rules.records import RECORDS
+from strongroom.rules.signing import SIGNING
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
 
@@ -158,3 +160,27 @@ def test_terms_are_the_callers_own_until_anything_at_all_changes() -> None:
     assert not state.terms(who(ACME), own).of(DISCLOSURE).seed
     state.apply([told(ACME, 1, "m")], full=True)
     assert state.terms(who(ACME), own).of(DISCLOSURE) == LEAST
+
+
+def test_the_strictest_is_that_of_all_that_may_be_asked_and_of_nobody_elses() -> None:
+    state, engine = snapshot()
+    rule: dict[str, object] = {"models": ["m"], "mode": "strict"}
+    body = msgspec.json.encode(
+        RulesDocument(version=1, digest="", document=msgspec.Raw(msgspec.json.encode({"rules": [rule]})))
+    )
+    strict = FeedEntry(tenant=ACME, kind="rules.records", id="ceiling", version=9, body=body, deleted=False)
+    state.apply([told(ACME, 1, "m"), told(ACME, 2, "n"), told(ACME, 3, "n", PROD), strict], full=False)
+    state.apply([told(GLOBEX, number, f"m{number}") for number in range(10, 60)], full=False)
+    assert state.strictest(who(ACME), RECORDS).mode == "strict"
+    assert state.strictest(who(ACME, PROD), RECORDS).mode == "bounded"
+    assert engine.asked == 3  # of fifty-three routes, its own
+    state.apply([told(ACME, 1, None)], full=False)
+    assert state.strictest(who(ACME), RECORDS).mode == "bounded"
+
+
+def test_who_may_ask_no_model_is_held_to_the_strictest() -> None:
+    state, _ = snapshot()
+    state.apply([told(ACME, 1, "m"), told(ACME, 1, None), told(GLOBEX, 2, "m")], full=False)
+    assert state.strictest(who(ACME), SIGNING).requests
+    assert state.strictest(who(ACME), RECORDS).mode == "strict"
+    assert not state.strictest(who(GLOBEX), SIGNING).requests
