@@ -11,6 +11,7 @@ Always true here:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -43,11 +44,17 @@ NOTHING: Final = Claim(queries=0)
 """What a request uses beyond being one: that of a lookup."""
 
 
-def queries_of(ask: Ask) -> int:
-    """Return how often `ask` asks its model: each row of a prediction, and each text of a batch, is a query."""
+def queries_of(ask: Ask, *, outside: bool = False) -> int:
+    """Return how often `ask` asks its model: each row of a prediction, and each text of a batch, is a query.
+
+    Args:
+        ask: what is asked.
+        outside: whether a provider is asked it. What its dimensions mean is not known here, and any but the last may be a
+            batch: all of them count.
+    """
     match ask:
         case InferAsk():
-            return max((tensor.shape[0] for tensor in ask.inputs if tensor.shape), default=1)
+            return max((_rows(tensor.shape, outside=outside) for tensor in ask.inputs), default=1)
         case EmbeddingAsk() | ModerationAsk():
             return max(1, len(ask.inputs))
         case ChatAsk() | CompletionAsk():
@@ -56,6 +63,12 @@ def queries_of(ask: Ask) -> int:
             return 0
         case _:
             assert_never(ask)
+
+
+def _rows(shape: tuple[int, ...], *, outside: bool) -> int:
+    if not shape:
+        return 1
+    return max(shape[0], math.prod(shape[:-1])) if outside else shape[0]
 
 
 def claim_of(body_bytes: int, output_tokens: int, *, answers: int = 1, queries: int = 1, price: Price = FREE) -> Claim:
