@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import msgspec
 
 from strongroom.identity import tables as identity_tables
-from strongroom.identity import tables as identity_tables
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import DeploymentId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Environment, Principal
