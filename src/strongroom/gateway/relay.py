@@ -22,6 +22,7 @@ from strongroom.gateway.exchange.asks import ChatAsk, CompletionAsk
 from strongroom.gateway.exchange.ports import Naming
 from strongroom.gateway.kept import Kept, Responses
 from strongroom.gateway.limits.headers import fields
+from strongroom.gateway.protocols.provider_noes import BUSY
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import Seal
 from strongroom.gateway.stages import Relayed, Routed
@@ -77,7 +78,7 @@ class Relay:
         self.told = False
         """Whether `usage` is all that was used: the answer is whole."""
         self.refused = False
-        """Whether the engine said no, and so used nothing."""
+        """Whether the engine said no before it began, and so used nothing."""
 
     async def run(self, limits: AskLimits) -> Relayed | Refusal:
         """Relay the answer; a refusal means that nothing has been sent yet."""
@@ -89,7 +90,7 @@ class Relay:
                 self._seal = self._sealing(self.routed)
                 if response.status != HTTPStatus.OK:
                     body = await response.read(_MAX_NO_BYTES)
-                    self.refused = True
+                    self.refused = _used_nothing(response.status)
                     return disclose.strip_no(target.protocol.no(response.status, body), self._terms)
                 no = await (self._whole(response, limits) if self._writer is None else self._stream(response))
         except (ClientError, ValueError, msgspec.MsgspecError, RecursionError) as error:
@@ -189,6 +190,11 @@ class Relay:
         await self._reply.end()
         status = self._dialect.refuse(refusal, self._naming.request_id)[0]
         return Relayed(self.routed, status, self.usage, "failed", reason=refusal.reason, no=refusal)
+
+
+def _used_nothing(status: int) -> bool:
+    """Whether an engine that answers so has not begun: it blames the request, or takes none now. Another 5xx may come after."""
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR or status in BUSY
 
 
 def _check(response: Response, kind: bytes) -> None:

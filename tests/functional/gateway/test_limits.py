@@ -155,6 +155,19 @@ async def test_tokens_come_back_when_an_answer_used_fewer_and_all_count_when_nob
     assert 0 < int(over.headers["retry-after"]) <= 86_400
 
 
+@pytest.mark.parametrize(("status", "charged"), [(500, True), (504, True), (400, False), (429, False), (503, False)])
+async def test_an_engine_that_fails_after_its_work_is_not_free(plane: Plane, status: int, charged: bool) -> None:
+    """1,000 tokens a day, of which a request reserves some 600: whoever may have worked keeps them."""
+    name = f"failing-{status}"
+    await plane.deploy("acme", name)
+    asked = CHAT | {"model": name}
+    await limit(plane, {"models": [name], "tokens_per_day": 1_000})
+    plane.chat.behaviour = says(whole({"error": {"message": "x"}}, status))
+    assert (await plane.ask(body=asked)).status != 200
+    plane.chat.behaviour = says(whole(chat()))
+    assert ((await plane.ask(body=asked)).status == 429) is charged
+
+
 async def test_a_conversation_that_a_response_goes_on_from_counts_again(plane: Plane) -> None:
     """The model reads it again, though the request only names it: some 1,200 tokens are reserved without, 1,900 with."""
     await plane.deploy("acme", "recalled")

@@ -1,8 +1,8 @@
 """The pipeline's lines about limits: reserve before a model is asked or anything is looked up, settle after.
 
-What is settled: all that an engine says it used, once its answer is whole; nothing of tokens, when it said no before it began
-(4xx, 503, 529; another 5xx may come after all of the work); nothing at
-all, when it was never reached; else all that was reserved, since nobody can tell: who hangs up early pays no less.
+What is settled: all that an engine says it used, once its answer is whole; nothing of tokens, when it said no before it
+began (4xx, 503, 529; another 5xx may come after all of the work); nothing at all, when it was never reached; else all that
+was reserved, since nobody can tell: who hangs up early pays no less.
 """
 
 from __future__ import annotations
