@@ -17,18 +17,18 @@ import openai
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from strongroom.gateway.signing import SigningDesk
+from strongroom.gateway.signing import SigningDesk, nonces
 from strongroom.gateway.signing.nonces import Nonces
 from strongroom.identity.signers import SignerService
 from strongroom.kernel.clock import SystemClock
-from strongroom.kernel.ids import KeyId, Name
+from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.signatures import SecretKey
 from strongroom.signatures.client import RequestSigner
 from strongroom.signatures.fields import base, content_digest, write_input, write_signature
 from strongroom.signatures.requests import Parts, sign
-from strongroom.store import Appender, Database, Unavailable
+from strongroom.store import Appender, AppendTx, Database, Unavailable
 from strongroom.store.migrate import administrator
 from strongroom.store.testing import TestDatabase
 from strongroom.vault import Keyring, Purpose
@@ -385,6 +385,75 @@ async def test_many_honest_ones_at_once_all_count_beside_replays(rig: Rig) -> No
     shots = [old if index % 5 == 0 else rig.shot.signed(rig.ours) for index in range(40)]
     answers = await asyncio.gather(*map(rig.send, shots))
     assert [answer.status for answer in answers] == [401 if index % 5 == 0 else 200 for index in range(40)]
+
+
+class Ahead(SystemClock):
+    """The machine's own clock, moved by hand."""
+
+    by_s = 0.0
+
+    def boottime(self) -> float:
+        return super().boottime() + self.by_s
+
+
+@pytest.fixture
+def puts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows with each insert, by the number of its nonces."""
+    made: list[int] = []
+    put = nonces._put
+
+    async def counted(line: AppendTx, batch: list[tuple[TenantId, str, bytes]]) -> None:
+        made.append(len(batch))
+        await put(line, batch)
+
+    monkeypatch.setattr(nonces, "_put", counted)
+    return made
+
+
+async def test_a_replay_costs_those_beside_it_little_and_once(
+    rig: Rig, shared_database: TestDatabase, puts: list[int]
+) -> None:
+    tenant, signer = rig.plane.tenants["acme"], rig.ours.public.id
+    here, there = (Nonces(partial(Appender.connect, shared_database.gateway), SystemClock()) for _ in range(2))
+    try:
+        assert await here.take(tenant, signer, "taken-elsewhere-before") is True
+        assert [await here.take(tenant, signer, "taken-elsewhere-before") for _ in range(3)] == [False] * 3
+        assert len(puts) == 1  # what this process took it refuses by itself
+
+        await there.take(tenant, signer, "opens-the-connection")
+        for wave, most in ((0, 1 + 2 * 8), (1, 1)):  # the second time it is known here as well
+            puts.clear()
+            given = [f"{wave}-fresh-one-{number}" for number in range(255)]
+            asked = [*given[:100], "taken-elsewhere-before", *given[100:]]
+            found = await asyncio.gather(*(there.take(tenant, signer, nonce) for nonce in asked))
+            assert found == [nonce != "taken-elsewhere-before" for nonce in asked]
+            assert len(puts) <= most
+    finally:
+        await here.close()
+        await there.close()
+
+
+async def test_what_a_process_remembers_is_bounded_and_the_database_remembers_the_rest(
+    rig: Rig, shared_database: TestDatabase, puts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nonces, "_MAX_KEPT", 3)
+    tenant, signer = rig.plane.tenants["acme"], rig.ours.public.id
+    held = Nonces(partial(Appender.connect, shared_database.gateway), clock := Ahead())
+    try:
+        given = [f"remembered-{number}" for number in range(5)]
+        for nonce in given:
+            assert await held.take(tenant, signer, nonce) is True
+        assert len(held._kept) == 3
+        puts.clear()
+        assert [await held.take(tenant, signer, nonce) for nonce in given[2:]] == [False] * 3
+        assert puts == []
+        assert await held.take(tenant, signer, given[0]) is False
+        assert puts == [1]
+        clock.by_s = 121.0
+        assert await held.take(tenant, signer, "after-two-minutes") is True
+        assert len(held._kept) == 1
+    finally:
+        await held.close()
 
 
 async def test_a_nonce_is_each_signers_own(rig: Rig) -> None:

@@ -3,7 +3,8 @@
 Always true here:
 - "never seen" is said only after the database took the nonce and committed; when it does not answer, nothing is said;
 - nobody looks a nonce up: two processes that insert the same one cannot both succeed (a unique violation is a replay);
-- requests at the same moment share one insert, so a signed request costs a fraction of a transaction;
+- requests at the same moment share one insert, so a signed request costs a fraction of a transaction; a replay among
+  them costs the others a few more, once: it is found by halves, and refused without the database from then on;
 - what is kept is a digest: no text of a client's choosing is stored.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Final, TypeAlias
@@ -29,6 +31,10 @@ _ERASE: Final = "DELETE FROM gateway.nonce"
 _BATCH: Final = 256
 _NONCE_BYTES: Final = 16
 _ERASE_EVERY_S: Final = 60.0
+_KEEP_S: Final = 120.0
+"""For how long what was used is remembered here: longer than a signature counts, however it is dated."""
+_MAX_KEPT: Final = 32_768
+"""How many are remembered: some 8 MiB. The database remembers the others."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -45,6 +51,7 @@ class Nonces:
         self._within_s = within_s
         self._appender: Appender | None = None
         self._waiting: dict[_Used, asyncio.Future[bool]] = {}
+        self._kept: OrderedDict[_Used, float] = OrderedDict()
         self._wake = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
         self._erasing: asyncio.Task[None] | None = None
@@ -53,7 +60,7 @@ class Nonces:
     async def take(self, tenant: TenantId, signer: str, nonce: str) -> bool | None:
         """Return True when this is its first use, False when it was used before, None when that cannot be known now."""
         used = tenant, signer, sha256(nonce.encode("ascii")).digest()[:_NONCE_BYTES]
-        if used in self._waiting:
+        if used in self._waiting or used in self._kept:
             return False
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[used] = answer
@@ -105,17 +112,29 @@ class Nonces:
     async def _insert(self, line: AppendTx, batch: list[_Used]) -> None:
         try:
             await _put(line, batch)
-        except Conflict:  # one of them was used before, and none was taken: ask for each
-            for used in batch:
-                self._answer(used, fresh=await _fresh(line, used))
+        except Conflict:  # one of them was used before, and none was taken
+            if len(batch) == 1:
+                self._answer(batch[0], fresh=False)
+                return
+            middle = len(batch) // 2
+            await self._insert(line, batch[:middle])
+            await self._insert(line, batch[middle:])
         else:
             for used in batch:
                 self._answer(used, fresh=True)
 
     def _answer(self, used: _Used, *, fresh: bool) -> None:
+        self._keep(used)
         answer = self._waiting.pop(used)
         if not answer.done():  # else nobody waits for it any more
             answer.set_result(fresh)
+
+    def _keep(self, used: _Used) -> None:
+        """Remember what the database has, and let go of what no signature can bring again."""
+        now = self._clock.boottime()
+        self._kept[used] = now
+        while len(self._kept) > _MAX_KEPT or next(iter(self._kept.values())) < now - _KEEP_S:
+            self._kept.popitem(last=False)
 
     def _give_up(self) -> None:
         """Tell everybody who waits that nothing is known."""
@@ -130,14 +149,6 @@ class Nonces:
             with contextlib.suppress(StoreError):
                 async with self._appender.append() as tx:
                     await tx.execute(_ERASE)
-
-
-async def _fresh(line: AppendTx, used: _Used) -> bool:
-    try:
-        await _put(line, [used])
-    except Conflict:
-        return False
-    return True
 
 
 async def _put(line: AppendTx, batch: list[_Used]) -> None:
