@@ -233,6 +233,21 @@ async def test_a_prediction_comes_from_a_provider_of_the_open_inference_protocol
     assert ready.status == 200
 
 
+async def test_a_cap_for_life_counts_what_may_be_rows_to_a_provider(house: House) -> None:
+    double = await house.listen(oip_provider(SECRET))
+    provider = await house.register(double.url, ProviderKind.OIP)
+    model = await house.deploy((provider, 1, 0), kind=Operation.INFER, model="credit")
+    await house.plane.rule("acme", "limits", {"rules": [{"models": [model], "lifetime_queries": 10}]})
+    try:
+        for rows, status in ((11, 429), (10, 200), (1, 429)):  # behind a first dimension of one
+            tensor = {"name": "rows", "shape": [1, rows, 2], "datatype": "FP32", "data": [0.5] * 2 * rows}
+            answer = await house.plane.ask(f"/v2/models/{model}/infer", {"inputs": [tensor]})
+            assert answer.status == status, answer.body
+        assert len(double.asked) == 1
+    finally:
+        await house.plane.rule("acme", "limits", None)
+
+
 async def test_a_vllm_cache_is_salted_for_each_workload_and_a_callers_own_salt_is_none(house: House) -> None:
     model = await house.one(double := openai_provider(SECRET, engine="vllm"), engine=Engine.VLLM)
     for _ in range(2):
