@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from strongroom.gateway.exchange.asks import Message, TextPart
 from strongroom.gateway.kept import Kept, Responses
-from strongroom.gateway.quota import CODE, Quota
+from strongroom.gateway.quota import CODE, INSERT, LOCK, Quota
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, new_uuid
 from strongroom.kernel.principal import Environment, Principal, Role
@@ -105,6 +106,26 @@ async def test_a_workload_fills_half_and_its_tenant_no_more_than_all(
         assert await responses.keep(third, name(), HELLO) is not None
         assert await responses.keep(globex, name(), HELLO) is None  # another tenant's room is its own
         assert await responses.room(globex) is None
+
+
+async def test_what_another_process_adds_and_has_not_committed_counts(
+    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+) -> None:
+    bounds = Quota(responses=2, octets=2**20)
+    acme, ends = who_of(plane), SystemClock().now() + timedelta(days=1)
+    assert acme.tenant is not None
+    async with keeping(shared_database, keys, bounds) as responses:
+        other = await Cabinet.connect(shared_database.gateway)
+        async with other.of(acme.tenant) as tx:
+            await tx.execute(LOCK, acme.tenant)
+            row = (acme.tenant, name(), "dev", acme.workload, ends, b"x", *bounds.bounds)
+            assert await tx.execute(INSERT, *row) == "INSERT 0 1"
+            late = asyncio.create_task(responses.keep(acme, name(), HELLO))
+            assert await asyncio.wait([late], timeout=0.3) == (set(), {late})
+        no = await late
+        assert no is not None
+        assert no.code == CODE
+        await other.close()
 
 
 async def test_what_is_dropped_makes_room(plane: Plane, shared_database: TestDatabase, keys: PurposeKeys) -> None:
