@@ -11,7 +11,9 @@ SPAN = re.compile(r"`make ([^`]+)`|^make (.+)$", re.MULTILINE)
 TARGET = re.compile(r"^([a-z%-]+):(?!=)(.*)$", re.MULTILINE)
 
 # These tests are themselves run by make, whose own variables would make the inner one talk more.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name not in {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+}
 
 STUB = """#!/usr/bin/env python3
 import signal, sys
@@ -68,9 +70,12 @@ def test_make_up_hands_on_its_options_and_a_signal_sent_to_make(root: Path, tmp_
     )
     assert make.stdout
     with make:
-        assert make.stdout.readline() == "up --demo --port 1 --control-port 2 --home a b\n"
+        said = make.stdout.readline()
         make.terminate()
-        assert make.stdout.read() == "stopped by SIGTERM\n"
+        assert (said, make.stdout.read()) == (
+            "up --demo --port 1 --control-port 2 --home a b\n",
+            "stopped by SIGTERM\n",
+        )
 
 
 def test_continuous_integration_runs_what_a_developer_runs(root: Path) -> None:
