@@ -152,6 +152,30 @@ async def test_a_call_in_the_history_is_held_to_the_same(plane: Plane) -> None:
     assert plane.chat.asked == []
 
 
+async def test_counting_tokens_is_held_to_the_same(plane: Plane) -> None:
+    def turns(calls: int, city: object = "Ulm") -> list[dict[str, Any]]:
+        used = [
+            {"type": "tool_use", "id": f"c{number}", "name": "get_weather", "input": {"city": city}}
+            for number in range(calls)
+        ]
+        return [*USER, {"role": "assistant", "content": used}]
+
+    def counting(messages: list[dict[str, Any]], *offered: Any) -> dict[str, Any]:
+        return {"model": "tiny", "messages": messages, "tools": offering("messages", *offered)["tools"]}
+
+    asked = [
+        counting(USER, "get_wheather"),
+        counting(USER, "get_weather", {**SCHEMA, "anyOf": [True] * 129}),
+        counting(turns(1, city=5)),
+        counting(turns(129)),
+        counting(turns(1, city=[9] * 60_000)),
+    ]
+    for body in asked:
+        no = await plane.ask("/v1/messages/count_tokens", body, headers=VERSION)
+        assert no.status == 400, no.body
+    assert plane.chat.asked == []
+
+
 async def test_every_one_of_these_is_written_down(plane: Plane, shared_database: TestDatabase) -> None:
     plane.chat.behaviour = says(calls("{}", "rm_rf"))
     asked = await ask(plane, "chat", offering("chat", "other"))
