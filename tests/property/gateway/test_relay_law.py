@@ -20,6 +20,7 @@ from strongroom.gateway.metrics import Metrics
 from strongroom.gateway.protocols.worker import Worker
 from strongroom.gateway.recording import Recording
 from strongroom.gateway.relay import Relay
+from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import Seal
 from strongroom.gateway.snapshot import Route
 from strongroom.gateway.stages import Admitted, Authenticated, Received, Relayed, Routed, Screened
@@ -100,7 +101,9 @@ def relay(pieces: Sequence[bytes], *, usage: bool) -> tuple[Relayed | Refusal, C
     recording = Recording(nowhere, SystemClock(), None, Metrics(), strict=False, started=0.0)
     screened = Screened(admitted, decoded.ask, recording, nowhere)
     routed = Routed(screened, (Way(Target(pool, Worker(), "tiny", ()), Outgoing("/", (), b"")),))
-    return asyncio.run(Relay(routed, caller, 7, lambda _: Seal(None, None, SystemClock())).run(5)), caller
+    return asyncio.run(
+        Relay(routed, caller, 7, lambda _: Seal(None, None, SystemClock())).run(AskLimits(timeout_s=5))
+    ), caller
 
 
 def figures(outcome: Relayed | Refusal) -> tuple[int, int, int]:
