@@ -244,3 +244,42 @@ async def test_an_outage_lets_shares_be_used_up_and_nothing_more() -> None:
     source.away = ""
     time.us += 300_000
     assert isinstance(await reserved(process, limits, Claim()), Reservation)
+
+
+async def test_who_keeps_asking_waits_for_no_round() -> None:
+    """A share that is used is renewed before it ends: else all that is under way would wait twice a minute, and one slow
+    round of the database refuse it."""
+    time = Time()
+    source = MemorySource(lambda: time.us)
+    bounds = (
+        bound(Measure.REQUESTS, 1000),
+        bound(Measure.TOKENS, 1_000_000),
+        bound(Measure.TOKENS_DAY, 100_000_000),
+        bound(Measure.QUERIES, 1_000_000),
+        bound(Measure.CONCURRENCY, 100),
+    )
+    limits, leases = Limits(bounds=bounds), Leases(source, time, processes=2)
+    process = Process(leases, Ledger(leases, time))
+    first = await reserved(process, limits, Claim(1000))
+    assert isinstance(first, Reservation)
+    process.ledger.settle(first, 5, 2)
+    plan = process.ledger.plan(WHO, "tiny", limits)
+    for _ in range(200):
+        time.us += 500_000
+        taken = process.ledger.take(plan, Claim(1000))
+        assert taken is not None, [
+            (share.key.measure, share.left, share.ends - time.boottime()) for share in plan.shares
+        ]
+        process.ledger.settle(taken, 5, 2)
+        leases.sweep(time.boottime())
+        await leases.go_round()
+    # Nobody asks any more: all of it goes back, and no round is asked for.
+    for _ in range(80):
+        time.us += 500_000
+        leases.sweep(time.boottime())
+        await leases.go_round()
+    assert [(share.key.measure, share.left, share.back) for share in plan.shares if share.left or share.back] == []
+    rounds = source.rounds
+    leases.sweep(time.boottime())
+    await leases.go_round()
+    assert source.rounds == rounds

@@ -4,6 +4,7 @@ Always true here:
 - a round that failed gave nothing and took nothing back as far as this process is concerned: whether the database carried it
   out is not known, so what it would have granted is not spent and what it would have returned is lost;
 - units that end unspent go back, and are counted as lost and told of where they cannot;
+- a share that is used is renewed before a third of its time is left, so nobody waits for a round because time passed;
 - whoever waits is answered within a bound; while the database is away, at once.
 """
 
@@ -65,6 +66,7 @@ class Leases:
         self._shares: Final[WeakValueDictionary[Key, Share]] = WeakValueDictionary()
         self._held: Final[set[Share]] = set()  # those with something to give back one day
         self._low: set[Share] = set()
+        self._renewed: set[Share] = set()  # of those, the ones whose time is to begin anew
         self._waiting: list[tuple[Sequence[tuple[Share, int]], asyncio.Future[bool]]] = []
         self._wake: Final = asyncio.Event()
         self._idle: Final[dict[Share, int]] = {}
@@ -145,15 +147,20 @@ class Leases:
         """Ask for all that is missing and give back all that is over, at once; `run` calls it."""
         waiting, self._waiting = self._waiting, []
         low, self._low = self._low, set()
+        renewed, self._renewed = self._renewed, set()
         sent = self._clock.boottime()
-        asks = self._asks(waiting, low, sent)
+        asks = self._asks(waiting, low, renewed, sent)
         reached = await self._carried_out(asks, sent) if asks or self.away else True
         for _, told in waiting:
             if not told.done():
                 told.set_result(reached)
 
     def _asks(
-        self, waiting: Sequence[tuple[Sequence[tuple[Share, int]], asyncio.Future[bool]]], low: set[Share], now: float
+        self,
+        waiting: Sequence[tuple[Sequence[tuple[Share, int]], asyncio.Future[bool]]],
+        low: set[Share],
+        renewed: set[Share],
+        now: float,
     ) -> list[tuple[Share, Ask]]:
         needs: dict[Share, list[int]] = {share: [] for share in low}
         for each, told in waiting:
@@ -165,7 +172,7 @@ class Leases:
             share.least = min(wanted, default=1)
             if now >= share.ends:
                 share.end()
-            ask = self._slots(share, wanted) if share.is_slots else _units(share, wanted)
+            ask = self._slots(share, wanted) if share.is_slots else _units(share, wanted, renewed=share in renewed)
             if ask is not None:
                 asks.append((share, ask))
         return asks
@@ -202,6 +209,8 @@ class Leases:
                 share.left, share.period = min(0, share.left), grant.period
             if grant.granted:
                 share.left += grant.granted
+                if not ask.demand:  # nobody waits for what is more than is kept
+                    share.trim()
                 share.ends = sent + HOLD_S[measure]
                 if measure in DAILY:
                     share.ends = min(share.ends, sent + self._day_left(grant.period))
@@ -240,9 +249,13 @@ class Leases:
             else:
                 if now >= share.ends:
                     share.end()
+                elif share.used and share.ends - now < HOLD_S[share.key.measure] / 3:
+                    self._renewed.add(share)
+                    self._low.add(share)
                 share.trim()
                 if share.back:
                     self._low.add(share)
+            share.used = False
             if not (share.left > 0 or share.busy or share.back):
                 self._held.discard(share)
                 self._idle.pop(share, None)
@@ -250,7 +263,9 @@ class Leases:
             self.on_sweep(now)
 
     def _sweep_slots(self, share: Share, now: float) -> None:
-        self._idle[share] = 0 if share.busy else self._idle.get(share, 0) + 1
+        self._idle[share] = 0 if share.busy or share.used else self._idle.get(share, 0) + 1
+        if self._idle[share] >= _IDLE_SWEEPS and share.left <= 0:
+            return  # given back already: another round would have them again
         surplus = share.left > 2 * share.keep + 1
         if self._idle[share] >= _IDLE_SWEEPS or surplus or share.ends - now < 2 * _TTL_S / 3:
             self._low.add(share)
@@ -265,12 +280,14 @@ class Leases:
                 await self.go_round()
 
 
-def _units(share: Share, wanted: Sequence[int]) -> Ask | None:
+def _units(share: Share, wanted: Sequence[int], *, renewed: bool) -> Ask | None:
     """Return what to ask of a counter whose units are spent; None: nothing to be said."""
     back, share.back = share.back, 0
     demand = max(0, sum(wanted) - share.left)
     want = max(0, sum(wanted) + share.keep - share.left)
-    if not wanted and (share.left > share.low or share.ends == 0.0):
+    if renewed:
+        want = max(1, want)  # a grant begins its time anew; what is more than is kept goes back
+    elif not wanted and (share.left > share.low or share.ends == 0.0):
         want = 0  # only to give back
     if not want and not back:
         return None

@@ -136,20 +136,24 @@ class Ledger:
         low = self._leases.low
         for share in plan.ones:
             share.left -= 1
+            share.used = True
             if share.left < share.low:
                 low(share)
         for share in plan.queries if queries else ():
             share.left -= queries
+            share.used = True
             if share.left < share.low:
                 low(share)
         for share in plan.slots:
             share.busy += 1
         for share in plan.tokens:
             share.left -= tokens
+            share.used = True
             if share.left < share.low:
                 low(share)
         for share in plan.costs:
             share.left -= cost
+            share.used = True
             if share.left < share.low:
                 low(share)
 

@@ -73,6 +73,7 @@ class Share:
         "low",
         "period",
         "remaining",
+        "used",
     )
 
     def __init__(self, key: Key, bound: Bound, processes: int) -> None:
@@ -83,6 +84,7 @@ class Share:
         self.ends = 0.0  # boottime seconds
         self.period = 0
         self.remaining = 0  # what nobody had, when last asked
+        self.used = False  # since the last sweep
         self.least = 1  # the smallest need of the round under way
         self.dry_until = 0.0  # until then, asking again for `dry_need` or more would get nothing
         self.dry_need = 0
