@@ -27,6 +27,7 @@ from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Leases, Ledger, Meter
+from strongroom.gateway.limits.ledger import WAIT_S
 from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error as render_error
 from strongroom.gateway.outside import Outside
@@ -48,7 +49,7 @@ from strongroom.wire import ErrorRenderer, Handler, Limits, Request, serve_tcp, 
 
 _DRAIN_S: Final = 10.0
 _RETRY_S: Final = 0.5
-_ROUND_S: Final = 1.0  # a round of leases that takes longer is given up: requests wait for it
+ROUND_S: Final = WAIT_S  # a round of leases that takes longer is given up: no request waits for it any more
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _log = logging.getLogger("strongroom")
 
@@ -69,9 +70,7 @@ async def gateway(handover: Handover) -> None:
         timeout_s=settings.answer_timeout_s,
     )
     desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, login), clock)
-    leases = Leases(
-        DatabaseSource(partial(Lessor.connect, login, answer=_ROUND_S)), clock, processes=settings.processes
-    )
+    leases = Leases(DatabaseSource(partial(Lessor.connect, login, answer=ROUND_S)), clock, processes=settings.processes)
     meter = Meter(Ledger(leases, clock, lasts_s=2 * settings.answer_timeout_s), clock)
     bounds = Quota(responses=settings.kept_responses, octets=settings.kept_mib * 2**20)
     responses = Responses(partial(Cabinet.connect, login), keys, clock, bounds=bounds)

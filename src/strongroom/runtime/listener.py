@@ -7,7 +7,8 @@ import socket
 from pathlib import Path
 from typing import Final
 
-_BACKLOG: Final = 128
+_BACKLOG: Final = 1024
+"""More than the gateways of an installation connect at once (256 each): to a full queue a client is not let wait."""
 
 
 def listen(path: Path, client_uid: int | None) -> socket.socket:

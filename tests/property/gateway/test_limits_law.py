@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -16,9 +17,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from strongroom.app.processes import ROUND_S
 from strongroom.gateway.limits import Claim, Leases, Ledger, Reservation
+from strongroom.gateway.limits.buckets import Ask, Grant
 from strongroom.gateway.limits.memory import MemorySource
-from strongroom.gateway.limits.shares import keep_of
+from strongroom.gateway.limits.shares import Key, keep_of
+from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind
@@ -283,3 +287,28 @@ async def test_who_keeps_asking_waits_for_no_round() -> None:
     leases.sweep(time.boottime())
     await leases.go_round()
     assert source.rounds == rounds
+
+
+class SlowSource(MemorySource):
+    """A database on a loaded machine: its rounds take their time, and are carried out."""
+
+    async def lease(
+        self, holder: UUID, processes: int, ttl_us: int, asks: Sequence[tuple[Key, Ask]]
+    ) -> Sequence[Grant]:
+        await asyncio.sleep(0.6 * ROUND_S)
+        return await super().lease(holder, processes, ttl_us, asks)
+
+
+async def test_a_round_that_is_not_given_up_refuses_nobody() -> None:
+    """Requests wait as long as a round may take."""
+    clock = SystemClock()
+    leases = Leases(SlowSource(lambda: int(clock.boottime() * 1e6)), clock, processes=1)
+    ledger, limits = Ledger(leases, clock), Limits(bounds=(bound(Measure.REQUESTS, 100),))
+    running = asyncio.create_task(leases.run())
+    try:
+        plan = ledger.plan(WHO, "tiny", limits)
+        got = await asyncio.gather(*(ledger.reserve(plan, Claim()) for _ in range(20)))
+        assert [type(each) for each in got] == [Reservation] * 20
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -22,8 +22,9 @@ from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal
 from strongroom.rules.limits import Bound, Limits, Measure, Per, of_lookups
 
-WAIT_S: Final = 0.5
-"""How long a request waits for a share, over all its rounds."""
+WAIT_S: Final = 1.0
+"""How long a request waits for a share, over all its rounds: as long as one may take, or it would be refused for a round
+that is still to come."""
 
 LASTS_S: Final = 900.0
 """How long a reservation lives that nobody ends; longer than any answer may take."""
