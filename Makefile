@@ -10,8 +10,8 @@ PORT ?= 8400
 CONTROL_PORT ?= 8401
 HOME_DIR ?=
 ARGS ?=
-# Two: each brings its own PostgreSQL and models, and two cores are what the figures were taken on.
-WORKERS ?= 2
+# Three on two cores: half of a test's time is waiting, for processes to start, to end or to notice.
+WORKERS ?= 3
 
 BIN := .venv/bin
 INSTALLED := .venv/.strongroom-installed
