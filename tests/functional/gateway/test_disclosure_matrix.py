@@ -259,8 +259,10 @@ async def test_what_an_engine_says_of_a_refused_request_stays_here(plane: Plane,
     asked = body | ({"stream": True} if stream else {})
     hidden = await plane.ask(path, asked, key="globex", headers=headers)
     assert hidden.status == 400
-    assert b"501" not in hidden.body
-    assert b"77" not in hidden.body.replace(hidden.headers["x-request-id"].encode(), b"")
+    # The request's id is hexadecimal, and may hold any figure by chance.
+    told = hidden.body.replace(hidden.headers["x-request-id"].encode(), b"")
+    assert b"501" not in told
+    assert b"77" not in told
     shown = await plane.ask(path, asked, key="acme", headers=headers)
     assert b"this model's context has 77" in shown.body
 
