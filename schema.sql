@@ -436,6 +436,7 @@ CREATE TABLE identity.key (
     revoked_at timestamp with time zone,
     revoked_reason text,
     exception jsonb,
+    purpose text DEFAULT ''::text NOT NULL,
     CONSTRAINT key_check CHECK ((expires_at > created_at)),
     CONSTRAINT key_check1 CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
     CONSTRAINT key_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
@@ -449,6 +450,8 @@ ALTER TABLE ONLY identity.key FORCE ROW LEVEL SECURITY;
 ALTER TABLE identity.key OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.key IS 'credentials of workloads: a keyed fingerprint, never the secret';
+
+COMMENT ON COLUMN identity.key.purpose IS 'what this key is for, where that is narrower than what its workload is for';
 
 CREATE TABLE identity.signer (
     tenant_id uuid NOT NULL,
@@ -500,8 +503,15 @@ CREATE TABLE identity.workload (
     owner text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    team text NOT NULL,
+    pager text NOT NULL,
+    purpose text NOT NULL,
+    CONSTRAINT workload_notebook_check CHECK (((role <> 'notebook'::text) OR (environment <> 'prod'::text))),
     CONSTRAINT workload_owner_check CHECK ((owner <> ''::text)),
-    CONSTRAINT workload_role_check CHECK ((role = ANY (ARRAY['inference'::text, 'evaluation'::text])))
+    CONSTRAINT workload_pager_check CHECK ((pager <> ''::text)),
+    CONSTRAINT workload_purpose_check CHECK ((purpose <> ''::text)),
+    CONSTRAINT workload_role_check CHECK ((role = ANY (ARRAY['inference'::text, 'evaluation'::text, 'ingestion'::text, 'training'::text, 'support'::text, 'notebook'::text]))),
+    CONSTRAINT workload_team_check CHECK ((team <> ''::text))
 );
 
 ALTER TABLE ONLY identity.workload FORCE ROW LEVEL SECURITY;
@@ -509,6 +519,8 @@ ALTER TABLE ONLY identity.workload FORCE ROW LEVEL SECURITY;
 ALTER TABLE identity.workload OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.workload IS 'a program of a tenant that calls models, in one environment and one role';
+
+COMMENT ON COLUMN identity.workload.pager IS 'whom to wake: a rota, an address or a telephone number, in words';
 
 CREATE TABLE limits.counter (
     tenant_id uuid NOT NULL,
@@ -1171,6 +1183,8 @@ GRANT SELECT(revoked_reason) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT(exception) ON TABLE identity.key TO sr_operator;
 
+GRANT SELECT(purpose) ON TABLE identity.key TO sr_operator;
+
 GRANT SELECT,INSERT ON TABLE identity.signer TO sr_control;
 
 GRANT UPDATE(revoked_at) ON TABLE identity.signer TO sr_control;
@@ -1189,6 +1203,12 @@ GRANT SELECT ON TABLE identity.workload TO sr_operator;
 GRANT UPDATE(owner) ON TABLE identity.workload TO sr_control;
 
 GRANT UPDATE(deleted_at) ON TABLE identity.workload TO sr_control;
+
+GRANT UPDATE(team) ON TABLE identity.workload TO sr_control;
+
+GRANT UPDATE(pager) ON TABLE identity.workload TO sr_control;
+
+GRANT UPDATE(purpose) ON TABLE identity.workload TO sr_control;
 
 GRANT SELECT ON TABLE limits.counter TO sr_control;
 

@@ -29,6 +29,7 @@ def create(
     ] = None,
     label: Annotated[str | None, Parameter(help="A word to tell keys apart.")] = None,
     owner: Annotated[str | None, Parameter(help="Who answers for it; the workload's owner if not given.")] = None,
+    purpose: Annotated[str | None, Parameter(help="What it is for; what its workload is for if not given.")] = None,
     session: Session = HERE,
 ) -> None:
     """Issue a key to a workload. Its secret is shown once, here, and is kept nowhere.
@@ -40,6 +41,7 @@ def create(
         days: how long the key lives.
         label: a word to tell keys apart.
         owner: who answers for it.
+        purpose: what it is for.
         session: how to ask.
     """
     fields: dict[str, object] = {
@@ -48,6 +50,7 @@ def create(
         "days": days,
         "label": label,
         "owner": owner,
+        "purpose": purpose,
     }
     body = ask(session, "POST", place("tenants", tenant, "keys"), fields)
     if session.json:

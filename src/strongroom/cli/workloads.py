@@ -28,9 +28,18 @@ def create(
     tenant: Tenant,
     environment: Environment,
     role: Annotated[
-        Literal["inference", "evaluation"], Parameter(help="`inference` asks models, `evaluation` measures them.")
+        Literal["inference", "evaluation", "ingestion", "training", "support", "notebook"],
+        Parameter(
+            help="What it is for: `inference` asks models, `evaluation` measures them, `ingestion` brings data in, "
+            "`training` reads it, `support` serves tickets, `notebook` is a person trying models (never in prod)."
+        ),
     ],
     owner: Owner,
+    team: Annotated[str | None, Parameter(help="The team it belongs to; the owner if not given.")] = None,
+    pager: Annotated[str | None, Parameter(help="Whom to wake; the owner if not given.")] = None,
+    purpose: Annotated[
+        str | None, Parameter(help="What it is for, in words; what its role is for if not given.")
+    ] = None,
     session: Session = HERE,
 ) -> None:
     """Create a workload in one environment and one role.
@@ -41,9 +50,20 @@ def create(
         environment: where.
         role: what for.
         owner: who answers for it.
+        team: the team it belongs to.
+        pager: whom to wake.
+        purpose: what it is for.
         session: how to ask.
     """
-    fields: dict[str, object] = {"name": name, "environment": environment, "role": role, "owner": owner}
+    fields: dict[str, object] = {
+        "name": name,
+        "environment": environment,
+        "role": role,
+        "owner": owner,
+        "team": team,
+        "pager": pager,
+        "purpose": purpose,
+    }
     body = ask(session, "POST", place("tenants", tenant, "workloads"), fields)
     if session.json:
         output.raw(body)

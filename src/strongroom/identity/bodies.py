@@ -54,12 +54,15 @@ class MakeTenant(Body, frozen=True, kw_only=True):
 
 
 class MakeWorkload(Body, frozen=True, kw_only=True):
-    """A workload to be: a program that asks models, or one that measures them."""
+    """A workload to be. `team` and `pager`, when left out, are the owner; `purpose` is what the role is for."""
 
     name: NameText
     environment: Environment
-    role: Literal["inference", "evaluation"]
+    role: Literal["inference", "evaluation", "ingestion", "training", "support", "notebook"]
     owner: OwnerText
+    team: OwnerText | None = None
+    pager: OwnerText | None = None
+    purpose: OwnerText | None = None
 
 
 class MakeKey(Body, frozen=True, kw_only=True):
@@ -70,6 +73,7 @@ class MakeKey(Body, frozen=True, kw_only=True):
     label: LabelText = ""
     owner: OwnerText | None = None
     days: Days | None = None
+    purpose: OwnerText | None = None
 
 
 class RevokeKey(Body, frozen=True, kw_only=True):

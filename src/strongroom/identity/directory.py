@@ -26,7 +26,7 @@ from strongroom.identity.documents import CredentialDocument, TenantDocument
 from strongroom.identity.model import Network, parse_networks
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, WorkloadId
-from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
@@ -200,9 +200,11 @@ def _credential(entry: FeedEntry) -> _Credential:
     """
     document = msgspec.json.decode(entry.body, type=CredentialDocument)
     tenant = None if document.tenant is None else TenantId(document.tenant)
-    if document.role.is_workload:
+    if document.role.is_placed:
         # A tenant's row speaks for its own workloads and for nobody else: never for a person.
         bound = entry.tenant == tenant != PLATFORM and None not in {document.environment, document.workload}
+        # What the policies forbid, and the table: a second wall behind theirs, for a row that was put there by hand.
+        bound = bound and not (document.role is Role.NOTEBOOK and document.environment is Environment.PROD)
     else:
         # Accounts are the installation's to say, and none of them is somewhere as a workload is.
         bound = entry.tenant == PLATFORM and document.environment is None and document.workload is None

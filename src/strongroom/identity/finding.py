@@ -100,7 +100,7 @@ class Finder:
         if who.tenant is not None:
             return who.tenant
         holder = self._directory.holder(key_id)
-        return holder.tenant if holder is not None and holder.role.is_workload else None
+        return holder.tenant if holder is not None and holder.role.is_placed else None
 
 
 def _key_id(text: str) -> KeyId:

@@ -20,6 +20,16 @@ MAX_KEY_DAYS: Final = {Environment.DEV: 7, Environment.TEST: 30, Environment.PRO
 
 MAX_ACCOUNT_KEY_DAYS: Final = 30
 
+PURPOSES: Final = {
+    Role.INFERENCE: "asks models",
+    Role.EVALUATION: "measures models",
+    Role.INGESTION: "brings data in",
+    Role.TRAINING: "trains on admitted data",
+    Role.SUPPORT: "serves tickets",
+    Role.NOTEBOOK: "tries models by hand",
+}
+"""What a workload is for, by its role."""
+
 MIN_KEY_DAYS: Final = 60 / 86_400
 """Shortest life of a key: a minute. What is shorter ends before it can be used, or before it was made."""
 
@@ -46,7 +56,14 @@ class Environments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
-    """A program of a tenant that asks models, in one environment and one role."""
+    """A program of a tenant, in one environment and one role, and who answers for it.
+
+    Attributes:
+        owner: the person or team that answers for it.
+        team: the team it belongs to; the owner where nobody said otherwise.
+        pager: whom to wake; the owner where nobody said otherwise.
+        purpose: what it is for; what its role is for where nobody said otherwise.
+    """
 
     id: UUID
     environment: Environment
@@ -54,6 +71,9 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     owner: str
     created_at: datetime
+    team: str = ""
+    pager: str = ""
+    purpose: str = ""
 
 
 class KeyException(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +103,9 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None = None
     revoked_reason: str | None = None
     exception: KeyException | None = None
+    team: str = ""
+    pager: str = ""
+    purpose: str = ""
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):

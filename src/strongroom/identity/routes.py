@@ -110,6 +110,9 @@ async def create_workload(
         name=name_of(data.name),
         role=Role(data.role),
         owner=data.owner,
+        team=data.team,
+        pager=data.pager,
+        purpose=data.purpose,
         ask=ask,
     )
 
@@ -153,6 +156,7 @@ async def create_key(
         label=data.label,
         owner=data.owner,
         days=data.days,
+        purpose=data.purpose or "",
         ask=ask,
     )
 

@@ -23,6 +23,11 @@ _CRC_LENGTH: Final = 6  # 62**6 > 2**32
 _KINDS: Final = {
     Role.INFERENCE: "inf",
     Role.EVALUATION: "evl",
+    Role.INGESTION: "ing",
+    Role.TRAINING: "trn",
+    Role.SUPPORT: "sup",
+    Role.NOTEBOOK: "nbk",
+    Role.DELIVERY: "dlv",
     Role.OPERATOR: "opr",
     Role.APPROVER: "apr",
     Role.TENANT_ADMIN: "tad",
@@ -30,7 +35,9 @@ _KINDS: Final = {
 _EVERYWHERE: Final = "all"
 _ROLES: Final = {kind: role for role, kind in _KINDS.items()}
 
-PATTERN: Final = re.compile(r"srk_(?:inf|evl|opr|apr|tad)_(?:dev|test|prod|all)_([0-9a-z]{16})_[0-9A-Za-z]{49}")
+PATTERN: Final = re.compile(
+    r"srk_(?:inf|evl|ing|trn|sup|nbk|dlv|opr|apr|tad)_(?:dev|test|prod|all)_([0-9a-z]{16})_[0-9A-Za-z]{49}"
+)
 """What a scanner looks for; confirm a match with `read`."""
 
 

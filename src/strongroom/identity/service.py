@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
@@ -9,6 +10,7 @@ from strongroom.identity import publish, secretkey, tables
 from strongroom.identity.directory import Directory
 from strongroom.identity.model import (
     MAX_KEY_DAYS,
+    PURPOSES,
     Environments,
     Key,
     KeyException,
@@ -118,21 +120,37 @@ class Identity:
         name: Name,
         role: Role,
         owner: str,
+        team: str | None = None,
+        pager: str | None = None,
+        purpose: str | None = None,
         ask: Ask,
     ) -> Workload:
-        """Create a workload.
+        """Create a workload. `team` and `pager` are the owner where they are not given, `purpose` what the role is for.
 
         Raises:
-            Refused: INVALID for a role that is no workload's, CONFLICT when the name is taken in this environment.
+            Refused: INVALID for a role that is no workload's, FORBIDDEN for one that the policies do not let stand in
+                this environment, CONFLICT when the name is taken there.
         """
         if not role.is_workload:
-            raise Refused(invalid(f"A workload's role is inference or evaluation, not {role}.", param="role"))
+            roles = ", ".join(each for each in Role if each.is_workload)
+            raise Refused(invalid(f"A workload's role is one of {roles}, and not {role}.", param="role"))
         made = Workload(
-            id=new_uuid(), environment=environment, name=name, role=role, owner=owner, created_at=self._clock.now()
+            id=new_uuid(),
+            environment=environment,
+            name=name,
+            role=role,
+            owner=owner,
+            created_at=self._clock.now(),
+            team=team or owner,
+            pager=pager or owner,
+            purpose=purpose or PURPOSES[role],
         )
         resource = Resource(kind=Kind.WORKLOAD, id=name, tenant=tenant, environment=environment)
         try:
             async with self._gate.permit(who, Action.WORKLOAD_CREATE, resource, ask) as tx:
+                self._gate.demand(
+                    who, Action.WORKLOAD_CREATE, replace(resource, holder=role), _unfit(role, environment)
+                )
                 await self._living(tx)
                 await tables.insert_workload(tx, made)
         except Conflict:
@@ -168,6 +186,7 @@ class Identity:
         owner: str | None = None,
         days: float | None = None,
         exception: KeyException | None = None,
+        purpose: str = "",
         ask: Ask,
     ) -> NewKey:
         """Make a key for a workload; its text is in the answer and nowhere else.
@@ -181,6 +200,7 @@ class Identity:
             owner: who answers for the key; the workload's owner if not given.
             days: how long it lives; the longest allowed here if not given.
             exception: a departure from the rules, bound to networks and time.
+            purpose: what it is for, where that is narrower than what the workload is for.
             ask: what goes into the audit entry.
 
         Raises:
@@ -190,6 +210,8 @@ class Identity:
         async with self._gate.permit(who, Action.KEY_CREATE, resource, ask) as tx:
             await self._living(tx)
             holder = await _workload(tx, environment, workload)
+            needed = replace(resource, holder=holder.role)
+            self._gate.demand(who, Action.KEY_CREATE, needed, _unfit(holder.role, environment))
             now = self._clock.now()
             try:
                 expires_at = key_expiry(now, days, await _max_key_days(tx, environment))
@@ -207,9 +229,12 @@ class Identity:
                 expires_at=expires_at,
                 status=key_status(now, key_ends(expires_at, exception), None),
                 exception=exception,
+                team=holder.team,
+                pager=holder.pager,
+                purpose=purpose or holder.purpose,
             )
             fingerprint = fingerprint_of(secret, self._keys)
-            await tables.insert_key(tx, WorkloadId(holder.id), made, fingerprint, self._keys.current)
+            await tables.insert_key(tx, WorkloadId(holder.id), made, fingerprint, self._keys.current, purpose=purpose)
             await publish.key(tx, made, holder, fingerprint, self._keys.current)
         return NewKey(key=made, secret=secret.text)
 
@@ -278,6 +303,10 @@ async def _workload(tx: TenantTx, environment: Environment, name: Name) -> Workl
     if found is None:
         raise Refused(hidden(f"no workload {name} in {environment}"))
     return found
+
+
+def _unfit(role: Role, environment: Environment) -> str:
+    return f"The policies let no workload with the role {role} hold a credential in {environment}."
 
 
 def _conflict(tell: str) -> NoReturn:

@@ -24,7 +24,7 @@ from strongroom.kernel.principal import Environment, Role
 from strongroom.store import OperatorTx, Record, TenantTx
 
 _KEY_COLUMNS = """k.id, k.label, k.owner, k.created_at, k.expires_at, k.revoked_at, k.revoked_reason, k.exception,
-       w.environment, w.name AS workload, w.role"""
+       w.environment, w.name AS workload, w.role, w.team, w.pager, coalesce(nullif(k.purpose, ''), w.purpose) AS purpose"""
 
 
 async def insert_tenant(tx: OperatorTx, tenant: Tenant) -> None:
@@ -109,8 +109,8 @@ async def environments(tx: TenantTx) -> list[Environments]:
 async def insert_workload(tx: TenantTx, workload: Workload) -> None:
     """Add a workload."""
     await tx.execute(
-        """INSERT INTO identity.workload (tenant_id, id, environment, name, role, owner, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+        """INSERT INTO identity.workload (tenant_id, id, environment, name, role, owner, created_at, team, pager, purpose)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
         tx.tenant,
         workload.id,
         str(workload.environment),
@@ -118,13 +118,16 @@ async def insert_workload(tx: TenantTx, workload: Workload) -> None:
         str(workload.role),
         workload.owner,
         workload.created_at,
+        workload.team,
+        workload.pager,
+        workload.purpose,
     )
 
 
 async def workloads(tx: TenantTx) -> list[Workload]:
     """Return the tenant's living workloads, by environment and name."""
     rows = await tx.fetch(
-        """SELECT id, environment, name, role, owner, created_at FROM identity.workload
+        """SELECT id, environment, name, role, owner, created_at, team, pager, purpose FROM identity.workload
            WHERE tenant_id = $1 AND deleted_at IS NULL ORDER BY environment, name""",
         tx.tenant,
     )
@@ -134,7 +137,7 @@ async def workloads(tx: TenantTx) -> list[Workload]:
 async def workload_named(tx: TenantTx, environment: Environment, name: str) -> Workload | None:
     """Return a living workload by its name, locked against deletion until this transaction ends."""
     row = await tx.fetchrow(
-        """SELECT id, environment, name, role, owner, created_at FROM identity.workload
+        """SELECT id, environment, name, role, owner, created_at, team, pager, purpose FROM identity.workload
            WHERE tenant_id = $1 AND environment = $2 AND name = $3 AND deleted_at IS NULL FOR UPDATE""",
         tx.tenant,
         str(environment),
@@ -150,12 +153,14 @@ async def delete_workload(tx: TenantTx, workload: WorkloadId, at: datetime) -> N
     )
 
 
-async def insert_key(tx: TenantTx, workload: WorkloadId, key: Key, fingerprint: bytes, pepper_version: int) -> None:
-    """Add a key of `workload` by its fingerprint."""
+async def insert_key(
+    tx: TenantTx, workload: WorkloadId, key: Key, fingerprint: bytes, pepper_version: int, *, purpose: str = ""
+) -> None:
+    """Add a key of `workload` by its fingerprint. `purpose`: where it is narrower than the workload's."""
     await tx.execute(
         """INSERT INTO identity.key (tenant_id, id, workload_id, fingerprint, pepper_version, label, owner,
-                                     created_at, expires_at, exception)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+                                     created_at, expires_at, exception, purpose)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
         tx.tenant,
         key.id,
         workload,
@@ -166,6 +171,7 @@ async def insert_key(tx: TenantTx, workload: WorkloadId, key: Key, fingerprint: 
         key.created_at,
         key.expires_at,
         None if key.exception is None else msgspec.json.encode(key.exception).decode(),
+        purpose,
     )
 
 
@@ -328,6 +334,9 @@ def _workload(row: Record) -> Workload:
         role=Role(row["role"]),
         owner=row["owner"],
         created_at=row["created_at"],
+        team=row["team"],
+        pager=row["pager"],
+        purpose=row["purpose"],
     )
 
 
@@ -346,6 +355,9 @@ def _key(row: Record, now: datetime) -> Key:
         revoked_at=row["revoked_at"],
         revoked_reason=row["revoked_reason"],
         exception=exception,
+        team=row["team"],
+        pager=row["pager"],
+        purpose=row["purpose"],
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import Final
 
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 
@@ -29,18 +30,35 @@ class Role(StrEnum):
     TENANT_ADMIN = "tenant-admin"  # administers one tenant
     INFERENCE = "inference"  # a workload that asks models
     EVALUATION = "evaluation"  # a workload that measures models
+    INGESTION = "ingestion"  # a workload that brings data in
+    TRAINING = "training"  # a workload that reads training data and makes releases of it
+    SUPPORT = "support"  # a workload that serves tickets: it sees that a thing is there, never what was said
+    NOTEBOOK = "notebook"  # a person's interactive session: semi-trusted, never in prod
+    DELIVERY = "delivery"  # a link that hands a key over, once
 
     @property
     def is_workload(self) -> bool:
-        """Whether this role belongs to a workload rather than to a person's account."""
-        return self in {Role.INFERENCE, Role.EVALUATION}
+        """Whether this role is one that a workload can have."""
+        return self in WORKLOAD_ROLES
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether who has it stands in one environment of one tenant: a workload, or a delivery of a workload's key."""
+        return self in WORKLOAD_ROLES or self is Role.DELIVERY
+
+
+WORKLOAD_ROLES: Final = frozenset(
+    {Role.INFERENCE, Role.EVALUATION, Role.INGESTION, Role.TRAINING, Role.SUPPORT, Role.NOTEBOOK}
+)
+"""What a workload may be for. A key holds one of them: one that could do three things does one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A verified caller.
 
-    `tenant` is None for accounts of the installation. `environment` and `workload` are set for workloads only.
+    `tenant` is None for accounts of the installation. `environment` and `workload` are set for those that are
+    placed (`Role.is_placed`).
     """
 
     role: Role

@@ -22,6 +22,11 @@ PRINCIPAL_TYPES: Final = {
     Role.TENANT_ADMIN: "TenantAdmin",
     Role.INFERENCE: "Inference",
     Role.EVALUATION: "Evaluation",
+    Role.INGESTION: "Ingestion",
+    Role.TRAINING: "Training",
+    Role.SUPPORT: "Support",
+    Role.NOTEBOOK: "Notebook",
+    Role.DELIVERY: "Delivery",
 }
 
 RESOURCE_TYPES: Final = {
@@ -33,6 +38,9 @@ RESOURCE_TYPES: Final = {
     Kind.ACCOUNT: "Account",
     Kind.RELEASE: "Release",
     Kind.DEPLOYMENT: "Deployment",
+    Kind.DATASET: "Dataset",
+    Kind.JOB: "Job",
+    Kind.CASE: "Case",
     Kind.PROVIDER: "Provider",
     Kind.RULES: "Rules",
     Kind.AUDIT_LOG: "AuditLog",
@@ -60,6 +68,8 @@ def entities(who: Principal, resource: Resource) -> str:
     """Return what is known of the caller and of the resource, as a Cedar entities document."""
     caller = _place(who.tenant, who.environment)
     thing = {"sensitivity": resource.sensitivity.value, **_place(resource.tenant, resource.environment)}
+    if resource.holder is not None:
+        thing["holder"] = resource.holder.value
     return json.dumps(
         [
             {"uid": principal_uid(who), "attrs": caller, "parents": []},

@@ -114,6 +114,24 @@ class Gate:
             raise
         self._recorder.done(case)
 
+    def demand(self, who: Principal, action: Action, resource: Resource, tell: str) -> None:
+        """Ask a second time, inside a permit, once more is known of the resource than before the transaction.
+
+        What is raised undoes the transaction and is recorded by the permit around it.
+
+        Args:
+            who: the verified caller.
+            action: the verb that was permitted.
+            resource: what it turns out to be about.
+            tell: what the caller hears, who may know of the resource since it was permitted.
+
+        Raises:
+            Refused: FORBIDDEN.
+        """
+        decision = self._engine.decide(who, action, resource)
+        if not decision.allowed:
+            raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=decision.reason, tell=tell))
+
     async def turned_away(self, reason: str, ask: Ask) -> None:
         """Record that a caller was not recognised. No decision is needed: there is nobody to decide about.
 

@@ -16,7 +16,7 @@ from enum import StrEnum, unique
 from typing import Final, Self
 
 from strongroom.kernel.ids import PLATFORM, TenantId
-from strongroom.kernel.principal import Environment
+from strongroom.kernel.principal import Environment, Role
 
 EVERY: Final = "*"
 """Stands in the id's place when a verb is about a whole collection, or about a thing that has no id yet."""
@@ -36,6 +36,9 @@ class Kind(StrEnum):
     ACCOUNT = "account"
     RELEASE = "release"
     DEPLOYMENT = "deployment"
+    DATASET = "dataset"
+    JOB = "job"
+    CASE = "case"
     PROVIDER = "provider"
     RULES = "rules"
     AUDIT_LOG = "audit-log"
@@ -79,6 +82,8 @@ class Action(StrEnum):
     KEY_LIST = ("key.list", Kind.KEY, "List keys, without their secrets.")
     KEY_READ = ("key.read", Kind.KEY, "Read one key's record, without its secret.")
     KEY_REVOKE = ("key.revoke", Kind.KEY, "End a key at once.")
+    KEY_ROTATE = ("key.rotate", Kind.KEY, "Give a key a successor, and an end.")
+    KEY_OPEN = ("key.open", Kind.KEY, "Take a key out of its delivery, once.")
     SIGNER_ADD = ("signer.add", Kind.SIGNER, "Register a public key that a workload signs its requests with.")
     SIGNER_LIST = ("signer.list", Kind.SIGNER, "List the public keys that workloads sign with.")
     SIGNER_REVOKE = ("signer.revoke", Kind.SIGNER, "End a signer at once: no signature by it is taken any more.")
@@ -110,6 +115,10 @@ class Action(StrEnum):
     DATABASE_RESTORE = ("database.restore", Kind.CONFIGURATION, "Bring the installation's database back from a backup.")
     MODEL_INVOKE = ("model.invoke", Kind.DEPLOYMENT, "Ask a deployed model: chat, completions or embeddings.")
     MODEL_SEE = ("model.see", Kind.DEPLOYMENT, "See that a deployed model exists.")
+    DATASET_ADD = ("dataset.add", Kind.DATASET, "Bring data in; it arrives in quarantine.")
+    DATASET_READ = ("dataset.read", Kind.DATASET, "Read admitted training data.")
+    TRAINING_RUN = ("training.run", Kind.JOB, "Run a training or fine-tuning job.")
+    CASE_VIEW = ("case.view", Kind.CASE, "Read what support is shown of a matter: redacted, without content.")
     WHOAMI = ("whoami", Kind.SELF, "Read who one is.")
 
 
@@ -122,6 +131,9 @@ KNOWN_BY: Final = {
     Kind.ACCOUNT: (Action.ACCOUNT_LIST,),
     Kind.RELEASE: (Action.MODEL_LIST,),
     Kind.DEPLOYMENT: (Action.DEPLOYMENT_LIST, Action.MODEL_SEE),
+    Kind.DATASET: (Action.DATASET_READ,),
+    Kind.JOB: (Action.TRAINING_RUN,),
+    Kind.CASE: (Action.CASE_VIEW,),
     Kind.PROVIDER: (Action.PROVIDER_READ, Action.PROVIDER_LIST),
     Kind.RULES: (Action.RULES_READ,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
@@ -141,6 +153,7 @@ class Resource:
         tenant: whose it is; None for what belongs to the installation.
         environment: where it lives; None when it belongs to all of a tenant's environments.
         sensitivity: how closely it is held.
+        holder: of a workload, or of a credential to be: the role of who would hold it.
     """
 
     kind: Kind
@@ -148,6 +161,7 @@ class Resource:
     tenant: TenantId | None = None
     environment: Environment | None = None
     sensitivity: Sensitivity = Sensitivity.NORMAL
+    holder: Role | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could not be named in a log or could mean two things.

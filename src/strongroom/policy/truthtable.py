@@ -11,7 +11,7 @@ Always true here:
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from itertools import product
@@ -70,7 +70,9 @@ COLUMNS: Final = {
         Relation.OTHER_OTHER_ENV,
     ),
 }
-COLUMNS[Role.EVALUATION] = COLUMNS[Role.INFERENCE]
+for _role in Role:
+    if _role.is_placed:
+        COLUMNS[_role] = COLUMNS[Role.INFERENCE]
 
 _HEAD: Final = """\
 Who may do what in Strongroom
@@ -107,7 +109,26 @@ _ROLES: Final = {
     Role.TENANT_ADMIN: "administers one tenant, in all its environments",
     Role.INFERENCE: "a program that asks models, in one environment of one tenant",
     Role.EVALUATION: "a program that measures models, in one environment of one tenant",
+    Role.INGESTION: "a program that brings data in, in one environment of one tenant",
+    Role.TRAINING: "a program that trains on admitted data, in one environment of one tenant",
+    Role.SUPPORT: "a program that serves tickets, in one environment of one tenant",
+    Role.NOTEBOOK: "a person's interactive session, in one environment of one tenant",
+    Role.DELIVERY: "a link that hands one key over, in one environment of one tenant",
 }
+_SOMEWHERE_ONLY: Final = {
+    Role.NOTEBOOK: ((Environment.DEV, Environment.TEST), (Environment.PROD,)),
+}
+"""Roles that may more in some environments than in others: a table for each group of those they stand in."""
+
+_MADE_BY: Final = (Role.OPERATOR, Role.TENANT_ADMIN)
+_MAKING: Final = (Action.WORKLOAD_CREATE, Action.KEY_CREATE, Action.KEY_ROTATE, Action.SIGNER_ADD)
+_CREDENTIALS: Final = """
+Credentials: which role may be given one, by whom, in which environment
+------------------------------------------------------------------------
+
+A line is an action and the role of the workload that it is done for, in the caller's own tenant where it has one.
+
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +145,14 @@ class Line:
 def principals(role: Role) -> Iterator[Principal]:
     """Yield a caller of `role` for each place that one can have."""
     tenant = None if role in {Role.OPERATOR, Role.APPROVER} else _OWN
-    for environment in Environment if role.is_workload else (None,):
+    for environment in Environment if role.is_placed else (None,):
         yield Principal(
             role=role,
             name="someone",
             credential=_CREDENTIAL,
             tenant=tenant,
             environment=environment,
-            workload=_WORKLOAD if role.is_workload else None,
+            workload=_WORKLOAD if role.is_placed else None,
         )
 
 
@@ -168,21 +189,50 @@ def relate(who: Principal, resource: Resource) -> Relation:
     return Relation(f"{side}/{'same' if who.environment == resource.environment else 'other'}-env")
 
 
-def render(engine: Engine) -> str:
-    """Return the whole table as text."""
-    answers: dict[tuple[Role, Action, Relation], dict[Sensitivity, set[bool]]] = {}
-    for line in lines(engine):
-        cell = answers.setdefault((line.who.role, line.action, line.relation), {})
+def render(engine: Engine, answered: Iterable[Line] | None = None) -> str:
+    """Return the whole table as text, from lines that were asked already, or asked now."""
+    answers: dict[tuple[Role, bool, Action, Relation], dict[Sensitivity, set[bool]]] = {}
+    for line in lines(engine) if answered is None else answered:
+        last = line.who.environment in _SOMEWHERE_ONLY.get(line.who.role, ((), ()))[-1]
+        cell = answers.setdefault((line.who.role, last, line.action, line.relation), {})
         cell.setdefault(line.resource.sensitivity, set()).add(line.allowed)
     wide = max(len(action) for action in Action)
     text = _HEAD.format(command=COMMAND)
     text += "".join(f"    {action:<{wide}}  {action.meaning}\n" for action in Action)
     for role, says in _ROLES.items():
-        title = f"{role}: {says}"
-        text += f"\n{title}\n{'-' * len(title)}\n\n"
-        rows = [[action.value, *(_cell(answers[role, action, where]) for where in COLUMNS[role])] for action in Action]
-        text += _grid(["", *COLUMNS[role]], rows, wide)
-    return text
+        groups = _SOMEWHERE_ONLY.get(role)
+        for last in (False, True) if groups else (False,):
+            where = f", where that is {' or '.join(groups[last])}" if groups else ""
+            title = f"{role}: {says}{where}"
+            text += f"\n{title}\n{'-' * len(title)}\n\n"
+            rows = [
+                [action.value, *(_cell(answers[role, last, action, each]) for each in COLUMNS[role])]
+                for action in Action
+            ]
+            text += _grid(["", *COLUMNS[role]], rows, wide)
+    return text + _CREDENTIALS + _credentials(engine)
+
+
+def _credentials(engine: Engine) -> str:
+    """Return who may be given a credential."""
+    holders = [role for role in Role if role.is_workload]
+    rows = [
+        [f"{action} {holder}", *(
+            _cell({
+                sensitivity: {
+                    engine.decide(who, action, Resource(
+                        kind=action.kind, tenant=_OWN, environment=environment, sensitivity=sensitivity, holder=holder
+                    )).allowed
+                }
+                for sensitivity in Sensitivity
+            })
+            for who in (next(principals(by)) for by in _MADE_BY)
+            for environment in Environment
+        )]
+        for action, holder in product(_MAKING, holders)
+    ]  # fmt: skip
+    titles = [f"{by}, {environment}" for by in _MADE_BY for environment in Environment]
+    return _grid(["", *titles], rows, max(len(row[0]) for row in rows))
 
 
 def _cell(answers: dict[Sensitivity, set[bool]]) -> str:

@@ -29,7 +29,7 @@ NamePattern: TypeAlias = Annotated[
 ]
 KeyPattern: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-z]{16}$(?!\n)")]
 Title: TypeAlias = Annotated[str, Meta(max_length=100, pattern=r"^[ -~]*$(?!\n)")]
-WorkloadRole: TypeAlias = Literal["inference", "evaluation"]
+WorkloadRole: TypeAlias = Literal["inference", "evaluation", "ingestion", "training", "support", "notebook"]
 
 
 @unique

@@ -138,6 +138,47 @@ async def test_a_tenant_that_is_made_again_under_the_same_name_is_another(house:
     assert house.services.directory.find_tenant("acme") == again
 
 
+async def test_every_credential_says_who_answers_for_it_and_what_it_is_for(house: House) -> None:
+    acme, identity = await house.tenant("acme"), house.services.identity
+    made = await identity.create_workload(
+        INSTALLER, acme, environment=DEV, name=Name("w"), role=Role.INGESTION, owner="o", pager="rota-7", ask=ASK
+    )
+    assert (made.owner, made.team, made.pager, made.purpose) == ("o", "o", "rota-7", "brings data in")
+    assert [made] == await identity.list_workloads(INSTALLER, acme, ASK)
+    plain, narrower = (await house.key(acme)).key, (await house.key(acme, purpose="the nightly load")).key
+    assert (plain.team, plain.pager, plain.purpose) == ("o", "rota-7", "brings data in")
+    assert narrower.purpose == "the nightly load"
+    shown = await identity.list_keys(INSTALLER, acme, ASK)
+    assert {key.id: key.purpose for key in shown} == {plain.id: plain.purpose, narrower.id: narrower.purpose}
+
+
+async def test_a_notebook_gets_no_credential_in_prod_and_the_log_says_who_tried(house: House) -> None:
+    acme, identity = await house.tenant("acme"), house.services.identity
+
+    async def workload(environment: Environment) -> None:
+        await identity.create_workload(
+            INSTALLER, acme, environment=environment, name=Name("w"), role=Role.NOTEBOOK, owner="o", ask=ASK
+        )
+
+    await workload(DEV)
+    held = await house.key(acme)
+    who = house.who(held.secret)
+    assert who is not None
+    assert held.secret.startswith("srk_nbk_dev_")
+    with pytest.raises(Refused) as refused:
+        await workload(PROD)
+    assert refused.value.refusal.kind is RefusalKind.FORBIDDEN
+    assert "notebook" in refused.value.refusal.tell
+    newest = (await house.services.audit.of_tenant(INSTALLER, acme, ASK))[1]
+    assert (newest.action, newest.outcome) == ("workload.create", "refused")
+    assert "no-notebook-credential-in-prod" in newest.reason
+    from strongroom.store import migrate  # noqa: PLC0415 - an administrator's hand, here only
+
+    async with migrate.administrator(house.database.admin) as connection:
+        with pytest.raises(Exception, match="workload_notebook_check"):
+            await connection.execute("update identity.workload set environment = 'prod'")
+
+
 async def test_a_workload_takes_its_keys_with_it(house: House) -> None:
     acme = await house.tenant("acme")
     for environment in (DEV, PROD):

@@ -54,7 +54,11 @@ async def a_tenant(db: Database) -> TenantId:
         )
         await feed.publish(tx, "credential", "operatorskeyaaaa", b"document")
     async with db.tenant(made) as tx:
-        await tx.execute("insert into identity.workload values ($1, $2, 'dev', 'w', 'inference', 'o')", made, workload)
+        await tx.execute(
+            "insert into identity.workload values ($1, $2, 'dev', 'w', 'inference', 'o', now(), null, 't', 'p', 'f')",
+            made,
+            workload,
+        )
         for key in KEYS:
             await tx.execute(
                 "insert into identity.key values ($1, $2, $3, $4, 1, '', 'o', now(), 'infinity')",

@@ -72,7 +72,7 @@ async def tenant(db: Database, name: str, key: str, mark: str) -> Tenant:
         await tx.execute("insert into identity.environment (tenant_id, name) values ($1, 'dev')", made.id)
     async with db.tenant(made.id) as tx:
         await tx.execute(
-            "insert into identity.workload values ($1, $2, 'dev', 'w', 'inference', $3, $4)",
+            "insert into identity.workload values ($1, $2, 'dev', 'w', 'inference', $3, $4, null, 't', 'p', 'f')",
             made.id,
             made.workload,
             mark,

@@ -75,11 +75,11 @@ def test_who_lives_in_an_environment_touches_no_other(
 @given(questions(), st.booleans())
 def test_a_role_without_exactly_its_facts_is_nobody(question: tuple[Principal, Action, Resource], lose: bool) -> None:
     who, action, resource = question
-    tenant_bound = who.role in {Role.TENANT_ADMIN, Role.INFERENCE, Role.EVALUATION}
+    tenant_bound = who.role is Role.TENANT_ADMIN or who.role.is_placed
     if lose:
         who = replace(who, tenant=None if tenant_bound else TENANTS[0])
     else:
-        who = replace(who, environment=None if who.role.is_workload else Environment.PROD)
+        who = replace(who, environment=None if who.role.is_placed else Environment.PROD)
     assert not ENGINE.decide(who, action, resource).allowed
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
 from strongroom.identity import Directory, documents, secretkey
-from strongroom.identity.documents import CredentialDocument
-from strongroom.kernel.ids import PLATFORM
-from strongroom.kernel.principal import Principal, Role
+from strongroom.identity.documents import CredentialDocument, TenantDocument
+from strongroom.kernel.ids import PLATFORM, TenantId
+from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
 
@@ -71,3 +72,30 @@ def test_a_known_id_with_another_secret_is_nobodys() -> None:
     directory = knowing(key)
     assert isinstance(directory.authenticate(key.text, "127.0.0.1"), Principal)
     assert not isinstance(directory.authenticate(forged, "127.0.0.1"), Principal)
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+@pytest.mark.parametrize("role", [Role.NOTEBOOK, Role.TRAINING, Role.DELIVERY])
+def test_a_notebook_that_was_put_into_prod_by_hand_is_nobody(role: Role, environment: Environment) -> None:
+    tenant, key = TenantId(UUID(int=7)), secretkey.mint(role, environment)
+    document = CredentialDocument(
+        fingerprint=PEPPERS.mac(Purpose.KEY_PEPPER, key.text.encode(), version=1) or b"",
+        pepper_version=1,
+        role=role,
+        name="w",
+        expires_at=2_000,
+        tenant=tenant,
+        environment=environment,
+        workload=UUID(int=8),
+    )
+    told = [
+        (PLATFORM, documents.TENANT, str(tenant), documents.encode(TenantDocument(name="acme"))),
+        (tenant, documents.CREDENTIAL, key.id, documents.encode(document)),
+    ]
+    directory = Directory(PEPPERS, Clock(), allow_demo=True)
+    directory.apply(
+        [FeedEntry(tenant=of, kind=kind, id=id_, version=1, body=body, deleted=False) for of, kind, id_, body in told],
+        full=True,
+    )
+    counts = isinstance(directory.authenticate(key.text, "127.0.0.1"), Principal)
+    assert counts is ((role, environment) != (Role.NOTEBOOK, Environment.PROD))

@@ -70,7 +70,8 @@ def test_times_are_told_in_utc_with_milliseconds() -> None:
 def test_a_principal_says_role_and_name_only() -> None:
     who = Principal(role=Role.INFERENCE, name="search", credential=new_key_id())
     assert str(who) == "inference/search"
-    assert [role for role in Role if role.is_workload] == [Role.INFERENCE, Role.EVALUATION]
+    assert {role for role in Role if role.is_placed} - {role for role in Role if role.is_workload} == {Role.DELIVERY}
+    assert not any(role.is_placed for role in (Role.OPERATOR, Role.APPROVER, Role.TENANT_ADMIN))
 
 
 def test_a_refusal_tells_the_caller_less_than_the_operator() -> None:
