@@ -17,8 +17,8 @@ from strongroom.app.installer import installer
 from strongroom.app.layout import Layout, layout, make_private
 from strongroom.app.refusals import CannotStart
 from strongroom.app.settings import load
+from strongroom.confinement.tree import current_tree, prepare_tree
 from strongroom.kernel.clock import SystemClock
-from strongroom.runtime.tree import current_tree, prepare_tree
 from strongroom.store import Dsn
 from strongroom.store import backup as archives
 from strongroom.store import format as formats

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.app.refusals import FAILED, CannotStart
+from strongroom.confinement.tree import RuntimeTree
 from strongroom.kernel.clock import Clock
 from strongroom.runtime.backoff import Backoff, BackoffPolicy
-from strongroom.runtime.tree import RuntimeTree
 
 _LOG_LIMIT: Final = 8 * 2**20
 RESTARTS: Final = BackoffPolicy(first_s=0.4, cap_s=10.0, stable_s=30.0)

@@ -13,8 +13,8 @@ from strongroom.app.checks import AS_OWNER, Check, Status, unseen
 from strongroom.app.layout import Layout
 from strongroom.app.running import Running
 from strongroom.app.settings import Settings
+from strongroom.confinement.tree import current_tree, prepare_tree
 from strongroom.runtime.sandbox import Measure, State, probe
-from strongroom.runtime.tree import current_tree, prepare_tree
 
 
 def sandbox(places: Layout, running: Running | None, settings: Settings) -> list[Check]:

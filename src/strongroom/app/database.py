@@ -14,8 +14,8 @@ from strongroom.app.children import RESTARTS, ending, why
 from strongroom.app.layout import Layout
 from strongroom.app.settings import Settings
 from strongroom.app.uids import POSTGRES, uid
+from strongroom.confinement.tree import RuntimeTree
 from strongroom.runtime.backoff import Backoff
-from strongroom.runtime.tree import RuntimeTree
 from strongroom.store import Dsn, StoreError, Unsafe
 from strongroom.store.cluster import DATABASE, PORT, Cluster
 from strongroom.store.initdb import SUPERUSER

@@ -23,8 +23,8 @@ from strongroom.app.passport import Passport
 from strongroom.app.refusals import FAILED, CannotStart
 from strongroom.app.settings import ControlSection, Edge, GatewaySection, Loaded, Settings
 from strongroom.app.uids import uid
+from strongroom.confinement.tree import RuntimeTree
 from strongroom.kernel.clock import SystemClock
-from strongroom.runtime.tree import RuntimeTree
 from strongroom.store import Dsn
 from strongroom.store.roles import CONTROL, GATEWAY, OPERATOR, Passwords
 from strongroom.vault import Keyring, Purpose

@@ -11,6 +11,7 @@ from typing import Final
 from strongroom.app.layout import Layout
 from strongroom.app.settings import Settings
 from strongroom.app.uids import FIRST_WORKER, GATEWAY, uid
+from strongroom.confinement.tree import RuntimeTree
 from strongroom.gateway.upstreams import worker_socket
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.events import Event
@@ -26,7 +27,6 @@ from strongroom.runtime.launch import MODULES, Launcher
 from strongroom.runtime.sandbox import SandboxReport
 from strongroom.runtime.spec import MIB, Kind, WorkerSpec
 from strongroom.runtime.supervise import WorkerHost
-from strongroom.runtime.tree import RuntimeTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,11 +31,11 @@ from strongroom.app.progress import Progress
 from strongroom.app.refusals import FAILED, OK, USAGE, CannotStart
 from strongroom.app.seed import TENANTS
 from strongroom.app.settings import Loaded, SettingsError, load
+from strongroom.confinement.tree import current_tree, prepare_tree
 from strongroom.runtime.artefacts import MissingWeightsError
 from strongroom.runtime.blobs import WrongDigestError
 from strongroom.runtime.sandbox import probe
 from strongroom.runtime.supervise import WorkersNotReadyError
-from strongroom.runtime.tree import current_tree, prepare_tree
 from strongroom.store import StoreError
 from strongroom.store import format as formats
 from strongroom.store.migrate import migrate

@@ -7,6 +7,6 @@ Always true here:
 - what a machine cannot enforce is said by `sandbox.probe`, never passed over;
 - no prompt or answer is written anywhere, log lines included.
 
-Public names: `artefacts` (the demonstration's weights), `cachescope`, `sandbox.probe`, `tree.prepare_tree`,
-`supervise.WorkerHost` with `spec.WorkerSpec` and `events`.
+Public names: `artefacts` (the demonstration's weights), `cachescope`, `sandbox.probe`, `supervise.WorkerHost`
+with `spec.WorkerSpec` and `events`.
 """

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Final
 
 import strongroom
+from strongroom.confinement.tree import site_packages
 from strongroom.runtime.blobs import BlobStore
 from strongroom.runtime.digests import Artefact, Digest, Format
-from strongroom.runtime.tree import site_packages
 
 _SOURCE: Final = Path(strongroom.__path__[0]).resolve().parent
 """Where our own package lies: beside the others, or in a checkout."""

@@ -19,8 +19,8 @@ from typing import Final
 
 import msgspec
 
+from strongroom.confinement.syscalls import NUMBERS
 from strongroom.runtime.spec import WorkerConfig
-from strongroom.runtime.syscalls import NUMBERS
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 3, 4

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from strongroom.runtime.tree import RuntimeTree
+from strongroom.confinement.tree import RuntimeTree
 
 SCRATCH: Final = Path("/tmp")  # noqa: S108 - a private tmpfs inside the namespace
 SCRATCH_BYTES: Final = 16 << 20

@@ -23,13 +23,13 @@ from typing import Final
 
 import msgspec
 
+from strongroom.confinement.confine import Confinement
+from strongroom.confinement.tree import RuntimeTree
 from strongroom.runtime import bubblewrap
 from strongroom.runtime.cgroups import PREFIX, Group
-from strongroom.runtime.confine import Confinement
 from strongroom.runtime.listener import listen
 from strongroom.runtime.sandbox import Facts
 from strongroom.runtime.spec import MIB, Kind, SealedFile, WorkerConfig, WorkerSpec
-from strongroom.runtime.tree import RuntimeTree
 from strongroom.runtime.worker import HELLO
 
 MODULES: Final = {

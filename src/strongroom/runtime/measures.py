@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from pathlib import Path
 
-from strongroom.runtime import landlock
+from strongroom.confinement import landlock
 from strongroom.runtime.cgroups import ControlGroups
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
+from strongroom.confinement.tree import prepare_tree
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.events import Event
 from strongroom.kernel.principal import Environment
@@ -27,7 +28,6 @@ from strongroom.runtime.cachescope import HEADER, Caller, cache_scope
 from strongroom.runtime.launch import MODULES, Launcher
 from strongroom.runtime.spec import Kind, WorkerSpec
 from strongroom.runtime.supervise import HostPolicy, WorkerHost
-from strongroom.runtime.tree import prepare_tree
 from strongroom.wire import Pool, UnixTarget
 
 READY_S: Final = 120.0

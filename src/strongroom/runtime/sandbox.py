@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from strongroom.runtime import bubblewrap, cgroups, landlock
+from strongroom.confinement import landlock
+from strongroom.confinement.syscalls import NUMBERS, SECCOMP
+from strongroom.confinement.tree import RuntimeTree
+from strongroom.runtime import bubblewrap, cgroups
 from strongroom.runtime.measures import Facts, Measure, State, judge
-from strongroom.runtime.syscalls import NUMBERS, SECCOMP
-from strongroom.runtime.tree import RuntimeTree
 
 __all__ = ["Facts", "Measure", "SandboxReport", "State", "examine", "judge", "probe"]
 

@@ -14,9 +14,9 @@ from typing import Final
 
 import msgspec
 
+from strongroom.confinement.confine import Confinement
 from strongroom.kernel.ids import parse_name
 from strongroom.kernel.principal import Environment
-from strongroom.runtime.confine import Confinement
 from strongroom.runtime.digests import Artefact, Digest, Format, manifest_digest
 
 MIB: Final = 1 << 20

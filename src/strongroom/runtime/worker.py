@@ -28,8 +28,8 @@ from typing import Final, NoReturn
 import msgspec
 import uvloop
 
+from strongroom.confinement.confine import confine
 from strongroom.runtime import weights
-from strongroom.runtime.confine import confine
 from strongroom.runtime.digests import Artefact, Digest, manifest_digest, parse_digest
 from strongroom.runtime.errors import render_error
 from strongroom.runtime.notes import note

@@ -17,9 +17,9 @@ import pytest
 from strongroom.app import children
 from strongroom.app.children import Child, ChildSpec, ending, watch_over
 from strongroom.app.refusals import CannotStart
+from strongroom.confinement.tree import current_tree
 from strongroom.kernel.clock import SystemClock
 from strongroom.runtime.backoff import BackoffPolicy
-from strongroom.runtime.tree import current_tree
 
 FAULTS = (
     ValueError("the settings are too large to hand over"),

@@ -16,8 +16,8 @@ from strongroom.app.ground import listening
 from strongroom.app.layout import Layout
 from strongroom.app.running import UnseenError, look
 from strongroom.app.settings import ControlSection, GatewaySection, Settings
+from strongroom.confinement.tree import current_tree
 from strongroom.runtime.sandbox import Measure, SandboxReport, State, examine
-from strongroom.runtime.tree import current_tree
 
 
 @pytest.fixture

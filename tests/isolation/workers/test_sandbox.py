@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
+from strongroom.confinement.tree import prepare_tree
 from strongroom.runtime.sandbox import State, probe
-from strongroom.runtime.tree import prepare_tree
 
 PROGRAM = """
 import json, os, subprocess, sys

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.runtime import cgroups, landlock
+from strongroom.confinement import landlock
+from strongroom.runtime import cgroups
 from strongroom.runtime.sandbox import Facts, SandboxReport, State, judge
 
 FULL = Facts(

@@ -18,7 +18,7 @@ import msgspec
 from strongroom.app.layout import Layout, layout
 from strongroom.app.rig.processes import Process, family, living, outlive
 from strongroom.app.seed import DemoFile
-from strongroom.runtime.tree import prepare_tree
+from strongroom.confinement.tree import prepare_tree
 from strongroom.store.binaries import dies_with_parent
 
 _READY: Final = b"Ready in"

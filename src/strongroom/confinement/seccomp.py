@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from strongroom.runtime.syscalls import AUDIT_ARCH, NEWEST_KNOWN, NUMBERS, SECCOMP
+from strongroom.confinement.syscalls import AUDIT_ARCH, NEWEST_KNOWN, NUMBERS, SECCOMP
 
 # <linux/filter.h>, <linux/bpf_common.h>: 8 bytes an instruction (code, jump if true, jump if false, operand)
 _LOAD, _AND, _JUMP_EQUAL, _JUMP_GREATER, _RETURN = 0x20, 0x54, 0x15, 0x25, 0x06

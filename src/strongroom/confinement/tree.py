@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 import strongroom
-from strongroom.runtime.bring import Part, within_reach
+from strongroom.confinement.bring import Part, within_reach
 
 DEFAULT_TARGET: Final = Path("/var/lib/strongroom/runtime")
 _UNWANTED: Final = frozenset(

@@ -8,8 +8,8 @@ import struct
 
 import pytest
 
-from strongroom.runtime import seccomp
-from strongroom.runtime.syscalls import AUDIT_ARCH, NUMBERS
+from strongroom.confinement import seccomp
+from strongroom.confinement.syscalls import AUDIT_ARCH, NUMBERS
 
 ORACLE = ctypes.CDLL("libseccomp.so.2").seccomp_syscall_resolve_name_arch
 ORACLE.argtypes = (ctypes.c_uint32, ctypes.c_char_p)

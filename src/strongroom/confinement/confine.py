@@ -22,8 +22,8 @@ from typing import Final
 
 import msgspec
 
-from strongroom.runtime import landlock, seccomp
-from strongroom.runtime.syscalls import NUMBERS
+from strongroom.confinement import landlock, seccomp
+from strongroom.confinement.syscalls import NUMBERS
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _CAPABILITY_VERSION, _CAPABILITY_BYTES = 0x20080522, 24  # _LINUX_CAPABILITY_VERSION_3: two sets of three words

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import strongroom
-from strongroom.runtime.tree import current_tree, prepare_tree
+from strongroom.confinement.tree import current_tree, prepare_tree
 
 PREPARE = """
 import sys, pathlib
-from strongroom.runtime.tree import prepare_tree
+from strongroom.confinement.tree import prepare_tree
 tree = prepare_tree(pathlib.Path(sys.argv[1]))
 print(tree.python, tree.source, sep="\\n")
 """
