@@ -9,7 +9,9 @@ from pathlib import Path
 LONGEST = 400  # lines of a source file; the size at which a reader loses the thread
 
 # A file over the limit, and why it may be.
-LONG_WITH_REASON: dict[str, str] = {}
+LONG_WITH_REASON: dict[str, str] = {
+    "src/strongroom/audit/strongroom_verify.py": "one file, so that a third party needs nothing else to check an export",
+}
 
 # Written in halves, so that this file does not find itself.
 LEFT_FOR_LATER = re.compile(
