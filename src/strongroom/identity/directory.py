@@ -7,6 +7,10 @@
    otherwise was changed behind our back: it raises nobody.
 4. Only after the secret was right do expiry and network count; the caller is told the same in every case.
 
+A key that has passed all of this is known again by a keyed digest of its whole text, until anything at all changes
+(`apply`): then only what depends on the moment and the caller's address is asked anew. What fails passes all steps each
+time. CVE-2026-35030: such a memory is never keyed by a part of what was presented.
+
 What the caller still owes: that the feed's lease is valid (`Follower.valid`) at the moment of the check.
 """
 
@@ -15,7 +19,9 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import logging
+import secrets
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -34,6 +40,7 @@ from strongroom.vault import Purpose, PurposeKeys
 _log: Final = logging.getLogger(__name__)
 _Told = TypeVar("_Told")
 _NOBODY: Final = bytes(32)  # compared against when the id is unknown; no fingerprint can be asked to match it
+_DIGEST: Final = 32
 _TELL: Final = "The API key is missing, malformed, unknown, expired or not allowed here."
 
 
@@ -46,6 +53,13 @@ class _Credential(msgspec.Struct, frozen=True):
     networks: tuple[Network, ...]
     principal: Principal
     demo: bool
+
+
+class _Proven(msgspec.Struct, frozen=True):
+    """A credential whose whole key was presented and right, by the state that stands now."""
+
+    digest: bytes
+    credential: _Credential
 
 
 class Directory:
@@ -63,9 +77,13 @@ class Directory:
         self._credentials: dict[KeyId, dict[TenantId, _Credential]] = {}
         self._tenants: dict[TenantId, str] = {}
         self._by_name: dict[str, TenantId] = {}
+        # Never more than there are credentials, since only a right key gets in. The digest's key is this process's alone.
+        self._digest_key = secrets.token_bytes(_DIGEST)
+        self._proven: dict[bytes, _Proven] = {}
 
     def apply(self, entries: Iterable[FeedEntry], *, full: bool) -> None:
         """Take in what the feed delivered; `full` means that nothing else exists."""
+        self._proven.clear()
         if full:
             self._credentials.clear()
             self._tenants.clear()
@@ -102,9 +120,28 @@ class Directory:
 
     def authenticate(self, presented: str | None, peer: str) -> Principal | Refusal:
         """Return who holds the key `presented`, used from address `peer`, or why nobody does."""
-        told = None if presented is None else secretkey.parse(presented)
-        if presented is None or told is None:
-            return _refused("no key" if presented is None else "not a key: shape or checksum")
+        if presented is None:
+            return _refused("no key")
+        if len(presented) > secretkey.LONGEST:
+            return _refused("not a key: shape or checksum")
+        # Injective, so that no other text has a key's digest; a header's bytes may be anything.
+        text = presented.encode("utf-8", "surrogatepass")
+        digest = blake2b(text, digest_size=_DIGEST, key=self._digest_key).digest()
+        proven = self._proven.get(digest)
+        if proven is None or not hmac.compare_digest(proven.digest, digest):
+            found = self._prove(presented, digest)
+            if isinstance(found, Refusal):
+                return found
+        else:
+            found = proven.credential
+        reason = self._unusable(found, peer)
+        return found.principal if reason is None else _refused(f"key {found.principal.credential}: {reason}")
+
+    def _prove(self, presented: str, digest: bytes) -> _Credential | Refusal:
+        """Return the credential whose whole key `presented` is; remember that it was."""
+        told = secretkey.parse(presented)
+        if told is None:
+            return _refused("not a key: shape or checksum")
         key_id = told.id
         known = self._known(key_id)
         version = self._keys.current if known is None else known.pepper_version
@@ -117,10 +154,8 @@ class Directory:
             return _refused(f"key {key_id}: " + ("unknown or withdrawn" if known is None else "wrong secret"))
         if (known.principal.role, known.principal.environment) != (told.role, told.environment):
             return _refused(f"key {key_id}: its document is of another role or environment than the key")
-        reason = self._unusable(known, peer)
-        if reason is not None:
-            return _refused(f"key {key_id}: {reason}")
-        return known.principal
+        self._proven[digest] = _Proven(digest, known)
+        return known
 
     def _known(self, key_id: KeyId) -> _Credential | None:
         """Return what is known of a key id. One that two claim (82 random bits never collide) is nobody's."""

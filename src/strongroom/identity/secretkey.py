@@ -40,6 +40,9 @@ PATTERN: Final = re.compile(
 )
 """What a scanner looks for; confirm a match with `read`."""
 
+LONGEST: Final = len("srk_inf_test_") + 16 + 1 + _SECRET_LENGTH + _CRC_LENGTH
+"""Characters of the longest key."""
+
 
 @dataclass(frozen=True, slots=True)
 class SecretKey:

@@ -18,14 +18,19 @@ PEPPERS = PurposeKeys(1, {Purpose.KEY_PEPPER: {1: b"1" * 32}})
 
 
 class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1_000
+
     def now(self) -> datetime:
-        return datetime.fromtimestamp(1_000, UTC)
+        return datetime.fromtimestamp(self.seconds, UTC)
 
     def boottime(self) -> float:
         return 1_000.0
 
 
-def knowing(key: secretkey.SecretKey, *, demo: bool = False, allowed: bool = True) -> Directory:
+def knowing(
+    key: secretkey.SecretKey, *, demo: bool = False, allowed: bool = True, clock: Clock | None = None
+) -> Directory:
     """Return a directory that has heard of an operator's `key`."""
     document = CredentialDocument(
         fingerprint=PEPPERS.mac(Purpose.KEY_PEPPER, key.text.encode(), version=1) or b"",
@@ -43,7 +48,7 @@ def knowing(key: secretkey.SecretKey, *, demo: bool = False, allowed: bool = Tru
         body=documents.encode(document),
         deleted=False,
     )
-    directory = Directory(PEPPERS, Clock(), allow_demo=allowed)
+    directory = Directory(PEPPERS, clock or Clock(), allow_demo=allowed)
     directory.apply([entry], full=True)
     return directory
 
@@ -99,3 +104,36 @@ def test_a_notebook_that_was_put_into_prod_by_hand_is_nobody(role: Role, environ
     )
     counts = isinstance(directory.authenticate(key.text, "127.0.0.1"), Principal)
     assert counts is ((role, environment) != (Role.NOTEBOOK, Environment.PROD))
+
+
+def withdrawn(key: secretkey.SecretKey) -> FeedEntry:
+    return FeedEntry(tenant=PLATFORM, kind=documents.CREDENTIAL, id=key.id, version=2, body=b"", deleted=True)
+
+
+def test_a_key_that_was_right_is_no_longer_once_it_is_withdrawn_or_has_expired() -> None:
+    key, clock = secretkey.mint(Role.OPERATOR, None), Clock()
+    directory = knowing(key, clock=clock)
+    for _ in range(2):  # the second time it is known again, and not proven anew
+        assert isinstance(directory.authenticate(key.text, "127.0.0.1"), Principal)
+    clock.seconds = 2_000
+    assert not isinstance(directory.authenticate(key.text, "127.0.0.1"), Principal)
+    clock.seconds = 1_999
+    assert isinstance(directory.authenticate(key.text, "127.0.0.1"), Principal), "the control"
+    directory.apply([withdrawn(key)], full=False)
+    assert not isinstance(directory.authenticate(key.text, "127.0.0.1"), Principal)
+
+
+def test_text_that_only_looks_like_a_key_that_was_right_is_nobodys() -> None:
+    key = secretkey.mint(Role.OPERATOR, None)
+    directory = knowing(key)
+    assert isinstance(directory.authenticate(key.text, "127.0.0.1"), Principal)
+    for text in (
+        key.text + " ",
+        key.text[:-1],
+        key.text.upper(),
+        key.text[:-1] + "\ud800",
+        key.text[:40],
+        "",
+        "x" * 9999,
+    ):
+        assert not isinstance(directory.authenticate(text, "127.0.0.1"), Principal)

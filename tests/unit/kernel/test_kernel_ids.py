@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -18,6 +19,21 @@ def test_a_uuid_is_of_version_7_and_sorts_by_its_millisecond() -> None:
     millis = [each.int >> 80 for each in made]
     assert millis == sorted(millis)
     assert len(set(made)) == 200
+
+
+def test_a_forked_process_gives_out_ids_of_its_own() -> None:
+    new_uuid()  # random bits for many ids are at hand now
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        os.write(writing, new_uuid().bytes)
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(reading, 16)
+    os.close(reading)
+    os.close(writing)
+    assert len(theirs) == 16
+    assert theirs[6:] not in {new_uuid().bytes[6:] for _ in range(200)}
 
 
 def test_a_key_id_is_read_back_and_nothing_else_is_one() -> None:
