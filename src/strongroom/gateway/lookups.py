@@ -61,10 +61,11 @@ class Lookups:
         self._meter = meter
 
     async def recall(self, admitted: Admitted) -> Admitted | Refusal:
-        """Put before the ask what it goes on from: instructions of this turn, the kept conversation, what is new."""
+        """Put before the ask what it goes on from: instructions of this turn, the kept conversation, what is new.
+
+        For an ask that goes on from something, or whose answer is to be kept; others have nothing to recall.
+        """
         decoded = admitted.decoded
-        if decoded.turn is None and decoded.previous is None:
-            return admitted
         if self._responses is None:
             return Refusal(
                 kind=RefusalKind.INVALID,

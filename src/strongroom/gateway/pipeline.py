@@ -113,7 +113,8 @@ class Gateway:
         unsigned = await self._desk.verify(request, signing, authenticated.principal) if signing.requests else None
         if unsigned is not None:
             return await self._notes.refuse_admitted(admitted, unsigned, reply)
-        recalled = await self._lookups.recall(admitted)
+        goes_on = admitted.decoded.previous is not None or admitted.decoded.turn is not None
+        recalled = await self._lookups.recall(admitted) if goes_on else admitted
         screened = recalled if isinstance(recalled, Refusal) else await self._screen(recalled)
         if isinstance(screened, Refusal):
             return await self._notes.refuse_admitted(admitted, screened, reply)
@@ -137,7 +138,7 @@ class Gateway:
 
     async def _authenticate(self, received: Received) -> Authenticated | Refusal:
         snapshot = self._snapshot
-        if not (snapshot.valid() or await snapshot.ensure()):
+        if not (snapshot.held(received.started) or await snapshot.ensure()):
             return Refusal(
                 kind=RefusalKind.UNAVAILABLE,
                 reason="no valid snapshot: the database could not be read within the lease",
@@ -156,17 +157,17 @@ class Gateway:
         decoded = asked.dialect.decode(asked.endpoint, received.request.body, asked.named)
         if isinstance(decoded, Refusal):
             return decoded
-        route = self._snapshot.route(who, decoded.ask.model)
-        if route is None:
+        access = self._snapshot.access(who, decoded.ask.model)
+        if access is None:
             return no_model("no such deployment in the caller's tenant and environment")
-        decision = self._snapshot.decide(who, Action.MODEL_INVOKE, route)
-        if not decision.allowed:
+        route = access.route
+        if access.terms is None:
             seen = self._snapshot.decide(who, Action.MODEL_SEE, route).allowed
-            return _forbidden(decision.reason) if seen else no_model(decision.reason)
+            return _forbidden(access.decision.reason) if seen else no_model(access.decision.reason)
         if route.kind is not asked.endpoint.needs:
             tell = f"The model `{route.name}` does not serve this endpoint."
             return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param="model")
-        return Admitted(authenticated, decoded, route, self._snapshot.terms(who, route))
+        return Admitted(authenticated, decoded, route, access.terms)
 
     def _demanded(self, admitted: Admitted) -> Signing:
         """Return what the request's signature must be: a kept conversation is worth what any of the caller's models is."""

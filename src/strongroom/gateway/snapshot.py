@@ -56,6 +56,20 @@ class Route:
         return Resource(kind=Kind.DEPLOYMENT, id=str(self.deployment), tenant=self.tenant, environment=self.environment)
 
 
+class Access(msgspec.Struct, frozen=True):
+    """What one caller's asking one deployment comes to.
+
+    Attributes:
+        route: the deployment.
+        decision: whether it may be asked.
+        terms: what holds then; None where it may not.
+    """
+
+    route: Route
+    decision: Decision
+    terms: Terms | None
+
+
 class Snapshot:
     """The state behind every decision of this process. One thread."""
 
@@ -70,6 +84,7 @@ class Snapshot:
         self._rules = Rulebook()
         self._providers = Book()
         self._terms: dict[tuple[str, DeploymentId | None], Terms] = {}
+        self._access: dict[tuple[str, str], Access] = {}
         self._follower: Follower | None = None
 
     def follow(self, follower: Follower) -> None:
@@ -84,6 +99,10 @@ class Snapshot:
     def valid(self) -> bool:
         """Whether the lease holds now."""
         return self._follower is not None and self._follower.valid()
+
+    def held(self, at: float) -> bool:
+        """Whether the lease held `at` a moment that is just over (CLOCK_BOOTTIME): `valid` without another look at the clock."""
+        return self._follower is not None and at < self._follower.fresh_until
 
     @property
     def version(self) -> int:
@@ -102,6 +121,7 @@ class Snapshot:
         """Take in what the feed delivered."""
         self._decisions.clear()
         self._terms.clear()
+        self._access.clear()
         self.directory.apply(entries, full=full)
         self.signers.apply(entries, full=full)
         self._rules.apply(entries, full=full)
@@ -142,6 +162,24 @@ class Snapshot:
             yield from self._by_id.values()
         elif who.tenant is not None and who.environment is not None:
             yield from self._of_place.get((who.tenant, who.environment), {}).values()
+
+    def access(self, who: Principal, name: str) -> Access | None:
+        """Return what asking the deployment that `name` means to `who` comes to; None: there is none.
+
+        Kept until anything at all changes, so that a request looks it up once. Names that mean nothing are not kept.
+        """
+        key = (who.credential, name)
+        access = self._access.get(key)
+        if access is None:
+            route = self.route(who, name)
+            if route is None:
+                return None
+            decision = self.decide(who, Action.MODEL_INVOKE, route)
+            if len(self._access) >= _MAX_DECISIONS:
+                self._access.clear()
+            terms = self.terms(who, route) if decision.allowed else None
+            access = self._access[key] = Access(route, decision, terms)
+        return access
 
     def decide(self, who: Principal, action: Action, route: Route) -> Decision:
         """Return what policy says. Kept until anything at all changes, as decisions are pure."""

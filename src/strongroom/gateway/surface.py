@@ -64,8 +64,14 @@ class NoMatch:
 
 def match(request: Request) -> Match | NoMatch:
     """Return the endpoint that the method and the path of `request` mean, or why there is none."""
+    found = _ROUTES.get(request.path)
+    if found is not None and found[0] == request.method == "POST":  # nearly always
+        return found[1]
+    return _match(request, found)
+
+
+def _match(request: Request, found: tuple[str, Match] | None) -> Match | NoMatch:
     method, path = request.method, request.path
-    found = _ROUTES.get(path)
     if found is not None:
         allowed, matched = found
     elif (named := _MODEL.fullmatch(path)) is not None:
