@@ -12,8 +12,9 @@ Always true here:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final, assert_never
+
+from msgspec import Struct
 
 from strongroom.gateway.exchange.asks import (
     Ask,
@@ -31,8 +32,7 @@ TEMPLATE_TOKENS: Final = 512
 """What a chat template may add by itself: a system prompt of its own, how tools are to be called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True, gc=False):
     """An upper bound. `cost` is in millionths of a currency unit; `queries` is exact: how often the model is asked."""
 
     tokens: int = 0
@@ -53,12 +53,12 @@ def queries_of(ask: Ask, *, outside: bool = False) -> int:
             batch: all of them count.
     """
     match ask:
+        case ChatAsk() | CompletionAsk():
+            return 1
         case InferAsk():
             return max((_rows(tensor.shape, outside=outside) for tensor in ask.inputs), default=1)
         case EmbeddingAsk() | ModerationAsk():
             return max(1, len(ask.inputs))
-        case ChatAsk() | CompletionAsk():
-            return 1
         case DescribeAsk() | CountAsk():
             return 0
         case _:

@@ -16,7 +16,7 @@ from typing import Final
 from strongroom.gateway.limits import refusals
 from strongroom.gateway.limits.claim import Claim
 from strongroom.gateway.limits.leases import Leases
-from strongroom.gateway.limits.shares import DAILY, Key, Plan, Share, needs
+from strongroom.gateway.limits.shares import Key, Plan, Share, needs
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal
@@ -46,7 +46,7 @@ class Reservation:
         self.ends: Final = ends
         self.done = False
         # A day may end before the request does; what comes back then is of the day before.
-        self.periods = tuple(share.period for share in (*plan.tokens, *plan.costs)) if plan.days else ()
+        self.periods: Final = [share.period for share in plan.amounts]
 
     def __enter__(self) -> None:
         """Begin what it is for."""
@@ -216,21 +216,22 @@ class Ledger:
         for share in plan.slots:
             share.busy -= 1
             share.left += 1
-        if not plan.days:
-            if tokens:
-                for share in plan.tokens:
+        if tokens:
+            for share, period in zip(plan.tokens, reservation.periods, strict=False):
+                if share.period == period or not share.is_daily:
                     self._return(share, tokens)
-            return
-        parts = (*((share, tokens) for share in plan.tokens), *((share, cost) for share in plan.costs))
-        for (share, back), period in zip(parts, reservation.periods, strict=True):
-            if back and (share.period == period or share.key.measure not in DAILY):
-                self._return(share, back)
+        if cost:
+            for share, period in zip(plan.costs, reservation.periods[len(plan.tokens) :], strict=True):
+                if share.period == period:
+                    self._return(share, cost)
 
     def _return(self, share: Share, units: int) -> None:
-        share.left += units
+        before = share.left
+        share.left = before + units
         if share.left > share.keep:
             share.trim()
-        self._leases.hold(share)
+        if before <= 0:  # else it is among those that hold something already
+            self._leases.hold(share)
 
     def _expire(self, now: float) -> None:
         for reservation in [each for each in self._open if now >= each.ends]:

@@ -53,19 +53,19 @@ class Meter:
             queries=queries_of(ask, outside=bool(admitted.route.targets)),
             price=plan.price,
         )
-        return await self._take(received, plan, claim, admitted.terms)
+        return self.ledger.take(plan, claim) or await self._wait(received, plan, claim, admitted.terms)
 
     async def look_up(self, authenticated: Authenticated, terms: Terms) -> Reservation | Refusal:
         """Reserve a request that asks no model; `terms`: what holds for its caller where no model is named."""
         plan = self.ledger.plan(authenticated.principal, None, terms.of(LIMITS))
-        return await self._take(authenticated.received, plan, NOTHING, terms)
+        return self.ledger.take(plan, NOTHING) or await self._wait(authenticated.received, plan, NOTHING, terms)
 
     def looked_up(self, reservation: Reservation) -> None:
         """End what `look_up` reserved: whatever was found, it was a request."""
         self.ledger.charge(reservation)
 
-    async def _take(self, received: Received, plan: Plan, claim: Claim, terms: Terms) -> Reservation | Refusal:
-        got = self.ledger.take(plan, claim) or await self.ledger.reserve(plan, claim)
+    async def _wait(self, received: Received, plan: Plan, claim: Claim, terms: Terms) -> Reservation | Refusal:
+        got = await self.ledger.reserve(plan, claim)
         if isinstance(got, Refusal) and terms.of(DISCLOSURE).headers:
             return replace(got, fields=tuple(fields(received.match.dialect.name, plan, self._clock.now())))
         return got

@@ -66,6 +66,8 @@ class Share:
         "dry_until",
         "ends",
         "free_at",
+        "is_daily",
+        "is_slots",
         "keep",
         "key",
         "least",
@@ -78,6 +80,8 @@ class Share:
 
     def __init__(self, key: Key, bound: Bound, processes: int) -> None:
         self.key: Final = key
+        self.is_slots: Final = key.measure is Measure.CONCURRENCY  # units are held while a request runs, and not spent
+        self.is_daily: Final = key.measure in DAILY
         self.back = 0  # units to be given back with the next round; negative: owed
         self.left = 0
         self.busy = 0  # of slots: those in use
@@ -99,11 +103,6 @@ class Share:
         self.dry_until = 0.0
         self.trim()
 
-    @property
-    def is_slots(self) -> bool:
-        """Whether units are held while a request runs, and not spent."""
-        return self.key.measure is Measure.CONCURRENCY
-
     def trim(self) -> None:
         """Set aside what is more than is kept, to be given back. Slots are given back by the next round."""
         if self.left > self.keep and not self.is_slots:
@@ -123,10 +122,9 @@ class Share:
 class Plan:
     """The shares that a request of one caller to one model passes, by what they count."""
 
-    __slots__ = ("costs", "counts", "days", "limits", "ones", "price", "queries", "shares", "slots", "tokens")
+    __slots__ = ("amounts", "costs", "counts", "limits", "ones", "price", "queries", "shares", "slots", "tokens")
 
     def __init__(self, shares: tuple[Share, ...], limits: Limits) -> None:
-        by = [share.key.measure for share in shares]
         self.shares: Final = shares
         self.counts: Final = _those(shares, Measure.REQUESTS)
         self.queries: Final = _those(shares, Measure.QUERIES)
@@ -134,7 +132,7 @@ class Plan:
         self.ones: Final = self.counts + self.slots
         self.tokens: Final = _those(shares, Measure.TOKENS, Measure.TOKENS_DAY)
         self.costs: Final = _those(shares, Measure.COST_DAY)
-        self.days: Final = any(measure in DAILY for measure in by)
+        self.amounts: Final = self.tokens + self.costs  # those of which a request takes what it may use
         self.limits: Final = limits
         self.price: Final = limits.price
 
