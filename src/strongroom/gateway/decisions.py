@@ -13,25 +13,48 @@ import msgspec
 
 from strongroom.rules import Terms
 from strongroom.rules.kinds import KINDS
-from strongroom.rules.records import RECORDS
+from strongroom.rules.limits import FREE, LIMITS, Price
+from strongroom.rules.records import RECORDS, RecordsMode
 
 _MOST: Final = 4096
 _DIGITS: Final = 16
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What is the same in the record of every request that the same terms hold for.
+
+    Attributes:
+        rules_version: digest of the tenant's rules; empty: none.
+        decisions: a JSON object: the mode of the records, and a fingerprint of what held of every other kind.
+        mode: how surely records are kept.
+        price: what the model costs.
+    """
+
+    rules_version: str
+    decisions: str
+    mode: RecordsMode
+    price: Price
+
+
+BARE: Final = Stamp("", "{}", "bounded", FREE)
+"""Where no terms are known."""
 
 
 class Decisions:
     """Says what terms come to, once for each terms."""
 
     def __init__(self) -> None:
-        self._said: Final[dict[Terms, str]] = {}
+        self._said: Final[dict[Terms, Stamp]] = {}
 
-    def of(self, terms: Terms) -> str:
-        """Return a JSON object: the mode of the records, and a fingerprint of what held of every other kind."""
+    def of(self, terms: Terms | None) -> Stamp:
+        """Return what a record says of `terms`."""
+        if terms is None:
+            return BARE
         said = self._said.get(terms)
         if said is None:
             if len(self._said) >= _MOST:
                 self._said.clear()
-            said = self._said[terms] = _say(terms)
+            said = self._said[terms] = Stamp(terms.version, _say(terms), terms.of(RECORDS).mode, terms.of(LIMITS).price)
         return said
 
 

@@ -24,8 +24,7 @@ from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
 from strongroom.rules import Terms
-from strongroom.rules.limits import FREE, LIMITS
-from strongroom.rules.records import RECORDS, RecordsMode
+from strongroom.rules.records import RecordsMode
 from strongroom.wire import Reply
 
 _DENIALS: Final = frozenset({RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN, RefusalKind.HIDDEN})
@@ -56,7 +55,7 @@ class Notes:
 
         `mode`: how surely, where no model is asked whose `terms` say it.
         """
-        opened = None
+        opened, stamp = None, self._decisions.of(terms)
         if who.tenant is not None and who.environment is not None and who.workload is not None:
             opened = Opened(
                 received.id,
@@ -70,24 +69,24 @@ class Notes:
                 self._snapshot.policy_version,
                 None if route is None else route.deployment,
                 None if route is None else route.release,
-                "" if terms is None else terms.version,
-                "{}" if terms is None else self._decisions.of(terms),
+                stamp.rules_version,
+                stamp.decisions,
             )
-        if mode is None:
-            mode = "bounded" if terms is None else terms.of(RECORDS).mode
-        price = FREE if terms is None else terms.of(LIMITS).price
-        return self._recorder.recording(opened, strict=mode == "strict", started=received.started, price=price)
+        strict = (mode or stamp.mode) == "strict"
+        return self._recorder.recording(opened, strict=strict, started=received.started, price=stamp.price)
 
     def close(self, relayed: Relayed) -> Recorded:
         """Write down what was answered. Each control that is settled by what was used is one line here."""
-        relayed.routed.screened.recording.end(
-            relayed.outcome,
-            "relayed",
-            relayed.status,
-            input_tokens=relayed.usage.input_tokens,
-            output_tokens=relayed.usage.output_tokens,
-            target=relayed.routed.target.name,
-        )
+        recording = relayed.routed.screened.recording
+        if not recording.closed:  # else it was, before the answer's last byte left
+            recording.end(
+                relayed.outcome,
+                "relayed",
+                relayed.status,
+                input_tokens=relayed.usage.input_tokens,
+                output_tokens=relayed.usage.output_tokens,
+                target=relayed.routed.target.name,
+            )
         if relayed.no is not None and relayed.no.code in _DENIED:  # half of the answer was sent: no `refuse` said it
             admitted = relayed.routed.screened.admitted
             received, who = admitted.authenticated.received, admitted.authenticated.principal

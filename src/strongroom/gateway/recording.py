@@ -28,7 +28,6 @@ class Recording:
 
     __slots__ = (
         "_clock",
-        "_closed",
         "_kept",
         "_metrics",
         "_opened",
@@ -36,6 +35,7 @@ class Recording:
         "_spool",
         "_started",
         "_strict",
+        "closed",
         "first_byte_us",
     )
 
@@ -69,7 +69,8 @@ class Recording:
         self._strict: Final = strict and opened is not None
         self._started: Final = started
         self._kept: bool | None = None  # None: not opened
-        self._closed = False
+        self.closed = False
+        """Whether what became of the request is written."""
         self.first_byte_us: int | None = None
 
     def open(self) -> Refusal | None:
@@ -127,7 +128,7 @@ class Recording:
             target=target,
             refusal=refusal,
         )
-        no = await self.durable()
+        no = await self.durable() if self._strict else None
         if no is not None and outcome == "completed":
             self._take_back(phase, no)
         return no
@@ -152,11 +153,12 @@ class Recording:
         refusal: str = "",
     ) -> None:
         """Write what became of the request, and wait for nothing: nobody is left to be answered."""
-        if self._closed or self._opened is None:
+        opened, kept = self._opened, self._kept
+        if self.closed or opened is None:
             return
-        self._closed = True
+        self.closed = True
         closed = Closed(
-            self._opened.id,
+            opened.id,
             outcome,
             phase,
             status,
@@ -164,17 +166,17 @@ class Recording:
             input_tokens,
             output_tokens,
             # What was refused before a model was asked costs nothing; what broke off costs what was used.
-            self._price.of(input_tokens, output_tokens) if phase == "relayed" else 0,
+            self._price.of(input_tokens, output_tokens) if phase == "relayed" and self._price is not FREE else 0,
             self.first_byte_us,
             target,
             refusal,
-            None if self._kept else self._opened,
+            None if kept else opened,
         )
-        self._metrics.request(self._opened, closed)
-        if self._kept:
+        self._metrics.request(opened, closed)
+        if kept:
             self._spool.close(closed)
         else:
-            self._spool.close_unopened(closed, self._opened, counted=self._kept is not None)
+            self._spool.close_unopened(closed, opened, counted=kept is not None)
 
     def _elapsed(self) -> int:
         return int((self._clock.boottime() - self._started) * 1e6)

@@ -26,7 +26,7 @@ MAX_FRAME: Final = 64 * 1024
 """The largest frame, in bytes: a length above it is damage, not a length."""
 
 
-class Opened(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     """A request that was let in: who asks what, under which rules.
 
     Attributes:
@@ -60,7 +60,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, tag=1):
     decisions: str = "{}"
 
 
-class Closed(msgspec.Struct, frozen=True, array_like=True, tag=2):
+class Closed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
     """What became of a request.
 
     Attributes:
@@ -92,7 +92,7 @@ class Closed(msgspec.Struct, frozen=True, array_like=True, tag=2):
     opened: Opened | None = None
 
 
-class Denied(msgspec.Struct, frozen=True, array_like=True, tag=3):
+class Denied(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
     """A refusal for a tenant's audit log (`PLATFORM`: nobody was recognised). Fields as in `audit.Entry`."""
 
     tenant: TenantId
@@ -107,7 +107,7 @@ class Denied(msgspec.Struct, frozen=True, array_like=True, tag=3):
     detail: dict[str, str]
 
 
-class Lost(msgspec.Struct, frozen=True, array_like=True, tag=4):
+class Lost(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
     """Records of a tenant that could not be kept. `count` None: how many is not known."""
 
     tenant: TenantId
@@ -118,7 +118,7 @@ class Lost(msgspec.Struct, frozen=True, array_like=True, tag=4):
     cause: str
 
 
-class Ended(msgspec.Struct, frozen=True, array_like=True, tag=5):
+class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
     """The process ended in order; nothing was on its way."""
 
     at: datetime
@@ -126,15 +126,17 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag=5):
 
 Frame: TypeAlias = Opened | Closed | Denied | Lost | Ended
 
-_ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
+_encode: Final = msgspec.msgpack.Encoder(uuid_format="bytes").encode
+_pack_sum: Final = _SUM.pack
+_pack_about: Final = _ABOUT.pack
 _DECODER: Final = msgspec.msgpack.Decoder(Frame)
 
 
 def write(frame: Frame, number: int) -> bytes:
     """Return `frame` as it stands in a segment."""
-    body = _ENCODER.encode(frame)
-    about = _ABOUT.pack(len(body), number)
-    return _SUM.pack(crc32(body, crc32(about))) + about + body
+    body = _encode(frame)
+    about = _pack_about(len(body), number)
+    return _pack_sum(crc32(body, crc32(about))) + about + body
 
 
 def read(data: bytes, offset: int = 0) -> Iterator[tuple[int, int, Frame]]:

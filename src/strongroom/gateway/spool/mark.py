@@ -27,10 +27,13 @@ _HEAD: Final = Layout("<8sQ16x")
 _MAGIC: Final = b"SRMARK01"
 _SLOT: Final = Layout("<16sQd")
 _SLOTS: Final = 4096
+_pack_slot: Final = _SLOT.pack
 
 
-@dataclass(slots=True)
-class _Slot:
+@dataclass(slots=True, eq=False)
+class Slot:
+    """The count of one tenant, and where in the file it stands."""
+
     offset: int
     tenant: bytes
     count: int = 0
@@ -64,22 +67,26 @@ class Mark:
         )
         self.failed = False
         """Whether a count could not be written."""
-        self._slots: Final[dict[TenantId, _Slot]] = {}
+        self._slots: Final[dict[int, Slot]] = {}  # by a tenant's number: its hash is the system's own, and quick
         blank = _HEAD.pack(_MAGIC, 0) + bytes(_SLOT.size * _SLOTS)
         if os.pwrite(self._file, blank, 0) < len(blank):
             raise OSError(28, "no room for the mark")
 
-    def begun(self, tenant: TenantId) -> None:
-        """Count one more record of `tenant`."""
-        slot = self._slots.get(tenant) or self._slot(tenant)
+    def begun(self, tenant: TenantId) -> Slot:
+        """Count one more record of `tenant`; return what counts it."""
+        slot = self._slots.get(tenant.int) or self._slot(tenant)
         if slot.count == 0:
             slot.since = time.time()
         slot.count += 1
         self._store(slot)
+        return slot
 
-    def settled(self, tenant: TenantId, count: int) -> None:
+    def slot(self, tenant: TenantId) -> Slot:
+        """Return what counts the records of `tenant`."""
+        return self._slots.get(tenant.int) or self._slot(tenant)
+
+    def settled(self, slot: Slot, count: int) -> None:
         """Count down what was written."""
-        slot = self._slots.get(tenant) or self._slot(tenant)
         slot.count -= count
         self._store(slot)
 
@@ -91,16 +98,16 @@ class Mark:
         """Let go of the file."""
         os.close(self._file)
 
-    def _slot(self, tenant: TenantId) -> _Slot:
+    def _slot(self, tenant: TenantId) -> Slot:
         # Beyond so many tenants the rest share one slot, the installation's: counted still, though not by name.
         owner = tenant if len(self._slots) < _SLOTS - 1 or tenant == PLATFORM else PLATFORM
-        slot = self._slots.get(owner)
+        slot = self._slots.get(owner.int)
         if slot is None:
-            slot = self._slots[owner] = _Slot(_HEAD.size + _SLOT.size * len(self._slots), owner.bytes)
+            slot = self._slots[owner.int] = Slot(_HEAD.size + _SLOT.size * len(self._slots), owner.bytes)
         return slot
 
-    def _store(self, slot: _Slot) -> None:
-        self._put(_SLOT.pack(slot.tenant, slot.count, slot.since), slot.offset)
+    def _store(self, slot: Slot) -> None:
+        self._put(_pack_slot(slot.tenant, slot.count, slot.since), slot.offset)
 
     def _put(self, data: bytes, offset: int) -> None:
         try:

@@ -15,7 +15,6 @@ import fcntl
 import logging
 import os
 import secrets
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from threading import Thread
 from typing import Final
 
 from strongroom.gateway.spool.frames import Closed, Denied, Ended, Frame, Lost, Opened, write
-from strongroom.gateway.spool.mark import Mark
+from strongroom.gateway.spool.mark import Mark, Slot
 from strongroom.gateway.spool.segments import Disk, Place, remove
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId, new_uuid
@@ -64,7 +63,7 @@ class Bounds:
 class _Batch:
     parts: list[bytes] = field(default_factory=list[bytes])
     size: int = 0
-    counts: Counter[TenantId] = field(default_factory=Counter[TenantId])
+    counts: dict[Slot, int] = field(default_factory=dict[Slot, int])
     sync: bool = False
     done: asyncio.Future[str] | None = None
 
@@ -138,16 +137,12 @@ class Spool:
     @property
     def trouble(self) -> str:
         """Why nothing can be made durable now; empty: it can."""
-        return self.broken or ("" if self._has_room else "the spool is full")
-
-    @property
-    def _has_room(self) -> bool:
-        return self._pending.size < self.bounds.buffer_bytes and not self.full
+        full = self.full or self._pending.size >= self.bounds.buffer_bytes
+        return self.broken or ("the spool is full" if full else "")
 
     def open(self, opened: Opened) -> bool:
         """Take an opening record; False: there is no room, and its closing must bring it along."""
-        self._mark.begun(opened.tenant)
-        return self._take(opened, opened.tenant)
+        return self._take(opened, self._mark.begun(opened.tenant))
 
     def close(self, closed: Closed) -> None:
         """Take the closing of a record whose opening was taken. There is room: openings are bounded by connections."""
@@ -155,15 +150,13 @@ class Spool:
 
     def close_unopened(self, closed: Closed, opened: Opened, *, counted: bool) -> None:
         """Take a closing together with its opening. `counted`: `open` was called for it."""
-        if not counted:
-            self._mark.begun(opened.tenant)
-        if not self._take(closed, opened.tenant):
+        slot = self._mark.slot(opened.tenant) if counted else self._mark.begun(opened.tenant)
+        if not self._take(closed, slot):
             self._lose(opened.tenant)
 
     def deny(self, denied: Denied) -> None:
         """Take a refusal for an audit log."""
-        self._mark.begun(denied.tenant)
-        if not self._take(denied, denied.tenant):
+        if not self._take(denied, self._mark.begun(denied.tenant)):
             self._lose(denied.tenant)
 
     def lose(self, tenant: TenantId) -> None:
@@ -225,11 +218,13 @@ class Spool:
         self._mark.close()
         os.close(self._lock)
 
-    def _take(self, frame: Frame, tenant: TenantId) -> bool:
-        if not self._has_room:
+    def _take(self, frame: Frame, slot: Slot) -> bool:
+        bounds, waiting = self.bounds, self._pending.size
+        if waiting >= bounds.buffer_bytes or self.bytes + waiting >= bounds.total_bytes:
             return False
         self._push(frame)
-        self._pending.counts[tenant] += 1
+        counts = self._pending.counts
+        counts[slot] = counts.get(slot, 0) + 1
         return True
 
     def _push(self, frame: Frame) -> None:
@@ -270,7 +265,8 @@ class Spool:
             self._push(
                 Lost(tenant, new_uuid(), gap.count, gap.since, now, "the spool was full or could not be written")
             )
-            self._pending.counts[tenant] += gap.count
+            slot = self._mark.slot(tenant)
+            self._pending.counts[slot] = self._pending.counts.get(slot, 0) + gap.count
 
     def _submit(self) -> None:
         if self._timer is not None:
@@ -323,7 +319,8 @@ class Spool:
         late, self._pending = self._pending, _Batch(batch.parts, batch.size, batch.counts, sync=True)
         self._pending.parts += late.parts
         self._pending.size += late.size
-        self._pending.counts += late.counts
+        for slot, count in late.counts.items():
+            self._pending.counts[slot] = self._pending.counts.get(slot, 0) + count
         if late.done is not None:
             late.done.set_result(said)
         self._schedule(self.bounds.retry_s)
@@ -334,8 +331,8 @@ class Spool:
         self.broken = ""
         self._unsynced = not batch.sync
         self._mark.confirmed(self._number - len(self._pending.parts))
-        for tenant, count in batch.counts.items():
-            self._mark.settled(tenant, count)
+        for slot, count in batch.counts.items():
+            self._mark.settled(slot, count)
         self.bytes += batch.size
         if batch.parts:
             self.end = place
