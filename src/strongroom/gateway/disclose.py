@@ -30,7 +30,15 @@ from strongroom.gateway.exchange.answers import (
     Used,
     Vectors,
 )
-from strongroom.gateway.exchange.asks import Ask, ChatAsk, CompletionAsk, CountAsk, GenerationAsk, Sampling
+from strongroom.gateway.exchange.asks import (
+    USUAL,
+    Ask,
+    ChatAsk,
+    CompletionAsk,
+    CountAsk,
+    GenerationAsk,
+    Sampling,
+)
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
 from strongroom.rules.disclosure import Disclosure
 
@@ -41,12 +49,14 @@ _UNSAID: Final = "The model cannot work with this request."
 
 def check(ask: Ask, terms: Disclosure) -> Refusal | None:
     """Return the no to what is asked for beyond the terms; its `param` is the ask's own attribute."""
-    if isinstance(ask, CountAsk):
-        return _denied("tools") if ask.tools and not terms.tools else None
     if not isinstance(ask, ChatAsk | CompletionAsk):
-        return None
-    denied = _denied_form(ask, terms) or _denied_scores(ask, terms) or _denied_drawing(ask.sampling, terms)
-    return denied or (_denied_chat(ask, terms) if isinstance(ask, ChatAsk) else None)
+        return _denied("tools") if isinstance(ask, CountAsk) and ask.tools and not terms.tools else None
+    denied = _denied_form(ask, terms)
+    if denied is None and ask.logprobs is not None:
+        denied = _denied_scores(ask, terms)
+    if denied is None and ask.sampling is not USUAL:
+        denied = _denied_drawing(ask.sampling, terms)
+    return _denied_chat(ask, terms) if denied is None and isinstance(ask, ChatAsk) else denied
 
 
 def shaped(ask: Ask, terms: Disclosure) -> Ask:
@@ -64,13 +74,15 @@ def shaped(ask: Ask, terms: Disclosure) -> Ask:
 
 def strip_answer(answer: Answer, ask: Ask, terms: Disclosure) -> Answer:
     """Return `answer` without what was not asked for or is not to be told."""
+    if isinstance(answer, Generation):
+        choices = answer.choices
+        for choice in choices:
+            if choice.reasoning is not None or choice.stop_sequence is not None or choice.scores is not None:
+                choices = tuple([_choice(each, ask, terms) for each in choices])
+                break
+        fingerprint = answer.fingerprint if terms.system_fingerprint else None
+        return Generation(choices=choices, usage=_usage(answer.usage, terms), fingerprint=fingerprint)
     match answer:
-        case Generation():
-            return Generation(
-                choices=tuple([_choice(choice, ask, terms) for choice in answer.choices]),
-                usage=_usage(answer.usage, terms),
-                fingerprint=answer.fingerprint if terms.system_fingerprint else None,
-            )
         case Vectors():
             return replace(answer, usage=_usage(answer.usage, terms))
         case Judgements():
@@ -88,6 +100,11 @@ def strip_answer(answer: Answer, ask: Ask, terms: Disclosure) -> Answer:
 
 def strip_events(events: list[Event], ask: Ask, terms: Disclosure) -> list[Event]:
     """Return `events` without what was not asked for or is not to be told."""
+    for event in events:
+        if not isinstance(event, TextDelta) or event.scores is not None:
+            break
+    else:
+        return events  # nearly always: text, and nothing with it
     return [_event(event, ask, terms) for event in events if terms.reasoning or not isinstance(event, ReasoningDelta)]
 
 
@@ -109,11 +126,9 @@ def _denied_form(ask: GenerationAsk, terms: Disclosure) -> Refusal | None:
 
 
 def _denied_scores(ask: GenerationAsk, terms: Disclosure) -> Refusal | None:
-    if ask.logprobs is None:
-        return None
     if not terms.logprobs:
         return _denied("logprobs")
-    if ask.logprobs > terms.top_logprobs:
+    if ask.logprobs is not None and ask.logprobs > terms.top_logprobs:
         return _denied("top_logprobs", f" It is at most {terms.top_logprobs} here.")
     return None
 
@@ -136,7 +151,7 @@ def _denied_drawing(sampling: Sampling, terms: Disclosure) -> Refusal | None:
 def _denied_chat(ask: ChatAsk, terms: Disclosure) -> Refusal | None:
     if ask.tools and not terms.tools:
         return _denied("tools")
-    if ask.reasoning not in {None, "none"} and not terms.reasoning:
+    if ask.reasoning is not None and ask.reasoning != "none" and not terms.reasoning:
         return _denied("reasoning")
     return None
 
@@ -176,6 +191,6 @@ def _token_scores(found: tuple[TokenScore, ...], ask: Ask, terms: Disclosure) ->
 
 
 def _usage(usage: Usage, terms: Disclosure) -> Usage:
-    if terms.usage_detail:
+    if terms.usage_detail or (usage.cached_tokens is None and usage.reasoning_tokens is None):
         return usage
     return Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from strongroom.gateway.arguments import MAX_ARGUMENTS, MAX_CALLS, Arguments
 from strongroom.gateway.exchange.answers import Answer, Call, CallDelta, Event, Finished, Generation
-from strongroom.gateway.exchange.asks import Ask, CallPart, ChatAsk, CountAsk, Message, ResultPart, Tool
+from strongroom.gateway.exchange.asks import Ask, CallPart, ChatAsk, CountAsk, Message, ResultPart, TextPart, Tool
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
 from strongroom.rules.schema import Check, SchemaError, canonical, compiled
 from strongroom.rules.tools import Tools
@@ -32,13 +32,22 @@ _ANY_OBJECT: Final[dict[str, Any]] = {"type": "object"}
 
 def check(ask: Ask, terms: Tools) -> Refusal | None:
     """Return the no to a definition that is not allowed, or to a call in the history that could not have been made."""
-    if not isinstance(ask, ChatAsk | CountAsk):
+    if not isinstance(ask, ChatAsk | CountAsk) or (not ask.tools and _only_text(ask.messages)):
         return None
     try:
         return _denied_definitions(ask, terms) or _denied_history(ask.messages, _offered(ask), terms)
     except RecursionError:
         tell = "A tool's schema nests too deep."
         return _refused(tell, tell, "tools")
+
+
+def _only_text(messages: Iterable[Message]) -> bool:
+    """Whether a conversation has neither calls nor results, as most have not."""
+    for message in messages:
+        for part in message.parts:
+            if not isinstance(part, TextPart):
+                return False
+    return True
 
 
 def _denied_definitions(ask: ChatAsk | CountAsk, terms: Tools) -> Refusal | None:
@@ -53,9 +62,10 @@ def check_answer(answer: Answer, ask: Ask) -> Refusal | None:
     """Return the no to a whole answer with a call that may not leave."""
     if not isinstance(answer, Generation):
         return None
-    watch = Watch(ask)
+    watch: Watch | None = None
     for choice in answer.choices:
         for call in choice.calls:
+            watch = watch or Watch(ask)
             no = watch.judge(call)
             if no is not None:
                 return no
@@ -74,17 +84,25 @@ class _Held:
 class Watch:
     """Watches the calls of one streamed answer. After a refusal it is not asked again."""
 
+    __slots__ = ("_arguments", "_ask", "_done", "_held", "_offered", "_size")
+
     def __init__(self, ask: Ask) -> None:
-        self._offered: Final = _offered(ask) if isinstance(ask, ChatAsk) and _may_call(ask) else {}
+        self._ask: Final = ask
         self._held: dict[tuple[int, int], _Held] = {}
         self._done: set[tuple[int, int]] = set()
         self._size = 0
-        self._arguments: Final = Arguments()
+        # Made once there is a call: most answers have none.
+        self._offered: dict[str, Check] | None = None
+        self._arguments: Arguments | None = None
 
     def feed(self, events: list[Event]) -> list[Event] | Refusal:
         """Return what of `events` may leave now: text at once, a call when it is whole and as it should be."""
-        if not self._held and not any(isinstance(event, CallDelta) for event in events):
-            return events  # nearly always
+        if not self._held:
+            for event in events:
+                if isinstance(event, CallDelta):
+                    break
+            else:
+                return events  # nearly always
         passed: list[Event] = []
         for event in events:
             if isinstance(event, CallDelta):
@@ -106,6 +124,10 @@ class Watch:
 
     def judge(self, call: Call) -> Refusal | None:
         """Return why a whole call may not leave."""
+        if self._offered is None or self._arguments is None:
+            ask = self._ask
+            self._offered = _offered(ask) if isinstance(ask, ChatAsk) and _may_call(ask) else {}
+            self._arguments = Arguments()
         accepts = self._offered.get(call.name)
         if accepts is None:
             return _bad_call(f"a call of {_shown(call.name)}, which was not offered")

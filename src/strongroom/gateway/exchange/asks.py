@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -82,6 +82,10 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     logit_bias: dict[str, float] | None = None
 
 
+USUAL: Final = Sampling()
+"""What most callers say of drawing: nothing. One object, so that this is seen by looking at which it is."""
+
+
 class ChatAsk(msgspec.Struct, frozen=True, kw_only=True):
     """The next turn of a conversation is wanted.
 
@@ -96,7 +100,7 @@ class ChatAsk(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     messages: tuple[Message, ...]
-    sampling: Sampling = Sampling()
+    sampling: Sampling = USUAL
     max_output_tokens: int | None = None
     stream: bool = False
     tools: tuple[Tool, ...] = ()
@@ -115,7 +119,7 @@ class CompletionAsk(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     prompt: str
-    sampling: Sampling = Sampling()
+    sampling: Sampling = USUAL
     max_output_tokens: int | None = None
     stream: bool = False
     n: int = 1

@@ -7,11 +7,13 @@ after this, on the ask.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
 from strongroom.gateway.exchange.asks import (
+    USUAL,
     CallPart,
     ChatAsk,
     CompletionAsk,
@@ -36,7 +38,8 @@ from strongroom.gateway.openai.requests import (
     CompletionRequest,
     EmbeddingRequest,
     ModerationRequest,
-    unserved,
+    unserved_of_chat,
+    unserved_of_completion,
 )
 from strongroom.kernel.refusal import Refusal, invalid
 
@@ -55,6 +58,9 @@ _NAMES: Final = {
     "encoding": "encoding_format",
 }
 _NAMES_NEW_BOUND: Final = {**_NAMES, "max_output_tokens": "max_completion_tokens"}
+_DRAWN: Final = ("temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "logit_bias")
+_drawn: Final = attrgetter(*_DRAWN)
+_NOTHING_DRAWN: Final = (None,) * len(_DRAWN)
 _ROLES: Final[dict[str, Role]] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -74,7 +80,7 @@ def read(endpoint: Endpoint, body: bytes) -> Decoded | Refusal:
 
 
 def _chat(body: ChatRequest) -> Decoded | Refusal:
-    no = _form(body) or _chat_form(body)
+    no = _form(body, unserved_of_chat(body)) or _chat_form(body)
     if no is not None:
         return no
     ask = ChatAsk(
@@ -96,7 +102,7 @@ def _chat(body: ChatRequest) -> Decoded | Refusal:
 
 
 def _completion(body: CompletionRequest) -> Decoded | Refusal:
-    no = _form(body)
+    no = _form(body, unserved_of_completion(body))
     if no is not None:
         return no
     ask = CompletionAsk(
@@ -136,17 +142,17 @@ def _embedding(body: EmbeddingRequest) -> Decoded | Refusal:
     return Decoded(ask=ask, names=_NAMES)
 
 
-def _form(body: ChatRequest | CompletionRequest) -> Refusal | None:
-    for field in unserved(body):
-        return invalid(f"The field `{field}` is not supported here with this value. Leave it out.", param=field)
+def _form(body: ChatRequest | CompletionRequest, unserved: str | None) -> Refusal | None:
+    if unserved is not None:
+        tell = f"The field `{unserved}` is not supported here with this value. Leave it out."
+        return invalid(tell, param=unserved)
     if body.stream_options is not None and not body.stream:
         return invalid("`stream_options` goes with `stream: true` only.", param="stream_options")
     return None
 
 
 def _chat_form(body: ChatRequest) -> Refusal | None:
-    bounds = {body.max_tokens, body.max_completion_tokens} - {None}
-    if len(bounds) > 1:
+    if body.max_completion_tokens is not None and body.max_tokens not in {None, body.max_completion_tokens}:
         return invalid("Give `max_tokens` or `max_completion_tokens`, not both.", param="max_tokens")
     if body.top_logprobs and not body.logprobs:
         return invalid("`top_logprobs` goes with `logprobs: true` only.", param="top_logprobs")
@@ -168,6 +174,8 @@ def _wants_usage(body: ChatRequest | CompletionRequest) -> bool:
 
 
 def _sampling(body: ChatRequest | CompletionRequest) -> Sampling:
+    if _drawn(body) == _NOTHING_DRAWN:
+        return USUAL
     return Sampling(
         temperature=body.temperature,
         top_p=body.top_p,
@@ -184,6 +192,8 @@ def _message(message: requests.Message) -> Message:
     if message.role == "tool":
         text = "".join(_texts(content))
         return Message(role="user", parts=(ResultPart(message.tool_call_id or "", text),), name=message.name)
+    if isinstance(content, str) and not message.tool_calls:  # nearly always
+        return Message(role=_ROLES[message.role], parts=(TextPart(content),), name=message.name)
     parts: list[Part] = [TextPart(text) for text in _texts(content)]
     parts += [CallPart(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ()]
     return Message(role=_ROLES[message.role], parts=tuple(parts), name=message.name)

@@ -6,7 +6,7 @@ many words; one that nobody documents is refused as unknown. Silently ignoring e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -210,18 +210,35 @@ _HARMLESS: dict[str, tuple[object, ...]] = {
     "functions": ([],),
     "verbosity": ("medium",),
 }
-_UNSERVED = (
+_UNSERVED_OF_CHAT = (
     "audio", "functions", "function_call", "modalities", "prediction", "prompt_cache_retention", "service_tier", "store",
-    "verbosity", "web_search_options", "best_of", "echo", "suffix", "moderation", "prompt_cache_options",
+    "verbosity", "web_search_options", "moderation", "prompt_cache_options",
 )  # fmt: skip
+_UNSERVED_OF_COMPLETION = ("best_of", "echo", "suffix")
+_values_of_chat = attrgetter(*_UNSERVED_OF_CHAT)
+_values_of_completion = attrgetter(*_UNSERVED_OF_COMPLETION)
+_NONE_OF_CHAT = (None,) * len(_UNSERVED_OF_CHAT)
+_NONE_OF_COMPLETION = (None,) * len(_UNSERVED_OF_COMPLETION)
 
 
-def unserved(body: ChatRequest | CompletionRequest) -> Iterator[str]:
-    """Yield the documented fields that are set to something Strongroom does not serve."""
-    for field in _UNSERVED:
-        value = getattr(body, field, None)
+def unserved_of_chat(body: ChatRequest) -> str | None:
+    """Return a documented field that is set to something Strongroom does not serve."""
+    values = _values_of_chat(body)
+    return None if values == _NONE_OF_CHAT else _set(_UNSERVED_OF_CHAT, values)
+
+
+def unserved_of_completion(body: CompletionRequest) -> str | None:
+    """Return a documented field that is set to something Strongroom does not serve."""
+    values = _values_of_completion(body)
+    return None if values == _NONE_OF_COMPLETION else _set(_UNSERVED_OF_COMPLETION, values)
+
+
+def _set(fields: tuple[str, ...], values: tuple[object, ...]) -> str | None:
+    """Return the first of `fields` whose value asks for something; `values` are theirs."""
+    for field, value in zip(fields, values, strict=True):
         if value is not None and not any(_same(value, usual) for usual in _HARMLESS.get(field, ())):
-            yield field
+            return field
+    return None
 
 
 def _same(value: object, usual: object) -> bool:

@@ -42,18 +42,23 @@ class ChunkWriter:
         }
         self._prefix = b"data: " + encode(head)[:-1] + b',"choices":['
         self._suffix = b'],"usage":null}\n\n' if naming.wants_usage else b"]}\n\n"
-        self._begun: set[int] = set()
+        # By choice that has begun: what stands before and after its text in a chunk that has nothing else.
+        self._around: dict[int, tuple[bytes, bytes]] = {}
         self._usage = Usage()
 
     def feed(self, events: list[Event]) -> bytes:
         """Write events as they come."""
-        written: list[bytes] = []
+        written = b""
         for event in events:
-            if isinstance(event, Used):
+            if isinstance(event, TextDelta) and event.scores is None and event.choice in self._around:
+                before, after = self._around[event.choice]  # what nearly every chunk is: more text
+                written += before + encode(event.text) + after
+            elif isinstance(event, Used):
                 self._usage = event.usage
             else:
-                written += (self._prefix, self._choice(event), self._suffix)
-        return b"".join(written)
+                choice = self._chat_choice(event) if self._is_chat else self._completion_choice(event)
+                written += self._prefix + encode(choice) + self._suffix
+        return written
 
     def end(self) -> bytes:
         """Write what was used, if that is wanted, and the last word."""
@@ -65,24 +70,21 @@ class ChunkWriter:
         """Write an error event; no last word follows it."""
         return encode_data(errors.body_of(refusal, self._naming.request_id))
 
-    def _choice(self, event: TextDelta | ReasoningDelta | CallDelta | Finished) -> bytes:
-        if isinstance(event, TextDelta) and event.scores is None and event.choice in self._begun:
-            return self._text(event)
-        return encode(self._chat_choice(event) if self._is_chat else self._completion_choice(event))
-
-    def _text(self, event: TextDelta) -> bytes:
-        """Write what nearly every chunk is: more text."""
+    def _begin(self, choice: int) -> bool:
+        """Make ready for the texts of a choice; return whether it had not begun."""
+        if choice in self._around:
+            return False
         if self._is_chat:
-            return b'{"index":%d,"delta":{"content":%b},"finish_reason":null,"logprobs":null}' % (
-                event.choice,
-                encode(event.text),
-            )
-        return b'{"text":%b,"index":%d,"logprobs":null,"finish_reason":null}' % (encode(event.text), event.choice)
+            before = b'{"index":%d,"delta":{"content":' % choice
+            after = b'},"finish_reason":null,"logprobs":null}'
+        else:
+            before, after = b'{"text":', b',"index":%d,"logprobs":null,"finish_reason":null}' % choice
+        self._around[choice] = self._prefix + before, after + self._suffix
+        return True
 
     def _chat_choice(self, event: TextDelta | ReasoningDelta | CallDelta | Finished) -> dict[str, Any]:
         delta: dict[str, Any] = {}
-        if event.choice not in self._begun:
-            self._begun.add(event.choice)
+        if self._begin(event.choice):
             delta["role"] = "assistant"
         finish = scores = None
         match event:
@@ -98,7 +100,7 @@ class ChunkWriter:
         return {"index": event.choice, "delta": delta, "finish_reason": finish, "logprobs": scores}
 
     def _completion_choice(self, event: TextDelta | ReasoningDelta | CallDelta | Finished) -> dict[str, Any]:
-        self._begun.add(event.choice)
+        self._begin(event.choice)
         text, scores = (event.text, event.scores) if isinstance(event, TextDelta) else ("", None)
         return {
             "text": text,

@@ -41,20 +41,15 @@ class OpenAIEngine:
 
     def cannot(self, ask: Ask) -> Refusal | None:
         """Return why OpenAI's API has no words for `ask`."""
-        match ask:
-            case EmbeddingAsk():
-                return None
-            case CountAsk() if self.counts:
-                return _out_of_order(ask.messages)
-            case ChatAsk():
-                return self._unsaid(ask) or _unsaid_of_chat(ask) or _out_of_order(ask.messages)
-            case CompletionAsk():
-                return self._unsaid(ask)
-            case _:
-                return invalid("The model behind this name does not serve this endpoint.", param="model")
-
-    def _unsaid(self, ask: ChatAsk | CompletionAsk) -> Refusal | None:
-        return no_word("top_k") if ask.sampling.top_k is not None and "top_k" not in self.extras else None
+        if isinstance(ask, ChatAsk | CompletionAsk):
+            if ask.sampling.top_k is not None and "top_k" not in self.extras:
+                return no_word("top_k")
+            return (_unsaid_of_chat(ask) or _out_of_order(ask.messages)) if isinstance(ask, ChatAsk) else None
+        if isinstance(ask, EmbeddingAsk):
+            return None
+        if isinstance(ask, CountAsk) and self.counts:
+            return _out_of_order(ask.messages)
+        return invalid("The model behind this name does not serve this endpoint.", param="model")
 
     def outgoing(self, ask: Ask, model: str) -> Outgoing:
         """Write `ask`."""
@@ -83,6 +78,8 @@ def _unsaid_of_chat(ask: ChatAsk) -> Refusal | None:
 
 def _out_of_order(messages: tuple[Message, ...]) -> Refusal | None:
     for index, message in enumerate(messages):
+        if len(message.parts) == 1 and type(message.parts[0]) is TextPart:
+            continue  # one text is in order
         no = _unsayable(message, index)
         if no is not None:
             return no

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterator
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
@@ -188,24 +187,27 @@ class ChunkReader:
             if event.data == _DONE:
                 self.complete = True
             else:
-                events += self._events(_CHUNK.decode(event.data))
+                self._take(_CHUNK.decode(event.data), events)
         return events
 
-    def _events(self, chunk: _Chunk) -> Iterator[Event]:
+    def _take(self, chunk: _Chunk, events: list[Event]) -> None:
+        """Add what `chunk` says to `events`."""
         for choice in chunk.choices:
             delta = choice.delta
             text = delta.content if self._is_chat else choice.text
             reasoning = delta.reasoning_content or delta.reasoning
             if reasoning:
-                yield ReasoningDelta(choice.index, reasoning)
-            if text or (choice.logprobs is not None and text is not None):
-                yield TextDelta(choice.index, text, _scores(choice.logprobs))
-            for position, call in enumerate(delta.tool_calls or ()):
-                yield _piece(choice.index, position, call)
+                events.append(ReasoningDelta(choice.index, reasoning))
+            if choice.logprobs is not None and text is not None:
+                events.append(TextDelta(choice.index, text, _scores(choice.logprobs)))
+            elif text:
+                events.append(TextDelta(choice.index, text))
+            if delta.tool_calls:
+                events += [_piece(choice.index, position, call) for position, call in enumerate(delta.tool_calls)]
             if choice.finish_reason:
-                yield Finished(choice.index, _finish(choice), _stop_sequence(choice))
+                events.append(Finished(choice.index, _finish(choice), _stop_sequence(choice)))
         if chunk.usage is not None:
-            yield Used(_usage(chunk.usage))
+            events.append(Used(_usage(chunk.usage)))
 
 
 def _choice(choice: _Choice) -> Choice:
@@ -214,7 +216,7 @@ def _choice(choice: _Choice) -> Choice:
         index=choice.index,
         text=message.content if choice.text is None else choice.text,
         reasoning=message.reasoning_content or message.reasoning or None,
-        calls=tuple([_call(call) for call in message.tool_calls or ()]),
+        calls=tuple([_call(call) for call in message.tool_calls]) if message.tool_calls else (),
         finish=_finish(choice),
         stop_sequence=_stop_sequence(choice),
         scores=_scores(choice.logprobs),
@@ -229,7 +231,8 @@ def _finish(choice: _Choice) -> FinishReason:
 
 
 def _stop_sequence(choice: _Choice) -> str | None:
-    return choice.stop_reason if isinstance(choice.stop_reason, str) and choice.finish_reason == "stop" else None
+    said = choice.stop_reason
+    return said if said is not None and isinstance(said, str) and choice.finish_reason == "stop" else None
 
 
 def _call(call: _Call) -> Call:

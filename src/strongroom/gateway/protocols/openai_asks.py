@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from strongroom.gateway.exchange.asks import (
+    USUAL,
     Ask,
     CallPart,
     ChatAsk,
@@ -31,32 +32,36 @@ def write(ask: Ask, model: str) -> tuple[str, dict[str, Any]]:
     Raises:
         TypeError: for an ask that `OpenAIEngine.cannot` would have refused.
     """
-    match ask:
-        case ChatAsk():
-            return "/v1/chat/completions", _chat(ask, model)
-        case CompletionAsk():
-            return "/v1/completions", {"prompt": ask.prompt, **_generation(ask, model)}
-        case CountAsk():
-            return "/v1/chat/completions/input_tokens", _count(ask, model)
-        case EmbeddingAsk():
-            return "/v1/embeddings", _embedding(ask, model)
-        case _:
-            raise TypeError("an ask that this protocol has no words for")
+    if isinstance(ask, ChatAsk):
+        return "/v1/chat/completions", _chat(ask, model)
+    if isinstance(ask, CompletionAsk):
+        body: dict[str, Any] = {"model": model, "prompt": ask.prompt}
+        _generation(ask, body)
+        return "/v1/completions", body
+    if isinstance(ask, CountAsk):
+        return "/v1/chat/completions/input_tokens", _conversation(ask, model)
+    if isinstance(ask, EmbeddingAsk):
+        return "/v1/embeddings", _embedding(ask, model)
+    raise TypeError("an ask that this protocol has no words for")
 
 
-def _count(ask: CountAsk, model: str) -> dict[str, Any]:
-    return {"model": model, **_conversation(ask)}
-
-
-def _conversation(ask: ChatAsk | CountAsk) -> dict[str, Any]:
-    body: dict[str, Any] = {"messages": [told for message in ask.messages for told in _message(message)]}
+def _conversation(ask: ChatAsk | CountAsk, model: str) -> dict[str, Any]:
+    messages: list[dict[str, Any]] = []
+    for message in ask.messages:
+        parts = message.parts
+        if len(parts) == 1 and type(parts[0]) is TextPart and message.name is None:  # nearly always
+            messages.append({"role": message.role, "content": parts[0].text})
+        else:
+            messages += _message(message)
+    body: dict[str, Any] = {"model": model, "messages": messages}
     if ask.tools:
         body["tools"] = [_tool(tool) for tool in ask.tools]
     return body
 
 
 def _chat(ask: ChatAsk, model: str) -> dict[str, Any]:
-    body = {**_conversation(ask), **_generation(ask, model)}
+    body = _conversation(ask, model)
+    _generation(ask, body)
     if ask.choice is not None:
         body["tool_choice"] = _choice(ask.choice)
     if ask.parallel_calls is not None:
@@ -68,9 +73,8 @@ def _chat(ask: ChatAsk, model: str) -> dict[str, Any]:
     return body
 
 
-def _generation(ask: ChatAsk | CompletionAsk, model: str) -> dict[str, Any]:
-    """Return what both kinds of generation share. Usage is asked for always: it is what limits are settled by."""
-    body: dict[str, Any] = {"model": model}
+def _generation(ask: ChatAsk | CompletionAsk, body: dict[str, Any]) -> None:
+    """Put in what both kinds of generation share. Usage is asked for always: it is what limits are settled by."""
     if ask.max_output_tokens is not None:
         body["max_tokens"] = ask.max_output_tokens
     if ask.stream:
@@ -83,8 +87,8 @@ def _generation(ask: ChatAsk | CompletionAsk, model: str) -> dict[str, Any]:
             body |= {"logprobs": True, "top_logprobs": ask.logprobs}
         else:
             body["logprobs"] = ask.logprobs
-    _sampling(ask.sampling, body)
-    return body
+    if ask.sampling is not USUAL:
+        _sampling(ask.sampling, body)
 
 
 def _sampling(sampling: Sampling, body: dict[str, Any]) -> None:

@@ -19,8 +19,10 @@ class Worker(OpenAIEngine):
     def cannot(self, ask: Ask) -> Refusal | None:
         """Return what a worker cannot do: one request makes one generation, in the slot of its own caller."""
         no = super().cannot(ask)
-        if no is None and isinstance(ask, ChatAsk | CompletionAsk) and ask.n > 1:
-            no = invalid("The model behind this name gives one answer a request: `n` is 1.", param="n")
-        if no is None and isinstance(ask, ChatAsk) and ask.reasoning not in {None, "none"}:
-            no = no_word("reasoning")
-        return no
+        if no is not None or not isinstance(ask, ChatAsk | CompletionAsk):
+            return no
+        if ask.n > 1:
+            return invalid("The model behind this name gives one answer a request: `n` is 1.", param="n")
+        if isinstance(ask, ChatAsk) and ask.reasoning is not None and ask.reasoning != "none":
+            return no_word("reasoning")
+        return None
