@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from bench.gateway import load
 
 from strongroom.app.handover import Handover, pipe
 from strongroom.app.seed import INSTALLER
@@ -32,6 +35,8 @@ from strongroom.vault import Keyring, Purpose, PurposeKeys
 Also = Callable[[Gate, Registry, TenantId], Awaitable[None]]
 DIGEST = f"sha256:{'a' * 64}"
 DEV = Environment.DEV
+PRODUCT = ("strongroom.app.processes",)
+"""What runs, and its first arguments, as `python -m` has them."""
 LIMITS = {
     "rules": [
         {"per": "workload", "requests_per_s": 100_000, "concurrency": 10_000, "tokens_per_min": 100_000_000},
@@ -111,9 +116,9 @@ def mock_worker(path: Path) -> Generator[int]:
 
 
 @contextmanager
-def _gateway(handover: Handover, listener: socket.socket) -> Generator[int]:
+def _gateway(handover: Handover, listener: socket.socket, program: Sequence[str]) -> Generator[int]:
     reading = pipe(handover)
-    command = [sys.executable, "-m", "strongroom.app.processes", "gateway", str(reading)]
+    command = [sys.executable, "-m", *program, "gateway", str(reading)]
     with subprocess.Popen(command, pass_fds=(reading, listener.fileno())) as process:  # noqa: S603 - our own program
         os.close(reading)
         try:
@@ -123,7 +128,9 @@ def _gateway(handover: Handover, listener: socket.socket) -> Generator[int]:
 
 
 @asynccontextmanager
-async def running(server: TestServer, home: Path, also: Also | None = None) -> AsyncGenerator[Plane]:
+async def running(
+    server: TestServer, home: Path, also: Also | None = None, program: Sequence[str] = PRODUCT
+) -> AsyncGenerator[Plane]:
     """Run a gateway process as `strongroom up` does, with one tenant, one key and one model, and what `also` makes."""
     keys = Keyring.open(home / "keyring.json").derive(*Purpose)
     worker = worker_socket(home, DEV, DIGEST)
@@ -143,5 +150,17 @@ async def running(server: TestServer, home: Path, also: Also | None = None) -> A
                 supervisor=os.getpid(),
                 demo=False,
             )
-            with _gateway(handover, listener) as pid:
+            with _gateway(handover, listener, program) as pid:
                 yield Plane(pid, worker_pid, listener.getsockname()[1], worker, key)
+
+
+async def ready(where: Plane, data: bytes) -> None:
+    """Wait until a request is answered."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await load.run(where.port, data, requests=1, connections=1)
+            except (OSError, AssertionError):
+                await asyncio.sleep(0.1)
+            else:
+                return

@@ -2,6 +2,7 @@
 
 make bench-gateway                     every measurement
 make bench-gateway ARGS=--quick        fewer rounds, and no start of the whole product
+make bench-gateway ARGS=--profile      instead: what is called for one request, how often, and where its time goes
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from bench.gateway import load, plane, start
+from bench.gateway import load, plane, profile, start
 
 from strongroom.runtime.rig import fields, scope
 from strongroom.store.testing import shared
@@ -74,7 +75,7 @@ async def requests(rounds: int, scale: int) -> dict[str, Figures]:
         home = Path(name)
         async with plane.running(server, home) as where:
             whole, stream = body(max_tokens=64), body(max_tokens=EVENTS, stream=True)
-            await _ready(where)
+            await plane.ready(where, load.request(where.key, body(max_tokens=4)))
             await _once(where, whole, 500, 8)  # warm
             found["at rest"] = dict(zip(("rss_kib", "pss_kib"), plane.memory_kib(where.pid), strict=True))
             for connections in (1, 32):
@@ -89,17 +90,6 @@ async def requests(rounds: int, scale: int) -> dict[str, Figures]:
     return found
 
 
-async def _ready(where: plane.Plane) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await load.run(where.port, load.request(where.key, body(max_tokens=4)), requests=1, connections=1)
-            except (OSError, AssertionError):
-                await asyncio.sleep(0.1)
-            else:
-                return
-
-
 def show(title: str, rows: dict[str, Figures]) -> None:
     print(f"\n{title}")
     for name, figures in rows.items():
@@ -111,7 +101,12 @@ def show(title: str, rows: dict[str, Figures]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
+    if options.profile:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            print(profile.table(runner.run(profile.profile(body(max_tokens=64), 4000))))
+        return
     rounds, scale = (1, 1000) if options.quick else (5, 4000)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
     found: dict[str, Any] = {"load_at_start": os.getloadavg(), "cores": os.cpu_count()}

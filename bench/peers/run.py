@@ -161,13 +161,7 @@ async def strongroom() -> AsyncGenerator[Subject]:
                 direct_whole=load.request("", whole, extra=scoped),
                 direct_stream=load.request("", stream, extra=scoped),
             )
-            async with asyncio.timeout(30):
-                while True:
-                    try:
-                        await load.tally(where.port, subject.whole, requests=1, connections=1)
-                        break
-                    except (OSError, AssertionError):
-                        await asyncio.sleep(0.1)
+            await plane.ready(where, subject.whole)
             yield subject
 
 
