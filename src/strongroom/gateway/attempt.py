@@ -11,8 +11,8 @@ is tried twice.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import time
 from collections.abc import Hashable, Sequence
 from http import HTTPStatus
 from types import TracebackType
@@ -21,7 +21,6 @@ from typing import Final, Self
 import msgspec
 
 from strongroom.gateway.breaker import Breaker, Permit, State
-from strongroom.gateway.limits.fair import FairExchange
 from strongroom.gateway.protocols.provider_noes import BUSY, OURS
 from strongroom.gateway.ways import Way
 from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Response
@@ -32,91 +31,95 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Attempt:
-    """`async with Attempt(ways, timeout_s=…) as attempt`: then `attempt.way` answers, and `attempt.response` is its head.
+    """`with Attempt(ways, …) as attempt: response = await attempt.begin()`: then `attempt.way` is who answers.
 
-    Entering raises `ClientError` when no target answered. What goes wrong inside the block is held against the target,
-    unless it is the caller who left.
+    What goes wrong inside the block is held against the target, unless it is the caller who left.
     """
 
-    __slots__ = ("_exchange", "_party", "_permit", "_timeout_s", "_ways", "response", "way")
+    __slots__ = ("_party", "_permit", "_response", "_timeout_s", "_ways", "way")
 
     def __init__(self, ways: Sequence[Way], *, timeout_s: float, party: Hashable) -> None:
         self._ways = ways
         self._party = party  # whose turn it has to be
         self._timeout_s = timeout_s
-        self._exchange: FairExchange
         self._permit: Permit | None = None
+        self._response: Response | None = None
         self.way: Way = ways[0]
-        self.response: Response
 
-    async def __aenter__(self) -> Self:
-        """Send the request to the first target that takes it, and return when it begins to answer."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._timeout_s
+    def __enter__(self) -> Self:
+        """Begin nothing yet: what is begun is ended with the block."""
+        return self
+
+    async def begin(self) -> Response:
+        """Send the request to the first target that takes it, and return its answer once it begins.
+
+        Raises:
+            ClientError: when no target answered.
+        """
+        deadline = time.monotonic() + self._timeout_s
         last = len(self._ways) - 1
         failed: ClientError = ConnectFailed("every target is being left alone after failures")
         for place, way in enumerate(self._ways):
             breaker = way.target.breaker
-            permit = None if breaker is None else breaker.take(loop.time())
+            permit = None if breaker is None else breaker.take(time.monotonic())
             if breaker is not None and permit is None:
                 continue
             self.way, self._permit = way, permit
-            if deadline <= loop.time():
+            left_s = deadline - time.monotonic() if place else self._timeout_s
+            if left_s <= 0:
                 self._tell_left()
                 raise DeadlineExceeded("no time is left for another target")
             try:
-                await self._send(way, deadline - loop.time())
+                response = await way.ask(self._party, left_s)
             except ConnectFailed as error:
+                # Without a cause it is our own pool that is full: no word about the target.
+                self._tell_left() if error.__cause__ is None else self._tell_failed(error)
                 failed = error
                 continue
-            if self.response.status not in _PASSED_ON or place == last:
-                return self
-            self._tell_status()
-            await self._exchange.__aexit__(None, None, None)  # its body is unread, so the connection ends
+            except ClientError as error:
+                self._tell_failed(error)
+                raise
+            except BaseException:
+                self._tell_left()
+                raise
+            self._response = response
+            if permit is not None and breaker is not None:
+                breaker.answering(permit)
+            if response.status not in _PASSED_ON or place == last:
+                return response
+            self._end(None)  # its body is unread, so the connection ends
         raise failed
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give the connection back, or close it at once; tell the target's breaker how it went."""
-        await self._exchange.__aexit__(kind, error, trace)
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        response, self._response = self._response, None
+        if response is None:
+            return
+        response.close()
+        if self._permit is None:
+            return
         if error is None:
-            self._tell_status()
+            self._tell_status(response)
         elif isinstance(error, _FAULTS):
             self._tell_failed(error)
         else:
             self._tell_left()
 
-    async def _send(self, way: Way, timeout_s: float) -> None:
-        outgoing = way.outgoing
-        self._exchange = way.target.pool.request_for(
-            self._party, outgoing.method, outgoing.path, way.headers, outgoing.body, timeout_s=timeout_s
-        )
-        try:
-            self.response = await self._exchange.__aenter__()
-        except ConnectFailed as error:
-            # Without a cause it is our own pool that is full: no word about the target.
-            self._tell_left() if error.__cause__ is None else self._tell_failed(error)
-            raise
-        except ClientError as error:
-            self._tell_failed(error)
-            raise
-        except BaseException:
-            self._tell_left()
-            raise
-        if self._permit is not None and way.target.breaker is not None:
-            way.target.breaker.answering(self._permit)
-
     # --- the breaker
 
-    def _tell_status(self) -> None:
-        status = self.response.status
+    def _tell_status(self, response: Response) -> None:
+        status = response.status
         breaker, permit = self._given_back()
         if breaker is None or permit is None:
             return
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         if status in BUSY:
-            breaker.busy(permit, now, _wait_of(self.response))
+            breaker.busy(permit, now, _wait_of(response))
         elif status in OURS or status >= HTTPStatus.INTERNAL_SERVER_ERROR or _redirects(status):
             breaker.failed(permit, now)
         else:
@@ -126,7 +129,7 @@ class Attempt:
     def _tell_failed(self, error: BaseException) -> None:
         breaker, permit = self._given_back()
         if breaker is not None and permit is not None:
-            now = asyncio.get_running_loop().time()
+            now = time.monotonic()
             breaker.failed(permit, now)
             # The cause is ours or the system's: an address that is refused says here which and why.
             self._log_open(breaker, now, f"{type(error).__name__} {error.__cause__ or ''}".strip())

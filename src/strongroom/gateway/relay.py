@@ -19,7 +19,7 @@ from strongroom.gateway import disclose, tools
 from strongroom.gateway.attempt import Attempt
 from strongroom.gateway.exchange.answers import Event, Usage, Used
 from strongroom.gateway.exchange.asks import ChatAsk, CompletionAsk
-from strongroom.gateway.exchange.ports import Naming
+from strongroom.gateway.exchange.ports import Naming, Turn
 from strongroom.gateway.kept import Kept, Responses
 from strongroom.gateway.limits.headers import fields
 from strongroom.gateway.protocols.provider_noes import BUSY
@@ -31,6 +31,7 @@ from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Headers, Reply, Response
 
 _MAX_NO_BYTES: Final = 64 * 1024
+_OK: Final = 200
 _JSON: Final = b"application/json"
 _EVENT_STREAM: Final = b"text/event-stream"
 
@@ -56,8 +57,8 @@ class Relay:
         self._seal: Seal
         self._ask = ask = routed.screened.ask
         self._terms = admitted.terms.of(DISCLOSURE)
-        self._watch = tools.Watch(ask)
-        self._party = admitted.route.tenant
+        self._watch: tools.Watch
+        self._party = admitted.route.tenant.int  # which a table finds sooner than a UUID
         self._dialect = received.match.dialect
         self._recording = routed.screened.recording
         self._naming = Naming(
@@ -84,14 +85,15 @@ class Relay:
         """Relay the answer; a refusal means that nothing has been sent yet."""
         self.asked = True
         try:
-            async with Attempt(self.routed.ways, timeout_s=limits.timeout_s, party=self._party) as attempt:
-                response, target = attempt.response, attempt.way.target
-                self.routed = Routed(self.routed.screened, (attempt.way,))
+            with Attempt(self.routed.ways, timeout_s=limits.timeout_s, party=self._party) as attempt:
+                response = await attempt.begin()
+                if len(self.routed.ways) > 1:
+                    self.routed = Routed(self.routed.screened, (attempt.way,))
                 self._seal = self._sealing(self.routed)
-                if response.status != HTTPStatus.OK:
+                if response.status != _OK:
                     body = await response.read(_MAX_NO_BYTES)
                     self.refused = _used_nothing(response.status)
-                    return disclose.strip_no(target.protocol.no(response.status, body), self._terms)
+                    return disclose.strip_no(attempt.way.target.protocol.no(response.status, body), self._terms)
                 no = await (self._whole(response, limits) if self._writer is None else self._stream(response))
         except (ClientError, ValueError, msgspec.MsgspecError, RecursionError) as error:
             self.asked = not isinstance(error, ConnectFailed)
@@ -108,7 +110,7 @@ class Relay:
         answer = disclose.strip_answer(answer, self._ask, self._terms)
         body = self._dialect.whole(answer, self._naming)
         self._recording.first_byte()
-        if (no := await self._kept() or await self._completed()) is not None:
+        if (no := await self._concluded()) is not None:
             return no
         await self._reply.send(200, self._seal.whole(self._headers(), body), body)
         return None
@@ -116,6 +118,7 @@ class Relay:
     async def _stream(self, response: Response) -> Refusal | None:
         _check(response, _EVENT_STREAM)
         assert self._writer is not None  # noqa: S101 - `run` asked
+        self._watch = tools.Watch(self._ask)
         reader = self.routed.target.protocol.reader(self._ask)
         async for piece in response.stream():
             events = self._pass(reader.feed(piece))
@@ -131,7 +134,7 @@ class Relay:
             return no
         self.told = True
         last = self._writer.end()
-        if (no := await self._kept() or await self._completed()) is not None:
+        if (no := await self._concluded()) is not None:
             return no
         await self._write(last, last=True)
         await self._reply.end()
@@ -145,25 +148,26 @@ class Relay:
         now = datetime.fromtimestamp(self._naming.created, UTC)
         return [*headers, *fields(self._dialect.name, self.routed.screened.reservation.plan, now)]
 
-    async def _kept(self) -> Refusal | None:
-        """Keep the answer where that was asked for: before the caller reads that it is."""
-        turn = self._naming.turn
-        if turn is None or turn.said is None or self._responses is None or not isinstance(self._ask, ChatAsk):
-            return None
-        messages = (*self._ask.messages[turn.instructions :], turn.said)
-        who = self.routed.screened.admitted.authenticated.principal
-        return await self._responses.keep(who, turn.id, Kept(msgspec.Raw(turn.document), messages))
-
-    async def _completed(self) -> Refusal | None:
-        """Close the record: the answer is whole, and its last byte is still here."""
+    async def _concluded(self) -> Refusal | None:
+        """Keep and close the record of an answer that is whole, while its last byte is still here."""
+        if self._naming.turn is not None and (no := await self._kept(self._naming.turn)) is not None:
+            return no
         return await self._recording.close(
             "completed",
             "relayed",
-            HTTPStatus.OK,
+            _OK,
             input_tokens=self.usage.input_tokens,
             output_tokens=self.usage.output_tokens,
             target=self.routed.target.name,
         )
+
+    async def _kept(self, turn: Turn) -> Refusal | None:
+        """Keep the answer, since that was asked for: before the caller reads that it is."""
+        if turn.said is None or self._responses is None or not isinstance(self._ask, ChatAsk):
+            return None
+        messages = (*self._ask.messages[turn.instructions :], turn.said)
+        who = self.routed.screened.admitted.authenticated.principal
+        return await self._responses.keep(who, turn.id, Kept(msgspec.Raw(turn.document), messages))
 
     def _pass(self, events: list[Event]) -> list[Event] | Refusal:
         """Return what of `events` may leave now, or why the answer ends here."""
@@ -199,12 +203,12 @@ def _used_nothing(status: int) -> bool:
 
 def _check(response: Response, kind: bytes) -> None:
     """Refuse what is not said to be what was asked for, or is packed: nothing here unpacks, so nothing can be a bomb."""
-    said = response.header(b"content-type") or b""
-    if said.partition(b";")[0].strip().lower() != kind or response.header(b"content-encoding") not in {
-        None,
-        b"identity",
-    }:
+    said = response.header(b"content-type")
+    if said != kind and (said is None or said.partition(b";")[0].strip().lower() != kind):
         raise ValueError("the engine answered in another form")
+    packed = response.header(b"content-encoding")
+    if packed is not None and packed != b"identity":
+        raise ValueError("the engine's answer is packed")
 
 
 def _unanswered(error: Exception) -> Refusal:

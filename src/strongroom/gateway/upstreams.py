@@ -20,6 +20,7 @@ from strongroom.gateway.protocols.oip import OpenInferenceEngine
 from strongroom.gateway.protocols.worker import Worker
 from strongroom.gateway.snapshot import Route
 from strongroom.gateway.ways import LOCAL, Target, Way
+from strongroom.kernel.ids import KeyId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal
 from strongroom.registry import Operation
@@ -58,6 +59,7 @@ class Upstreams:
         self._pools: dict[tuple[Environment, str], FairPool] = {}
         self._asking: asyncio.Future[bool] | None = None
         self._callers: dict[tuple[str, str, str], bytes] = {}
+        self._workers: dict[tuple[KeyId, str], tuple[Route, Principal, Target]] = {}
 
     def pool(self, route: Route) -> FairPool:
         """Return the pool for the worker that serves `route`."""
@@ -85,11 +87,21 @@ class Upstreams:
         return self._outside.ways(route, ask, residency, salt)
 
     def _worker(self, route: Route, who: Principal) -> Target:
+        """Return the worker of `route` as it is asked for `who`: made once for both, and anew when either is another."""
+        key = (who.credential, route.name)
+        kept = self._workers.get(key)
+        if kept is not None and kept[0] is route and kept[1] is who:
+            return kept[2]
         caller = self.caller(str(route.tenant), route.environment, str(who.workload))
         headers = ((_CALLER_HEADER, caller),)
         if route.kind is Operation.INFER:
-            return Target(self.pool(route), _TENSOR_WORKER, ITS_ONLY_MODEL, headers)
-        return Target(self.pool(route), _WORKER, route.name, headers)
+            target = Target(self.pool(route), _TENSOR_WORKER, ITS_ONLY_MODEL, headers)
+        else:
+            target = Target(self.pool(route), _WORKER, route.name, headers)
+        if len(self._workers) >= _MAX_CALLERS:
+            self._workers.clear()
+        self._workers[key] = route, who, target
+        return target
 
     def caller(self, tenant: str, environment: str, workload: str) -> bytes:
         """Return who asks, as workers learn it: no two workloads ever meet in a cache, and a tenant has one turn."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine, Hashable
 from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Struct
 
 from strongroom.gateway.breaker import Breaker
 from strongroom.gateway.exchange.ports import EngineProtocol, Outgoing
 from strongroom.gateway.limits.fair import FairPool
 from strongroom.providers import Secret
-from strongroom.wire import Headers
+from strongroom.wire import Headers, Response
 
 LOCAL = "local"
 """What this machine's own workers are called, where a provider would have its name."""
@@ -51,17 +55,21 @@ class Target:
     breaker: Breaker | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A target, and the request written for it."""
+class Way(Struct, frozen=True):
+    """A target, and the request written for it. A struct, because one is made for every request."""
 
     target: Target
     outgoing: Outgoing
 
-    @property
-    def headers(self) -> Headers:
-        """All header fields of the request, the secret among them: for the wire and for nobody else."""
-        target = self.target
-        if target.credential is None:
-            return (*self.outgoing.headers, *target.headers)
-        return (*self.outgoing.headers, *target.headers, target.credential.field)
+    def ask(self, party: Hashable, timeout_s: float) -> Coroutine[Any, Any, Response]:
+        """Send the request when it is `party`'s turn, the secret with it; see `FairPool.open_for`."""
+        target, outgoing = self.target, self.outgoing
+        return target.pool.open_for(
+            party,
+            outgoing.method,
+            outgoing.path,
+            (*outgoing.headers, *target.headers),
+            outgoing.body,
+            timeout_s=timeout_s,
+            secret=None if target.credential is None else target.credential.field,
+        )

@@ -12,14 +12,16 @@ Server: `serve_tcp`, `serve_unix`, `Request`, `Reply`. Client: `Pool`. Streams: 
 from __future__ import annotations
 
 from strongroom.wire.asgi import AsgiBridge
-from strongroom.wire.client import PinnedTarget, Pool, Response, TcpTarget, UnixTarget
+from strongroom.wire.client import Pool
 from strongroom.wire.errors import ClientError, ClientGone, ConnectFailed, DeadlineExceeded, ProtocolFault, Truncated
 from strongroom.wire.limits import Limits, ReplyLimits
 from strongroom.wire.reply import Reply
 from strongroom.wire.request import ErrorRenderer, Headers, Request
 from strongroom.wire.server import Admission, FaultObserver, Handler, Server, serve_tcp, serve_unix
 from strongroom.wire.sse import SseEvent, SseParser, SseTooLarge, encode_data, encode_event
+from strongroom.wire.targets import PinnedTarget, TcpTarget, UnixTarget
 from strongroom.wire.tls import TlsOptions, client_context
+from strongroom.wire.upstream import Response
 
 __all__ = [
     "Admission",

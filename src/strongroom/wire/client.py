@@ -12,151 +12,45 @@ Always true here:
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from functools import partial
 from types import TracebackType
-from typing import Final, TypeAlias
+from typing import Final
 
 from strongroom.wire.errors import ConnectFailed, DeadlineExceeded
 from strongroom.wire.fields import encode_fields, is_target
 from strongroom.wire.limits import ReplyLimits
 from strongroom.wire.request import Headers
+from strongroom.wire.targets import Target
 from strongroom.wire.upstream import NEVER, Response, Upstream
 
-__all__ = ["PinnedTarget", "Pool", "Response", "TcpTarget", "UnixTarget"]
-
 _METHODS: Final = {m: f"{m} ".encode() for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+_MAX_HEADS: Final = 1024
+_MAX_HEAD_BYTES: Final = 2048
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
-@dataclass(frozen=True, slots=True)
-class UnixTarget:
-    """An upstream on a unix socket."""
-
-    path: Path
-
-    @property
-    def authority(self) -> str:
-        """What goes into Host."""
-        return "localhost"
-
-    async def connect(self, upstream: Upstream) -> None:
-        """Connect `upstream`."""
-        await asyncio.get_running_loop().create_unix_connection(lambda: upstream, str(self.path))
-
-
-@dataclass(frozen=True, slots=True)
-class TcpTarget:
-    """An upstream on TCP, with TLS when a context is given."""
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
-
-    @property
-    def authority(self) -> str:
-        """What goes into Host."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
-
-    async def connect(self, upstream: Upstream) -> None:
-        """Connect `upstream`; with TLS, the certificate must be for `host`."""
-        loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: upstream, self.host, self.port, ssl=self.tls)
-
-
-@dataclass(frozen=True, slots=True)
-class PinnedTarget:
-    """An upstream on TCP whose addresses are looked up and checked by the caller, anew for each connection.
-
-    What `addresses` returned is what is connected to, number by number: no resolver is asked in between, so a name cannot
-    mean one thing when it is checked and another when it is used. Host and, with TLS, the name in the certificate stay
-    `host`.
-    """
-
-    host: str
-    port: int
-    addresses: Callable[[], Awaitable[Sequence[str]]]
-    tls: ssl.SSLContext | None = None
-
-    @property
-    def authority(self) -> str:
-        """What goes into Host."""
-        return TcpTarget(self.host, self.port, self.tls).authority
-
-    async def connect(self, upstream: Upstream) -> None:
-        """Connect `upstream` to the first address that answers.
-
-        Raises:
-            OSError: what `addresses` raised, or why the last of them could not be connected to.
-        """
-        loop = asyncio.get_running_loop()
-        name = None if self.tls is None else self.host
-        failed: OSError = ConnectionError("no address")
-        for address in await self.addresses():
-            try:
-                await loop.create_connection(
-                    lambda: upstream, _numeric(address), self.port, ssl=self.tls, server_hostname=name
-                )
-            except OSError as error:
-                failed = error
-            else:
-                return
-        raise failed
-
-
-def _numeric(address: str) -> str:
-    """Return `address`, which must be a number: a name would be looked up again.
-
-    Raises:
-        OSError: when it is none.
-    """
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        raise OSError("not a numeric address") from None
-
-
-Target: TypeAlias = UnixTarget | TcpTarget | PinnedTarget
-
-
 class Exchange:
-    """A request on its way; `async with` gives its `Response`."""
+    """A request that is to be sent: `async with` sends it, gives its `Response` and closes that at the end."""
 
-    __slots__ = ("_body", "_head", "_method", "_pool", "_timeout_s", "_upstream")
+    __slots__ = ("_opening", "_response")
 
-    def __init__(self, pool: Pool, method: str, head: bytes, body: bytes, timeout_s: float) -> None:
-        self._pool = pool
-        self._method = method
-        self._head = head
-        self._body = body
-        self._timeout_s = timeout_s
-        self._upstream: Upstream | None = None
+    def __init__(self, opening: Callable[[], Awaitable[Response]]) -> None:
+        self._opening = opening
+        self._response: Response | None = None
 
     async def __aenter__(self) -> Response:
         """Send the request and return its reply's head."""
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
-        upstream = self._pool.take_idle() or await self._pool.acquire(deadline)
-        try:
-            response = await upstream.exchange(self._method, self._head, self._body, deadline)
-        except BaseException:
-            upstream.finish()
-            self._pool.discard(upstream)
-            raise
-        self._upstream = upstream
+        self._response = response = await self._opening()
         return response
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give the connection back, or close it if its reply was not read to the end."""
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            self._pool.release(upstream) if upstream.finish() else self._pool.discard(upstream)
+        if self._response is not None:
+            self._response.close()
 
 
 class Pool:
@@ -189,6 +83,8 @@ class Pool:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = NEVER
         self._closed = False
+        self._loop = asyncio.get_running_loop()
+        self._heads: dict[tuple[str, str, tuple[tuple[bytes, bytes], ...]], bytes] = {}
 
     @property
     def connections(self) -> int:
@@ -198,25 +94,77 @@ class Pool:
     def request(
         self, method: str, path: str, headers: Headers = (), body: bytes = b"", *, timeout_s: float
     ) -> Exchange:
-        """Return a request to be sent: `async with pool.request(...) as response`.
-
-        `path` may carry a query. `timeout_s` bounds the whole exchange, waiting for a connection and reading the body
-        included. `host` and `content-length` are set here and must not be among `headers`.
-
-        Entering it, and reading the body, raises one of the four kinds of `ClientError`.
+        """Return a request to be sent: `async with pool.request(...) as response`. Else as `open`.
 
         Raises:
             ValueError: when the request itself is malformed; nothing has been sent then.
         """
-        verb = _METHODS.get(method)
-        target = path.encode("ascii")
-        if verb is None or not is_target(target):
-            raise ValueError("not a request that this client sends")
-        fields = encode_fields(headers)
-        if any(name == b"host" for name, _ in headers):
-            raise ValueError("host is set by the client")
+        head = self._head(method, path, tuple(headers))
+        return Exchange(partial(self._send, method, head, body, timeout_s))
+
+    async def open(
+        self,
+        method: str,
+        path: str,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        body: bytes = b"",
+        *,
+        timeout_s: float,
+        secret: tuple[bytes, bytes] | None = None,
+    ) -> Response:
+        """Send a request and return its reply's head. Whoever calls closes the response, whatever happens.
+
+        `path` may carry a query. `timeout_s` bounds the whole exchange, waiting for a connection and reading the body
+        included. `host` and `content-length` are set here and must not be among `headers`; `secret` is one more field, of
+        which nothing is kept here.
+
+        It, and reading the body, raises one of the four kinds of `ClientError`.
+
+        Raises:
+            ValueError: when the request itself is malformed; nothing has been sent then.
+        """
+        head = self._head(method, path, headers)
+        if secret is not None:
+            head += encode_fields((secret,))
+        return await self._send(method, head, body, timeout_s)
+
+    def _head(self, method: str, path: str, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+        """Return the head of a request up to its framing. The same few are sent again and again."""
+        key = (method, path, headers)
+        head = self._heads.get(key)
+        if head is None:
+            verb = _METHODS.get(method)
+            target = path.encode("ascii")
+            if verb is None or not is_target(target):
+                raise ValueError("not a request that this client sends")
+            fields = encode_fields(headers)
+            if any(name == b"host" for name, _ in headers):
+                raise ValueError("host is set by the client")
+            head = b"".join((verb, target, self._host, fields))
+            if len(self._heads) >= _MAX_HEADS:
+                self._heads.clear()
+            if len(head) <= _MAX_HEAD_BYTES:
+                self._heads[key] = head
+        return head
+
+    async def _send(self, method: str, head: bytes, body: bytes, timeout_s: float) -> Response:
         framing = b"content-length: %d\r\n\r\n" % len(body) if body or method in _WITH_BODY else b"\r\n"
-        return Exchange(self, method, b"".join((verb, target, self._host, fields, framing)), body, timeout_s)
+        deadline = self._loop.time() + timeout_s
+        upstream = self.take_idle() or await self.acquire(deadline)
+        try:
+            upstream.send(method, head + framing, body, deadline)
+            await upstream.headed()
+        except BaseException:
+            upstream.finish()
+            self.discard(upstream)
+            raise
+        return Response(upstream, self._finished)
+
+    def _finished(self, upstream: Upstream) -> None:
+        if upstream.finish():
+            self.release(upstream)
+        else:
+            self.discard(upstream)
 
     async def close(self) -> None:
         """Close every connection; requests in flight end as `Truncated`, waiting ones as `ConnectFailed`."""
@@ -235,7 +183,7 @@ class Pool:
     def take_idle(self) -> Upstream | None:
         """Return a connection that is still good, youngest first."""
         if self._idle:
-            now = asyncio.get_running_loop().time()
+            now = self._loop.time()
             while self._idle:
                 upstream = self._idle.pop()
                 if upstream.is_fresh(now, self._idle_s):
@@ -263,13 +211,12 @@ class Pool:
     async def _connect(self, deadline: float) -> Upstream:
         upstream = Upstream(self._limits, self._lost, self._watch)
         self._all.add(upstream)  # it takes its place while it is being opened
-        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout_at(min(deadline, loop.time() + self._connect_timeout_s)):
+            async with asyncio.timeout_at(min(deadline, self._loop.time() + self._connect_timeout_s)):
                 await self._target.connect(upstream)
         except BaseException as error:
             self._lost(upstream)
-            if isinstance(error, TimeoutError) and loop.time() >= deadline:
+            if isinstance(error, TimeoutError) and self._loop.time() >= deadline:
                 raise DeadlineExceeded("the upstream could not be reached in time") from None
             if isinstance(error, OSError):  # TimeoutError and ssl.SSLError are kinds of it
                 raise ConnectFailed(f"the upstream cannot be reached: {type(error).__name__}") from error
@@ -281,20 +228,19 @@ class Pool:
 
     async def _queue(self, deadline: float) -> Upstream | None:
         """Wait for a connection, or for room to open one (None)."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Upstream | None] = loop.create_future()
+        waiter: asyncio.Future[Upstream | None] = self._loop.create_future()
         self._waiters.append(waiter)
         try:
-            async with asyncio.timeout_at(min(deadline, loop.time() + self._wait_s)):
+            async with asyncio.timeout_at(min(deadline, self._loop.time() + self._wait_s)):
                 upstream = await waiter
         except BaseException as error:
             self._pass_on(waiter)
             if isinstance(error, TimeoutError):
-                if loop.time() >= deadline:
+                if self._loop.time() >= deadline:
                     raise DeadlineExceeded("no connection to the upstream came free in time") from None
                 raise ConnectFailed("no connection to the upstream came free in time") from None
             raise
-        if upstream is not None and not upstream.is_fresh(loop.time(), self._idle_s):
+        if upstream is not None and not upstream.is_fresh(self._loop.time(), self._idle_s):
             self.discard(upstream)
             return None
         return upstream
@@ -316,7 +262,7 @@ class Pool:
         elif not self._wake_one(upstream):
             self._idle.append(upstream)
             if self._evictor is None:
-                self._evictor = asyncio.get_running_loop().call_later(self._idle_s, self._evict)
+                self._evictor = self._loop.call_later(self._idle_s, self._evict)
 
     def discard(self, upstream: Upstream) -> None:
         """Close a connection and let somebody else open one."""
@@ -344,10 +290,10 @@ class Pool:
             if self._alarm is not None:
                 self._alarm.cancel()
             self._alarm_at = deadline
-            self._alarm = asyncio.get_running_loop().call_at(deadline, self._expire)
+            self._alarm = self._loop.call_at(deadline, self._expire)
 
     def _expire(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         self._alarm, self._alarm_at = None, NEVER
         for upstream in tuple(self._all):
             if upstream.deadline <= now:
@@ -358,9 +304,8 @@ class Pool:
 
     def _evict(self) -> None:
         self._evictor = None
-        loop = asyncio.get_running_loop()
         for upstream in tuple(self._idle):
-            if not upstream.is_fresh(loop.time(), self._idle_s):
+            if not upstream.is_fresh(self._loop.time(), self._idle_s):
                 self.discard(upstream)
         if self._idle:
-            self._evictor = loop.call_later(self._idle_s, self._evict)
+            self._evictor = self._loop.call_later(self._idle_s, self._evict)

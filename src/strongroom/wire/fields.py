@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # RFC 9110 §5.6.2
@@ -24,6 +25,11 @@ REQUEST_LINE: Final = re.compile(
 
 REQUEST_LINE_ANY: Final = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\r\n")
 """A request line of some HTTP: tells a version or a form that is not served from garbage."""
+
+FIELD: Final = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)"  # RFC 9110 §5.1, §5.5
+)
+"""A field line without its end; blanks behind the value are still there."""
 
 _TARGET: Final = re.compile(rb"/[" + _TARGET_CHARS + rb"?]*")
 _HOST: Final = re.compile(rb"((?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
@@ -48,6 +54,7 @@ def encode_fields(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     return lines
 
 
+@lru_cache(maxsize=256)  # a server is addressed by few names, and the longest takes up less than a head does
 def parse_host(value: bytes) -> str | None:
     """Return the host of a Host field, lower case and without port, or None when it is not one (RFC 9112 §3.2)."""
     match = _HOST.fullmatch(value)

@@ -1,8 +1,8 @@
 """Bytes in, one request at a time out; no I/O.
 
 Always true here:
-- two readers must agree: this module finds where a message ends, llhttp reads the same bytes, and a request exists only
-  if llhttp finished exactly there;
+- two readers must agree: this module reads the head and finds where the message ends, llhttp reads the same bytes, and a
+  request exists only if llhttp finished exactly there;
 - nothing of the next request is parsed before the caller asks for it: what came early waits in `rest`;
 - the first fault is final, the connection must be closed after it.
 
@@ -19,7 +19,7 @@ from typing import Final
 
 import httptools
 
-from strongroom.wire.fields import REQUEST_LINE, REQUEST_LINE_ANY, parse_host, parse_length
+from strongroom.wire.fields import FIELD, REQUEST_LINE, REQUEST_LINE_ANY, parse_host, parse_length
 from strongroom.wire.framing import ChunkScanner, FramingError
 from strongroom.wire.limits import Limits
 from strongroom.wire.request import Request
@@ -31,6 +31,8 @@ _SINGLE: Final = frozenset(
 )
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")  # half of a line's end without its other half
 _LINE_OVERHEAD: Final = 32  # method, version and spaces beside the target
+_KNOWN_LINES: Final = 64
+_KNOWN_LINE_BYTES: Final = 160
 
 
 class Fault(Exception):  # noqa: N818 - an answer, not an error of this process
@@ -61,22 +63,24 @@ class Intake:
         self._tls_peer = tls_peer
         self._secure = secure
         self._parser = httptools.HttpRequestParser(self)
+        self._known: dict[bytes, tuple[bytes, bytes]] = {}  # field lines of earlier requests: a client repeats most
         self.phase = Phase.IDLE
         self.rest = b""
         self._scanned = 0  # how much of a partial head in `rest` has been looked at
         self.body_bytes = 0
         self.expects_continue = False
         self.keep_alive = True
-        self._reset()
-
-    def _reset(self) -> None:
+        self._persists = True
         self._request: Request | None = None
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._first: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
         self._left = 0
         self._chunks: ChunkScanner | None = None
         self._complete = False
+
+    @property
+    def remembered_bytes(self) -> int:
+        """How much is kept of earlier requests: bounded, since every connection has its own."""
+        return sum(map(len, self._known))
 
     def feed(self, data: bytes) -> Request | None:
         """Take `data` (behind what is in `rest`) and return a request if one is now complete.
@@ -92,25 +96,19 @@ class Intake:
         if not data:
             return None
         try:
-            if self.phase is not Phase.BODY:
-                after = self._take_head(data)
-                if after is None:
-                    return None
-                data = after
-            return self._take_body(data)
+            end = 0 if self.phase is Phase.BODY else self._take_head(data)
+            return None if end is None else self._take_body(data, end)
         except FramingError as error:
             raise Fault(400, f"Malformed request body: {error}.") from None
         except httptools.HttpParserUpgrade:
             raise Fault(400, "Protocol upgrades are not served here.") from None
         except httptools.HttpParserError as error:
-            if isinstance(error.__context__, Fault):
-                raise error.__context__ from None
             raise Fault(400, f"Malformed request: {error}.") from None
 
     # --- head
 
-    def _take_head(self, data: bytes) -> bytes | None:
-        """Consume a whole head and return what follows, or keep `data` as `rest` and return None."""
+    def _take_head(self, data: bytes) -> int | None:
+        """Read a whole head and return where in `data` it ends, or keep `data` as `rest` and return None."""
         self.phase = Phase.HEAD
         end = data.find(b"\r\n\r\n", max(self._scanned - 3, 0)) + 4
         if end < 4:  # noqa: PLR2004 - not found
@@ -120,29 +118,59 @@ class Intake:
             return None
         self._scanned = 0
         line = REQUEST_LINE.match(data)
-        if line is None or line.end(2) - line.start(2) + len(line[3] or b"") >= self._limits.max_target_bytes:
+        if line is None:
             raise self._line_fault(data)
-        method = _METHODS.get(line[1])
-        if method is None:
-            raise _method_fault(line[1])
+        method, path, query, minor = line.groups(b"")
+        if len(path) + len(query) >= self._limits.max_target_bytes:
+            raise self._line_fault(data)
+        known = _METHODS.get(method)
+        if known is None:
+            raise _method_fault(method)
         if end > self._limits.max_header_bytes:
             raise Fault(431, "The request's fields are too large.")
-        self._parser.feed_data(data[:end])
+        lines = data[line.end() : end - 2].split(b"\r\n")
+        fields, first = self._take_fields(lines[:-1])
+        self._check_head(first, http_1_0=minor == b"0")
         self._request = Request(
-            method=method,
-            path=line[2].decode("ascii"),
-            query=line[3] or b"",
-            headers=self._fields,
+            method=known,
+            path=path.decode("ascii"),
+            query=query,
+            headers=fields,
             peer=self._peer[0],
             peer_port=self._peer[1],
             tls_peer=self._tls_peer,
             secure=self._secure,
-            version="1.1" if line[4] == b"1" else "1.0",
-            first=self._first,
+            version="1.1" if minor == b"1" else "1.0",
+            first=first,
         )
-        self._check_head(self._request)
         self.phase = Phase.BODY
-        return data[end:]
+        return end
+
+    def _take_fields(self, lines: list[bytes]) -> tuple[list[tuple[bytes, bytes]], dict[bytes, bytes]]:
+        """Return every field, and the first of each name."""
+        if len(lines) > self._limits.max_headers:
+            raise Fault(431, "The request has too many fields.")
+        known = self._known.get
+        fields = [known(line) or self._take_field(line) for line in lines]
+        first = dict(fields)
+        if len(first) < len(fields):
+            names = [name for name, _ in fields]
+            repeated = next((name for name in names if name in _SINGLE and names.count(name) > 1), None)
+            if repeated is not None:
+                raise Fault(400, f"More than one {repeated.decode('ascii')} field.")
+            first = dict(reversed(fields))
+        return fields, first
+
+    def _take_field(self, line: bytes) -> tuple[bytes, bytes]:
+        match = FIELD.fullmatch(line)
+        if match is None:
+            raise Fault(400, "Malformed request: a field is not one.")
+        field = match[1].lower(), match[2].rstrip(b" \t")
+        if len(line) <= _KNOWN_LINE_BYTES:
+            if len(self._known) >= _KNOWN_LINES:
+                self._known.clear()
+            self._known[line] = field
+        return field
 
     def _check_partial(self, data: bytes) -> None:
         """Refuse early what no further byte can mend, so that it does not wait for a timeout."""
@@ -172,25 +200,23 @@ class Intake:
             return Fault(414, "The request target is too long.")
         return Fault(400, "The request target must be a path.")
 
-    def _check_head(self, request: Request) -> None:
-        first = self._first
-        http_1_0 = request.version == "1.0"
+    def _check_head(self, first: dict[bytes, bytes], *, http_1_0: bool) -> None:
         host = first.get(b"host")
-        if (host is None and not http_1_0) or (host is not None and parse_host(host) is None):
+        if parse_host(host) is None if host is not None else not http_1_0:
             raise Fault(400, "A request needs exactly one valid Host.")
         if b"upgrade" in first:
             raise Fault(400, "Protocol upgrades are not served here.")
-        self._check_framing(http_1_0=http_1_0)
+        self._check_framing(first, http_1_0=http_1_0)
         expect = first.get(b"expect")
         if expect is not None:
             if expect.lower() != b"100-continue":
                 raise Fault(400, "That expectation cannot be met.")
             self.expects_continue = not http_1_0
         # RFC 9112 §9.3: persistence is HTTP/1.1's; a 1.0 client gets one answer.
-        self.keep_alive = self.keep_alive and not http_1_0
+        self._persists = not http_1_0
 
-    def _check_framing(self, *, http_1_0: bool) -> None:
-        limits, first = self._limits, self._first
+    def _check_framing(self, first: dict[bytes, bytes], *, http_1_0: bool) -> None:
+        limits = self._limits
         encoding = first.get(b"transfer-encoding")
         length = first.get(b"content-length")
         if encoding is not None:
@@ -208,15 +234,16 @@ class Intake:
 
     # --- body
 
-    def _take_body(self, data: bytes) -> Request | None:
+    def _take_body(self, data: bytes, start: int) -> Request | None:
+        """Take what of the body stands in `data` from `start` on; before it stands a head that llhttp has not seen."""
         if self._chunks is not None:
-            end = self._chunks.advance(data, 0)
+            end = self._chunks.advance(data, start)
             if self._chunks.too_large:
                 raise Fault(413, "The request body is too large.")
             at_end = self._chunks.done
         else:
-            end = min(self._left, len(data))
-            self._left -= end
+            end = min(start + self._left, len(data))
+            self._left -= end - start
             at_end = not self._left
         if end:
             self._parser.feed_data(data if end == len(data) else data[:end])
@@ -229,31 +256,21 @@ class Intake:
         request = self._request
         if request is not None and self._pieces:
             request.body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._request = None
+        self._pieces = []
+        self._left = 0
+        self._chunks = None
+        self._complete = False
         self.phase = Phase.IDLE
         self.body_bytes = 0
         self.expects_continue = False
-        self._reset()
         return request
 
     # --- llhttp's side
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep one field; a trailer is dropped."""
-        if self.phase is Phase.BODY:
-            return
-        name = name.lower()
-        value = value.rstrip(b" \t")
-        if name not in self._first:
-            self._first[name] = value
-        elif name in _SINGLE:
-            raise Fault(400, f"More than one {name.decode('ascii')} field.")
-        self._fields.append((name, value))
-        if len(self._fields) > self._limits.max_headers:
-            raise Fault(431, "The request has too many fields.")
-
     def on_headers_complete(self) -> None:
         """Note whether the connection goes on; llhttp forgets it when a bodiless message ends."""
-        self.keep_alive = self._parser.should_keep_alive()
+        self.keep_alive = self._persists and self._parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
         """Keep a piece of the body."""

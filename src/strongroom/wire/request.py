@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from msgspec import Struct
+
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Fields in order. Names are lower case ASCII tokens; values carry no CR, LF, NUL or other control but tab."""
 
@@ -18,8 +20,8 @@ ErrorRenderer: TypeAlias = Callable[[int, str], tuple[Headers, bytes]]
 """Words a failure of the protocol itself in the surface's own dialect: (status, sentence) -> (headers, body)."""
 
 
-class Request:
-    """One request. Treat it as frozen.
+class Request(Struct, kw_only=True, eq=False):
+    """One request. Treat it as frozen. A struct, because one is made for every request.
 
     Attributes:
         method: upper case, one of GET HEAD POST PUT PATCH DELETE OPTIONS.
@@ -32,54 +34,26 @@ class Request:
         tls_peer: the client's certificate (DER), verified against the configured CA, or None.
         secure: whether the connection is TLS.
         version: "1.1" or "1.0".
+        first: the first value of each name among `headers`, where it is known already.
     """
 
-    __slots__ = (
-        "_first",
-        "body",
-        "headers",
-        "method",
-        "path",
-        "peer",
-        "peer_port",
-        "query",
-        "secure",
-        "tls_peer",
-        "version",
-    )
-
-    def __init__(
-        self,
-        *,
-        method: str,
-        path: str,
-        query: bytes = b"",
-        headers: Headers = (),
-        body: bytes = b"",
-        peer: str = "",
-        peer_port: int = 0,
-        tls_peer: bytes | None = None,
-        secure: bool = False,
-        version: str = "1.1",
-        first: dict[bytes, bytes] | None = None,
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.body = body
-        self.peer = peer
-        self.peer_port = peer_port
-        self.tls_peer = tls_peer
-        self.secure = secure
-        self.version = version
-        self._first = first
+    method: str
+    path: str
+    query: bytes = b""
+    headers: Headers = ()
+    body: bytes = b""
+    peer: str = ""
+    peer_port: int = 0
+    tls_peer: bytes | None = None
+    secure: bool = False
+    version: str = "1.1"
+    first: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first value of the field `name` (lower case), or None."""
-        if self._first is None:
-            self._first = dict(reversed(self.headers))
-        return self._first.get(name)
+        if self.first is None:
+            self.first = dict(reversed(self.headers))
+        return self.first.get(name)
 
     def __repr__(self) -> str:
         """Return method and path only: fields and query may hold credentials."""

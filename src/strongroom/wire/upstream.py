@@ -30,15 +30,17 @@ _SINGLE: Final = frozenset({b"content-length", b"content-type", b"transfer-encod
 
 
 class Response:
-    """A reply whose head has arrived."""
+    """A reply whose head has arrived. Whoever opened it closes it; from then on its connection may be another's."""
 
-    __slots__ = ("_first", "_upstream", "headers", "status")
+    __slots__ = ("_afterwards", "_first", "_on_closed", "_upstream", "headers", "status")
 
-    def __init__(self, upstream: Upstream, status: int, headers: Headers, first: dict[bytes, bytes]) -> None:
-        self._upstream = upstream
-        self._first = first
-        self.status = status
-        self.headers = headers
+    def __init__(self, upstream: Upstream, on_closed: Callable[[Upstream], None]) -> None:
+        self._upstream: Upstream | None = upstream
+        self._on_closed = on_closed
+        self._afterwards: Callable[[], None] | None = None
+        self._first = upstream.first
+        self.status = upstream.status
+        self.headers: Headers = upstream.fields
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first value of the field `name` (lower case), or None."""
@@ -51,19 +53,43 @@ class Response:
             ProtocolFault: when it is longer than `max_bytes`.
             ClientError: any other kind, when the body does not arrive whole.
         """
-        first = await self._upstream.next_piece()
-        pieces, size = [first], len(first)
-        while pieces[-1] and size <= max_bytes:
-            pieces.append(await self._upstream.next_piece())
-            size += len(pieces[-1])
-        if size > max_bytes:
+        upstream = self._open()
+        body = upstream.whole()
+        if body is None:
+            first = await upstream.next_piece()
+            pieces, size = [first], len(first)
+            while pieces[-1] and size <= max_bytes:
+                pieces.append(await upstream.next_piece())
+                size += len(pieces[-1])
+            body = b"".join(pieces)
+        if len(body) > max_bytes:
             raise ProtocolFault(f"the reply's body is longer than {max_bytes} bytes")
-        return b"".join(pieces)
+        return body
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives; ends only when the reply is complete, else raises a `ClientError`."""
-        while piece := await self._upstream.next_piece():
+        while piece := await self._open().next_piece():
             yield piece
+
+    def close(self) -> None:
+        """Give the connection back, or close it if the reply was not read to its end. Closing again does nothing."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is None:
+            return
+        try:
+            self._on_closed(upstream)
+        finally:
+            if self._afterwards is not None:
+                self._afterwards()
+
+    def afterwards(self, do: Callable[[], None]) -> None:
+        """Have `do` called once the connection is given back or closed."""
+        self._afterwards = do
+
+    def _open(self) -> Upstream:
+        if self._upstream is None:
+            raise RuntimeError("the response is closed")
+        return self._upstream
 
 
 class Upstream(asyncio.Protocol):
@@ -91,9 +117,10 @@ class Upstream(asyncio.Protocol):
 
     def _reset(self, method: str) -> None:
         self._method = method
-        self._status = 0
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._first: dict[bytes, bytes] = {}
+        self.status = 0
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.first: dict[bytes, bytes] = {}
+        self._field_bytes = 0
         self._head_bytes = 0
         self._interim = 0
         self._spoken = False
@@ -104,8 +131,8 @@ class Upstream(asyncio.Protocol):
 
     # --- the pool's side
 
-    async def exchange(self, method: str, head: bytes, body: bytes, deadline: float) -> Response:
-        """Send a request and return its reply's head; `deadline` (loop time) holds for the body too."""
+    def send(self, method: str, head: bytes, body: bytes, deadline: float) -> None:
+        """Send a request; `deadline` (loop time) holds until its reply is read."""
         self._reset(method)
         self._active = True
         self.deadline = deadline
@@ -114,9 +141,11 @@ class Upstream(asyncio.Protocol):
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
+
+    async def headed(self) -> None:
+        """Wait for the reply's head."""
         while not self._head_done:
             await self._wait()
-        return Response(self, self._status, self._fields, self._first)
 
     def finish(self) -> bool:
         """End the exchange and say whether the connection may carry another."""
@@ -148,6 +177,13 @@ class Upstream(asyncio.Protocol):
             self._fail(Truncated("the connection was closed on this side"))
 
     # --- the response's side
+
+    def whole(self) -> bytes | None:
+        """Return what is left of the body, if all of it is here in one piece, as it nearly always is."""
+        if not self._complete or len(self._pieces) != 1:
+            return None
+        self._buffered = 0
+        return self._pieces.popleft()
 
     async def next_piece(self) -> bytes:
         """Return the next piece of the body, or b"" when the reply is complete."""
@@ -232,8 +268,9 @@ class Upstream(asyncio.Protocol):
         """Begin a message; after the reply there must be none."""
         if self._complete:
             raise ProtocolFault("data follows the reply")
-        self._fields = []
-        self._first = {}
+        self.fields = []
+        self.first = {}
+        self._field_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep one field; a trailer is dropped."""
@@ -241,12 +278,13 @@ class Upstream(asyncio.Protocol):
             return
         name = name.lower()
         value = value.rstrip(b" \t")
-        if name not in self._first:
-            self._first[name] = value
+        if name not in self.first:
+            self.first[name] = value
         elif name in _SINGLE:
             raise ProtocolFault(f"more than one {name.decode('ascii')} field")
-        self._fields.append((name, value))
-        if len(self._fields) > self._limits.max_headers:
+        self.fields.append((name, value))
+        self._field_bytes += len(name) + len(value) + 4
+        if len(self.fields) > self._limits.max_headers:
             raise ProtocolFault("the reply has too many fields")
 
     def on_headers_complete(self) -> None:
@@ -257,9 +295,9 @@ class Upstream(asyncio.Protocol):
             if status == _SWITCHING or self._interim > self._limits.max_interim:
                 raise ProtocolFault("an unwanted interim reply")
             return
-        if sum(len(name) + len(value) + 4 for name, value in self._fields) > self._limits.max_header_bytes:
+        if self._field_bytes > self._limits.max_header_bytes:
             raise ProtocolFault("the reply's fields are too large")
-        self._status = status
+        self.status = status
         self._check_framing(status)
         self._head_done = True
         if self._method == "HEAD":
@@ -285,8 +323,8 @@ class Upstream(asyncio.Protocol):
 
     def _check_framing(self, status: int) -> None:
         version = self._parser.get_http_version()
-        encoding = self._first.get(b"transfer-encoding")
-        length = self._first.get(b"content-length")
+        encoding = self.first.get(b"transfer-encoding")
+        length = self.first.get(b"content-length")
         if version not in {"1.1", "1.0"}:
             raise ProtocolFault("the reply is not HTTP/1.1")
         if encoding is not None and (length is not None or version == "1.0" or encoding.lower() != b"chunked"):

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -43,7 +42,7 @@ TERMS = Rulebook().terms(TENANT, Subject.of(WHO, "tiny"))
 
 @dataclass
 class Pieces:
-    """A pool with one reply, an exchange with it, and the reply itself."""
+    """A pool with one reply, and the reply itself."""
 
     pieces: Sequence[bytes]
     status: int = 200
@@ -51,15 +50,10 @@ class Pieces:
     def header(self, name: bytes) -> bytes | None:
         return b"text/event-stream" if name == b"content-type" else None
 
-    def request_for(self, *_: object, **__: object) -> Pieces:
+    async def open_for(self, *_: object, **__: object) -> Pieces:
         return self
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         pass
 
     async def stream(self) -> AsyncIterator[bytes]:

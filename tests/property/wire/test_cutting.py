@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httptools
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,55 @@ def test_damaged_requests(requests: list[bytes], cuts: list[int], at: int, by: b
     whole = read([data])
     assert read(pieces(data, cuts)) == whole
     assert read([data[n : n + 1] for n in range(len(data))]) == whole
+
+
+class Second:
+    """What llhttp alone makes of the same bytes."""
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.body = b""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name.lower(), value.rstrip(b" \t")))
+
+    def on_body(self, data: bytes) -> None:
+        self.body += data
+
+
+@given(
+    messages(),
+    st.lists(st.tuples(st.integers(0), st.sampled_from([b"\t", b" ", b":", b"x", b"", b"\xff"])), max_size=2),
+)
+def test_both_readers_read_the_same(message: bytes, damage: list[tuple[int, bytes]]) -> None:
+    for at, by in damage:
+        message = broken(message, at, by)
+    intake = Intake(LIMITS)
+    try:
+        request = intake.feed(message)
+        again = None if request is None or intake.rest else Intake(LIMITS).feed(message)
+    except Fault:
+        return
+    if request is None or again is None:
+        return
+    second = Second()
+    httptools.HttpRequestParser(second).feed_data(message)
+    assert list(request.headers) == second.fields
+    assert request.body == second.body
+    if intake.keep_alive:  # read again on the same connection, by what is remembered of it
+        remembered = intake.feed(message)
+        assert remembered is not None
+        assert told(remembered) == told(again)
+
+
+def test_a_connection_remembers_few_lines_and_short_ones() -> None:
+    intake = Intake(Limits())
+    for number in range(200):
+        head = b"GET / HTTP/1.1\r\nHost: a\r\nX-%d: %d\r\nX-Long: %b\r\n\r\n" % (number, number, b"y" * 8000)
+        request = intake.feed(head)
+        assert request is not None
+        assert request.header(b"x-%d" % number) == b"%d" % number
+    assert intake.remembered_bytes < 64 * 160
 
 
 EVENTS = st.lists(

@@ -17,11 +17,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable
-from types import TracebackType
+from functools import partial
 from typing import Any, Final
 
-from strongroom.wire import ConnectFailed, DeadlineExceeded, Headers, Pool, Response
-from strongroom.wire.client import Exchange
+from strongroom.wire import ConnectFailed, DeadlineExceeded, Pool, Response
 
 WAIT_S: Final = 5.0
 _KEPT: Final = 8
@@ -45,9 +44,10 @@ class Turns:
 
     def take(self, party: Hashable) -> bool:
         """Take a seat, if one is free for `party` and nobody is to come before it."""
-        if self.busy >= self._seats or self._held[party] >= self.most or party in self._waiting:
+        held = self._held.get(party, 0)
+        if self.busy >= self._seats or held >= self.most or (self._waiting and party in self._waiting):
             return False
-        self._held[party] += 1
+        self._held[party] = held + 1
         self.busy += 1
         return True
 
@@ -73,11 +73,14 @@ class Turns:
 
     def give_back(self, party: Hashable) -> None:
         """Give a seat back; whoever's turn it is has it at once."""
-        self._held[party] -= 1
-        if not self._held[party]:
+        held = self._held[party] - 1
+        if held:
+            self._held[party] = held
+        else:
             del self._held[party]
         self.busy -= 1
-        self._next()
+        if self._waiting:
+            self._next()
 
     def _next(self) -> None:
         while self.busy < self._seats:
@@ -135,47 +138,6 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-class FairExchange:
-    """A request on its way once it has a seat; `async with` gives its `Response`."""
-
-    __slots__ = ("_arguments", "_exchange", "_party", "_pool", "_timeout_s")
-
-    def __init__(self, pool: FairPool, party: Hashable, timeout_s: float, *arguments: Any) -> None:
-        self._pool = pool
-        self._party = party
-        self._timeout_s = timeout_s
-        self._arguments = arguments
-        self._exchange: Exchange | None = None
-
-    async def __aenter__(self) -> Response:
-        """Take a seat, waiting for one within the time, then send the request and return its reply's head."""
-        turns, timeout_s = self._pool.turns, self._timeout_s
-        if not turns.take(self._party):
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            await turns.wait(self._party, timeout_s)
-            timeout_s -= loop.time() - began
-        try:
-            exchange = self._pool.request(*self._arguments, timeout_s=timeout_s)
-            response = await exchange.__aenter__()
-        except BaseException:
-            turns.give_back(self._party)
-            raise
-        self._exchange = exchange
-        return response
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Give the connection back and then the seat."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            try:
-                await exchange.__aexit__(kind, error, trace)
-            finally:
-                self._pool.turns.give_back(self._party)
-
-
 class FairPool(Pool):
     """A pool whose connections are shared by tenants."""
 
@@ -183,8 +145,31 @@ class FairPool(Pool):
         super().__init__(*arguments, max_connections=max_connections, **named)
         self.turns: Final = Turns(max_connections)
 
-    def request_for(
-        self, party: Hashable, method: str, path: str, headers: Headers = (), body: bytes = b"", *, timeout_s: float
-    ) -> FairExchange:
-        """Return a request to be sent when it is `party`'s turn; else as `request`."""
-        return FairExchange(self, party, timeout_s, method, path, headers, body)
+    async def open_for(
+        self,
+        party: Hashable,
+        method: str,
+        path: str,
+        headers: tuple[tuple[bytes, bytes], ...],
+        body: bytes,
+        *,
+        timeout_s: float,
+        secret: tuple[bytes, bytes] | None = None,
+    ) -> Response:
+        """Send a request when it is `party`'s turn, waiting for one within the time; else as `open`.
+
+        Closing the response gives the turn back, too.
+        """
+        turns = self.turns
+        if not turns.take(party):
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await turns.wait(party, timeout_s)
+            timeout_s -= loop.time() - began
+        try:
+            response = await self.open(method, path, headers, body, timeout_s=timeout_s, secret=secret)
+        except BaseException:
+            turns.give_back(party)
+            raise
+        response.afterwards(partial(turns.give_back, party))
+        return response
