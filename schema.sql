@@ -409,6 +409,25 @@ ALTER TABLE identity.account_key OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.account_key IS 'credentials of accounts: a keyed fingerprint, never the secret; for operators only';
 
+CREATE TABLE identity.delivery (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    key_id text NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    opened_at timestamp with time zone,
+    CONSTRAINT delivery_check CHECK ((expires_at > created_at)),
+    CONSTRAINT delivery_check1 CHECK (((opened_at IS NULL) OR (octet_length(sealed) = 0))),
+    CONSTRAINT delivery_id_check CHECK ((id ~ '^[0-9a-z]{16}$'::text))
+);
+
+ALTER TABLE ONLY identity.delivery FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.delivery OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.delivery IS 'links that hand a key over once: what they carry is gone with the first opening';
+
 CREATE TABLE identity.environment (
     tenant_id uuid NOT NULL,
     name text NOT NULL,
@@ -437,8 +456,14 @@ CREATE TABLE identity.key (
     revoked_reason text,
     exception jsonb,
     purpose text DEFAULT ''::text NOT NULL,
+    replaced_by text,
+    replaced_at timestamp with time zone,
+    retires_at timestamp with time zone,
     CONSTRAINT key_check CHECK ((expires_at > created_at)),
     CONSTRAINT key_check1 CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
+    CONSTRAINT key_check2 CHECK (((replaced_by IS NULL) = (replaced_at IS NULL))),
+    CONSTRAINT key_check3 CHECK (((replaced_by IS NULL) = (retires_at IS NULL))),
+    CONSTRAINT key_check4 CHECK ((replaced_by <> id)),
     CONSTRAINT key_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
     CONSTRAINT key_id_check CHECK ((id ~ '^[0-9a-z]{16}$'::text)),
     CONSTRAINT key_owner_check CHECK ((owner <> ''::text)),
@@ -452,6 +477,8 @@ ALTER TABLE identity.key OWNER TO sr_owner;
 COMMENT ON TABLE identity.key IS 'credentials of workloads: a keyed fingerprint, never the secret';
 
 COMMENT ON COLUMN identity.key.purpose IS 'what this key is for, where that is narrower than what its workload is for';
+
+COMMENT ON COLUMN identity.key.retires_at IS 'when a replaced key stops counting; it may end before that and never after';
 
 CREATE TABLE identity.signer (
     tenant_id uuid NOT NULL,
@@ -735,6 +762,9 @@ ALTER TABLE ONLY identity.account_key
 ALTER TABLE ONLY identity.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY identity.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY identity.environment
     ADD CONSTRAINT environment_pkey PRIMARY KEY (tenant_id, name);
 
@@ -799,6 +829,10 @@ CREATE INDEX account_key_account ON identity.account_key USING btree (account_id
 
 CREATE UNIQUE INDEX account_name ON identity.account USING btree (name) WHERE (deleted_at IS NULL);
 
+CREATE INDEX delivery_key ON identity.delivery USING btree (tenant_id, key_id);
+
+CREATE INDEX key_replaced_by ON identity.key USING btree (tenant_id, replaced_by) WHERE (replaced_by IS NOT NULL);
+
 CREATE INDEX key_workload ON identity.key USING btree (tenant_id, workload_id);
 
 CREATE INDEX signer_workload ON identity.signer USING btree (tenant_id, workload_id);
@@ -831,11 +865,17 @@ ALTER TABLE ONLY identity.account_key
 ALTER TABLE ONLY identity.account
     ADD CONSTRAINT account_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
+ALTER TABLE ONLY identity.delivery
+    ADD CONSTRAINT delivery_tenant_id_key_id_fkey FOREIGN KEY (tenant_id, key_id) REFERENCES identity.key(tenant_id, id);
+
 ALTER TABLE ONLY identity.environment
     ADD CONSTRAINT environment_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY identity.key
+    ADD CONSTRAINT key_tenant_id_replaced_by_fkey FOREIGN KEY (tenant_id, replaced_by) REFERENCES identity.key(tenant_id, id);
 
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
@@ -925,6 +965,8 @@ ALTER TABLE gateway.response ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.account ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE identity.delivery ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE identity.environment ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.key ENABLE ROW LEVEL SECURITY;
@@ -938,6 +980,8 @@ CREATE POLICY operator_all ON identity.tenant TO sr_operator USING (true) WITH C
 CREATE POLICY operator_read ON identity.key FOR SELECT TO sr_operator USING (true);
 
 CREATE POLICY operator_read ON identity.workload FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY own_tenant ON identity.delivery TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.environment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -1151,6 +1195,12 @@ GRANT UPDATE(revoked_at) ON TABLE identity.account_key TO sr_operator;
 
 GRANT UPDATE(revoked_reason) ON TABLE identity.account_key TO sr_operator;
 
+GRANT SELECT,INSERT ON TABLE identity.delivery TO sr_control;
+
+GRANT UPDATE(sealed) ON TABLE identity.delivery TO sr_control;
+
+GRANT UPDATE(opened_at) ON TABLE identity.delivery TO sr_control;
+
 GRANT SELECT,INSERT ON TABLE identity.environment TO sr_control;
 GRANT SELECT,INSERT ON TABLE identity.environment TO sr_operator;
 
@@ -1184,6 +1234,15 @@ GRANT SELECT(revoked_reason) ON TABLE identity.key TO sr_operator;
 GRANT SELECT(exception) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT(purpose) ON TABLE identity.key TO sr_operator;
+
+GRANT UPDATE(replaced_by) ON TABLE identity.key TO sr_control;
+GRANT SELECT(replaced_by) ON TABLE identity.key TO sr_operator;
+
+GRANT UPDATE(replaced_at) ON TABLE identity.key TO sr_control;
+GRANT SELECT(replaced_at) ON TABLE identity.key TO sr_operator;
+
+GRANT UPDATE(retires_at) ON TABLE identity.key TO sr_control;
+GRANT SELECT(retires_at) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE identity.signer TO sr_control;
 

@@ -27,6 +27,7 @@ from strongroom.app.services import Services
 from strongroom.console import Missing
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
+from strongroom.identity.rotation import routes as rotation_routes
 from strongroom.identity.signers import routes as signer_routes
 from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
@@ -49,6 +50,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
         "/api",
         route_handlers=[
             *identity_routes.ROUTES,
+            *rotation_routes.ROUTES,
             *signer_routes.ROUTES,
             *registry_routes.ROUTES,
             *provider_routes.ROUTES,
@@ -80,6 +82,7 @@ def _offered(services: Services) -> dict[str, object]:
         "services": services,
         "identity": services.identity,
         "accounts": services.accounts,
+        "rotation": services.rotation,
         "signers": services.signers,
         "registry": services.registry,
         "providers": services.providers,

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
+from strongroom.identity.rotation import Rotation
 from strongroom.identity.signers import SignerService
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
@@ -45,6 +46,7 @@ class Services:
 
     identity: Identity
     accounts: Accounts
+    rotation: Rotation
     signers: SignerService
     registry: Registry
     providers: Providers
@@ -121,6 +123,7 @@ def make_services(
     return Services(
         identity=identity,
         accounts=accounts,
+        rotation=Rotation(gate, keys, clock),
         signers=SignerService(gate, clock),
         registry=Registry(gate, clock),
         providers=Providers(gate, keys, clock, networks or Networks(), look_up),

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from cyclopts import App, Parameter
 
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
+from strongroom.cli.durations import seconds
 from strongroom.cli.failures import Failure
 from strongroom.cli.options import Environment, Tenant, Yes
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
 KEY: Final = App(name="key", group=ONLINE, help_epilogue="", help="Issue, look at and revoke keys.")
+Deliver: TypeAlias = Annotated[
+    str | None,
+    Parameter(help="Hand it over by a delivery that opens once, within so long (60s to 24h), instead of showing it."),
+]
 _COLUMNS: Final = ("id", "environment", "workload", "role", "status", "expires_at", "label", "owner")
 
 
@@ -30,9 +35,12 @@ def create(
     label: Annotated[str | None, Parameter(help="A word to tell keys apart.")] = None,
     owner: Annotated[str | None, Parameter(help="Who answers for it; the workload's owner if not given.")] = None,
     purpose: Annotated[str | None, Parameter(help="What it is for; what its workload is for if not given.")] = None,
+    deliver: Deliver = None,
     session: Session = HERE,
 ) -> None:
     """Issue a key to a workload. Its secret is shown once, here, and is kept nowhere.
+
+    With --deliver it is not shown at all: what is shown can be opened once, by who will hold the key.
 
     Args:
         tenant: whose workload it is.
@@ -42,6 +50,7 @@ def create(
         label: a word to tell keys apart.
         owner: who answers for it.
         purpose: what it is for.
+        deliver: hand it over by a delivery that opens once.
         session: how to ask.
     """
     fields: dict[str, object] = {
@@ -51,14 +60,14 @@ def create(
         "label": label,
         "owner": owner,
         "purpose": purpose,
+        "deliver_s": delivery(deliver),
     }
     body = ask(session, "POST", place("tenants", tenant, "keys"), fields)
     if session.json:
         output.raw(body)
         return
     made = decoded(body)
-    output.record(_short(made["key"]) | {"secret": made["secret"]})
-    output.note("The secret is shown this once. Keep it where only the workload can read it.")
+    shown_once(made, short(made["key"]))
 
 
 @KEY.command(name="list")
@@ -110,7 +119,7 @@ def show(
     if session.json:
         output.raw(body)
     else:
-        output.record(_short(decoded(body)))
+        output.record(short(decoded(body)))
 
 
 @KEY.command(name="revoke")
@@ -144,10 +153,26 @@ def revoke(
     if session.json:
         output.raw(body)
     else:
-        output.record(_short(decoded(body)))
+        output.record(short(decoded(body)))
 
 
-def _short(key: dict[str, Any]) -> dict[str, Any]:
+def shown_once(made: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Show a new key with its secret, or with the delivery that carries it."""
+    carried = made.get("delivery")
+    if carried is None:
+        output.record(fields | {"secret": made["secret"]})
+        output.note("The secret is shown this once. Keep it where only the workload can read it.")
+        return
+    output.record(fields | {"delivery": carried["token"], "delivery ends at": carried["expires_at"]})
+    output.note("Give the delivery to who will hold the key. It opens once: `strongroom key open --token-file -`.")
+
+
+def delivery(text: str | None) -> float | None:
+    """Return for how long a delivery can be opened, in seconds; None: there is to be none."""
+    return None if text is None else seconds(text, "--deliver")
+
+
+def short(key: dict[str, Any]) -> dict[str, Any]:
     """Return a key's fields with its exception in a line."""
     exception = key.pop("exception", None)
     if exception is None:

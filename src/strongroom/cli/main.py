@@ -10,11 +10,10 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strongroom.cli import local, signing, verify
+from strongroom.cli import local, rotation, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
-from strongroom.cli.keys import KEY
 from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.providers import PROVIDER
@@ -32,6 +31,7 @@ Examples:
   strongroom workload create search --tenant initech --env dev \\
       --role inference --owner team-search
   strongroom key create --tenant initech --env dev --workload search
+  strongroom key rotate 0123456789abcdef --overlap 24h
   strongroom key revoke 0123456789abcdef --reason "found in a public place"
   strongroom audit list --tenant initech --json
 
@@ -62,7 +62,7 @@ def application() -> App:
         TENANT,
         ENVIRONMENT,
         WORKLOAD,
-        KEY,
+        rotation.KEY,
         SIGNER,
         ACCOUNT,
         MODEL,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from strongroom.gateway import disclose, tools
+from strongroom.gateway import disclose, retiring, tools
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Meter
 from strongroom.gateway.lookups import Lookups, no_model
@@ -104,6 +104,8 @@ class Gateway:
         authenticated = await self._authenticate(received)
         if isinstance(authenticated, Refusal):
             return await self._notes.refuse(received, authenticated, reply)
+        if authenticated.principal.retires_at is not None:
+            reply.announce(retiring.fields(authenticated.principal))
         if received.match.endpoint.needs is None:
             return await self._lookups.answer(authenticated, reply)
         admitted = self._admit(authenticated)

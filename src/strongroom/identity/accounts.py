@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from strongroom.identity import publish, secretkey, tables
+from strongroom.identity.issuing import fingerprint_of
 from strongroom.identity.model import MAX_ACCOUNT_KEY_DAYS, Account, AccountToken, NewAccount
-from strongroom.identity.service import fingerprint_of
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import AccountId, KeyId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Principal, Role

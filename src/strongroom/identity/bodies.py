@@ -22,6 +22,8 @@ LabelText: TypeAlias = Annotated[str, Meta(max_length=100, examples=["ci"])]
 ReasonText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, examples=["found in a public repository"])]
 Days: TypeAlias = Annotated[float, Meta(ge=MIN_KEY_DAYS, le=3660, examples=[7])]
 
+DeliverS: TypeAlias = Annotated[float, Meta(ge=60, le=86_400, examples=[3600])]
+
 _KEY: Final = re.compile(r"srk_\w*", re.IGNORECASE)
 
 
@@ -74,6 +76,7 @@ class MakeKey(Body, frozen=True, kw_only=True):
     owner: OwnerText | None = None
     days: Days | None = None
     purpose: OwnerText | None = None
+    deliver_s: DeliverS | None = None
 
 
 class RevokeKey(Body, frozen=True, kw_only=True):

@@ -258,6 +258,8 @@ def _credential(entry: FeedEntry) -> _Credential:
             tenant=tenant,
             environment=document.environment,
             workload=None if document.workload is None else WorkloadId(document.workload),
+            replaced_at=document.replaced_at or None,
+            retires_at=document.expires_at if document.replaced_at else None,
         ),
         document.demo,
     )

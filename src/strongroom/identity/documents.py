@@ -1,6 +1,7 @@
 """What identity publishes to the feed for every process that authenticates callers.
 
-Persisted and read across versions: fields are only added, with a default, and golden files hold the bytes.
+Persisted and read across versions: fields are only added, with a default, and golden files hold the bytes. One that was
+added later is left out where it says nothing, so that what was written before is written the same.
 No secret is in them: a fingerprint is keyed and 256 bits wide.
 """
 
@@ -27,6 +28,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     """A credential that counts until `expires_at` (Unix seconds) unless it is withdrawn.
 
     `networks`: where it may be used from; empty means anywhere. `tenant` is None for accounts of the installation.
+    `replaced_at`: since when (Unix seconds) it has a successor, and counts for its overlap only.
     """
 
     fingerprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -39,6 +41,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     workload: UUID | None = None
     networks: tuple[str, ...] = ()
     demo: bool = False
+    replaced_at: float | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: TenantDocument | CredentialDocument) -> bytes:

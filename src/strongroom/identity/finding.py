@@ -94,6 +94,19 @@ class Finder:
             raise Refused(hidden("no workload's key"))
         return place, await self._identity.show_key(who, place, key_id, ask)
 
+    async def key_of_workload(self, who: Principal, text: str, tenant: str | None, ask: Ask) -> tuple[TenantId, KeyId]:
+        """Return whose key an id means, without reading it: whether there is one, and for whom, is the gate's to say.
+
+        Raises:
+            Refused: hidden, for an account's token too.
+        """
+        key_id = _key_id(text)
+        place = await self._place(who, key_id, tenant, ask)
+        if place is None:
+            await self._accounts.show_token(who, key_id, ask)  # recorded, and refused to whoever may not know of it
+            raise Refused(hidden("no workload's key"))
+        return place, key_id
+
     async def _place(self, who: Principal, key_id: KeyId, tenant: str | None, ask: Ask) -> TenantId | None:
         if tenant is not None:
             return await self.tenant(who, tenant, ask)

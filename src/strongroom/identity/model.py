@@ -106,13 +106,32 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     team: str = ""
     pager: str = ""
     purpose: str = ""
+    replaced_by: str | None = None
+    """The public id of its successor."""
+    replaced_at: datetime | None = None
+    retires_at: datetime | None = None
+    """When a replaced key stops counting, if it has not ended before."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A key on its way to who will hold it, as a link's text that opens once."""
+
+    id: str
+    token: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        """Show the public part only."""
+        return f"Delivery({self.id})"
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key in the one answer that carries its text."""
+    """A key in the one answer that carries its text, or the delivery that does."""
 
     key: Key
-    secret: str
+    secret: str = ""
+    """Empty where the delivery carries it."""
+    delivery: Delivery | None = None
 
     def __repr__(self) -> str:
         """Show the key's public part only."""
@@ -156,9 +175,10 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
         return f"NewAccount({self.account.name})"
 
 
-def key_ends(expires_at: datetime, exception: KeyException | None) -> datetime:
-    """Return when a key stops counting: it ends with its exception, whatever else was said of it."""
-    return expires_at if exception is None else min(expires_at, exception.expires_at)
+def key_ends(expires_at: datetime, exception: KeyException | None, retires_at: datetime | None = None) -> datetime:
+    """Return when a key stops counting: with its exception or as it retires, whatever else was said of it."""
+    ends = expires_at if exception is None else min(expires_at, exception.expires_at)
+    return ends if retires_at is None else min(ends, retires_at)
 
 
 def key_status(now: datetime, expires_at: datetime, revoked_at: datetime | None) -> str:

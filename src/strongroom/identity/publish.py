@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
+
+import msgspec
 
 from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, TenantDocument
-from strongroom.identity.model import Account, Key, Tenant, Workload, key_ends
+from strongroom.identity.model import Account, Delivery, Key, Tenant, key_ends
 from strongroom.kernel.ids import KeyId, TenantId
+from strongroom.kernel.principal import Role
 from strongroom.store import OperatorTx, TenantTx, feed
 
 
@@ -21,19 +25,37 @@ async def tenant_gone(tx: OperatorTx, tenant_id: TenantId) -> None:
     await feed.withdraw(tx, documents.TENANT, str(tenant_id))
 
 
-async def key(tx: TenantTx, made: Key, workload: Workload, fingerprint: bytes, pepper_version: int) -> None:
-    """Tell of a new key. It counts until it or its exception ends, whichever is first."""
-    ends = key_ends(made.expires_at, made.exception)
+async def key(tx: TenantTx, made: Key, workload: UUID, fingerprint: bytes, pepper_version: int) -> None:
+    """Tell of a key of `workload`, new or changed. It counts until it, its exception or its overlap ends."""
+    ends = key_ends(made.expires_at, made.exception, made.retires_at)
     document = CredentialDocument(
         fingerprint=fingerprint,
         pepper_version=pepper_version,
-        role=workload.role,
-        name=workload.name,
+        role=made.role,
+        name=made.workload,
         expires_at=ends.timestamp(),
         tenant=tx.tenant,
-        environment=workload.environment,
-        workload=workload.id,
+        environment=made.environment,
+        workload=workload,
         networks=() if made.exception is None else made.exception.networks,
+        replaced_at=msgspec.UNSET if made.replaced_at is None else made.replaced_at.timestamp(),
+    )
+    await feed.publish(tx, documents.CREDENTIAL, made.id, documents.encode(document))
+
+
+async def delivery(
+    tx: TenantTx, made: Delivery, of: Key, workload: UUID, fingerprint: bytes, pepper_version: int
+) -> None:
+    """Tell of a delivery of the key `of`: a credential that hands it over and may do nothing else."""
+    document = CredentialDocument(
+        fingerprint=fingerprint,
+        pepper_version=pepper_version,
+        role=Role.DELIVERY,
+        name=of.workload,
+        expires_at=made.expires_at.timestamp(),
+        tenant=tx.tenant,
+        environment=of.environment,
+        workload=workload,
     )
     await feed.publish(tx, documents.CREDENTIAL, made.id, documents.encode(document))
 

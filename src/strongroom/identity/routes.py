@@ -157,6 +157,7 @@ async def create_key(
         owner=data.owner,
         days=data.days,
         purpose=data.purpose or "",
+        deliver_s=data.deliver_s,
         ask=ask,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from strongroom.identity import publish, secretkey, tables
+from strongroom.identity import issuing, publish, tables
 from strongroom.identity.directory import Directory
 from strongroom.identity.model import (
     MAX_KEY_DAYS,
@@ -17,9 +17,7 @@ from strongroom.identity.model import (
     NewKey,
     Tenant,
     Workload,
-    key_ends,
     key_expiry,
-    key_status,
 )
 from strongroom.identity.signers import publish as signers
 from strongroom.kernel.clock import Clock
@@ -28,7 +26,7 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.store import Conflict, TenantTx
-from strongroom.vault import Purpose, PurposeKeys
+from strongroom.vault import PurposeKeys
 
 
 class Identity:
@@ -187,9 +185,10 @@ class Identity:
         days: float | None = None,
         exception: KeyException | None = None,
         purpose: str = "",
+        deliver_s: float | None = None,
         ask: Ask,
     ) -> NewKey:
-        """Make a key for a workload; its text is in the answer and nowhere else.
+        """Make a key for a workload; its text is in the answer, or in a delivery, and nowhere else.
 
         Args:
             who: the caller.
@@ -201,6 +200,7 @@ class Identity:
             days: how long it lives; the longest allowed here if not given.
             exception: a departure from the rules, bound to networks and time.
             purpose: what it is for, where that is narrower than what the workload is for.
+            deliver_s: hand it over by a delivery that opens once, within so many seconds; None: in this answer.
             ask: what goes into the audit entry.
 
         Raises:
@@ -217,26 +217,23 @@ class Identity:
                 expires_at = key_expiry(now, days, await _max_key_days(tx, environment))
             except ValueError as error:
                 raise Refused(invalid(f"{error}.", param="days")) from None
-            secret = secretkey.mint(holder.role, environment)
-            made = Key(
-                id=secret.id,
-                environment=environment,
-                workload=holder.name,
-                role=holder.role,
-                label=label,
-                owner=owner or holder.owner,
-                created_at=now,
+            made, secret = await issuing.issue(
+                tx,
+                self._keys,
+                holder,
+                now=now,
                 expires_at=expires_at,
-                status=key_status(now, key_ends(expires_at, exception), None),
+                label=label,
+                owner=owner or "",
+                purpose=purpose,
                 exception=exception,
-                team=holder.team,
-                pager=holder.pager,
-                purpose=purpose or holder.purpose,
             )
-            fingerprint = fingerprint_of(secret, self._keys)
-            await tables.insert_key(tx, WorkloadId(holder.id), made, fingerprint, self._keys.current, purpose=purpose)
-            await publish.key(tx, made, holder, fingerprint, self._keys.current)
-        return NewKey(key=made, secret=secret.text)
+            if deliver_s is None:
+                return NewKey(key=made, secret=secret.text)
+            delivery = await issuing.deliver(
+                tx, self._keys, made, holder.id, secret, now=now, for_s=issuing.delivery_life(deliver_s)
+            )
+        return NewKey(key=made, delivery=delivery)
 
     async def list_keys(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Key]:
         """Return a tenant's keys, dead ones included."""
@@ -253,7 +250,7 @@ class Identity:
         """End a key at once. Ending it again changes nothing and is no error."""
         resource = Resource(kind=Kind.KEY, id=key_id, tenant=tenant)
         async with self._gate.permit(who, Action.KEY_REVOKE, resource, ask) as tx:
-            await publish.gone(tx, await tables.revoke_keys(tx, self._clock.now(), reason, key_id=key_id))
+            await issuing.end(tx, await tables.revoke_keys(tx, self._clock.now(), reason, key_id=key_id))
             return await self._key(tx, key_id)
 
     async def _key(self, tx: TenantTx, key_id: KeyId) -> Key:
@@ -266,21 +263,13 @@ class Identity:
         self, tx: TenantTx, now: datetime, reason: str, *, workload: WorkloadId | None = None
     ) -> list[KeyId]:
         ended = await tables.revoke_keys(tx, now, reason, workload=workload)
-        await publish.gone(tx, ended)
+        await issuing.end(tx, ended)
         return ended
 
     async def _living(self, tx: TenantTx) -> None:
         """Refuse to add to a tenant that is gone: the directory may lag a deletion by a moment."""
         if not await tables.living(tx):
             raise Refused(hidden(f"tenant {tx.tenant} is gone"))
-
-
-def fingerprint_of(secret: secretkey.SecretKey, keys: PurposeKeys) -> bytes:
-    """Return what is kept of `secret`: its HMAC-SHA256 under the current pepper."""
-    fingerprint = keys.mac(Purpose.KEY_PEPPER, secret.text.encode("ascii"))
-    if fingerprint is None:  # the current version is always held
-        raise AssertionError("the current pepper is missing")
-    return fingerprint
 
 
 def loopback_exception(now: datetime, days: float) -> KeyException:

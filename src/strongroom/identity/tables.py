@@ -24,6 +24,7 @@ from strongroom.kernel.principal import Environment, Role
 from strongroom.store import OperatorTx, Record, TenantTx
 
 _KEY_COLUMNS = """k.id, k.label, k.owner, k.created_at, k.expires_at, k.revoked_at, k.revoked_reason, k.exception,
+       k.replaced_by, k.replaced_at, k.retires_at,
        w.environment, w.name AS workload, w.role, w.team, w.pager, coalesce(nullif(k.purpose, ''), w.purpose) AS purpose"""
 
 
@@ -142,6 +143,17 @@ async def workload_named(tx: TenantTx, environment: Environment, name: str) -> W
         tx.tenant,
         str(environment),
         name,
+    )
+    return None if row is None else _workload(row)
+
+
+async def workload_by_id(tx: TenantTx, workload: UUID) -> Workload | None:
+    """Return a living workload, locked against deletion until this transaction ends."""
+    row = await tx.fetchrow(
+        """SELECT id, environment, name, role, owner, created_at, team, pager, purpose FROM identity.workload
+           WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE""",
+        tx.tenant,
+        workload,
     )
     return None if row is None else _workload(row)
 
@@ -351,13 +363,16 @@ def _key(row: Record, now: datetime) -> Key:
         owner=row["owner"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
-        status=key_status(now, key_ends(row["expires_at"], exception), row["revoked_at"]),
+        status=key_status(now, key_ends(row["expires_at"], exception, row["retires_at"]), row["revoked_at"]),
         revoked_at=row["revoked_at"],
         revoked_reason=row["revoked_reason"],
         exception=exception,
         team=row["team"],
         pager=row["pager"],
         purpose=row["purpose"],
+        replaced_by=row["replaced_by"],
+        replaced_at=row["replaced_at"],
+        retires_at=row["retires_at"],
     )
 
 

@@ -57,6 +57,7 @@ WORKLOAD_ROLES: Final = frozenset(
 class Principal:
     """A verified caller.
 
+    `replaced_at` and `retires_at` (Unix seconds) are set while its credential has a successor and still counts.
     `tenant` is None for accounts of the installation. `environment` and `workload` are set for those that are
     placed (`Role.is_placed`).
     """
@@ -67,6 +68,8 @@ class Principal:
     tenant: TenantId | None = None
     environment: Environment | None = None
     workload: WorkloadId | None = None
+    replaced_at: float | None = None
+    retires_at: float | None = None
 
     def __str__(self) -> str:
         """Return `role/name`, for the audit log."""

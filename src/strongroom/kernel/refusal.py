@@ -38,6 +38,7 @@ class Refusal:
         retry_after_s: of LIMITED: seconds after which trying again may help; None: it will not.
         fields: of LIMITED: header fields that say where the caller stands, where its rules disclose them.
         audited: whether it stands in the audit log, though not every no of its kind does.
+        signal: a word for who watches, where this no is one of those that tell of an attack; it goes into the audit entry.
     """
 
     kind: RefusalKind
@@ -48,6 +49,7 @@ class Refusal:
     retry_after_s: int | None = None
     fields: tuple[tuple[bytes, bytes], ...] = ()
     audited: bool = False
+    signal: str = ""
 
     @property
     def word(self) -> str:

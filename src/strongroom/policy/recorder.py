@@ -53,7 +53,7 @@ class Ask:
         Raises:
             ValueError: as `audit.check_detail`.
         """
-        audit.check_detail({**self.detail, "policy": "", "unwritten_before": ""})
+        audit.check_detail({**self.detail, "policy": "", "signal": "", "unwritten_before": ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,13 @@ def noted(case: Case, unwritten: int) -> Case:
     if not unwritten:
         return case
     return replace(case, ask=replace(case.ask, detail={**case.ask.detail, "unwritten_before": str(unwritten)}))
+
+
+def signalled(case: Case, signal: str) -> Case:
+    """Return `case` with the word for who watches, where there is one."""
+    if not signal:
+        return case
+    return replace(case, ask=replace(case.ask, detail={**case.ask.detail, "signal": signal}))
 
 
 class Recorder:
@@ -115,7 +122,7 @@ class Recorder:
         away is not asked again: the caller has waited once.
         """
         if isinstance(cause, Refused):
-            await self.refused(case, cause.refusal.reason, place)
+            await self.refused(signalled(case, cause.refusal.signal), cause.refusal.reason, place)
             return
         if isinstance(cause, Conflict | Unfit):
             await self.refused(case, str(cause), place)

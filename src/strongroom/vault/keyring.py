@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     CACHE_SCOPE = "cache-scope"  # names of prompt-cache scopes inside a worker
     ANSWER_SIGNING = "answer-signing"  # seeds of the keys that sign answers; their public halves are published
     KEPT_RESPONSE = "kept-response"  # seals answers that a workload asked to have kept
+    DELIVERY = "delivery"  # what a delivery carries; its key comes from the delivery's own text and never from here
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
 
 

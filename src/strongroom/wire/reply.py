@@ -53,7 +53,7 @@ class Reply:
     except that `start` may be given a `content-length`, which is then held to.
     """
 
-    __slots__ = ("_chunked", "_left", "_line", "_mute", "_version_1_0", "finished", "started")
+    __slots__ = ("_announced", "_chunked", "_left", "_line", "_mute", "_version_1_0", "finished", "started")
 
     def __init__(self, line: Line, request: Request) -> None:
         self._line = line
@@ -61,10 +61,19 @@ class Reply:
         self._version_1_0 = request.version == "1.0"
         self._chunked = False
         self._left: int | None = None
+        self._announced = b""
         self.started = False
         """Whether a status has been written: from then on only `abort` can say that something went wrong."""
         self.finished = False
         """Whether the answer is complete."""
+
+    def announce(self, headers: Headers) -> None:
+        """Say more in the head of whatever answer comes: what is known before the answer is.
+
+        Raises:
+            ValueError: when a field is malformed.
+        """
+        self._announced += encode_fields(headers)
 
     async def send(self, status: int, headers: Headers, body: bytes = b"") -> None:
         """Write a whole answer and wait while the client is slow.
@@ -157,6 +166,7 @@ class Reply:
             (
                 status_line(status),
                 encode_fields(headers),
+                self._announced,
                 framing,
                 self._line.date(),
                 b"\r\n" if self._line.keep_alive else b"connection: close\r\n\r\n",

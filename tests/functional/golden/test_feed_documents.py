@@ -42,6 +42,17 @@ DOCUMENTS: dict[str, Told] = {
         workload=UUID(int=2),
         networks=("127.0.0.0/8", "::1/128"),
     ),
+    "credential-1-replaced.json": CredentialDocument(
+        fingerprint=bytes(32),
+        pepper_version=1,
+        role=Role.NOTEBOOK,
+        name="n",
+        expires_at=1.0,
+        tenant=UUID(int=1),
+        environment=Environment.DEV,
+        workload=UUID(int=2),
+        replaced_at=0.5,
+    ),
     "credential-1-account.json": CredentialDocument(
         fingerprint=bytes(32), pepper_version=1, role=Role.OPERATOR, name="operator", expires_at=1.0, demo=True
     ),

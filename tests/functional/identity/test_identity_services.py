@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
-from strongroom.app.checks import Check
 from strongroom.app.seed import INSTALLER, Seed
-from strongroom.app.services import Services, make_services
-from strongroom.app.settings import Loaded, Settings
-from strongroom.identity import Directory
 from strongroom.identity.model import KeyException
 from strongroom.identity.secretkey import read
 from strongroom.kernel.clock import SystemClock
-from strongroom.kernel.ids import KeyId, Name, TenantId
-from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.ids import KeyId, Name
+from strongroom.kernel.principal import Environment, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
-from strongroom.policy import Ask, Engine
+from strongroom.policy import Ask
 from strongroom.registry import Operation, Release
 from strongroom.registry.model import Format
-from strongroom.store import Database
-from strongroom.store.follower import Follower
-from strongroom.store.testing import TestDatabase
-from strongroom.vault import Keyring, Purpose
+
+if TYPE_CHECKING:
+    from tests.functional.identity.conftest import House
 
 DEV, PROD = Environment.DEV, Environment.PROD
 ASK = Ask()
@@ -40,53 +33,6 @@ def release(digit: str, name: str, kind: Operation = Operation.CHAT) -> Release:
         digest=f"sha256:{digit * 64}", name=name, version="1", kind=kind, format=Format.GGUF, bytes=1, source="a test",
         admitted_at=SystemClock().now(),
     )  # fmt: skip
-
-
-@dataclass
-class House:
-    services: Services
-    database: TestDatabase
-
-    async def tenant(self, name: str) -> TenantId:
-        return TenantId((await self.services.identity.create_tenant(INSTALLER, Name(name), ASK)).id)
-
-    async def workload(self, tenant: TenantId, environment: Environment = DEV) -> None:
-        await self.services.identity.create_workload(
-            INSTALLER, tenant, environment=environment, name=Name("w"), role=Role.INFERENCE, owner="team", ask=ASK
-        )
-
-    async def key(self, tenant: TenantId, environment: Environment = DEV, **more: Any) -> Any:
-        made = await self.services.identity.create_key(
-            INSTALLER, tenant, environment=environment, workload=Name("w"), ask=ASK, **more
-        )
-        await self.known()
-        return made
-
-    async def known(self) -> None:
-        assert await self.services.follower.refresh(5.0)
-
-    def who(self, secret: str, peer: str = HERE) -> Principal | None:
-        found = self.services.directory.authenticate(secret, peer)
-        return found if isinstance(found, Principal) else None
-
-
-@pytest.fixture
-async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]:
-    clock, keys = SystemClock(), Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEY_PEPPER)
-    known = Directory(keys, clock, allow_demo=True)
-    follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
-    db = await Database.connect(database.control, database.operator)
-
-    async def doctor() -> tuple[Check, ...]:
-        return ()
-
-    services = make_services(
-        db, follower, known, Engine.load(), keys, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
-    )
-    follower.start()
-    yield House(services, database)
-    await follower.close()
-    await db.close()
 
 
 async def test_a_key_works_until_it_is_revoked_and_stays_dead(house: House) -> None:

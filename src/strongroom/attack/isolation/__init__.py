@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from strongroom.attack.isolation import caches, guessing, identity, kept, oracles, revocation, signing, tenants
+from strongroom.attack.isolation import (
+    caches,
+    guessing,
+    identity,
+    kept,
+    oracles,
+    revocation,
+    rotation,
+    signing,
+    tenants,
+)
 from strongroom.attack.target import Target
 from strongroom.attack.verdict import Case, Verdict
 
@@ -22,7 +32,10 @@ CASES: Final[tuple[Case, ...]] = (
     revocation.revoked_key,
     tenants.ended_owner,
     revocation.request_in_flight,
+    rotation.rotated_budget,
+    rotation.grace_ends,
     signing.signed_request,
+    rotation.opened_twice,
     kept.kept_answers,
     kept.cache_words,
     caches.shared_prompt,

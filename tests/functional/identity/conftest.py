@@ -1,0 +1,75 @@
+"""A house: identity and its neighbours over a real database and its feed, without a port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strongroom.app.checks import Check
+from strongroom.app.seed import INSTALLER
+from strongroom.app.services import Services, make_services
+from strongroom.app.settings import Loaded, Settings
+from strongroom.identity import Directory
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import Name, TenantId
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy import Ask, Engine
+from strongroom.store import Database
+from strongroom.store.follower import Follower
+from strongroom.store.testing import TestDatabase
+from strongroom.vault import Keyring, Purpose
+
+DEV = Environment.DEV
+ASK = Ask()
+HERE = "127.0.0.1"
+
+
+@dataclass
+class House:
+    services: Services
+    database: TestDatabase
+
+    async def tenant(self, name: str) -> TenantId:
+        return TenantId((await self.services.identity.create_tenant(INSTALLER, Name(name), ASK)).id)
+
+    async def workload(self, tenant: TenantId, environment: Environment = DEV) -> None:
+        await self.services.identity.create_workload(
+            INSTALLER, tenant, environment=environment, name=Name("w"), role=Role.INFERENCE, owner="team", ask=ASK
+        )
+
+    async def key(self, tenant: TenantId, environment: Environment = DEV, **more: Any) -> Any:
+        made = await self.services.identity.create_key(
+            INSTALLER, tenant, environment=environment, workload=Name("w"), ask=ASK, **more
+        )
+        await self.known()
+        return made
+
+    async def known(self) -> None:
+        assert await self.services.follower.refresh(5.0)
+
+    def who(self, secret: str, peer: str = HERE) -> Principal | None:
+        found = self.services.directory.authenticate(secret, peer)
+        return found if isinstance(found, Principal) else None
+
+
+@pytest.fixture
+async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]:
+    clock, keys = SystemClock(), Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEY_PEPPER)
+    known = Directory(keys, clock, allow_demo=True)
+    follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
+    db = await Database.connect(database.control, database.operator)
+
+    async def doctor() -> tuple[Check, ...]:
+        return ()
+
+    services = make_services(
+        db, follower, known, Engine.load(), keys, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
+    )
+    follower.start()
+    yield House(services, database)
+    await follower.close()
+    await db.close()
