@@ -226,7 +226,7 @@ class Recorder:
         """Write what can be written of a batch, and give up the rest: it would be refused for ever."""
         for record in records:
             if not await _taken(_append(appender, [record], [])):
-                self.spool.lose(record.tenant)
+                self.spool.lose(record.common.tenant)
         for denial in denials:
             if not await _taken(_append(appender, [], [denial])) and denial.entry.action != _GAP:
                 self.spool.lose(denial.tenant)

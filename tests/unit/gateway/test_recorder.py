@@ -68,9 +68,9 @@ class Database:
     async def execute(self, _: str, *columns: Any) -> str:
         await asyncio.sleep(0)
         if len(columns) == 24:
-            if self.poison in columns[11]:
+            if self.poison in columns[3]:
                 raise OverflowError("value out of range")
-            self.pending |= dict(zip(columns[2], ("record" for _ in columns[2]), strict=True))
+            self.pending |= dict(zip(columns[1], ("record" for _ in columns[1]), strict=True))
         else:
             self.pending |= dict(zip(columns[0], columns[7], strict=True))
             self.details += map(msgspec.json.decode, columns[9])

@@ -129,7 +129,8 @@ Frame: TypeAlias = Opened | Closed | Denied | Lost | Ended
 _encode: Final = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 _pack_sum: Final = _SUM.pack
 _pack_about: Final = _ABOUT.pack
-_DECODER: Final = msgspec.msgpack.Decoder(Frame)
+_decode: Final = msgspec.msgpack.Decoder(Frame).decode
+_unpack_head: Final = Layout("<IIQ").unpack_from  # both parts of it
 
 
 def write(frame: Frame, number: int) -> bytes:
@@ -146,16 +147,12 @@ def read(data: bytes, offset: int = 0) -> Iterator[tuple[int, int, Frame]]:
     """
     view, size = memoryview(data), len(data)
     while offset + _HEAD <= size:
-        length, number = _ABOUT.unpack_from(data, offset + _SUM.size)
+        checksum, length, number = _unpack_head(data, offset)
         end = offset + _HEAD + length
-        if (
-            length > MAX_FRAME
-            or end > size
-            or crc32(view[offset + _SUM.size : end]) != _SUM.unpack_from(data, offset)[0]
-        ):
+        if length > MAX_FRAME or end > size or crc32(view[offset + _SUM.size : end]) != checksum:
             return
         try:
-            frame = _DECODER.decode(view[offset + _HEAD : end])
+            frame = _decode(view[offset + _HEAD : end])
         except msgspec.MsgspecError:
             return
         yield end, number, frame

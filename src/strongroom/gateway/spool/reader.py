@@ -12,7 +12,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 from strongroom.gateway.spool.frames import Closed, Denied, Ended, Frame, Lost, Opened
 from strongroom.gateway.spool.segments import Piece, Place, listed, read_piece
@@ -44,17 +43,19 @@ class Found:
 class Reader:
     """Reads one spool, living or dead."""
 
-    def __init__(self, directory: Path, *, confirmed: int = 0) -> None:
+    def __init__(self, directory: Path, *, confirmed: int | None = None) -> None:
         """Begin at the beginning.
 
         Args:
             directory: the spool.
-            confirmed: the last number that a dead process knew to be written (`mark.py`).
+            confirmed: the last number that a dead process knew to be written (`mark.py`); None: the process lives, and
+                knows itself whose records it has not written.
         """
         self.directory: Final = directory
         self._confirmed: Final = confirmed
         self.at = Place(1, 0)
-        self.open: Final[dict[UUID, tuple[Opened, int]]] = {}
+        self.open: Final[dict[int, tuple[Opened, int]]] = {}
+        """Openings without a closing, by the number of their id, with the segment that each stands in."""
         self.last = 0
         """Number of the last frame."""
         self.missing = 0
@@ -62,9 +63,9 @@ class Reader:
         self.ended = False
         """Whether the process said that its end was in order."""
         self.beyond: Final[Counter[TenantId]] = Counter()
-        """Records, by tenant, that were written without the process knowing so."""
+        """Records, by tenant, that were written without a dead process knowing so."""
         self.tenants: Final[set[TenantId]] = set()
-        """Whose frames were met."""
+        """Whose frames were met in a dead process's spool."""
 
     @property
     def done_before(self) -> int:
@@ -96,13 +97,15 @@ class Reader:
 
     def _sorted(self, piece: Piece) -> Found:
         found = Found()
-        segment = self.at.segment
+        segment, last, confirmed = self.at.segment, self.last, self._confirmed
         for number, frame in piece.frames:
-            if number > self.last:
-                self.missing += number - self.last - 1 if self.last else 0
-                self.last = number
+            if number > last:
+                self.missing += number - last - 1 if last else 0
+                last = number
                 self._sort(frame, segment, found)
-                self._count(frame, 1 if number > self._confirmed else 0)
+                if confirmed is not None:
+                    self._count(frame, 1 if number > confirmed else 0)
+        self.last = last
         if piece.torn:
             found.torn = Place(segment, piece.end)
         self.at = Place(segment + 1, 0) if piece.torn else Place(segment, piece.end)
@@ -111,9 +114,9 @@ class Reader:
     def _sort(self, frame: Frame, segment: int, found: Found) -> None:
         match frame:
             case Opened():
-                self.open[frame.id] = (frame, segment)
+                self.open[frame.id.int] = (frame, segment)
             case Closed():
-                held = self.open.pop(frame.id, None)
+                held = self.open.pop(frame.id.int, None)
                 opened = frame.opened if held is None else held[0]
                 if held is None and frame.outcome == "failed":  # an end that was taken back: what was said last counts
                     found.pairs[:] = [pair for pair in found.pairs if pair[0].id != frame.id]
