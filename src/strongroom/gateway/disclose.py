@@ -56,7 +56,9 @@ def check(ask: Ask, terms: Disclosure) -> Refusal | None:
         denied = _denied_scores(ask, terms)
     if denied is None and ask.sampling is not USUAL:
         denied = _denied_drawing(ask.sampling, terms)
-    return _denied_chat(ask, terms) if denied is None and isinstance(ask, ChatAsk) else denied
+    if denied is None and isinstance(ask, ChatAsk) and (ask.tools or ask.reasoning is not None):
+        denied = _denied_chat(ask, terms)
+    return denied
 
 
 def shaped(ask: Ask, terms: Disclosure) -> Ask:

@@ -33,7 +33,7 @@ from strongroom.gateway.stages import Admitted, Authenticated, Received, Relayed
 from strongroom.gateway.surface import NoMatch, match
 from strongroom.gateway.upstreams import LOCAL, Upstreams
 from strongroom.kernel.clock import Clock
-from strongroom.kernel.ids import new_uuid
+from strongroom.kernel.ids import new_uuid, second_of
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
 from strongroom.rules.disclosure import DISCLOSURE
@@ -209,7 +209,8 @@ class Gateway:
         return ways if isinstance(ways, Refusal) else Routed(screened, ways)
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:
-        relay = Relay(routed, reply, int(self._clock.now().timestamp()), self._seal, self._responses)
+        created = second_of(routed.screened.admitted.authenticated.received.id)
+        relay = Relay(routed, reply, created, self._seal, self._responses)
         try:
             return await relay.run(self._limits)
         except BaseException as error:
@@ -223,10 +224,13 @@ class Gateway:
 
     def _seal(self, routed: Routed) -> Seal:
         """Return what signs the answer, where the rules want it signed."""
-        admitted, target = routed.screened.admitted, routed.target
+        admitted = routed.screened.admitted
+        terms = admitted.terms.of(SIGNING)
+        if not terms.answers:
+            return self._desk.unsealed
+        target = routed.target
         local = admitted.route.release if target.name == LOCAL else None
         return self._desk.seal(
-            admitted.terms.of(SIGNING),
             admitted.authenticated.received.request,
             release=local or f"{target.name}/{target.model}",
             model=admitted.route.name,

@@ -77,6 +77,8 @@ class Snapshot:
         self.directory = directory
         self.signers = Signers()
         self._engine = engine
+        self.policy_version = engine.version
+        """The digest of the policies in force."""
         self._routes: dict[tuple[TenantId, Environment, str], Route] = {}
         self._by_id: dict[tuple[TenantId, str], Route] = {}
         self._of_place: dict[tuple[TenantId, Environment], dict[str, Route]] = {}
@@ -90,11 +92,6 @@ class Snapshot:
     def follow(self, follower: Follower) -> None:
         """Hold the lease of `follower`, which was given `apply` to call."""
         self._follower = follower
-
-    @property
-    def policy_version(self) -> str:
-        """The digest of the policies in force."""
-        return self._engine.version
 
     def valid(self) -> bool:
         """Whether the lease holds now."""

@@ -56,10 +56,12 @@ class _Credential(msgspec.Struct, frozen=True):
 
 
 class _Proven(msgspec.Struct, frozen=True):
-    """A credential whose whole key was presented and right, by the state that stands now."""
+    """A credential whose whole key was presented and right, and that counted: by the state that stands now."""
 
     digest: bytes
-    credential: _Credential
+    expires_at: float
+    networks: tuple[Network, ...]
+    principal: Principal
 
 
 class Directory:
@@ -128,17 +130,17 @@ class Directory:
         text = presented.encode("utf-8", "surrogatepass")
         digest = blake2b(text, digest_size=_DIGEST, key=self._digest_key).digest()
         proven = self._proven.get(digest)
-        if proven is None or not hmac.compare_digest(proven.digest, digest):
-            found = self._prove(presented, digest)
-            if isinstance(found, Refusal):
-                return found
-        else:
-            found = proven.credential
-        reason = self._unusable(found, peer)
-        return found.principal if reason is None else _refused(f"key {found.principal.credential}: {reason}")
+        if (
+            proven is not None
+            and hmac.compare_digest(proven.digest, digest)
+            and proven.expires_at > self._clock.now().timestamp()
+            and (not proven.networks or _within(peer, proven.networks))
+        ):
+            return proven.principal
+        return self._prove(presented, peer, digest)  # which says why not, too
 
-    def _prove(self, presented: str, digest: bytes) -> _Credential | Refusal:
-        """Return the credential whose whole key `presented` is; remember that it was."""
+    def _prove(self, presented: str, peer: str, digest: bytes) -> Principal | Refusal:
+        """Pass every step; remember a key that counts by the `digest` of all of it."""
         told = secretkey.parse(presented)
         if told is None:
             return _refused("not a key: shape or checksum")
@@ -154,8 +156,11 @@ class Directory:
             return _refused(f"key {key_id}: " + ("unknown or withdrawn" if known is None else "wrong secret"))
         if (known.principal.role, known.principal.environment) != (told.role, told.environment):
             return _refused(f"key {key_id}: its document is of another role or environment than the key")
-        self._proven[digest] = _Proven(digest, known)
-        return known
+        reason = self._unusable(known, peer)
+        if reason is not None:
+            return _refused(f"key {key_id}: {reason}")
+        self._proven[digest] = _Proven(digest, known.expires_at, known.networks, known.principal)
+        return known.principal
 
     def _known(self, key_id: KeyId) -> _Credential | None:
         """Return what is known of a key id. One that two claim (82 random bits never collide) is nobody's."""

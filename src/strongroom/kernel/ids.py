@@ -45,6 +45,11 @@ def new_uuid() -> UUID:
     return UUID(int=(time.time_ns() // 1_000_000 << 80 | drawn) & _FREE | _VERSION_7)
 
 
+def second_of(made: UUID) -> int:
+    """Return the Unix second in which `new_uuid` made an id."""
+    return (made.int >> 80) // 1000
+
+
 def _draw() -> int:
     """Draw for many ids at once: the system is asked for random bytes once for all of them."""
     size = 10

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from strongroom.rules.kind import Document, Kind, RuleT, Said, TermsT, fitting
 from strongroom.rules.model import Level, Subject
@@ -72,14 +72,15 @@ class Terms:
 
     __slots__ = ("_of", "version")
 
-    def __init__(self, of: Mapping[str, object], version: str) -> None:
+    def __init__(self, of: Mapping[str, Any], version: str) -> None:
         self._of = of
         self.version = version
         """Digest over which versions of which documents were in force for the tenant, hex."""
 
     def of(self, kind: Kind[Any, _Terms]) -> _Terms:
         """Return what holds of one kind."""
-        return cast("_Terms", self._of[kind.name])
+        held: _Terms = self._of[kind.name]
+        return held
 
 
 def settle(kind: Kind[RuleT, TermsT], standing: Standing[RuleT], subject: Subject) -> TermsT:

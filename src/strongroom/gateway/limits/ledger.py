@@ -53,7 +53,8 @@ class Reservation:
 
     def __exit__(self, *_: object) -> None:
         """Release it, unless it has ended."""
-        self.release()
+        if not self.done:
+            self.release()
 
     def release(self) -> None:
         """End it, if it has not ended: no model was asked."""
@@ -217,7 +218,7 @@ class Ledger:
             share.busy -= 1
             share.left += 1
         if tokens:
-            for share, period in zip(plan.tokens, reservation.periods, strict=False):
+            for share, period in zip(plan.tokens, reservation.periods, strict=False):  # those of costs come after them
                 if share.period == period or not share.is_daily:
                     self._return(share, tokens)
         if cost:

@@ -89,35 +89,61 @@ def completion_scores(scores: tuple[TokenScore, ...] | None) -> dict[str, Any] |
     }
 
 
-def _chat(answer: Generation, naming: Naming) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "id": id_of(naming),
-        "object": "chat.completion",
-        "created": naming.created,
-        "model": naming.model,
-        "choices": [_chat_choice(choice) for choice in answer.choices],
-        "usage": usage_of(answer.usage),
-    }
-    if answer.fingerprint is not None:
-        body["system_fingerprint"] = answer.fingerprint
-    return body
+class _Call(msgspec.Struct, gc=False):
+    id: str
+    function: dict[str, str]
+    type: str = "function"
 
 
-def _chat_choice(choice: Choice) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
-    if choice.reasoning is not None:
-        message["reasoning_content"] = choice.reasoning  # not OpenAI's own; what open models' servers call it
-    if choice.calls:
-        message["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in choice.calls
-        ]
-    return {
-        "index": choice.index,
-        "message": message,
-        "finish_reason": FINISHED[choice.finish],
-        "logprobs": chat_scores(choice.scores),
-    }
+class _Message(msgspec.Struct, gc=False):
+    content: str | None
+    reasoning_content: str | msgspec.UnsetType = msgspec.UNSET  # not OpenAI's own; what open models' servers call it
+    tool_calls: list[_Call] | msgspec.UnsetType = msgspec.UNSET
+    role: str = "assistant"
+    refusal: None = None
+
+
+class _ChatChoice(msgspec.Struct, gc=False):
+    index: int
+    message: _Message
+    finish_reason: str
+    logprobs: dict[str, Any] | None
+
+
+class _Chat(msgspec.Struct, gc=False):
+    id: str
+    created: int
+    model: str
+    choices: list[_ChatChoice]
+    usage: dict[str, Any]
+    system_fingerprint: str | msgspec.UnsetType = msgspec.UNSET
+    object: str = "chat.completion"
+
+
+def _chat(answer: Generation, naming: Naming) -> _Chat:
+    return _Chat(
+        id_of(naming),
+        naming.created,
+        naming.model,
+        [_chat_choice(choice) for choice in answer.choices],
+        usage_of(answer.usage),
+        msgspec.UNSET if answer.fingerprint is None else answer.fingerprint,
+    )
+
+
+def _chat_choice(choice: Choice) -> _ChatChoice:
+    return _ChatChoice(
+        choice.index,
+        _Message(
+            choice.text,
+            msgspec.UNSET if choice.reasoning is None else choice.reasoning,
+            [_Call(call.id, {"name": call.name, "arguments": call.arguments}) for call in choice.calls]
+            if choice.calls
+            else msgspec.UNSET,
+        ),
+        FINISHED[choice.finish],
+        None if choice.scores is None else chat_scores(choice.scores),
+    )
 
 
 def _completion(answer: Generation, naming: Naming) -> dict[str, Any]:

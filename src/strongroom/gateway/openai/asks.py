@@ -6,7 +6,7 @@ after this, on the ask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Final
 
@@ -66,20 +66,13 @@ _ROLES: Final[dict[str, Role]] = {"system": "system", "developer": "system", "us
 
 def read(endpoint: Endpoint, body: bytes) -> Decoded | Refusal:
     """Return what a request to `endpoint` asks for."""
-    if endpoint is Endpoint.CHAT:
-        chat = decode(_CHAT, body)
-        return chat if isinstance(chat, Refusal) else _chat(chat)
-    if endpoint is Endpoint.COMPLETION:
-        completion = decode(_COMPLETION, body)
-        return completion if isinstance(completion, Refusal) else _completion(completion)
-    if endpoint is Endpoint.MODERATION:
-        moderation = decode(_MODERATION, body)
-        return moderation if isinstance(moderation, Refusal) else _moderation(moderation)
-    embedding = decode(_EMBEDDING, body)
-    return embedding if isinstance(embedding, Refusal) else _embedding(embedding)
+    return _READ[endpoint](body)
 
 
-def _chat(body: ChatRequest) -> Decoded | Refusal:
+def _chat(told: bytes) -> Decoded | Refusal:
+    body = decode(_CHAT, told)
+    if isinstance(body, Refusal):
+        return body
     no = _form(body, unserved_of_chat(body)) or _chat_form(body)
     if no is not None:
         return no
@@ -98,10 +91,13 @@ def _chat(body: ChatRequest) -> Decoded | Refusal:
         reasoning=body.reasoning_effort,
     )
     names = _NAMES if body.max_completion_tokens is None else _NAMES_NEW_BOUND
-    return Decoded(ask=ask, names=names, wants_usage=_wants_usage(body))
+    return Decoded(ask=ask, names=names, wants_usage=body.stream_options is not None and _wants_usage(body))
 
 
-def _completion(body: CompletionRequest) -> Decoded | Refusal:
+def _completion(told: bytes) -> Decoded | Refusal:
+    body = decode(_COMPLETION, told)
+    if isinstance(body, Refusal):
+        return body
     no = _form(body, unserved_of_completion(body))
     if no is not None:
         return no
@@ -118,12 +114,18 @@ def _completion(body: CompletionRequest) -> Decoded | Refusal:
     return Decoded(ask=ask, names=_NAMES, wants_usage=_wants_usage(body))
 
 
-def _moderation(body: ModerationRequest) -> Decoded:
+def _moderation(told: bytes) -> Decoded | Refusal:
+    body = decode(_MODERATION, told)
+    if isinstance(body, Refusal):
+        return body
     inputs = (body.input,) if isinstance(body.input, str) else tuple(body.input)
     return Decoded(ask=ModerationAsk(model=body.model, inputs=inputs), names=_NAMES)
 
 
-def _embedding(body: EmbeddingRequest) -> Decoded | Refusal:
+def _embedding(told: bytes) -> Decoded | Refusal:
+    body = decode(_EMBEDDING, told)
+    if isinstance(body, Refusal):
+        return body
     parts = [body.input] if isinstance(body.input, str) else body.input
     kinds = {type(part) for part in parts}
     if len(kinds) > 1:
@@ -140,6 +142,14 @@ def _embedding(body: EmbeddingRequest) -> Decoded | Refusal:
         model=body.model, inputs=inputs, encoding=body.encoding_format or "float", dimensions=body.dimensions
     )
     return Decoded(ask=ask, names=_NAMES)
+
+
+_READ: Final[dict[Endpoint, Callable[[bytes], Decoded | Refusal]]] = {
+    Endpoint.CHAT: _chat,
+    Endpoint.COMPLETION: _completion,
+    Endpoint.MODERATION: _moderation,
+    Endpoint.EMBEDDING: _embedding,
+}
 
 
 def _form(body: ChatRequest | CompletionRequest, unserved: str | None) -> Refusal | None:

@@ -157,10 +157,11 @@ def whole(ask: Ask, body: bytes) -> Answer:
     if not isinstance(ask, ChatAsk | CompletionAsk):
         raise TypeError("an ask that this protocol has no words for")
     answer = _ANSWER.decode(body)
-    if len(answer.choices) != ask.n:
+    choices = answer.choices
+    if len(choices) != ask.n:
         raise ValueError("not as many answers as were asked for")
     return Generation(
-        choices=tuple([_choice(choice) for choice in answer.choices]),
+        choices=(_choice(choices[0]),) if ask.n == 1 else tuple([_choice(choice) for choice in choices]),
         usage=_usage(answer.usage),
         fingerprint=answer.system_fingerprint,
     )
@@ -218,8 +219,8 @@ def _choice(choice: _Choice) -> Choice:
         reasoning=message.reasoning_content or message.reasoning or None,
         calls=tuple([_call(call) for call in message.tool_calls]) if message.tool_calls else (),
         finish=_finish(choice),
-        stop_sequence=_stop_sequence(choice),
-        scores=_scores(choice.logprobs),
+        stop_sequence=None if choice.stop_reason is None else _stop_sequence(choice),
+        scores=None if choice.logprobs is None else _scores(choice.logprobs),
     )
 
 
@@ -231,8 +232,7 @@ def _finish(choice: _Choice) -> FinishReason:
 
 
 def _stop_sequence(choice: _Choice) -> str | None:
-    said = choice.stop_reason
-    return said if said is not None and isinstance(said, str) and choice.finish_reason == "stop" else None
+    return choice.stop_reason if isinstance(choice.stop_reason, str) and choice.finish_reason == "stop" else None
 
 
 def _call(call: _Call) -> Call:

@@ -32,7 +32,8 @@ class SigningDesk:
         self._verifier = Verifier(signers, self._nonces, clock)
         self._keys = AnswerKeys(keys)
         self._clock = clock
-        self._none = Seal(None, None, clock)
+        self.unsealed = Seal(None, None, clock)
+        """The seal of an answer that the rules do not want signed."""
 
     @property
     def published(self) -> bytes:
@@ -43,12 +44,8 @@ class SigningDesk:
         """Return why `request` of `who` is not signed as `terms` demand; None: it is, or need not be."""
         return await self._verifier.verify(request, terms, who)
 
-    def seal(
-        self, terms: Signing, request: Request, *, release: str, model: str, policy: str, rules: str, request_id: str
-    ) -> Seal:
-        """Return the seal of one answer; the names are those of `Facts`."""
-        if not terms.answers:
-            return self._none
+    def seal(self, request: Request, *, release: str, model: str, policy: str, rules: str, request_id: str) -> Seal:
+        """Return the seal of one answer that is to be signed; the names are those of `Facts`."""
         facts = Facts(
             request=content_digest(request.body),
             release=release,

@@ -78,7 +78,7 @@ class Mark:
         if slot.count == 0:
             slot.since = time.time()
         slot.count += 1
-        self._store(slot)
+        self._put(_pack_slot(slot.tenant, slot.count, slot.since), slot.offset)
         return slot
 
     def slot(self, tenant: TenantId) -> Slot:
@@ -88,7 +88,7 @@ class Mark:
     def settled(self, slot: Slot, count: int) -> None:
         """Count down what was written."""
         slot.count -= count
-        self._store(slot)
+        self._put(_pack_slot(slot.tenant, slot.count, slot.since), slot.offset)
 
     def confirmed(self, number: int) -> None:
         """Say which frame was the last that was written."""
@@ -105,9 +105,6 @@ class Mark:
         if slot is None:
             slot = self._slots[owner.int] = Slot(_HEAD.size + _SLOT.size * len(self._slots), owner.bytes)
         return slot
-
-    def _store(self, slot: Slot) -> None:
-        self._put(_pack_slot(slot.tenant, slot.count, slot.since), slot.offset)
 
     def _put(self, data: bytes, offset: int) -> None:
         try:
