@@ -66,6 +66,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         figures=collected.text,
         is_scraper=lambda presented: is_token(presented, handover.metrics_token),
         networks=networks,
+        sockets=Path(handover.metrics_sockets),
     )
     parts = _parts(services, engine, handover)
     follower.start()

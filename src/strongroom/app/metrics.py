@@ -31,7 +31,7 @@ LOOK_S: Final = 5.0
 _MOST_BYTES: Final = 4 * 2**20
 _ANSWER_S: Final = 3.0
 _MOST_PROCESSES: Final = 1024
-_SUFFIX: Final = ".sock"
+SUFFIX: Final = ".sock"
 _TYPE: Final = [(b"content-type", b"application/x-msgpack")]
 _PROCESS: Final = "process"
 
@@ -48,7 +48,7 @@ _DECODER: Final = msgspec.msgpack.Decoder(Page)
 
 def socket_of(directory: Path, process: str) -> Path:
     """Return where a process shows its figures."""
-    return directory / f"{process}{_SUFFIX}"
+    return directory / f"{process}{SUFFIX}"
 
 
 def teller(figures: Callable[[], Awaitable[Iterable[Figures]]]) -> Handler:
@@ -84,7 +84,7 @@ class Collected:
         async with self._looking:
             with contextlib.suppress(OSError):
                 names = sorted(await asyncio.to_thread(os.listdir, self._directory))[:_MOST_PROCESSES]
-                found = [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
+                found = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
                 pages = await asyncio.gather(*(self._ask(name) for name in found))
                 self._up = frozenset(name for name, page in zip(found, pages, strict=True) if page is not None)
                 for name, page in zip(found, pages, strict=True):

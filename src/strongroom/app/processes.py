@@ -24,6 +24,7 @@ import uvloop
 
 from strongroom.app.handover import Handover, admission, receive
 from strongroom.app.metrics import socket_of, teller
+from strongroom.app.probes import answering
 from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.kept import Responses
@@ -83,7 +84,8 @@ async def gateway(handover: Handover) -> None:
     leasing = asyncio.create_task(leases.run(), name="leases")
     tidying = asyncio.create_task(responses.run(), name="responses")
     shown = socket_of(Path(handover.metrics_sockets), handover.name)
-    showing = await serve_unix(teller(partial(figures, recorder, snapshot, upstreams, clock)), shown, mode=0o660)
+    telling = answering(teller(partial(figures, recorder, snapshot, upstreams, clock)), snapshot, clock)
+    showing = await serve_unix(telling, shown, mode=0o660)
     try:
         await _serve(handover, settings, plane.handle, limits, render_error)
     finally:

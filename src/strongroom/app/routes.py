@@ -7,18 +7,22 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
-from litestar import delete, get
+from litestar import delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 
+from strongroom.app.probes import Proof
 from strongroom.app.services import Services
 from strongroom.audit import PAGE_LIMIT, Entry
 from strongroom.gateway.reading import RecordRow
-from strongroom.identity import Finder
-from strongroom.identity.http import Asked, Listing, Who
+from strongroom.identity import Finder, Key
+from strongroom.identity.bodies import RevokeKey
+from strongroom.identity.http import Asked, Listing, Who, noting
+from strongroom.identity.model import AccountToken
 from strongroom.identity.problems import READ, WRITE
 from strongroom.identity.whoami import Whoami, whoami
-from strongroom.kernel.refusal import Refused, invalid
+from strongroom.kernel.ids import parse_key_id
+from strongroom.kernel.refusal import Refused, hidden, invalid
 
 TheServices: TypeAlias = NamedDependency[Services]
 TheFinder: TypeAlias = NamedDependency[Finder]
@@ -119,6 +123,36 @@ async def delete_tenant(tenant: FromPath[str], services: TheServices, finder: Th
     await services.end_tenant(who, await finder.tenant_to_end(who, tenant, ask), ask)
 
 
+class Proven(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential that was revoked (a workload's key or an account's token), and what every process made of it."""
+
+    key: Key | None
+    token: AccountToken | None
+    proof: Proof
+
+
+@post("/keys/{key:str}/revoke/prove", responses=WRITE, status_code=200, summary="Revoke, and prove it", tags=["keys"])
+async def revoke_proven(
+    key: FromPath[str],
+    data: JSONBody[RevokeKey],
+    services: TheServices,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+    tenant: FromQuery[str | None] = None,
+) -> Proven:
+    """End a credential at once, asking every process before and after whether it takes the key."""
+    key_id = parse_key_id(key)
+    if key_id is None:
+        raise Refused(hidden("not a key's id"))
+    async with services.prover.watching(key_id) as watch:
+        ended = await finder.revoke_credential(who, key, tenant, data.reason, noting(ask, reason=data.reason))
+        proof = await watch.proof(services.clock.now())
+    if isinstance(ended, Key):
+        return Proven(key=ended, token=None, proof=proof)
+    return Proven(key=None, token=ended, proof=proof)
+
+
 @get("/tenants/{tenant:str}/audit", responses=READ, summary="Read a tenant's log", tags=["audit"])
 async def read_tenant_log(
     tenant: FromPath[str],
@@ -198,4 +232,13 @@ def _shown(found: Any, kind: type[Any]) -> list[Any]:
     return [msgspec.convert(each, kind, from_attributes=True) for each in found]
 
 
-ROUTES: Final = (show_self, delete_tenant, read_tenant_log, read_records, read_log, explain_config, run_doctor)
+ROUTES: Final = (
+    show_self,
+    revoke_proven,
+    delete_tenant,
+    read_tenant_log,
+    read_records,
+    read_log,
+    explain_config,
+    run_doctor,
+)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
+from strongroom.app.probes import Prover
 from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.rotation import Rotation
@@ -64,6 +66,7 @@ class Services:
     doctor: Doctor
     figures: Show
     is_scraper: IsScraper
+    prover: Prover
 
     async def measured(self, who: Principal, ask: Ask) -> str:
         """Return the figures of all processes, to an operator. They name no tenant."""
@@ -112,6 +115,7 @@ def make_services(
     doctor: Doctor,
     figures: Show | None = None,
     is_scraper: IsScraper | None = None,
+    sockets: Path | None = None,
     networks: Networks | None = None,
     look_up: LookUp = system_look_up,
     observer: Observer = ignore,
@@ -141,6 +145,7 @@ def make_services(
         doctor=doctor,
         figures=figures or _nothing,
         is_scraper=is_scraper or _nobody,
+        prover=Prover(sockets, directory, clock),
     )
 
 

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.durations import seconds
-from strongroom.cli.failures import Failure
+from strongroom.cli.failures import OK, UNDETERMINED, Failure
 from strongroom.cli.options import Environment, Tenant, Yes
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
@@ -129,10 +129,15 @@ def revoke(
     *,
     tenant: Annotated[str | None, Parameter(help="Whose; needed where the key no longer lives.")] = None,
     reason: Annotated[str | None, Parameter(help="Why; it stands in the audit log.")] = None,
+    prove: Annotated[
+        bool, Parameter(negative="", help="Ask every process before and after, and say until when one took the key.")
+    ] = False,
     yes: Yes = False,
     session: Session = HERE,
-) -> None:
+) -> int:
     """End a key, or an account's token, at once, on every gateway process.
+
+    With --prove it ends with 3 when a process did not answer or did not stop in time: then nothing is proven.
 
     At a terminal it asks first. In a script it does not: this is what one reaches for when a key has leaked.
 
@@ -140,6 +145,7 @@ def revoke(
         key_id: its public id, 16 characters.
         tenant: whose.
         reason: why.
+        prove: show that it bites.
         yes: do not ask.
         session: how to ask.
     """
@@ -149,11 +155,29 @@ def revoke(
         and input(f"Revoke {key_id}? What uses it stops at once. [y/N] ") not in {"y", "Y"}
     ):
         raise Failure("Not confirmed; nothing was changed.")
-    body = ask(session, "POST", place("keys", key_id, "revoke", tenant=tenant), {"reason": reason})
+    parts = ("keys", key_id, "revoke", "prove") if prove else ("keys", key_id, "revoke")
+    body = ask(session, "POST", place(*parts, tenant=tenant), {"reason": reason})
     if session.json:
         output.raw(body)
     else:
-        output.record(short(decoded(body)))
+        answer = decoded(body)
+        output.record(short((answer["key"] or answer["token"]) if prove else answer))
+    return _proven(session, decoded(body)["proof"]) if prove else OK
+
+
+def _proven(session: Session, proof: dict[str, Any]) -> int:
+    """Show what every process made of a revocation, and return the exit code that says whether it is proven."""
+    if not session.json:
+        output.listing(proof["processes"], ("name", "state", "accepted_ms", "asked"), empty="No process was asked.")
+        after = proof["accepted_ms"]
+        when = (
+            f"{output.text(proof['accepted_until'])}, {after:+.1f} ms after it was revoked" if after is not None else ""
+        )
+        output.note(f"Taken for the last time: {when}." if when else "No process would have taken it when first asked.")
+        output.note(
+            "Every process refuses it." if proof["proven"] else "NOT PROVEN: not every process was seen to refuse it."
+        )
+    return OK if proof["proven"] else UNDETERMINED
 
 
 def shown_once(made: dict[str, Any], fields: dict[str, Any]) -> None:

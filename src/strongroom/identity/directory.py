@@ -180,6 +180,14 @@ class Directory:
             return _refused(f"key {key_id}: {reason}")
         return known.principal
 
+    def counts(self, key_id: KeyId) -> bool:
+        """Return whether a key would be taken now from where it may be used: not whether anybody holds it."""
+        known = self._known(key_id)
+        if known is None or known.expires_at <= self._clock.now().timestamp():
+            return False
+        tenant = known.principal.tenant
+        return tenant is None or tenant in self._tenants
+
     def expires_at(self, key_id: KeyId) -> float | None:
         """Return when a living key ends, in Unix seconds."""
         known = self._known(key_id)

@@ -58,6 +58,7 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ),
     ("GET", "/api/keys/{key}"): ("/api/keys/{globex_key}", None, 404),
     ("POST", "/api/keys/{key}/revoke"): ("/api/keys/{globex_key}/revoke", {}, 404),
+    ("POST", "/api/keys/{key}/revoke/prove"): ("/api/keys/{globex_key}/revoke/prove", {}, 404),
     ("POST", "/api/keys/{key}/rotate"): ("/api/keys/{globex_key}/rotate", {}, 404),
     ("POST", "/api/deliveries/open"): ("/api/deliveries/open", None, 403),
     ("GET", "/api/models"): ("/api/models", None, 200),

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from contextlib import ExitStack
-from typing import Final
+from typing import Any, Final
 
 from strongroom.attack.attempt import OK, UNAUTHORIZED, Attempt, question
 from strongroom.attack.http import Line, whole
@@ -28,7 +28,7 @@ _STREAMED: Final = 48
 
 @case(7, "a revoked key, on every gateway process")
 def revoked_key(target: Target, notes: Notes) -> None:
-    """Use a key over many connections while it is revoked, and for longer than a lease afterwards."""
+    """Use a key over many connections while it is revoked with proof, and for longer than a lease afterwards."""
     at, key = Attempt(target, notes), _issued(target)
     uses: list[tuple[float, int]] = []
     with ExitStack() as stack:
@@ -40,7 +40,7 @@ def revoked_key(target: Target, notes: Notes) -> None:
         try:
             while not uses:  # it works while it lives
                 ended.wait(0.01)
-            revoked = at.as_operator("POST", f"/api/keys/{key.id}/revoke", {"reason": "case 7"})
+            revoked = at.as_operator("POST", f"/api/keys/{key.id}/revoke/prove", {"reason": "case 7"})
             at_time = time.monotonic()
             notes.hold(revoked.status == OK, f"the revocation was refused: {revoked.status}")
             ended.wait(_WATCH_S)
@@ -49,11 +49,18 @@ def revoked_key(target: Target, notes: Notes) -> None:
             user.join()
     last = max((sent for sent, status in uses if status == OK), default=0.0) - at_time
     notes.hold(uses[0][1] == OK, "control: the key did not work before it was revoked")
-    notes.hold(last < WITHIN_S, f"taken {last:.3f} s after the answer to its revocation")
+    proof: dict[str, Any] = revoked.json()["proof"] if revoked.status == OK else {"proven": False, "processes": []}
+    notes.hold(proof["proven"], "the revocation is not proven")
+    notes.hold(len(proof["processes"]) > 1, "no gateway process was asked for the proof")
+    after_s = (proof.get("accepted_ms") or 0.0) / 1000
+    notes.hold(after_s < WITHIN_S, f"by the proof, a process took it {after_s:.3f} s after it was revoked")
+    notes.hold(last < 0, f"taken {last:.3f} s after the proof that nobody takes it")
     others = {status for _, status in uses} - {OK, UNAUTHORIZED}
     notes.hold(not others, f"answers other than 200 and 401: {sorted(others)}")
     at.works(target.a.dev, target.a.own, "A's other key lives on")
-    notes.say(f"taken for the last time {last * 1000:+.0f} ms after the answer, in {len(uses)} uses")
+    notes.say(
+        f"by the proof taken until {after_s * 1000:+.1f} ms after; seen {last * 1000:+.0f} ms, in {len(uses)} uses"
+    )
 
 
 @case(10, "a request in flight when its key is revoked")
