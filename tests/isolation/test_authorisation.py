@@ -16,6 +16,7 @@ TENANT_BOUND = {role for role in Role if role.is_placed} | {Role.TENANT_ADMIN}
 # Written out a second time, by hand and apart from the policies: every verb that a role may do anywhere at all.
 ADMINISTRATION = {
     Action.TENANT_READ,
+    Action.TENANT_RENEW_KEYS,
     Action.ENVIRONMENT_LIST,
     Action.WORKLOAD_CREATE,
     Action.WORKLOAD_LIST,

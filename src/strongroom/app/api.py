@@ -29,6 +29,7 @@ from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
 from strongroom.identity.rotation import routes as rotation_routes
 from strongroom.identity.signers import routes as signer_routes
+from strongroom.identity.tenantkeys import routes as tenantkey_routes
 from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
 from strongroom.rules import routes as rules_routes
@@ -52,6 +53,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *identity_routes.ROUTES,
             *rotation_routes.ROUTES,
             *signer_routes.ROUTES,
+            *tenantkey_routes.ROUTES,
             *registry_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
@@ -84,6 +86,7 @@ def _offered(services: Services) -> dict[str, object]:
         "accounts": services.accounts,
         "rotation": services.rotation,
         "signers": services.signers,
+        "tenant_keys": services.tenant_keys,
         "registry": services.registry,
         "providers": services.providers,
         "rules": services.rules,

@@ -24,7 +24,7 @@ from strongroom.store import backup as archives
 from strongroom.store import format as formats
 from strongroom.store.archive import Manifest, Seal
 from strongroom.store.roles import Passwords
-from strongroom.vault import Keyring, Purpose, PurposeKeys
+from strongroom.vault import FileKeystore, Keyring, Purpose, PurposeKeys
 
 _VERSION_DIGITS: Final = 9
 
@@ -83,7 +83,10 @@ async def _restore(home: Path, archive: Path, *, replace: bool, keep_keys: bool,
             admin, archive, seal=seal, passwords=passwords, replace=replace, keep_keys=keep_keys
         )
         # Written into what was restored: the log that came back could not know of it.
-        async with installer(admin, passwords, Keyring.open(layout(home).keyring), demo=False) as seed:
+        places = layout(home)
+        keyring, clock = Keyring.open(places.keyring), SystemClock()
+        keystore = FileKeystore(places.vault, keyring, clock)  # nothing is sealed or opened here
+        async with installer(admin, passwords, keyring, keystore, demo=False) as seed:
             await seed.record_restore(manifest, keep_keys=keep_keys)
     formats.record(home)
     return manifest

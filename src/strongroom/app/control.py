@@ -25,6 +25,7 @@ from strongroom.store import Database, Unavailable
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 from strongroom.store.roles import CONTROL, OPERATOR
+from strongroom.vault import BrokeredKeystore
 from strongroom.wire import AsgiBridge
 
 _RETRY_S: Final = 0.5
@@ -60,6 +61,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         directory,
         engine,
         keys,
+        BrokeredKeystore(Path(handover.vault_socket), handover.vault_token),
         clock,
         explain=explain,
         doctor=doctor,

@@ -29,7 +29,7 @@ from strongroom.store import format as formats
 from strongroom.store import lint as catalog
 from strongroom.store.migrate import server_now
 from strongroom.store.peek import documents
-from strongroom.vault import Keyring, KeyringBroken
+from strongroom.vault import Keyring, KeyringBroken, VaultUnavailable
 from strongroom.wire import ClientError, Pool, UnixTarget
 
 _MIB: Final = 2**20
@@ -109,9 +109,18 @@ async def online(services: Services, clock: Clock, worker_sockets: Path, book: B
             fix="" if fresh else "it recovers by itself once the database answers",
         ),
         _providers(book, clock.now()),
+        await _vault(services),
         _clock(clock.now(), None),
         _disk(worker_sockets),
     ]
+
+
+async def _vault(services: Services) -> Check:
+    try:
+        return Check(name="vault", status=Status.OK, detail=await services.tenant_keys.check())
+    except VaultUnavailable as error:
+        fix = "nothing is sealed or opened until it answers: no response is kept, no provider's secret is taken"
+        return Check(name="vault", status=Status.FAILED, detail=str(error), fix=fix)
 
 
 def _providers(book: Book, now: datetime) -> Check:

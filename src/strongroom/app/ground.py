@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import os
 import socket
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +27,11 @@ from strongroom.confinement.tree import RuntimeTree
 from strongroom.kernel.clock import SystemClock
 from strongroom.store import Dsn
 from strongroom.store.roles import CONTROL, GATEWAY, OPERATOR, Passwords
-from strongroom.vault import Keyring, Purpose
+from strongroom.vault import Broker, Keyring, Purpose, Use
+
+CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK})
+GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE})
+"""What each process may seal and open; the supervisor's broker gives it no other key."""
 
 _BACKLOG: Final = 1024
 _ANSWERS_S: Final = 60.0
@@ -169,6 +173,7 @@ def children(
     admin: Dsn,
     passwords: Passwords,
     keyring: Keyring,
+    broker: Broker,
     tree: RuntimeTree,
     tell: Callable[[str], None],
 ) -> Iterator[Child]:
@@ -183,7 +188,9 @@ def children(
     except (OSError, ValueError) as error:
         raise CannotStart(f"`control.metrics_token_file`: {error}") from None
 
-    def hand(name: str, edge: Edge, listen: socket.socket, roles: tuple[str, ...], *purposes: Purpose) -> int:
+    def hand(
+        name: str, edge: Edge, listen: socket.socket, roles: tuple[str, ...], purposes: Sequence[Purpose], token: bytes
+    ) -> int:
         return handover.pipe(
             Handover(
                 name=name,
@@ -196,6 +203,8 @@ def children(
                 spool=str(places.spool),
                 metrics_sockets=str(places.metrics_sockets),
                 metrics_token=scraper,
+                vault_socket=str(places.vault_socket),
+                vault_token=token,
                 listen=listen.fileno(),
                 demo=options.demo,
                 tls=handover.read_tls(edge, ports.passport),
@@ -216,17 +225,17 @@ def children(
 
     def hand_control() -> int:
         roles = (CONTROL, OPERATOR)
-        return hand("control", settings.control, ports.control, roles, Purpose.KEY_PEPPER, Purpose.PROVIDER_SECRET)
+        token = broker.admit("control", CONTROL_USES, manages=True)
+        return hand("control", settings.control, ports.control, roles, (Purpose.KEY_PEPPER,), token)
 
     def hand_gateway(name: str) -> int:
         purposes = (
             Purpose.KEY_PEPPER,
             Purpose.CACHE_SCOPE,
-            Purpose.PROVIDER_SECRET,
             Purpose.ANSWER_SIGNING,
             Purpose.KEPT_RESPONSE,
         )
-        return hand(name, settings.gateway, ports.gateway, (GATEWAY,), *purposes)
+        return hand(name, settings.gateway, ports.gateway, (GATEWAY,), purposes, broker.admit(name, GATEWAY_USES))
 
     yield child("control", "control", ports.control, hand_control, uids.CONTROL)
     for number in range(1, settings.gateway.processes + 1):

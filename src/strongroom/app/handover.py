@@ -59,6 +59,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         worker_sockets: where model workers listen.
         spool: where a gateway keeps records on their way to the database.
         metrics_sockets: where processes show their figures.
+        vault_socket: where the supervisor answers for the vault.
+        vault_token: what this start of the process is known by there.
         metrics_token: SHA-256 of the token that reads metrics, if there is one.
         listen: the inherited listening socket's descriptor.
         demo: whether demo accounts count.
@@ -78,6 +80,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     listen: int
     demo: bool
     tls: Tls | None = None
+    vault_socket: str = ""
+    vault_token: bytes = b""
     metrics_token: bytes | None = None
     sources: dict[str, str] = {}
 

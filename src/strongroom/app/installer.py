@@ -17,19 +17,22 @@ from strongroom.identity.model import NewAccount
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.principal import Role
 from strongroom.policy import Ask, Engine, Gate
+from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
 from strongroom.rules import Rules
 from strongroom.store import Database, Dsn, Unavailable
 from strongroom.store.follower import Follower
 from strongroom.store.roles import CONTROL, Passwords
 from strongroom.store.roles import OPERATOR as OPERATOR_ROLE
-from strongroom.vault import Keyring, Purpose
+from strongroom.vault import Keyring, Keystore, Purpose, Vault
 
 _FIRST_READ_S = 10.0
 
 
 @asynccontextmanager
-async def installer(admin: Dsn, passwords: Passwords, keyring: Keyring, *, demo: bool) -> AsyncGenerator[Seed, None]:
+async def installer(
+    admin: Dsn, passwords: Passwords, keyring: Keyring, keystore: Keystore, *, demo: bool
+) -> AsyncGenerator[Seed, None]:
     """Yield what seeds the installation.
 
     Raises:
@@ -54,6 +57,7 @@ async def installer(admin: Dsn, passwords: Passwords, keyring: Keyring, *, demo:
             clock,
             gate,
             Rules(gate, clock),
+            Providers(gate, Vault(keystore, clock), clock, Networks()),
         )
     finally:
         await follower.close()

@@ -56,6 +56,16 @@ class Layout:
         return self.secrets / "keyring.json"
 
     @property
+    def vault(self) -> Path:
+        """Tenants' keys, where the keystore is the embedded one; never in a backup of the database."""
+        return self.secrets / "vault"
+
+    @property
+    def vault_socket(self) -> Path:
+        """Where the supervisor answers its processes for the vault."""
+        return self.run / "v.sock"
+
+    @property
     def postgres(self) -> Path:
         """The embedded server's own directory."""
         return self.state / "pg"

@@ -6,6 +6,7 @@ Each ends on SIGTERM after finishing what it is answering, and by itself when it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import gc
 import logging
@@ -43,10 +44,11 @@ from strongroom.identity import Directory
 from strongroom.kernel.clock import Clock, SystemClock
 from strongroom.policy import Engine
 from strongroom.providers import Networks
+from strongroom.providers.secrets import SCOPE
 from strongroom.store import Appender, Cabinet, Lessor
 from strongroom.store.follower import Follower
 from strongroom.store.roles import GATEWAY
-from strongroom.vault import Purpose
+from strongroom.vault import BrokeredKeystore, KeysDestroyed, Purpose, Vault, VaultUnavailable
 from strongroom.wire import ErrorRenderer, Handler, Limits, Request, serve_tcp, serve_unix
 
 _DRAIN_S: Final = 10.0
@@ -65,7 +67,10 @@ async def gateway(handover: Handover) -> None:
     follower = Follower(login, clock, snapshot.apply)
     snapshot.follow(follower)
     recorder = Recorder(partial(Appender.connect, login), clock, await _spool(handover, clock))
-    outside = Outside(snapshot.provider, keys, Networks(settings.upstream_networks), clock)
+    vault = Vault(BrokeredKeystore(Path(handover.vault_socket), handover.vault_token), clock)
+    with contextlib.suppress(VaultUnavailable, KeysDestroyed):  # `keep` asks again; until then providers are not asked
+        await vault.keys(SCOPE)
+    outside = Outside(snapshot.provider, lambda: vault.held(SCOPE), Networks(settings.upstream_networks), clock)
     upstreams = Upstreams(Path(handover.worker_sockets), keys.key(Purpose.CACHE_SCOPE), outside=outside)
     asks = AskLimits(
         max_output_tokens=settings.max_output_tokens,
@@ -76,13 +81,14 @@ async def gateway(handover: Handover) -> None:
     leases = Leases(DatabaseSource(partial(Lessor.connect, login, answer=ROUND_S)), clock, processes=settings.processes)
     meter = Meter(Ledger(leases, clock, lasts_s=2 * settings.answer_timeout_s), clock)
     bounds = Quota(responses=settings.kept_responses, octets=settings.kept_mib * 2**20)
-    responses = Responses(partial(Cabinet.connect, login), keys, clock, bounds=bounds)
+    responses = Responses(partial(Cabinet.connect, login), vault, clock, before=keys, bounds=bounds)
     plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()
     writing = asyncio.create_task(recorder.run(), name="recorder")
     leasing = asyncio.create_task(leases.run(), name="leases")
     tidying = asyncio.create_task(responses.run(), name="responses")
+    keeping = asyncio.create_task(vault.keep([SCOPE]), name="vault")
     shown = socket_of(Path(handover.metrics_sockets), handover.name)
     telling = answering(teller(partial(figures, recorder, snapshot, upstreams, clock)), snapshot, clock)
     showing = await serve_unix(telling, shown, mode=0o660)
@@ -93,7 +99,8 @@ async def gateway(handover: Handover) -> None:
         writing.cancel()
         leasing.cancel()
         tidying.cancel()
-        await asyncio.gather(writing, leasing, tidying, return_exceptions=True)
+        keeping.cancel()
+        await asyncio.gather(writing, leasing, tidying, keeping, return_exceptions=True)
         await follower.close()
         await desk.close()
         await upstreams.close()

@@ -153,6 +153,12 @@ async def revoke_proven(
     return Proven(key=None, token=ended, proof=proof)
 
 
+@post("/tenants/{tenant:str}/shred", responses=WRITE, status_code=204, summary="Shred a tenant", tags=["vault"])
+async def shred_tenant(tenant: FromPath[str], services: TheServices, finder: TheFinder, who: Who, ask: Asked) -> None:
+    """End a tenant and destroy its keys: what they sealed is unreadable in every copy and backup, for good."""
+    await services.shred_tenant(who, await finder.tenant_to_end(who, tenant, ask), ask)
+
+
 @get("/tenants/{tenant:str}/audit", responses=READ, summary="Read a tenant's log", tags=["audit"])
 async def read_tenant_log(
     tenant: FromPath[str],
@@ -236,6 +242,7 @@ ROUTES: Final = (
     show_self,
     revoke_proven,
     delete_tenant,
+    shred_tenant,
     read_tenant_log,
     read_records,
     read_log,

@@ -24,9 +24,11 @@ from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.providers import Providers
 from strongroom.registry import Operation, Registry, Release
 from strongroom.rules import Level, Rules
 from strongroom.store.archive import Manifest
+from strongroom.vault import PurposeKeys
 
 TENANTS: Final = (Name("acme"), Name("globex"))
 ROLES: Final = (Role.INFERENCE, Role.EVALUATION)
@@ -77,11 +79,16 @@ class Seed:
     clock: Clock
     gate: Gate
     rules: Rules
+    providers: Providers
 
     async def admit(self, releases: Sequence[Release]) -> None:
         """Put the releases that this machine serves into the catalogue."""
         for release in releases:
             await self.registry.admit(INSTALLER, release, Ask())
+
+    async def move_secrets(self, before: PurposeKeys) -> None:
+        """Bring providers' secrets from the keyring, where earlier versions sealed them, to the vault."""
+        await self.providers.move_secrets(INSTALLER, before, Ask(detail={"by": "upgrade"}))
 
     async def record_restore(self, manifest: Manifest, *, keep_keys: bool) -> None:
         """Write into the installation's log that its database came back from a backup."""

@@ -15,6 +15,7 @@ from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.rotation import Rotation
 from strongroom.identity.signers import SignerService
+from strongroom.identity.tenantkeys import TenantKeys
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
 from strongroom.kernel.ids import TenantId
@@ -27,7 +28,7 @@ from strongroom.rules import Rules
 from strongroom.rules.usage import UsageReader
 from strongroom.store import Database
 from strongroom.store.follower import Follower
-from strongroom.vault import PurposeKeys
+from strongroom.vault import Keystore, PurposeKeys, Vault
 
 Explain: TypeAlias = Callable[[], Sequence[object]]
 """Returns the settings in force: objects with `name`, `value`, `source`, `description`."""
@@ -50,6 +51,7 @@ class Services:
     accounts: Accounts
     rotation: Rotation
     signers: SignerService
+    tenant_keys: TenantKeys
     registry: Registry
     providers: Providers
     rules: Rules
@@ -86,6 +88,11 @@ class Services:
         await self.registry.withdraw_all(who, tenant, ask)
         await self.rules.withdraw_all(who, tenant, ask)
 
+    async def shred_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
+        """End a tenant, and destroy its keys: what they sealed is unreadable in every copy, for good."""
+        await self.end_tenant(who, tenant, ask)
+        await self.tenant_keys.shred(who, tenant, ask)
+
     async def explained(self, who: Principal, ask: Ask) -> Sequence[object]:
         """Return the settings in force, to whom they may be shown."""
         async with self.gate.permit_platform(who, Action.CONFIG_EXPLAIN, Resource(kind=Kind.CONFIGURATION), ask):
@@ -109,6 +116,7 @@ def make_services(
     directory: Directory,
     engine: Engine,
     keys: PurposeKeys,
+    keystore: Keystore,
     clock: Clock,
     *,
     explain: Explain,
@@ -129,8 +137,9 @@ def make_services(
         accounts=accounts,
         rotation=Rotation(gate, keys, clock),
         signers=SignerService(gate, clock),
+        tenant_keys=TenantKeys(gate, keystore),
         registry=Registry(gate, clock),
-        providers=Providers(gate, keys, clock, networks or Networks(), look_up),
+        providers=Providers(gate, Vault(keystore, clock), clock, networks or Networks(), look_up),
         rules=Rules(gate, clock),
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate),

@@ -22,7 +22,25 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Meta
 
+from strongroom.app.vault_section import LOOPBACK, Section, SettingsError, VaultSection, check_vault
 from strongroom.providers import Networks
+
+__all__ = [
+    "DEFAULT_UID_BASE",
+    "FILE",
+    "ControlSection",
+    "DatabaseSection",
+    "Edge",
+    "Explained",
+    "GatewaySection",
+    "Installation",
+    "Loaded",
+    "Settings",
+    "SettingsError",
+    "VaultSection",
+    "WorkersSection",
+    "load",
+]
 
 FILE: Final = "strongroom.toml"
 DEFAULT_UID_BASE: Final = 1_900_000_000
@@ -36,15 +54,7 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=1024)]
 
 
-class SettingsError(Exception):
-    """The settings cannot be used; the message names the setting, its source and the rule."""
-
-
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every section."""
-
-
-class Installation(_Section, frozen=True, kw_only=True):
+class Installation(Section, frozen=True, kw_only=True):
     """The installation as a whole."""
 
     mode: Annotated[
@@ -61,7 +71,7 @@ class Installation(_Section, frozen=True, kw_only=True):
     ] = DEFAULT_UID_BASE
 
 
-class Edge(_Section, frozen=True, kw_only=True):
+class Edge(Section, frozen=True, kw_only=True):
     """What both listening ports share."""
 
     host: Annotated[str, Meta(description="Address to listen on. Anything but loopback needs TLS.")] = "127.0.0.1"
@@ -142,7 +152,7 @@ class ControlSection(Edge, frozen=True, kw_only=True):
     ] = None
 
 
-class DatabaseSection(_Section, frozen=True, kw_only=True):
+class DatabaseSection(Section, frozen=True, kw_only=True):
     """Where the database is."""
 
     url: Annotated[
@@ -154,7 +164,7 @@ class DatabaseSection(_Section, frozen=True, kw_only=True):
     password_file: Annotated[str | None, Meta(description="File with the password for `url`, mode 0600.")] = None
 
 
-class WorkersSection(_Section, frozen=True, kw_only=True):
+class WorkersSection(Section, frozen=True, kw_only=True):
     """Model workers on this machine."""
 
     sandbox: (
@@ -175,7 +185,7 @@ class WorkersSection(_Section, frozen=True, kw_only=True):
     memory_mib: Annotated[int, Meta(ge=256, description="Memory limit of each worker.")] = 1024
 
 
-class Settings(_Section, frozen=True, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
     """Everything that can be set."""
 
     installation: Installation = Installation()
@@ -183,6 +193,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     control: ControlSection = ControlSection()
     database: DatabaseSection = DatabaseSection()
     workers: WorkersSection = WorkersSection()
+    vault: VaultSection = VaultSection()
 
     @property
     def production(self) -> bool:
@@ -341,7 +352,7 @@ def _check(settings: Settings) -> None:
         for origin in edge.origins:
             if not _is_origin(origin):
                 raise SettingsError(f"`{name}.origins`: write each as scheme://host[:port]; `null` is anybody's")
-        if edge.host not in _LOOPBACK and edge.tls_certificate is None:
+        if edge.host not in LOOPBACK and edge.tls_certificate is None:
             raise SettingsError(
                 f"`{name}.host` is {edge.host}: plain HTTP is for loopback only; set `{name}.tls_certificate`"
             )
@@ -349,6 +360,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             "`database.url` holds a password; put it into a file and name it in `database.password_file`"
         )
+    check_vault(settings.vault)
     try:
         Networks(settings.gateway.upstream_networks)
     except ValueError as error:
@@ -375,6 +387,3 @@ def _holds_password(url: str) -> bool:
     except ValueError:
         raise SettingsError("`database.url` is no URL") from None
     return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
-
-
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})

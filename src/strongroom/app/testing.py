@@ -32,7 +32,7 @@ from strongroom.registry.model import Format, Operation
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import Keyring, Purpose
+from strongroom.vault import FileKeystore, Keyring, Purpose
 from strongroom.wire import AsgiBridge, Limits, serve_tcp
 
 _Result = TypeVar("_Result")
@@ -114,10 +114,8 @@ async def loopback_look_up(host: str, port: int) -> list[str]:
 
 
 async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack) -> tuple[Services, int]:
-    clock, keys = (
-        SystemClock(),
-        Keyring.open(directory / "keyring.json").derive(Purpose.KEY_PEPPER, Purpose.PROVIDER_SECRET),
-    )
+    clock, keyring = SystemClock(), Keyring.open(directory / "keyring.json")
+    keys, keystore = keyring.derive(Purpose.KEY_PEPPER), FileKeystore(directory / "vault", keyring, clock)
     known = Directory(keys, clock, allow_demo=True)
     follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
     db = await Database.connect(database.control, database.operator)
@@ -133,6 +131,7 @@ async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack)
         known,
         engine,
         keys,
+        keystore,
         clock,
         explain=Loaded(Settings(), {}).explain,
         doctor=doctor,

@@ -29,8 +29,9 @@ from strongroom.app.layout import DEMO, layout, make_private
 from strongroom.app.options import Options
 from strongroom.app.progress import Progress
 from strongroom.app.refusals import FAILED, OK, USAGE, CannotStart
-from strongroom.app.seed import TENANTS
+from strongroom.app.seed import TENANTS, Seed
 from strongroom.app.settings import Loaded, SettingsError, load
+from strongroom.app.vaulting import brokered
 from strongroom.confinement.tree import current_tree, prepare_tree
 from strongroom.runtime.artefacts import MissingWeightsError
 from strongroom.runtime.blobs import WrongDigestError
@@ -40,7 +41,7 @@ from strongroom.store import StoreError
 from strongroom.store import format as formats
 from strongroom.store.migrate import migrate
 from strongroom.store.roles import Passwords
-from strongroom.vault import Keyring, KeyringBroken
+from strongroom.vault import Keyring, KeyringBroken, Purpose, VaultUnavailable
 
 _WORKERS_READY_S: Final = 180.0
 
@@ -110,6 +111,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         stack.callback(running.remove, places)
         running.write(places, settings, ports, sandbox)  # before anything is launched: who looks meanwhile sees a start
         keyring = Keyring.open(places.keyring)
+        keystore, broker = await stack.enter_async_context(brokered(settings, places, Keyring.open(places.keyring)))
 
         with progress.step("model files") as step:
             releases = await asyncio.to_thread(models.admit, places.blobs)
@@ -125,7 +127,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             models.workers(releases, places, settings, tree, sandbox, tell=progress.line)
         )
         with progress.step("catalogue") as step:
-            async with installer(admin, passwords, keyring, demo=options.demo) as seed:
+            async with installer(admin, passwords, keyring, keystore, demo=options.demo) as seed:
                 await seed.admit([release.record for release in releases])
                 if options.demo:
                     await seed.demo(
@@ -133,10 +135,13 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
                     )
                 else:
                     await first_operator(seed, options.operator_token_file)
+                await _move_secrets(seed, keyring, progress)
             step.done(
                 f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"
             )
-        processes = list(children(loaded, options, places, ports, admin, passwords, keyring, tree, progress.line))
+        processes = list(
+            children(loaded, options, places, ports, admin, passwords, keyring, broker, tree, progress.line)
+        )
         for child in processes:
             await child.start()
             stack.push_async_callback(child.stop)
@@ -149,3 +154,11 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         progress.ready(ports.gateway_url, ports.control_url, places.demo if options.demo else None)
         await watch_over(processes, stop)
         progress.line("Stopping …")
+
+
+async def _move_secrets(seed: Seed, keyring: Keyring, progress: Progress) -> None:
+    """Bring what an earlier version sealed under the keyring to the vault; without the vault, at the next start."""
+    try:
+        await seed.move_secrets(keyring.derive(Purpose.PROVIDER_SECRET))
+    except VaultUnavailable as error:
+        progress.line(f"The vault cannot be used yet: {error}. What it seals waits; the rest starts.")

@@ -22,6 +22,7 @@ from strongroom.cli.rules import DISCLOSURE, RULES
 from strongroom.cli.session import ONLINE
 from strongroom.cli.signers import SIGNER
 from strongroom.cli.tenants import ENVIRONMENT, TENANT
+from strongroom.cli.vault import VAULT
 from strongroom.cli.workloads import WORKLOAD
 
 _EXAMPLES: Final = """
@@ -73,6 +74,7 @@ def application() -> App:
         DISCLOSURE,
         AUDIT,
         RECORDS,
+        VAULT,
     ):
         app.command(room)
     return app

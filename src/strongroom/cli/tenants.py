@@ -65,14 +65,45 @@ def delete(
         session: how to ask.
     """
     if not yes:
-        if not sys.stdin.isatty():
-            raise usage(f"Deleting the tenant {name} cannot be undone.", "Say --yes if it is meant.")
-        output.note(f"This ends the tenant {name} with all its workloads, keys and deployments. It cannot be undone.")
-        if input("Type its name to go on: ") != name:
-            raise Failure("Not confirmed; nothing was changed.")
+        _confirm(name, "Deleting", f"This ends the tenant {name} with all its workloads, keys and deployments.")
     output.raw(ask(session, "DELETE", place("tenants", name)))
     if not session.json:
         output.note(f"The tenant {name} is gone; none of its keys counts any more.")
+
+
+@TENANT.command(name="shred")
+def shred(
+    name: str,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask; needed where nobody can answer.")] = False,
+    session: Session = HERE,
+) -> None:
+    """End a tenant and destroy its keys: what they sealed is unreadable in every copy and backup, for good.
+
+    Args:
+        name: its name or id; the id of one that has ended, too.
+        yes: do not ask.
+        session: how to ask.
+    """
+    if not yes:
+        _confirm(name, "Shredding", f"This ends the tenant {name} and destroys its keys. No backup brings them back.")
+    output.raw(ask(session, "POST", place("tenants", name, "shred")))
+    if not session.json:
+        output.note(f"The keys of {name} are destroyed; processes forget those they hold within a minute.")
+
+
+def _confirm(name: str, doing: str, means: str) -> None:
+    """Have the person at the terminal say that it is meant.
+
+    Raises:
+        Failure: when there is none, or it is not.
+    """
+    if not sys.stdin.isatty():
+        raise usage(f"{doing} the tenant {name} cannot be undone.", "Say --yes if it is meant.")
+    output.note(f"{means} It cannot be undone.")
+    if input("Type its name to go on: ") != name:
+        raise Failure("Not confirmed; nothing was changed.")
 
 
 @ENVIRONMENT.command(name="list")

@@ -1,7 +1,8 @@
 """Answers that a workload asked to have kept, so that a later request may go on from them.
 
 Always true here:
-- an answer is kept only when the request said so, for a bounded time, and sealed: the database holds no text of it;
+- an answer is kept only when the request said so, for a bounded time, and sealed under the tenant's own keys: the
+  database holds no text of it, and nobody has any once the tenant's keys are destroyed;
 - it is found by the tenant (row security and the statement), environment and workload that had it kept (the statement
   and the seal's own context), and by nobody else: whoever else asks gets the answer for what is missing;
 - it is kept before the caller is told that it is;
@@ -17,7 +18,7 @@ import contextlib
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, TypeAlias
 
@@ -28,10 +29,22 @@ from strongroom.gateway.exchange.asks import Message
 from strongroom.gateway.limits.fair import WAIT_S, Turns
 from strongroom.gateway.quota import Quota
 from strongroom.kernel.clock import Clock
-from strongroom.kernel.principal import Principal
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.store import Cabinet, StoreError
-from strongroom.vault import Purpose, PurposeKeys, SealBroken, seal, unseal
+from strongroom.vault import (
+    KeysDestroyed,
+    Purpose,
+    PurposeKeys,
+    Scope,
+    SealBroken,
+    Use,
+    Vault,
+    VaultUnavailable,
+    is_under_keyring,
+    unseal,
+)
 from strongroom.wire import ClientError
 
 _ID: Final = re.compile(r"resp_[0-9a-f]{32}")
@@ -81,22 +94,31 @@ class _Found(msgspec.Struct, frozen=True):
 class _Whose:
     """Who had an answer kept."""
 
-    tenant: str
-    environment: str
+    tenant: TenantId
+    environment: Environment
     workload: str
 
-    def context(self, response: str) -> tuple[str, ...]:
-        return self.tenant, self.environment, self.workload, response
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.tenant, Use.KEPT_RESPONSE, self.environment)
 
 
 class Responses:
     """Keeps answers and finds them. One event loop."""
 
     def __init__(
-        self, connect: Connect, keys: PurposeKeys, clock: Clock, *, days: int = 30, bounds: Quota | None = None
+        self,
+        connect: Connect,
+        vault: Vault,
+        clock: Clock,
+        *,
+        before: PurposeKeys | None = None,
+        days: int = 30,
+        bounds: Quota | None = None,
     ) -> None:
         self._connect = connect
-        self._keys = keys
+        self._vault = vault
+        self._before = before  # what answers were kept under before tenants had keys of their own
         self._clock = clock
         self._days = days
         self._cabinet: Cabinet | None = None
@@ -111,7 +133,10 @@ class Responses:
         plain = msgspec.json.encode(kept)
         if whose is None or who.tenant is None or len(plain) > _MAX_BYTES:
             return _too_large()
-        sealed = seal(self._keys, Purpose.KEPT_RESPONSE, plain, *whose.context(response))
+        try:
+            sealed = (await self._vault.keys(whose.scope)).seal(plain, whose.workload, response)
+        except (VaultUnavailable, KeysDestroyed) as error:
+            return _no_keys(error)
         ends = self._clock.now() + timedelta(days=self._days)
         row = (who.tenant, response, whose.environment, who.workload, ends, sealed, *self._bounds)
         try:
@@ -161,12 +186,18 @@ class Responses:
         if sealed is None:
             return missing()
         try:
-            return self._found.decode(
-                unseal(self._keys, Purpose.KEPT_RESPONSE, bytes(sealed), *whose.context(response))
-            )
+            return self._found.decode(await self._unsealed(whose, response, bytes(sealed)))
+        except VaultUnavailable as error:
+            return _no_keys(error)
         # Moved between rows, under a key that is gone, or of a version that wrote it otherwise: to the caller it is not there.
-        except (SealBroken, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except (SealBroken, KeysDestroyed, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return missing()
+
+    async def _unsealed(self, whose: _Whose, response: str, sealed: bytes) -> bytes:
+        if is_under_keyring(sealed) and self._before is not None:
+            context = str(whose.tenant), whose.environment, whose.workload, response
+            return unseal(self._before, Purpose.KEPT_RESPONSE, sealed, *context)
+        return await self._vault.open(whose.scope, sealed, whose.workload, response)
 
     async def drop(self, who: Principal, response: str) -> Refusal | None:
         """Drop a kept answer of the caller's own workload; a refusal means that there is none, or that it is there yet."""
@@ -222,12 +253,17 @@ def missing() -> Refusal:
 def _whose(who: Principal) -> _Whose | None:
     if who.tenant is None or who.environment is None or who.workload is None:
         return None
-    return _Whose(str(who.tenant), who.environment, str(who.workload))
+    return _Whose(who.tenant, who.environment, str(who.workload))
 
 
 def _away() -> Refusal:
     tell = "Responses cannot be kept or found at the moment. Try again shortly."
     return Refusal(kind=RefusalKind.UNAVAILABLE, reason="the database does not answer", tell=tell)
+
+
+def _no_keys(error: Exception) -> Refusal:
+    """Say no without the vault: to the caller as when the database is away, to the operator why."""
+    return replace(_away(), reason=f"the vault: {error}", audited=True)
 
 
 def _too_large() -> Refusal:

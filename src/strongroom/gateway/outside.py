@@ -35,7 +35,7 @@ from strongroom.providers import Engine, Networks, ProviderDocument, ProviderKin
 from strongroom.providers.addresses import LookUp, parse_base, system_look_up
 from strongroom.registry import TargetDocument
 from strongroom.rules.residency import Residency
-from strongroom.vault import PurposeKeys, SealBroken
+from strongroom.vault import DataKeys, SealBroken
 from strongroom.wire import PinnedTarget, client_context
 
 _MAX_TRIED: Final = 3
@@ -67,7 +67,7 @@ class Outside:
     def __init__(
         self,
         find: Callable[[UUID], ProviderDocument | None],
-        keys: PurposeKeys,
+        keys: Callable[[], DataKeys | None],
         networks: Networks,
         clock: Clock,
         *,
@@ -175,7 +175,11 @@ class Outside:
         else:
             # The old pool, if there is one, is let go: what is in flight there ends by itself, and idle ones run out.
             self._forget()
-            line = self._built(provider, document)
+            keys = None if document.secret is None else self._keys()
+            if document.secret is not None and (keys is None or not keys.holds(document.secret)):
+                _log.error("provider %s cannot be used: the vault's keys are not at hand", document.name)
+                return None  # and asked again with the next request: they may be by then
+            line = self._built(provider, document, keys)
         self._built_of[provider], self._lines[provider] = document, line
         return line
 
@@ -184,9 +188,9 @@ class Outside:
         for provider in [each for each in self._built_of if self._find(each) is None]:
             del self._built_of[provider], self._lines[provider]
 
-    def _built(self, provider: UUID, document: ProviderDocument) -> _Line | None:
+    def _built(self, provider: UUID, document: ProviderDocument, keys: DataKeys | None) -> _Line | None:
         try:
-            credential = self._credential(provider, document)
+            credential = None if keys is None else _credential(keys, provider, document)
             place = parse_base(document.base_url)
             tls = client_context(ca_text=document.ca) if place.secure else None
         except (SealBroken, ValueError, OSError) as error:  # ssl.SSLError is an OSError
@@ -198,21 +202,20 @@ class Outside:
         )
         return _Line(document, pool, place.path, credential)
 
-    def _credential(self, provider: UUID, document: ProviderDocument) -> Credential | None:
-        if document.secret is None:
-            return None
-        secret = open_secret(
-            self._keys, document.secret, provider, document.secret_version, document.kind, document.base_url
-        )
-        if document.kind is ProviderKind.ANTHROPIC:
-            return Credential(b"x-api-key", b"", secret)
-        return Credential(b"authorization", b"Bearer ", secret)
-
     async def close(self) -> None:
         """Close every connection."""
         for line in self._lines.values():
             if line is not None:
                 await line.pool.close()
+
+
+def _credential(keys: DataKeys, provider: UUID, document: ProviderDocument) -> Credential | None:
+    if document.secret is None:
+        return None
+    secret = open_secret(keys, document.secret, provider, document.secret_version, document.kind, document.base_url)
+    if document.kind is ProviderKind.ANTHROPIC:
+        return Credential(b"x-api-key", b"", secret)
+    return Credential(b"authorization", b"Bearer ", secret)
 
 
 def _protocol(document: ProviderDocument, salt: Callable[[], str]) -> EngineProtocol:

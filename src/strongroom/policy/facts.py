@@ -45,6 +45,7 @@ RESOURCE_TYPES: Final = {
     Kind.RULES: "Rules",
     Kind.AUDIT_LOG: "AuditLog",
     Kind.CONFIGURATION: "Configuration",
+    Kind.VAULT: "Vault",
     Kind.SELF: "Self",
 }
 

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     RULES = "rules"
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
+    VAULT = "vault"
     SELF = "self"
 
 
@@ -74,6 +75,16 @@ class Action(StrEnum):
     TENANT_LIST = ("tenant.list", Kind.TENANT, "List the tenants of the installation.")
     TENANT_READ = ("tenant.read", Kind.TENANT, "Read one tenant's record.")
     TENANT_DELETE = ("tenant.delete", Kind.TENANT, "Delete a tenant and everything that belongs to it.")
+    TENANT_RENEW_KEYS = (
+        "tenant.renew_keys",
+        Kind.TENANT,
+        "Give a tenant new keys; what older ones sealed still opens.",
+    )
+    TENANT_SHRED = (
+        "tenant.shred",
+        Kind.TENANT,
+        "End a tenant and destroy its keys: what they sealed is gone for good.",
+    )
     ENVIRONMENT_LIST = ("environment.list", Kind.ENVIRONMENT, "List a tenant's environments.")
     WORKLOAD_CREATE = ("workload.create", Kind.WORKLOAD, "Create a workload in an environment.")
     WORKLOAD_LIST = ("workload.list", Kind.WORKLOAD, "List a tenant's workloads.")
@@ -113,6 +124,8 @@ class Action(StrEnum):
     METRICS_READ = ("metrics.read", Kind.CONFIGURATION, "Read the installation's metrics; they name no tenant.")
     CONFIG_EXPLAIN = ("config.explain", Kind.CONFIGURATION, "Read the settings in force and where each came from.")
     DATABASE_RESTORE = ("database.restore", Kind.CONFIGURATION, "Bring the installation's database back from a backup.")
+    VAULT_READ = ("vault.read", Kind.VAULT, "See how the keystore is and which tenants have keys; no key is shown.")
+    VAULT_ROTATE = ("vault.rotate", Kind.VAULT, "Add a version of the master key, and re-wrap tenants' keys under it.")
     MODEL_INVOKE = ("model.invoke", Kind.DEPLOYMENT, "Ask a deployed model: chat, completions or embeddings.")
     MODEL_SEE = ("model.see", Kind.DEPLOYMENT, "See that a deployed model exists.")
     DATASET_ADD = ("dataset.add", Kind.DATASET, "Bring data in; it arrives in quarantine.")
@@ -138,6 +151,7 @@ KNOWN_BY: Final = {
     Kind.RULES: (Action.RULES_READ,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),
+    Kind.VAULT: (Action.VAULT_READ,),
     Kind.SELF: (Action.WHOAMI,),
 }
 """Who may do one of these may know that the resource exists, and is told "not you" instead of "nothing here"."""

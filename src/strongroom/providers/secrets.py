@@ -11,10 +11,13 @@ from __future__ import annotations
 from typing import Final, NoReturn
 from uuid import UUID
 
+from strongroom.kernel.ids import PLATFORM
 from strongroom.providers.model import ProviderKind
-from strongroom.vault import Purpose, PurposeKeys, seal, unseal
+from strongroom.vault import DataKeys, Purpose, PurposeKeys, Scope, Use, is_under_keyring, unseal
 
 MAX_SECRET_BYTES: Final = 4096
+SCOPE: Final = Scope(PLATFORM, Use.PROVIDER_SECRET)
+"""A provider is the installation's, and so are the keys of what it is asked with."""
 
 
 class Secret:
@@ -47,20 +50,40 @@ def is_secret(text: str) -> bool:
     return 0 < len(text) <= MAX_SECRET_BYTES and text.isascii() and text.isprintable() and " " not in text
 
 
-def seal_secret(keys: PurposeKeys, text: str, provider: UUID, version: int, kind: ProviderKind, base_url: str) -> bytes:
-    """Return a secret sealed to where it belongs."""
-    return seal(keys, Purpose.PROVIDER_SECRET, text.encode("ascii"), *_place(provider, version, kind, base_url))
+def seal_secret(keys: DataKeys, text: str, provider: UUID, version: int, kind: ProviderKind, base_url: str) -> bytes:
+    """Return a secret sealed to where it belongs; `keys` are those of `SCOPE`."""
+    return keys.seal(text.encode("ascii"), *_place(provider, version, kind, base_url))
 
 
 def open_secret(
-    keys: PurposeKeys, sealed: bytes, provider: UUID, version: int, kind: ProviderKind, base_url: str
+    keys: DataKeys, sealed: bytes, provider: UUID, version: int, kind: ProviderKind, base_url: str
 ) -> Secret:
     """Return what `seal_secret` sealed for this very place.
 
     Raises:
         SealBroken: when it is for another provider, version, protocol or address, or was changed.
     """
-    return Secret(unseal(keys, Purpose.PROVIDER_SECRET, sealed, *_place(provider, version, kind, base_url)))
+    return Secret(keys.unseal(sealed, *_place(provider, version, kind, base_url)))
+
+
+def sealed_anew(
+    before: PurposeKeys,
+    keys: DataKeys,
+    sealed: bytes,
+    provider: UUID,
+    version: int,
+    kind: ProviderKind,
+    base_url: str,
+) -> bytes | None:
+    """Return under the vault's keys what an earlier version of Strongroom sealed under the keyring; None: it is already.
+
+    Raises:
+        SealBroken: when it does not open.
+    """
+    if not is_under_keyring(sealed):
+        return None
+    place = _place(provider, version, kind, base_url)
+    return keys.seal(unseal(before, Purpose.PROVIDER_SECRET, sealed, *place), *place)
 
 
 def _place(provider: UUID, version: int, kind: ProviderKind, base_url: str) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ from strongroom.providers import tables
 from strongroom.providers.addresses import AddressRefused, LookUp, Networks, Resolver, parse_base, system_look_up
 from strongroom.providers.documents import PROVIDER
 from strongroom.providers.model import Engine, Offer, Provider, ProviderKind
-from strongroom.providers.secrets import is_secret, seal_secret
+from strongroom.providers.secrets import SCOPE, is_secret, seal_secret, sealed_anew
 from strongroom.providers.tables import Row
 from strongroom.store import Conflict, OperatorTx, feed
-from strongroom.vault import PurposeKeys
+from strongroom.vault import KeysDestroyed, PurposeKeys, SealBroken, Vault, VaultUnavailable, is_under_keyring
 
 _RESOLVE_S: Final = 5.0
 _DROP: Final = {ProviderKind.OPENAI: "/v1", ProviderKind.ANTHROPIC: "/v1", ProviderKind.OIP: "/v2"}
@@ -63,10 +63,10 @@ class Providers:
     """
 
     def __init__(
-        self, gate: Gate, keys: PurposeKeys, clock: Clock, networks: Networks, look_up: LookUp = system_look_up
+        self, gate: Gate, vault: Vault, clock: Clock, networks: Networks, look_up: LookUp = system_look_up
     ) -> None:
         self._gate = gate
-        self._keys = keys
+        self._vault = vault
         self._clock = clock
         self._networks = networks
         self._look_up = look_up
@@ -131,6 +131,32 @@ class Providers:
             await tables.end(tx, row.id, self._clock.now())
             await feed.withdraw(tx, PROVIDER, str(row.id))
 
+    async def move_secrets(self, who: Principal, before: PurposeKeys, ask: Ask) -> int:
+        """Bring secrets that an earlier version sealed under the keyring under the vault's keys; return how many.
+
+        One that does not open stays as it is: it opened nowhere before, either.
+        """
+        async with self._gate.permit_platform(who, Action.PROVIDER_LIST, _resource(EVERY), ask) as tx:
+            old = [row.name for row in await tables.every(tx) if row.secret and is_under_keyring(row.secret)]
+        if not old:
+            return 0
+        keys, moved = await self._vault.keys(SCOPE), 0
+        for name in old:
+            noted = replace(ask, detail={**ask.detail, "changes": "secret's keys"})
+            async with self._gate.permit_platform(who, Action.PROVIDER_UPDATE, _resource(name), noted) as tx:
+                row = await _one(tx, Name(name))
+                place = row.id, row.secret_version, row.kind, row.base_url
+                try:
+                    sealed = None if row.secret is None else sealed_anew(before, keys, row.secret, *place)
+                except SealBroken:
+                    continue
+                if sealed is not None:
+                    row = replace(row, secret=sealed, changed_at=self._clock.now())
+                    await tables.update(tx, row)
+                    await _publish(tx, row)
+                    moved += 1
+        return moved
+
     async def _changed(self, row: Row, change: Change) -> Row:
         """Return `row` with `change` applied, checked; its secret sealed to where it now belongs."""
         base = row.base_url if change.base_url is None else await self._checked_base(change.base_url, row.kind)
@@ -155,7 +181,14 @@ class Providers:
             return row
         if not is_secret(change.secret):
             raise Refused(invalid("A secret is printable ASCII without spaces.", param="secret"))
-        sealed = seal_secret(self._keys, change.secret, row.id, row.version, row.kind, row.base_url)
+        try:
+            keys = await self._vault.keys(SCOPE)
+        except (VaultUnavailable, KeysDestroyed) as error:
+            tell = "The vault cannot be used at the moment, so no secret can be taken. Try again shortly."
+            raise Refused(
+                Refusal(kind=RefusalKind.UNAVAILABLE, reason=f"the vault: {error}", tell=tell, audited=True)
+            ) from None
+        sealed = seal_secret(keys, change.secret, row.id, row.version, row.kind, row.base_url)
         return replace(row, secret=sealed, secret_version=row.version)
 
     async def _checked_base(self, text: str, kind: ProviderKind) -> str:

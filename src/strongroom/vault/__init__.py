@@ -1,13 +1,54 @@
-"""The installation's own keys, kept on disk by the process that may have them.
+"""Keys: the installation's own, and those of each tenant that can be destroyed.
 
 Always true here:
 - a root key never leaves the keyring; processes get keys derived for one purpose each;
+- a tenant's key never leaves its keystore; processes get data keys of one use each, for a minute;
 - every key has a version, so that it can be replaced while what it made is still in use;
+- what cannot be asked is a no: nothing is sealed or opened without the keystore;
 - files are made 0600 in one step (no moment at which another uid could read them);
 - no key appears in a repr, an error or a log.
+
+To seal something of a tenant: add a `Use`, take a `Vault`, and `(await vault.keys(Scope(...))).seal(plain, object id)`.
 """
 
+from strongroom.vault.box import SealBroken
+from strongroom.vault.broker import Broker, BrokeredKeystore
+from strongroom.vault.cache import LIFETIME_S, Vault
+from strongroom.vault.envelope import DataKeys, Scope
+from strongroom.vault.files import FileKeystore
 from strongroom.vault.keyring import Keyring, KeyringBroken, Purpose, PurposeKeys
-from strongroom.vault.seal import SealBroken, seal, unseal
+from strongroom.vault.keystore import (
+    Condition,
+    Holding,
+    KeysDestroyed,
+    Keystore,
+    Material,
+    Use,
+    VaultUnavailable,
+)
+from strongroom.vault.seal import is_under_keyring, seal, unseal
 
-__all__ = ["Keyring", "KeyringBroken", "Purpose", "PurposeKeys", "SealBroken", "seal", "unseal"]
+__all__ = [
+    "LIFETIME_S",
+    "Broker",
+    "BrokeredKeystore",
+    "Condition",
+    "DataKeys",
+    "FileKeystore",
+    "Holding",
+    "Keyring",
+    "KeyringBroken",
+    "KeysDestroyed",
+    "Keystore",
+    "Material",
+    "Purpose",
+    "PurposeKeys",
+    "Scope",
+    "SealBroken",
+    "Use",
+    "Vault",
+    "VaultUnavailable",
+    "is_under_keyring",
+    "seal",
+    "unseal",
+]

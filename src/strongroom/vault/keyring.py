@@ -15,9 +15,10 @@ import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from strongroom.vault.private import OTHERS, write_private
+
 _FORMAT: Final = 1
 _ROOT_BYTES: Final = 32
-_OTHERS: Final = 0o077
 
 
 @unique
@@ -31,6 +32,7 @@ class Purpose(StrEnum):
     KEPT_RESPONSE = "kept-response"  # seals answers that a workload asked to have kept
     DELIVERY = "delivery"  # what a delivery carries; its key comes from the delivery's own text and never from here
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
+    VAULT = "vault"  # seals tenants' keys in the embedded keystore
 
 
 class KeyringBroken(Exception):  # noqa: N818 - said to an operator, who does not read class names
@@ -149,7 +151,7 @@ class Keyring:
             first = _KeyFile(_FORMAT, 1, {1: secrets.token_bytes(_ROOT_BYTES)})
             # Somebody else may have been first: theirs counts then, and both read it.
             with contextlib.suppress(FileExistsError):
-                _write_private(path, msgspec.json.encode(first), replace=False)
+                write_private(path, msgspec.json.encode(first), replace=False)
         document = _read(path)
         return cls(path, document.current, document.keys)
 
@@ -157,7 +159,7 @@ class Keyring:
         """Add a root key and make it current; older ones stay, for what was made under them."""
         version = max(self._keys) + 1
         keys = {**self._keys, version: secrets.token_bytes(_ROOT_BYTES)}
-        _write_private(self._path, msgspec.json.encode(_KeyFile(_FORMAT, version, keys)), replace=True)
+        write_private(self._path, msgspec.json.encode(_KeyFile(_FORMAT, version, keys)), replace=True)
         self._current, self._keys = version, keys
 
     def derive(self, *purposes: Purpose) -> PurposeKeys:
@@ -169,6 +171,11 @@ class Keyring:
                 for purpose in purposes
             },
         )
+
+    @property
+    def current(self) -> int:
+        """The version that new keys are derived from."""
+        return self._current
 
     def identity(self) -> str:
         """Return a short public name of this keyring, to tell whether two files belong together."""
@@ -197,32 +204,6 @@ def _read(path: Path) -> _KeyFile:
         raise KeyringBroken(f"{path} cannot be read ({type(error).__name__}); {mend}") from None
     if not _sound(document.current, document.keys):
         raise KeyringBroken(f"{path} is damaged; {mend}")
-    if mode & _OTHERS:
+    if mode & OTHERS:
         raise KeyringBroken(f"{path} can be read or written by others (mode {mode & 0o777:o}); chmod 600 it and rotate")
     return document
-
-
-def _write_private(path: Path, content: bytes, *, replace: bool) -> None:
-    """Write 0600, synced, then given its name: a reader sees the old file or the new one, whole, power loss included.
-
-    Raises:
-        FileExistsError: when something has the name already and `replace` is false.
-    """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            draft.replace(path)
-        else:
-            path.hardlink_to(draft)  # the one way to give a name only if nothing has it
-    finally:
-        draft.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -168,3 +168,30 @@ def test_a_provider_is_registered_by_a_file_shown_named_and_ended(run: Run, tmp_
     assert run("provider", "delete", "outside").code == 2
     assert run("provider", "delete", "outside", "--yes").code == 0
     assert run("provider", "show", "outside").code == 1
+
+
+def test_a_vault_is_rotated_and_a_tenant_shredded_by_operators_alone(run: Run, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("sk-1")
+    words = ("--kind", "openai", "--url", "http://127.0.0.1:9", "--owner", "team", "--secret-file", str(secret))
+    made = run("provider", "add", "sealed", *words)
+    assert made.code == 0, made.err
+    assert run("vault", "status", "--json").json["kind"] == "embedded"
+    assert run("vault", "rotate", "--json").json == {"rewrapped": 1, "left": 0}
+    state = run("vault", "status", "--json").json
+    assert (state["detail"], state["pending"]) == ("root key version 2", 0)
+    assert run("vault", "rotate", "--tenant", "acme").code == 0
+    for attempt in (("vault", "status"), ("vault", "rotate"), ("tenant", "shred", "globex", "--yes")):
+        assert run(*attempt, by="acme-admin").code == 1
+    tenant = run("tenant", "create", "gone", "--json").json["id"]
+    assert run("tenant", "shred", "gone").code == 2  # nobody can be asked
+    assert run("tenant", "shred", "gone", "--yes").code == 0
+    assert run("tenant", "show", "gone").code == 1
+    assert run("tenant", "shred", tenant, "--yes").code == 0  # once more, by its id
+    gone = [each["tenant"] for each in run("vault", "status", "--json").json["tenants"] if each["destroyed"]]
+    assert gone == [tenant]
+    log = run("audit", "list", "--json").json["data"]
+    assert [each["outcome"] for each in log if each["action"] == "tenant.shred" and tenant in each["resource"]] == [
+        "allowed",
+        "allowed",
+    ]

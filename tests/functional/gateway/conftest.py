@@ -37,6 +37,7 @@ from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.providers import Networks, Providers
+from strongroom.providers.secrets import SCOPE
 from strongroom.registry import Registry, Release
 from strongroom.registry.model import Format, Operation
 from strongroom.rules import Level, Rules
@@ -44,6 +45,7 @@ from strongroom.store import Appender, Cabinet, Database, Lessor
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
 from strongroom.vault import Keyring, Purpose
+from strongroom.vault.testing import embedded
 from strongroom.wire import Limits, Server, serve_tcp
 
 PATIENCE_S = 10.0
@@ -289,9 +291,15 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     tenants, texts = await _people(identity, registry, rules)
     recorder = Recorder(partial(Appender.connect, database.gateway), clock, Spool(home / "spool", "gateway-1", clock))
     networks = Networks(["127.0.0.0/8"])
-    providers = Providers(gate, keys, clock, networks)
+    vault = embedded(home)
+    await vault.keys(SCOPE)
+    providers = Providers(gate, vault, clock, networks)
     outside = Outside(
-        snapshot.provider, keys, networks, clock, rule=BreakerRule(failures=3, first_s=0.2, longest_s=1.0)
+        snapshot.provider,
+        lambda: vault.held(SCOPE),
+        networks,
+        clock,
+        rule=BreakerRule(failures=3, first_s=0.2, longest_s=1.0),
     )
     upstreams = Upstreams(home, keys.key(Purpose.CACHE_SCOPE), outside=outside)
     stack.push_async_callback(upstreams.close)
@@ -299,7 +307,7 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     stack.push_async_callback(desk.close)
     leases = Leases(DatabaseSource(partial(Lessor.connect, database.gateway)), clock, processes=1)
     meter = Meter(Ledger(leases, clock), clock)
-    responses = Responses(partial(Cabinet.connect, database.gateway), keys, clock)
+    responses = Responses(partial(Cabinet.connect, database.gateway), vault, clock)
     gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter, responses)
     faults: list[BaseException] = []
     server = await _serve(gateway, Limits(max_body_bytes=4 * 2**20), faults)
@@ -310,13 +318,14 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     follower.start()
     stack.push_async_callback(follower.close)
     writing, leasing = asyncio.create_task(recorder.run()), asyncio.create_task(leases.run())
-    tidying = asyncio.create_task(responses.run())
+    tidying, keeping = asyncio.create_task(responses.run()), asyncio.create_task(vault.keep([SCOPE]))
 
     async def written() -> None:
         writing.cancel()
         leasing.cancel()
         tidying.cancel()
-        await asyncio.gather(writing, leasing, tidying, return_exceptions=True)
+        keeping.cancel()
+        await asyncio.gather(writing, leasing, tidying, keeping, return_exceptions=True)
 
     stack.push_async_callback(written)
     plane = Plane(

@@ -17,13 +17,14 @@ from strongroom.gateway.exchange.asks import Message, TextPart
 from strongroom.gateway.kept import Kept, Responses
 from strongroom.gateway.quota import CODE, INSERT, LOCK, Quota
 from strongroom.kernel.clock import SystemClock
-from strongroom.kernel.ids import KeyId, Name, new_uuid
+from strongroom.kernel.ids import PLATFORM, KeyId, Name, new_uuid
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Ask
 from strongroom.store import Cabinet, migrate
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import Keyring, Purpose, PurposeKeys, seal
+from strongroom.vault import FileKeystore, Keyring, Purpose, Scope, Use, Vault, seal
+from strongroom.vault.testing import embedded
 
 if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Plane
@@ -34,8 +35,8 @@ SMALL = Quota(responses=6, octets=2**20)
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> PurposeKeys:
-    return Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEPT_RESPONSE)
+def vault(tmp_path: Path) -> Vault:
+    return embedded(tmp_path)
 
 
 def name() -> str:
@@ -64,7 +65,7 @@ async def another(plane: Plane, workload: str) -> Principal:
 
 
 @asynccontextmanager
-async def keeping(database: TestDatabase, keys: PurposeKeys, bounds: Quota) -> AsyncGenerator[Responses]:
+async def keeping(database: TestDatabase, vault: Vault, bounds: Quota) -> AsyncGenerator[Responses]:
     """Keep answers under bounds of a test's own, from nothing."""
     await emptied(database)
     made = [await Cabinet.connect(database.gateway)]
@@ -72,7 +73,7 @@ async def keeping(database: TestDatabase, keys: PurposeKeys, bounds: Quota) -> A
     async def connect() -> Cabinet:
         return made[0]
 
-    yield Responses(connect, keys, SystemClock(), bounds=bounds)
+    yield Responses(connect, vault, SystemClock(), bounds=bounds)
     await made[0].close()
     await emptied(database)
 
@@ -88,9 +89,9 @@ async def count(database: TestDatabase) -> int:
 
 
 async def test_a_workload_fills_half_and_its_tenant_no_more_than_all(
-    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+    plane: Plane, shared_database: TestDatabase, vault: Vault
 ) -> None:
-    async with keeping(shared_database, keys, SMALL) as responses:
+    async with keeping(shared_database, vault, SMALL) as responses:
         acme, globex = who_of(plane), who_of(plane, "globex")
         # Many at once, by way of several connections: no more fit than one after the other.
         answers = await asyncio.gather(*(responses.keep(acme, name(), HELLO) for _ in range(12)))
@@ -109,12 +110,12 @@ async def test_a_workload_fills_half_and_its_tenant_no_more_than_all(
 
 
 async def test_what_another_process_adds_and_has_not_committed_counts(
-    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+    plane: Plane, shared_database: TestDatabase, vault: Vault
 ) -> None:
     bounds = Quota(responses=2, octets=2**20)
     acme, ends = who_of(plane), SystemClock().now() + timedelta(days=1)
     assert acme.tenant is not None
-    async with keeping(shared_database, keys, bounds) as responses:
+    async with keeping(shared_database, vault, bounds) as responses:
         other = await Cabinet.connect(shared_database.gateway)
         async with other.of(acme.tenant) as tx:
             await tx.execute(LOCK, acme.tenant)
@@ -128,8 +129,8 @@ async def test_what_another_process_adds_and_has_not_committed_counts(
         await other.close()
 
 
-async def test_what_is_dropped_makes_room(plane: Plane, shared_database: TestDatabase, keys: PurposeKeys) -> None:
-    async with keeping(shared_database, keys, SMALL) as responses:
+async def test_what_is_dropped_makes_room(plane: Plane, shared_database: TestDatabase, vault: Vault) -> None:
+    async with keeping(shared_database, vault, SMALL) as responses:
         acme, first = who_of(plane), name()
         assert await responses.keep(acme, first, HELLO) is None
         for _ in range(2):
@@ -140,9 +141,9 @@ async def test_what_is_dropped_makes_room(plane: Plane, shared_database: TestDat
 
 
 async def test_bytes_count_and_one_answer_has_no_more_than_its_own(
-    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+    plane: Plane, shared_database: TestDatabase, vault: Vault
 ) -> None:
-    async with keeping(shared_database, keys, SMALL) as responses:
+    async with keeping(shared_database, vault, SMALL) as responses:
         acme = who_of(plane)
         large = replace_document(300_000)
         assert await responses.keep(acme, name(), large) is None
@@ -179,19 +180,20 @@ async def test_the_caller_is_told_before_a_model_is_asked(
 
 
 async def test_a_row_of_another_version_is_one_that_is_missing(
-    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+    plane: Plane, shared_database: TestDatabase, vault: Vault
 ) -> None:
-    async with keeping(shared_database, keys, SMALL) as responses:
+    async with keeping(shared_database, vault, SMALL) as responses:
         acme, fine = who_of(plane), name()
+        assert acme.tenant is not None
         assert acme.environment is not None
         await responses.keep(acme, fine, HELLO)
         found = await responses.conversation(acme, fine)
         assert not isinstance(found, Refusal)
         assert (found.messages, found.octets) == (HELLO.messages, len(msgspec.json.encode(HELLO.messages)))
         for plain in (b'{"answer":1}', b"\xff", b'{"document":{},"messages":[{"said":"x"}]}'):
-            context = (str(acme.tenant), acme.environment, str(acme.workload), fine)
+            keys = await vault.keys(Scope(acme.tenant, Use.KEPT_RESPONSE, acme.environment))
             async with migrate.administrator(shared_database.admin) as connection:
-                changed = seal(keys, Purpose.KEPT_RESPONSE, plain, *context)
+                changed = keys.seal(plain, str(acme.workload), fine)
                 await connection.execute("update gateway.response set sealed = $1 where id = $2", changed, fine)
             no = await responses.conversation(acme, fine)
             assert isinstance(no, Refusal)
@@ -199,7 +201,7 @@ async def test_a_row_of_another_version_is_one_that_is_missing(
 
 
 async def test_one_tenants_loop_leaves_connections_to_others(
-    plane: Plane, shared_database: TestDatabase, keys: PurposeKeys
+    plane: Plane, shared_database: TestDatabase, vault: Vault
 ) -> None:
     stuck, arrived = asyncio.Event(), asyncio.Semaphore(0)
     acme, globex = who_of(plane), who_of(plane, "globex")
@@ -219,7 +221,7 @@ async def test_one_tenants_loop_leaves_connections_to_others(
     async def connect() -> Any:
         return Slow()
 
-    responses = Responses(connect, keys, SystemClock())
+    responses = Responses(connect, vault, SystemClock())
     loop = [asyncio.create_task(responses.keep(acme, name(), HELLO)) for _ in range(20)]
     try:
         async with asyncio.timeout(1.5):  # less than a connection is waited for
@@ -233,3 +235,68 @@ async def test_one_tenants_loop_leaves_connections_to_others(
         await real.close()
         await emptied(shared_database)
     assert answers == [None] * 20
+
+
+async def test_what_was_kept_before_tenants_had_keys_of_their_own_is_still_found(
+    plane: Plane, shared_database: TestDatabase, vault: Vault, tmp_path: Path
+) -> None:
+    before = Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEPT_RESPONSE)
+    async with keeping(shared_database, vault, SMALL) as responses:
+        acme, old = who_of(plane), name()
+        assert acme.environment is not None
+        await responses.keep(acme, old, HELLO)
+        context = str(acme.tenant), acme.environment, str(acme.workload), old
+        sealed = seal(before, Purpose.KEPT_RESPONSE, msgspec.json.encode(HELLO), *context)
+        async with migrate.administrator(shared_database.admin) as connection:
+            await connection.execute("update gateway.response set sealed = $1 where id = $2", sealed, old)
+        assert isinstance(await responses.document(acme, old), Refusal)  # without the keys of before
+        made = await Cabinet.connect(shared_database.gateway)
+
+        async def connect() -> Cabinet:
+            return made
+
+        assert await Responses(connect, vault, SystemClock(), before=before).document(acme, old) == b'{"id":"x"}'
+        await made.close()
+
+
+async def test_no_vault_means_that_nothing_is_kept_and_the_operator_learns_why(
+    plane: Plane, shared_database: TestDatabase, vault: Vault, tmp_path: Path
+) -> None:
+    async with keeping(shared_database, vault, SMALL) as responses:
+        acme = who_of(plane)
+        file = tmp_path / "vault" / f"{acme.tenant}.json"
+        file.parent.mkdir()
+        file.write_bytes(b"{}")
+        file.chmod(0o600)
+        no = await responses.keep(acme, name(), HELLO)
+        assert isinstance(no, Refusal)
+        assert no.kind is RefusalKind.UNAVAILABLE
+        assert "damaged" in no.reason
+        assert "vault" not in no.tell
+        file.unlink()
+        assert await responses.keep(acme, name(), HELLO) is None
+
+
+async def test_destroyed_keys_leave_rows_and_restored_copies_of_them_unreadable(
+    plane: Plane, shared_database: TestDatabase, vault: Vault, tmp_path: Path
+) -> None:
+    """Isolation tests 31 and 32, on the table itself."""
+    keystore = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), SystemClock())
+    async with keeping(shared_database, vault, SMALL) as responses:
+        acme, globex, theirs, ours = who_of(plane), who_of(plane, "globex"), name(), name()
+        await responses.keep(globex, theirs, HELLO)
+        await responses.keep(acme, ours, HELLO)
+        async with migrate.administrator(shared_database.admin) as connection:
+            copy = await connection.fetchval("select sealed from gateway.response where id = $1", theirs)
+            await connection.execute("update gateway.response set sealed = $1 where id = $2", copy, ours)
+        assert isinstance(await responses.document(acme, ours), Refusal)  # 31: B's text pasted into A's row
+        assert await responses.document(globex, theirs) == b'{"id":"x"}'
+        await keystore.destroy(globex.tenant or PLATFORM)
+        fresh = Responses(responses._connect, embedded(tmp_path), SystemClock())
+        for _ in range(2):
+            assert isinstance(await fresh.document(globex, theirs), Refusal)  # 32: the row, then a backup of it
+            async with migrate.administrator(shared_database.admin) as connection:
+                await connection.execute("update gateway.response set sealed = $1 where id = $2", copy, theirs)
+        no = await fresh.keep(globex, name(), HELLO)
+        assert isinstance(no, Refusal)
+        assert await fresh.keep(acme, name(), HELLO) is None

@@ -21,7 +21,7 @@ from strongroom.policy import Ask, Engine
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import Keyring, Purpose
+from strongroom.vault import FileKeystore, Keyring, Purpose
 
 DEV = Environment.DEV
 ASK = Ask()
@@ -59,6 +59,7 @@ class House:
 @pytest.fixture
 async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]:
     clock, keys = SystemClock(), Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEY_PEPPER)
+    keystore = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), clock)
     known = Directory(keys, clock, allow_demo=True)
     follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
     db = await Database.connect(database.control, database.operator)
@@ -67,7 +68,7 @@ async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]
         return ()
 
     services = make_services(
-        db, follower, known, Engine.load(), keys, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
+        db, follower, known, Engine.load(), keys, keystore, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
     )
     follower.start()
     yield House(services, database)

@@ -27,7 +27,7 @@ from strongroom.registry.model import Format
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import Keyring, Purpose
+from strongroom.vault import FileKeystore, Keyring, Purpose
 
 ASK = Ask()
 DEV = Environment.DEV
@@ -37,6 +37,7 @@ DIGEST = "sha256:" + "a" * 64
 @pytest.fixture
 async def services(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[Services]:
     clock, keys = SystemClock(), Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEY_PEPPER)
+    keystore = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), clock)
     known = Directory(keys, clock, allow_demo=True)
     follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
     db = await Database.connect(database.control, database.operator)
@@ -46,7 +47,7 @@ async def services(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[Ser
 
     follower.start()
     yield make_services(
-        db, follower, known, Engine.load(), keys, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
+        db, follower, known, Engine.load(), keys, keystore, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
     )
     await follower.close()
     await db.close()

@@ -218,6 +218,7 @@ async def test_seeding_the_demo_again_makes_nothing_twice(house: House, tmp_path
         services.clock,
         services.gate,
         services.rules,
+        services.providers,
     )
     releases = [release("a", "smollm2-135m"), release("b", "minilm", Operation.EMBEDDING)]
     await seed.admit(releases)

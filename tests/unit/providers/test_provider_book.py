@@ -12,13 +12,14 @@ from msgspec.structs import replace
 from strongroom.app.doctor import _providers
 from strongroom.kernel.ids import PLATFORM, TenantId
 from strongroom.providers import Book, Engine, ProviderDocument, ProviderKind, Secret, obstacle, open_secret
-from strongroom.providers.secrets import is_secret, seal_secret
+from strongroom.providers.secrets import SCOPE, is_secret, seal_secret, sealed_anew
 from strongroom.store.feed import FeedEntry
-from strongroom.vault import Purpose, PurposeKeys, SealBroken
+from strongroom.vault import DataKeys, Material, Purpose, PurposeKeys, SealBroken, seal
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 ONE, OTHER = UUID(int=1), UUID(int=2)
-KEYS = PurposeKeys(1, {Purpose.PROVIDER_SECRET: {1: b"k" * 32}})
+KEYS = DataKeys(SCOPE, Material("5" * 32, {1: b"k" * 32}, 1))
+BEFORE = PurposeKeys(1, {Purpose.PROVIDER_SECRET: {1: b"o" * 32}})
 GOOD = ProviderDocument(
     name="outside",
     kind=ProviderKind.OPENAI,
@@ -101,3 +102,16 @@ def test_a_secret_opens_in_its_own_place_alone_and_shows_itself_nowhere() -> Non
 @pytest.mark.parametrize("text", ["", "two words", "ü", "a\nb", "a\r\nx-injected: 1", "x" * 5000])
 def test_what_could_not_stand_in_a_header_field_is_no_secret(text: str) -> None:
     assert not is_secret(text)
+
+
+def test_what_an_earlier_version_sealed_under_the_keyring_is_brought_to_the_vault_unchanged() -> None:
+    place = (ONE, 3, ProviderKind.OPENAI, "https://models.example")
+    old = seal(BEFORE, Purpose.PROVIDER_SECRET, b"sk-1", str(ONE), "3", "openai", "https://models.example")
+    with pytest.raises(SealBroken):
+        open_secret(KEYS, old, *place)
+    new = sealed_anew(BEFORE, KEYS, old, *place)
+    assert new is not None
+    assert open_secret(KEYS, new, *place).reveal() == b"sk-1"
+    assert sealed_anew(BEFORE, KEYS, new, *place) is None  # a second start changes nothing
+    with pytest.raises(SealBroken):
+        sealed_anew(BEFORE, KEYS, old, ONE, 4, ProviderKind.OPENAI, "https://models.example")

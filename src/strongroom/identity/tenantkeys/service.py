@@ -1,0 +1,131 @@
+"""Rotating and destroying tenants' keys, through the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from strongroom.kernel.ids import PLATFORM, TenantId
+from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.vault import Condition, KeysDestroyed, Keystore, VaultUnavailable
+
+MOST: Final = 250
+
+
+class TenantKeyState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held of one tenant; `tenant` is null for the installation's own. `pending`: not re-wrapped yet."""
+
+    tenant: UUID | None
+    destroyed: bool
+    version: int
+    uses: int
+    pending: bool
+
+
+class VaultState(msgspec.Struct, frozen=True, kw_only=True):
+    """How the keystore is. `pending` counts the tenants whose keys still hang from an older version."""
+
+    kind: str
+    detail: str
+    pending: int
+    tenants: list[TenantKeyState]
+
+
+class Rewrapped(msgspec.Struct, frozen=True):
+    """How many tenants' keys are still to be re-wrapped."""
+
+    left: int
+
+
+class TenantKeys:
+    """Manages the keys of tenants."""
+
+    def __init__(self, gate: Gate, keystore: Keystore) -> None:
+        self._gate: Final = gate
+        self._keystore: Final = keystore
+
+    async def state(self, who: Principal, ask: Ask) -> VaultState:
+        """Return what is held, without any key."""
+        async with self._gate.permit_platform(who, Action.VAULT_READ, _VAULT, ask):
+            pass  # permitted and recorded; asking the keystore takes its own time, and needs no transaction
+        with _told():
+            return _state(await self._keystore.condition())
+
+    async def turn(self, who: Principal, ask: Ask) -> None:
+        """Add a version of what tenants' keys hang from; `rewrap` brings them under it."""
+        async with self._gate.permit_platform(who, Action.VAULT_ROTATE, _VAULT, ask):
+            with _told():
+                await self._keystore.turn()
+
+    async def rewrap(self, who: Principal, most: int, ask: Ask) -> Rewrapped:
+        """Bring up to `most` tenants' keys under the newest version."""
+        async with self._gate.permit_platform(who, Action.VAULT_ROTATE, _VAULT, ask):
+            with _told():
+                return Rewrapped(await self._keystore.rewrap(most))
+
+    async def renew(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
+        """Give a tenant a new key, and new data keys under it."""
+        async with self._gate.permit(who, Action.TENANT_RENEW_KEYS, _tenant(tenant), ask):
+            with _told():
+                await self._keystore.renew(tenant)
+
+    async def shred(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
+        """Destroy a tenant's keys: what they sealed is unreadable, in every copy, for good.
+
+        The entry is committed before: what cannot be undone must not be what a lost connection leaves unrecorded.
+        """
+        async with self._gate.permit(who, Action.TENANT_SHRED, _tenant(tenant), ask):
+            pass
+        with _told():
+            await self._keystore.destroy(tenant)
+
+    async def check(self) -> str:
+        """Return a few words on the keystore, for `doctor`; raise `VaultUnavailable` when it cannot be used."""
+        return await self._keystore.check()
+
+
+_VAULT: Final = Resource(kind=Kind.VAULT)
+
+
+def _tenant(tenant: TenantId) -> Resource:
+    return Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Turn what the keystore says into an answer. Whoever gets here may rotate keys, and may know why it does not work."""
+    try:
+        yield
+    except VaultUnavailable as error:
+        raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=_sentence(error))) from None
+    except KeysDestroyed as error:
+        raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=str(error), tell=_sentence(error))) from None
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _state(found: Condition) -> VaultState:
+    return VaultState(
+        kind=found.kind,
+        detail=found.detail,
+        pending=sum(each.pending for each in found.holdings),
+        tenants=[
+            TenantKeyState(
+                tenant=None if each.tenant == PLATFORM else each.tenant,
+                destroyed=each.destroyed,
+                version=each.version,
+                uses=each.uses,
+                pending=each.pending,
+            )
+            for each in found.holdings
+        ],
+    )

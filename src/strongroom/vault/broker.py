@@ -1,0 +1,254 @@
+"""The supervisor's door to the keystore: processes ask it over a unix socket and get data keys of their own uses, only.
+
+Always true here:
+- the keystore's credentials and roots stay in the supervisor; what crosses the socket is a data key, at most;
+- a process is known by the token that its start was handed; a token opens the uses of its role and nothing else, and
+  dies when the process's next start is handed another;
+- whoever cannot be answered learns why in a sentence for an operator; what is not one of ours learns nothing.
+
+One question a connection: a length of four bytes and MessagePack, both ways.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from strongroom.kernel.ids import TenantId
+from strongroom.vault.keystore import Condition, Holding, KeysDestroyed, Keystore, Material, Use, VaultUnavailable
+
+_MOST_BYTES: Final = 8 * 2**20
+_MOST_ASKED: Final = 4096
+_ASK_S: Final = 5.0
+_LENGTH: Final = 4
+_TOKEN_BYTES: Final = 32
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a process asks."""
+
+    token: bytes
+    verb: Literal["open", "renew", "turn", "rewrap", "destroy", "check", "condition"]
+    tenant: UUID = UUID(int=0)
+    use: str = ""
+    most: int = 0
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return f"Question({self.verb})"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What it is told: a field that its verb has, or why not."""
+
+    no: Literal["", "unavailable", "destroyed"] = ""
+    why: str = ""
+    incarnation: str = ""
+    generations: dict[int, bytes] = {}
+    current: int = 0
+    left: int = 0
+    condition: Condition | None = None
+
+    def __repr__(self) -> str:
+        """Show no key."""
+        return f"Answer({self.no})"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a process may ask: keys of these uses, and to manage them if it `manages`."""
+
+    uses: frozenset[Use]
+    manages: bool = False
+
+
+class Broker:
+    """Answers the processes of one supervisor."""
+
+    def __init__(self, keystore: Keystore) -> None:
+        self._keystore: Final = keystore
+        self._grants: Final[dict[str, tuple[bytes, Grant]]] = {}
+
+    def admit(self, name: str, uses: Iterable[Use], *, manages: bool = False) -> bytes:
+        """Return a fresh token for the process called `name`; the one before it is of no use any more."""
+        token = secrets.token_bytes(_TOKEN_BYTES)
+        self._grants[name] = (sha256(token).digest(), Grant(frozenset(uses), manages))
+        return token
+
+    @asynccontextmanager
+    async def serving(self, path: Path, uids: frozenset[int]) -> AsyncGenerator[None]:
+        """Answer on the unix socket `path` to processes of `uids`."""
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
+                await self._talk(reader, writer, uids)
+            writer.close()
+
+        _vacate(path)
+        server = await asyncio.start_unix_server(answer, str(path))
+        _let_in(path, uids)
+        try:
+            yield
+        finally:
+            server.close()
+            _vacate(path)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, uids: frozenset[int]) -> None:
+        if _peer(writer) not in uids:
+            return
+        async with asyncio.timeout(_ASK_S):
+            length = int.from_bytes(await reader.readexactly(_LENGTH), "big")
+            if length > _MOST_ASKED:
+                return
+            content = await reader.readexactly(length)
+        try:
+            question = msgspec.msgpack.decode(content, type=Question)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        answer = await self.answer(question)
+        if answer is None:
+            return
+        content = msgspec.msgpack.encode(answer)
+        writer.write(len(content).to_bytes(_LENGTH, "big") + content)
+        async with asyncio.timeout(_ASK_S):
+            await writer.drain()
+
+    async def answer(self, question: Question) -> Answer | None:
+        """Return the answer, or nothing to who may not ask that."""
+        grant = self._grant(question.token)
+        try:
+            use = Use(question.use) if question.verb == "open" else None
+        except ValueError:
+            return None
+        if grant is None or (use is not None and use not in grant.uses) or (use is None and not grant.manages):
+            return None
+        try:
+            return await self._asked(question, use)
+        except VaultUnavailable as error:
+            return Answer(no="unavailable", why=str(error))
+        except KeysDestroyed as error:
+            return Answer(no="destroyed", why=str(error))
+
+    async def _asked(self, question: Question, use: Use | None) -> Answer:
+        tenant, keystore = TenantId(question.tenant), self._keystore
+        if use is not None:
+            material = await keystore.open(tenant, use)
+            return Answer(incarnation=material.incarnation, generations=material.generations, current=material.current)
+        if question.verb == "rewrap":
+            return Answer(left=await keystore.rewrap(question.most))
+        if question.verb == "check":
+            return Answer(why=await keystore.check())
+        if question.verb == "condition":
+            return Answer(condition=await keystore.condition())
+        if question.verb == "turn":
+            await keystore.turn()
+        elif question.verb == "renew":
+            await keystore.renew(tenant)
+        else:
+            await keystore.destroy(tenant)
+        return Answer()
+
+    def _grant(self, token: bytes) -> Grant | None:
+        digest = sha256(token).digest()  # of 256 random bits: comparing digests tells nothing of a token
+        return next((grant for known, grant in self._grants.values() if known == digest), None)
+
+
+class BrokeredKeystore:
+    """The keystore as a process sees it, through its supervisor's broker."""
+
+    def __init__(self, path: Path, token: bytes) -> None:
+        self._path: Final = path
+        self._token: Final = token
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return "BrokeredKeystore()"
+
+    async def open(self, tenant: TenantId, use: Use) -> Material:
+        """Return data keys."""
+        answer = await self._ask(Question(self._token, "open", tenant, use))
+        return Material(answer.incarnation, answer.generations, answer.current)
+
+    async def renew(self, tenant: TenantId) -> None:
+        """Give a tenant a new key."""
+        await self._ask(Question(self._token, "renew", tenant))
+
+    async def turn(self) -> None:
+        """Add a root."""
+        await self._ask(Question(self._token, "turn"))
+
+    async def rewrap(self, most: int) -> int:
+        """Bring tenants under the newest root."""
+        return (await self._ask(Question(self._token, "rewrap", most=most))).left
+
+    async def destroy(self, tenant: TenantId) -> None:
+        """Destroy a tenant's keys."""
+        await self._ask(Question(self._token, "destroy", tenant))
+
+    async def check(self) -> str:
+        """Say that it can be used."""
+        return (await self._ask(Question(self._token, "check"))).why
+
+    async def condition(self) -> Condition:
+        """Say how the keystore is."""
+        found = (await self._ask(Question(self._token, "condition"))).condition
+        if found is None:
+            raise VaultUnavailable("the supervisor's answer cannot be read")
+        return found
+
+    async def _ask(self, question: Question) -> Answer:
+        try:
+            async with asyncio.timeout(2 * _ASK_S):
+                answer = await self._exchanged(msgspec.msgpack.encode(question))
+        except (OSError, asyncio.IncompleteReadError, TimeoutError, msgspec.MsgspecError) as error:
+            raise VaultUnavailable(
+                f"the supervisor does not answer for the vault ({type(error).__name__}); see HOME/logs, then restart "
+                "`strongroom up`"
+            ) from None
+        if answer.no == "destroyed":
+            raise KeysDestroyed(answer.why)
+        if answer.no:
+            raise VaultUnavailable(answer.why)
+        return answer
+
+    async def _exchanged(self, content: bytes) -> Answer:
+        reader, writer = await asyncio.open_unix_connection(str(self._path))
+        try:
+            writer.write(len(content).to_bytes(_LENGTH, "big") + content)
+            length = int.from_bytes(await reader.readexactly(_LENGTH), "big")
+            if length > _MOST_BYTES:
+                raise ConnectionError
+            return msgspec.msgpack.decode(await reader.readexactly(length), type=Answer)
+        finally:
+            writer.close()
+
+
+def _vacate(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _let_in(path: Path, uids: frozenset[int]) -> None:
+    """Let other uids connect when there are any; which ones, the kernel tells us of each (SO_PEERCRED)."""
+    path.chmod(0o600 if uids == frozenset({os.geteuid()}) else 0o666)
+
+
+def _peer(writer: asyncio.StreamWriter) -> int:
+    """Return the uid at the other end, as the kernel knows it."""
+    sock: socket.socket = writer.get_extra_info("socket")
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(credentials[4:8], "little")
+
+
+__all__ = ["Broker", "BrokeredKeystore", "Condition", "Holding"]

@@ -1,0 +1,115 @@
+"""What a keystore is: it holds a key for each tenant, under it keys for purposes, and can destroy the first.
+
+Always true of every keystore:
+- a tenant's key (KEK) is random, belongs to one tenant, and never leaves the keystore; destroyed, it is not made again;
+- a data key (DEK) serves one tenant and one use; it has generations, and older ones stay for what they sealed;
+- a keystore that cannot be reached, is sealed or refuses is `VaultUnavailable`, whose message says to an operator what
+  to do; nothing is then sealed or opened;
+- none of it is in a backup of the database, or a restore would bring back what was erased.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Final, Protocol
+
+from strongroom.kernel.ids import TenantId
+
+SETTLES_S: Final = 60.0
+"""How long a new generation is known before anything is sealed under it: as long as any process remembers the old ones."""
+
+
+@unique
+class Use(StrEnum):
+    """What a data key is for; one key never serves two."""
+
+    KEPT_RESPONSE = "kept-response"  # answers that a workload asked to have kept
+    PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; what providers are asked with
+    PRIVACY_TOKEN = "privacy-token"  # noqa: S105 - a name; what stands behind a token in the place of personal data
+    AUDIT_SIDECAR = "audit-sidecar"  # what of an audit entry could identify a person
+    WEIGHTS = "weights"  # a release's files at rest
+    WEBHOOK = "webhook"  # what notices are signed with
+
+
+class VaultUnavailable(Exception):  # noqa: N818 - said to an operator, who does not read class names
+    """The keystore does not answer, is sealed, or refuses. The message says which, and what to do."""
+
+
+class KeysDestroyed(Exception):  # noqa: N818 - named for what happened
+    """The tenant's keys were destroyed; what they sealed is gone for good, and no new ones are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The data keys of one tenant for one use.
+
+    Attributes:
+        incarnation: names the tenant's key that they hang from; 32 hexadecimal characters.
+        generations: 32-byte keys by generation, counted from 1.
+        current: the generation to seal under.
+    """
+
+    incarnation: str
+    generations: dict[int, bytes] = field(repr=False)
+    current: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What is held of one tenant.
+
+    Attributes:
+        tenant: whose; `PLATFORM` for what belongs to the installation itself.
+        destroyed: whether its keys were destroyed.
+        version: the tenant's key's version; 0 when destroyed.
+        uses: for how many uses there are data keys.
+        pending: whether something still hangs from an older root or an older version of the tenant's key.
+    """
+
+    tenant: TenantId
+    destroyed: bool
+    version: int
+    uses: int
+    pending: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """How a keystore is: which it is, what it says of itself, and what it holds."""
+
+    kind: str
+    detail: str
+    holdings: tuple[Holding, ...]
+
+
+class Keystore(Protocol):
+    """Where tenants' keys are. Every method raises `VaultUnavailable` when it cannot say."""
+
+    async def open(self, tenant: TenantId, use: Use) -> Material:
+        """Return the data keys of `tenant` for `use`, making them at the first call; raise `KeysDestroyed` when gone."""
+        ...
+
+    async def renew(self, tenant: TenantId) -> None:
+        """Give `tenant` a new key and each of its uses a new generation; older generations hang from the new key."""
+        ...
+
+    async def turn(self) -> None:
+        """Add a version of what tenants' keys themselves hang from. What older versions hold stays until `rewrap`."""
+        ...
+
+    async def rewrap(self, most: int) -> int:
+        """Bring up to `most` tenants under the newest version; return how many are still to be brought."""
+        ...
+
+    async def destroy(self, tenant: TenantId) -> None:
+        """Destroy the key of `tenant`, for good; once more changes nothing."""
+        ...
+
+    async def check(self) -> str:
+        """Return a few words on what it is, when it can be used now."""
+        ...
+
+    async def condition(self) -> Condition:
+        """Say how it is and what it holds. No key is in the answer."""
+        ...

@@ -1,0 +1,378 @@
+"""The keystore on OpenBao's engines.
+
+Documents in KV v2, under the mount `<mount>-kv`:
+    tenants/t-ID           that the tenant has keys (in the client's own namespace)
+    destroyed/t-ID         that they were destroyed (likewise)
+    t-ID/kek               the incarnation that the tenant's key is
+    t-ID/deks/USE          wrapped data keys by generation
+Keys of the transit engine, under `<mount>-transit`: `t-ID`. With namespaces, what belongs to a tenant stands in its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Sequence
+from typing import Final, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import TenantId
+from strongroom.vault import box
+from strongroom.vault.keystore import (
+    SETTLES_S,
+    Condition,
+    Holding,
+    KeysDestroyed,
+    Material,
+    Use,
+    VaultUnavailable,
+)
+from strongroom.vault.openbao.client import CasMissedError, Client, Document
+
+_BATCH: Final = 120  # requests of more than 1,000 strings are refused, and an item has four
+_ACTIVE: Final = 200
+_TRIES, _PAUSE_S = 50, 0.1
+_Shape = TypeVar("_Shape")
+
+
+class _Dek(msgspec.Struct, frozen=True):
+    made_at: float
+    sealed: str
+
+
+class _Deks(msgspec.Struct, frozen=True):
+    incarnation: str
+    generations: dict[str, _Dek]
+
+
+class _Version(msgspec.Struct, frozen=True):
+    version: int
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    data: _Deks
+    metadata: _Version
+
+
+class _Incarnation(msgspec.Struct, frozen=True):
+    incarnation: str
+
+
+class _KeptIncarnation(msgspec.Struct, frozen=True):
+    data: _Incarnation
+
+
+class _TransitKey(msgspec.Struct, frozen=True):
+    latest_version: int
+    min_decryption_version: int = 1
+
+
+class _Names(msgspec.Struct, frozen=True):
+    keys: list[str] = []
+
+
+class _Item(msgspec.Struct, frozen=True):
+    ciphertext: str = ""
+    plaintext: str = ""
+    error: str = ""
+
+
+class _Items(msgspec.Struct, frozen=True):
+    batch_results: list[_Item]
+
+
+class OpenBaoKeystore:
+    """Keys of tenants on an OpenBao server."""
+
+    def __init__(self, client: Client, clock: Clock, *, mount: str = "strongroom", namespaces: bool = True) -> None:
+        """Use the server behind `client`.
+
+        Args:
+            client: how to reach it.
+            clock: dates generations.
+            mount: the first part of both mounts' names.
+            namespaces: whether each tenant gets a namespace; else names of its own under the client's.
+        """
+        self._client: Final = client
+        self._clock: Final = clock
+        self._transit: Final = f"{mount}-transit"
+        self._kv: Final = f"{mount}-kv"
+        self._namespaces: Final = namespaces
+        self._making: Final = asyncio.Lock()
+
+    async def open(self, tenant: TenantId, use: Use) -> Material:
+        """Return the data keys of `tenant` for `use`, making them at the first call."""
+        kept = await self._deks(tenant, use)
+        if kept is None:
+            async with self._making:
+                kept = await self._deks(tenant, use)
+                if kept is None:
+                    await self._make(tenant, use)
+                    kept = await self._deks(tenant, use)
+        if kept is None:
+            raise VaultUnavailable("OpenBao does not give back what it was given to keep")
+        plain = await self._unwrapped(tenant, use, kept.data)
+        now = self._clock.now().timestamp()
+        settled = [int(n) for n, dek in kept.data.generations.items() if now - dek.made_at >= SETTLES_S]
+        return Material(kept.data.incarnation, plain, max(settled, default=min(plain)))
+
+    async def renew(self, tenant: TenantId) -> None:
+        """Give `tenant` a new key version and each use a new generation, and bring the older ones under it."""
+        if await self._key(tenant) is None:
+            return
+        await self._on_key(tenant, "rotate", {})
+        await self._brought(tenant, grow=True)
+
+    async def turn(self) -> None:
+        """Add a version to every tenant's key."""
+        for tenant in await self._tenants():
+            await self._on_key(tenant, "rotate", {})
+
+    async def rewrap(self, most: int) -> int:
+        """Bring up to `most` tenants' data keys under the newest version of the tenant's key."""
+        done = left = 0
+        for tenant in await self._tenants():
+            key = await self._key(tenant)
+            if key is None or key.min_decryption_version >= key.latest_version:
+                continue
+            if done < most:
+                await self._brought(tenant, grow=False)
+                done += 1
+            else:
+                left += 1
+        return left
+
+    async def destroy(self, tenant: TenantId) -> None:
+        """Delete the tenant's key, its documents and its namespace; what says that it was destroyed stays."""
+        name, inside = _name(tenant), self._inside(tenant)
+        mark = {"data": {"destroyed_at": str(self._clock.now().timestamp())}}
+        await self._base()
+        await self._client.ask("POST", f"{self._kv}/data/destroyed/{name}", mark)
+        if await self._place_exists(tenant):
+            if await self._key(tenant) is not None:
+                await self._on_key(tenant, "config", {"deletion_allowed": True})
+                await self._client.ask("DELETE", f"{self._transit}/keys/{name}", inside=inside)
+            for use in await self._uses(tenant):
+                await self._client.ask("DELETE", f"{self._kv}/metadata/{name}/deks/{use}", inside=inside)
+            await self._client.ask("DELETE", f"{self._kv}/metadata/{name}/kek", inside=inside)
+            if self._namespaces:
+                await self._client.ask("DELETE", f"sys/namespaces/{name}")
+        await self._client.ask("DELETE", f"{self._kv}/metadata/tenants/{name}")
+
+    async def check(self) -> str:
+        """Return which server it is; raise `VaultUnavailable` when it cannot be used."""
+        status, version = await self._client.health()
+        if status != _ACTIVE:
+            raise VaultUnavailable(f"OpenBao at {self._client.address} is sealed, standing by or new; unseal it")
+        await self._client.ask("LIST", f"{self._kv}/metadata/tenants")
+        return f"OpenBao {version} at {self._client.address}"
+
+    async def condition(self) -> Condition:
+        """Say what is held."""
+        detail = await self.check()
+        holdings: list[Holding] = []
+        for tenant in await self._tenants():
+            key = await self._key(tenant)
+            if key is not None:
+                behind = key.min_decryption_version < key.latest_version
+                uses = len(await self._uses(tenant))
+                holdings.append(
+                    Holding(tenant=tenant, destroyed=False, version=key.latest_version, uses=uses, pending=behind)
+                )
+        gone = await self._client.ask("LIST", f"{self._kv}/metadata/destroyed")
+        holdings.extend(
+            Holding(tenant=_tenant(name), destroyed=True, version=0, uses=0, pending=False)
+            for name in ([] if gone is None else _as(gone, _Names).keys)
+        )
+        return Condition(kind="openbao", detail=detail, holdings=tuple(holdings))
+
+    # --- making
+
+    async def _make(self, tenant: TenantId, use: Use) -> None:
+        name, inside = _name(tenant), self._inside(tenant)
+        await self._base()
+        if await self._client.ask("GET", f"{self._kv}/data/destroyed/{name}") is not None:
+            raise KeysDestroyed("this tenant's keys were destroyed")
+        await self._client.ask("POST", f"{self._kv}/data/tenants/{name}", {"data": {"is": "tenant"}})
+        if inside:
+            await self._namespace(name)
+            await self._mounts(inside)
+        if await self._key(tenant) is None:
+            safe = {"type": "aes256-gcm96", "exportable": False, "allow_plaintext_backup": False}
+            await self._client.ask("POST", f"{self._transit}/keys/{name}", safe, inside=inside)
+        incarnation = await self._incarnation(tenant)
+        dek = _Deks(incarnation, {"1": await self._grown(tenant, incarnation, use, "1")})
+        await self._write(tenant, use, dek, 0)
+
+    async def _namespace(self, name: str) -> None:
+        """Make a tenant's namespace where it is missing; another machine may be making it at this moment."""
+        for _ in range(_TRIES):
+            if await self._client.ask("GET", f"sys/namespaces/{name}") is not None:
+                return
+            try:
+                await self._client.ask("POST", f"sys/namespaces/{name}", {})
+            except VaultUnavailable as error:
+                if "being created" not in str(error):
+                    raise
+                await asyncio.sleep(_PAUSE_S)  # the server tells nobody when it has done so
+            else:
+                return
+        raise VaultUnavailable(f"OpenBao is still making or deleting the namespace {name}; try again")
+
+    async def _incarnation(self, tenant: TenantId) -> str:
+        path, inside = f"{self._kv}/data/{_name(tenant)}/kek", self._inside(tenant)
+        try:
+            body = {"options": {"cas": 0}, "data": {"incarnation": secrets.token_hex(16)}}
+            await self._client.ask("POST", path, body, inside=inside)
+        except CasMissedError:
+            pass  # it has one
+        found = await self._client.ask("GET", path, inside=inside)
+        if found is None:
+            raise VaultUnavailable("OpenBao does not give back what it was given to keep")
+        return _as(found, _KeptIncarnation).data.incarnation
+
+    async def _base(self) -> None:
+        await self._mounts("")
+
+    async def _mounts(self, inside: str) -> None:
+        """Make the two engines where they are missing; an operator may have made them, and then we need not be allowed to."""
+        if await self._answers(f"{self._kv}/config", inside) and await self._answers(
+            f"{self._transit}/cache-config", inside
+        ):
+            return
+        kv = {"type": "kv", "options": {"version": "2"}}
+        for path, body in ((self._kv, kv), (self._transit, {"type": "transit"})):
+            try:
+                await self._client.ask("POST", f"sys/mounts/{path}", body, inside=inside)
+            except VaultUnavailable as error:
+                if "path is already in use" not in str(error):
+                    raise
+
+    async def _answers(self, path: str, inside: str) -> bool:
+        return await self._client.ask("GET", path, inside=inside) is not None
+
+    # --- data keys
+
+    async def _deks(self, tenant: TenantId, use: str) -> _Kept | None:
+        path = f"{self._kv}/data/{_name(tenant)}/deks/{use}"
+        found = await self._client.ask("GET", path, inside=self._inside(tenant))
+        return None if found is None else _as(found, _Kept)
+
+    async def _write(self, tenant: TenantId, use: str, deks: _Deks, version: int) -> None:
+        body = {"options": {"cas": version}, "data": msgspec.to_builtins(deks)}
+        path = f"{self._kv}/data/{_name(tenant)}/deks/{use}"
+        try:
+            await self._client.ask("POST", path, body, inside=self._inside(tenant))
+        except CasMissedError:
+            return  # another process was first, and its keys count
+
+    async def _grown(self, tenant: TenantId, incarnation: str, use: str, generation: str) -> _Dek:
+        plain = secrets.token_bytes(box.KEY_BYTES)
+        sealed = await self._wrapped(tenant, [(plain, _bound(tenant, incarnation, use, generation))])
+        return _Dek(self._clock.now().timestamp(), sealed[0])
+
+    async def _brought(self, tenant: TenantId, *, grow: bool) -> None:
+        """Wrap every data key of `tenant` anew, then let older versions of its key open nothing more."""
+        for use in await self._uses(tenant):
+            kept = await self._deks(tenant, use)
+            if kept is None:
+                continue
+            incarnation, plain = kept.data.incarnation, await self._unwrapped(tenant, use, kept.data)
+            numbers = sorted(plain)
+            wrapped = await self._wrapped(
+                tenant, [(plain[n], _bound(tenant, incarnation, use, str(n))) for n in numbers]
+            )
+            generations = {
+                str(n): _Dek(kept.data.generations[str(n)].made_at, sealed)
+                for n, sealed in zip(numbers, wrapped, strict=True)
+            }
+            if grow:
+                youngest = str(numbers[-1] + 1)
+                generations[youngest] = await self._grown(tenant, incarnation, use, youngest)
+            await self._write(tenant, use, _Deks(incarnation, generations), kept.metadata.version)
+        key = await self._key(tenant)
+        if key is not None:
+            await self._on_key(tenant, "config", {"min_decryption_version": key.latest_version})
+
+    async def _wrapped(self, tenant: TenantId, keys: Sequence[tuple[bytes, bytes]]) -> list[str]:
+        items = [{"plaintext": _b64(key), "associated_data": _b64(bound)} for key, bound in keys]
+        return [item.ciphertext for item in await self._batched(tenant, "encrypt", items)]
+
+    async def _unwrapped(self, tenant: TenantId, use: str, deks: _Deks) -> dict[int, bytes]:
+        items = [
+            {"ciphertext": dek.sealed, "associated_data": _b64(_bound(tenant, deks.incarnation, use, number))}
+            for number, dek in deks.generations.items()
+        ]
+        opened = await self._batched(tenant, "decrypt", items)
+        return {
+            int(number): base64.b64decode(item.plaintext) for number, item in zip(deks.generations, opened, strict=True)
+        }
+
+    async def _batched(self, tenant: TenantId, verb: str, items: Sequence[dict[str, str]]) -> list[_Item]:
+        results: list[_Item] = []
+        for start in range(0, len(items), _BATCH):
+            body = {"batch_input": list(items[start : start + _BATCH])}
+            path = f"{self._transit}/{verb}/{_name(tenant)}"
+            reply = await self._client.ask("POST", path, body, inside=self._inside(tenant))
+            results.extend(_as(reply or {}, _Items).batch_results)
+        if len(results) != len(items) or any(item.error for item in results):
+            raise VaultUnavailable(
+                "OpenBao does not open a tenant's data keys: their key was changed or replaced there"
+            )
+        return results
+
+    # --- places
+
+    def _inside(self, tenant: TenantId) -> str:
+        return _name(tenant) if self._namespaces else ""
+
+    async def _place_exists(self, tenant: TenantId) -> bool:
+        return not self._namespaces or await self._client.ask("GET", f"sys/namespaces/{_name(tenant)}") is not None
+
+    async def _key(self, tenant: TenantId) -> _TransitKey | None:
+        path = f"{self._transit}/keys/{_name(tenant)}"
+        found = await self._client.ask("GET", path, inside=self._inside(tenant))
+        return None if found is None else _as(found, _TransitKey)
+
+    async def _on_key(self, tenant: TenantId, what: str, body: Document) -> None:
+        path = f"{self._transit}/keys/{_name(tenant)}/{what}"
+        await self._client.ask("POST", path, body, inside=self._inside(tenant))
+
+    async def _tenants(self) -> list[TenantId]:
+        found = await self._client.ask("LIST", f"{self._kv}/metadata/tenants")
+        return [_tenant(name) for name in ([] if found is None else _as(found, _Names).keys)]
+
+    async def _uses(self, tenant: TenantId) -> list[str]:
+        path = f"{self._kv}/metadata/{_name(tenant)}/deks"
+        found = await self._client.ask("LIST", path, inside=self._inside(tenant))
+        return [] if found is None else _as(found, _Names).keys
+
+
+def _name(tenant: TenantId) -> str:
+    return f"t-{tenant}"
+
+
+def _tenant(name: str) -> TenantId:
+    try:
+        return TenantId(UUID(name.removeprefix("t-")))
+    except ValueError:
+        raise VaultUnavailable(f"OpenBao lists a tenant that is none: {name[:60]}") from None
+
+
+def _bound(tenant: TenantId, incarnation: str, use: str, generation: str) -> bytes:
+    return box.framed("dek", str(tenant), incarnation, use, generation)
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _as(document: Document, shape: type[_Shape]) -> _Shape:
+    try:
+        return msgspec.convert(document, shape)
+    except msgspec.ValidationError as error:
+        raise VaultUnavailable(f"OpenBao's answer cannot be read: {error}") from None

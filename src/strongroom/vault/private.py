@@ -1,0 +1,37 @@
+"""Files of one owner: made 0600 in one step, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+OTHERS: Final = 0o077
+"""The bits of a mode by which others than the owner could read or write."""
+
+
+def write_private(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write 0600, synced, then given its name: a reader sees the old file or the new one, whole, power loss included.
+
+    Raises:
+        FileExistsError: when something has the name already and `replace` is false.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            draft.replace(path)
+        else:
+            path.hardlink_to(draft)  # the one way to give a name only if nothing has it
+    finally:
+        draft.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
