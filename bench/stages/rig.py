@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -76,20 +76,25 @@ class Answered:
             yield EVENT
         yield LAST
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    def close(self) -> None:
         pass
 
 
 class Pool:
     """Stands in for the connections to a worker."""
 
-    def request_for(
-        self, party: object, method: str, path: str, headers: Headers = (), body: bytes = b"", *, timeout_s: float
+    async def open_for(
+        self,
+        party: object,
+        method: str,
+        path: str,
+        headers: Headers,
+        body: bytes,
+        *,
+        timeout_s: float,
+        secret: object = None,
     ) -> Answered:
-        del party, method, path, headers, timeout_s
+        del party, method, path, headers, timeout_s, secret
         return Answered(streams=b'"stream":true' in body)
 
 

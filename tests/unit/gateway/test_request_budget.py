@@ -1,0 +1,35 @@
+"""What an ordinary request may cost: counted in Python calls, which are the same on every machine.
+
+Whoever adds a control to every request's way raises the budget here, with the time it costs by `make bench-stages` in the
+commit's message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from bench.stages.rig import EVENTS, rig
+from bench.stages.run import calls, check
+
+MOST = 160
+MOST_AN_EVENT = 15.0
+
+
+async def counted(directory: Path) -> tuple[Counter[str], Counter[str]]:
+    with rig(directory) as made:
+        leasing = asyncio.create_task(made.leases.run())
+        try:
+            await check(made)  # and every share, plan and decision is there
+            return await calls(made, made.whole), await calls(made, made.stream)
+        finally:
+            leasing.cancel()
+
+
+def test_an_ordinary_request_passes_every_stage_within_its_budget(tmp_path: Path) -> None:
+    whole, stream = asyncio.run(counted(tmp_path))
+    passed = {"receive", "authenticate", "admit", "screen", "route", "relay"}
+    assert passed <= set(whole), "the control: the stages were seen"
+    assert whole.total() <= MOST, whole
+    assert (stream.total() - whole.total()) / EVENTS <= MOST_AN_EVENT, stream
