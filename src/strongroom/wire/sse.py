@@ -68,9 +68,9 @@ class SseParser:
             data = data[1:] if data.startswith(b"\n") else data
         if not data:
             return
-        if self._is_one_event(data):
-            self._at_start = False
-            yield SseEvent(data[6:-2].decode("utf-8", "replace"), "", self._last_id)
+        only = self.only(data)
+        if only is not None:
+            yield SseEvent(only, "", self._last_id)
             return
         self._skip_lf = data.endswith(b"\r")
         lines = _LINE_END.split(data)
@@ -87,16 +87,24 @@ class SseParser:
             self._piece_bytes += len(lines[-1])
             self._check(self._size + self._piece_bytes)
 
-    def _is_one_event(self, data: bytes) -> bool:
-        """Whether `data` is one whole event of one data line and nothing is pending: what nearly every piece is."""
-        return (
-            data.startswith(b"data: ")
-            and data.find(b"\n") == len(data) - 2
+    def only(self, data: bytes) -> str | None:
+        """Return the event's data if `data` is one whole event of one line, and nothing is pending: what nearly every piece is.
+
+        None: it is to be fed.
+        """
+        if (
+            data.find(b"\n") == len(data) - 2
+            and data.startswith(b"data: ")
             and data.endswith(b"\n\n")
             and b"\r" not in data
             and len(data) <= self._max
-            and not (self._pieces or self._data or self._event or self._size or self._retry is not None)
-        )
+            and not (
+                self._size or self._pieces or self._skip_lf or self._data or self._event or self._retry is not None
+            )
+        ):
+            self._at_start = False
+            return data[6:-2].decode("utf-8", "replace")
+        return None
 
     def _check(self, size: int) -> None:
         if size > self._max:

@@ -182,17 +182,22 @@ class ChunkReader:
             ValueError: when the engine does not keep to its protocol.
         """
         events: list[Event] = []
-        for event in self._parser.feed(piece):
-            if self.complete:
-                raise ValueError("the engine spoke after its last word")
-            if event.data == _DONE:
-                self.complete = True
-            else:
-                self._take(_CHUNK.decode(event.data), events)
+        only = self._parser.only(piece)
+        if only is not None:
+            self._take(only, events)
+        else:
+            for event in self._parser.feed(piece):
+                self._take(event.data, events)
         return events
 
-    def _take(self, chunk: _Chunk, events: list[Event]) -> None:
-        """Add what `chunk` says to `events`."""
+    def _take(self, data: str, events: list[Event]) -> None:
+        """Add what an event's `data` says to `events`."""
+        if self.complete:
+            raise ValueError("the engine spoke after its last word")
+        if data == _DONE:
+            self.complete = True
+            return
+        chunk = _CHUNK.decode(data)
         for choice in chunk.choices:
             delta = choice.delta
             text = delta.content if self._is_chat else choice.text
