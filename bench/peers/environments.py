@@ -24,9 +24,9 @@ class Missing(Exception):  # noqa: N818 - said to a person
     """A peer cannot be had on this machine; the text says why."""
 
 
-def python(name: str) -> Path:
-    """Return the `bin` directory of the environment that `environments/NAME.txt` names, made if need be."""
-    wanted = PINNED / f"{name}.txt"
+def python(name: str, pins: Path | None = None) -> Path:
+    """Return the `bin` directory of the environment that `pins`, or `environments/NAME.txt`, names, made if need be."""
+    wanted = pins or PINNED / f"{name}.txt"
     place, stamp = PLACE / name, PLACE / f"{name}.made"
     digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != digest:

@@ -19,6 +19,8 @@ from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.providers import PROVIDER
 from strongroom.cli.records import RECORDS
 from strongroom.cli.rules import DISCLOSURE, RULES
+from strongroom.cli.scan import EPILOGUE as SCAN_EPILOGUE
+from strongroom.cli.scan import scan
 from strongroom.cli.session import ONLINE
 from strongroom.cli.signers import SIGNER
 from strongroom.cli.tenants import ENVIRONMENT, TENANT
@@ -55,6 +57,7 @@ def application() -> App:
     app.command(local.CONFIG)
     app.command(local.backup, group=local.LOCAL, help_epilogue="")
     app.command(local.restore, group=local.LOCAL, help_epilogue="")
+    app.command(scan, group=local.LOCAL, help_epilogue=SCAN_EPILOGUE)
     app.command(signing.SIGNING)
     app.command(signing.sign_request, name="sign-request", group=local.LOCAL, help_epilogue="")
     app.command(verify.verify_response, name="verify-response", group=local.LOCAL, help_epilogue=verify.EPILOGUE)

@@ -6,7 +6,8 @@ Always true here:
   to keep as they say: no digest stands for what answers there, and the record of a request has none;
 - what the gateways route by is published in the transaction that changes it.
 
-Scanning, signatures and approvals are not here yet: today's releases are those whose digests the installation pins.
+`scan/` looks at a release's files, and needs nothing else of this room. Signatures and approvals are not here yet: today's
+releases are those whose digests the installation pins.
 """
 
 from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument
