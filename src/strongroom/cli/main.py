@@ -10,7 +10,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strongroom.cli import local, rotation, signing, verify
+from strongroom.cli import deidentify, local, redact, rotation, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
@@ -61,6 +61,8 @@ def application() -> App:
     app.command(signing.SIGNING)
     app.command(signing.sign_request, name="sign-request", group=local.LOCAL, help_epilogue="")
     app.command(verify.verify_response, name="verify-response", group=local.LOCAL, help_epilogue=verify.EPILOGUE)
+    app.command(redact.redact, group=local.LOCAL, help_epilogue=redact.EPILOGUE)
+    app.command(deidentify.deidentify, group=local.LOCAL, help_epilogue=deidentify.EPILOGUE)
     app.command(whoami, group=ONLINE, help_epilogue="")
     for room in (
         TENANT,

@@ -1,0 +1,116 @@
+"""The detector: tier 0 always, tier 1 unless turned off, whatever else is handed in; and what each found, put together.
+
+Pure and without state: the same text gives the same spans, in any thread. What a text holds is nowhere kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from strongroom.privacy.encoded import decoded
+from strongroom.privacy.folding import Folded, fold
+from strongroom.privacy.kinds import DEFAULT_KINDS, KINDS
+from strongroom.privacy.matching import Prefilter
+from strongroom.privacy.model import Detector, Span, Tier, resolve
+from strongroom.privacy.rules import PATTERNS, Rule
+
+if TYPE_CHECKING:
+    from strongroom.privacy.lexicon import Lexicon
+
+DEFAULT_CONFIDENCE: Final = 0.5
+
+
+class Patterns:
+    """Tier 0 for some types: one pass of the prefilter, then only those rules of which an anchor occurs."""
+
+    def __init__(self, rules: Iterable[Rule] = PATTERNS, kinds: Iterable[str] = DEFAULT_KINDS) -> None:
+        wanted = frozenset(kinds)
+        self.rules = tuple(rule for rule in rules if rule.kind in wanted)
+        anchors = sorted({anchor for rule in self.rules for anchor in rule.anchors})
+        places = {anchor: index for index, anchor in enumerate(anchors)}
+        self._by_anchor: tuple[tuple[int, ...], ...] = tuple(
+            tuple(number for number, rule in enumerate(self.rules) if any(places[a] == index for a in rule.anchors))
+            for index in range(len(anchors))
+        )
+        self._prefilter = Prefilter(anchors)
+
+    def spans(self, folded: Folded) -> list[Span]:
+        """Return what the rules find, as indexes into the original text."""
+        met = self._prefilter.hits(folded.data)
+        if not met:
+            return []
+        found: list[Span] = []
+        for number in sorted({number for anchor in met for number in self._by_anchor[anchor]}):
+            rule = self.rules[number]
+            for start, end, confidence in rule.hits(folded.data):
+                first, last = folded.original(start, end)
+                found.append(Span(first, last, rule.kind, confidence, rule.reason))
+        return found
+
+
+class Engine:
+    """Finds what is to be found in a text.
+
+    Args:
+        kinds: the types to look for.
+        least: spans that are less sure than this are not told.
+        lexicon: whether tier 1 (names, addresses, places) runs.
+        more: detectors of a tenant's own, plug-ins, tier 2.
+        unwrap: whether base64, hexadecimal and URL-encoded pieces are looked into, one level deep.
+    """
+
+    def __init__(
+        self,
+        kinds: Iterable[str] = DEFAULT_KINDS,
+        *,
+        least: float = DEFAULT_CONFIDENCE,
+        lexicon: bool = True,
+        more: Sequence[Detector] = (),
+        unwrap: bool = True,
+    ) -> None:
+        self.kinds = frozenset(kinds)
+        self._least = least
+        self._patterns = _patterns(self.kinds)
+        self._lexicon = _lexicon(self.kinds) if lexicon else None
+        self._more = tuple(more)
+        self._unwrap = unwrap
+
+    def find(self, text: str) -> list[Span]:
+        """Return spans in order that do not overlap; see `resolve` for how overlapping ones are put together."""
+        folded = fold(text)
+        found = [span for span in self._patterns.spans(folded) if span.confidence >= self._least]
+        if self._unwrap:
+            found += self._inside(folded)
+        if self._lexicon is not None:
+            found += self._lexicon.spans(folded)
+        for detector in self._more:
+            found += detector.find(text)
+        return resolve(span for span in found if span.confidence >= self._least) if found else []
+
+    def _inside(self, folded: Folded) -> Iterable[Span]:
+        for piece in decoded(folded.data):
+            spans = self._patterns.spans(fold(piece.text))
+            best = max(spans, key=lambda span: span.confidence, default=None)
+            if best is not None and best.confidence >= self._least:
+                start, end = folded.original(piece.start, piece.end)
+                yield Span(start, end, best.kind, best.confidence, f"{best.reason}, in {piece.encoding}", Tier.PATTERN)
+
+
+@lru_cache(maxsize=64)
+def _patterns(kinds: frozenset[str]) -> Patterns:
+    return Patterns(PATTERNS, kinds)
+
+
+@lru_cache(maxsize=64)
+def _lexicon(kinds: frozenset[str]) -> Lexicon | None:
+    from strongroom.privacy.lexicon import Lexicon  # noqa: PLC0415 - comes late: only who needs it waits
+
+    lexicon = Lexicon(kinds)
+    return lexicon if lexicon.finds_anything else None
+
+
+def every_kind() -> frozenset[str]:
+    """Return the names of all types in the registry."""
+    return frozenset(KINDS)
