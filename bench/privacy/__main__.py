@@ -11,16 +11,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from made import examples
-from quality import STRUCTURED, STRUCTURED_KINDS, Example, Score, read, score, total
-
 from strongroom.privacy import Engine, Span, every_kind
 from strongroom.privacy.presidio import Missing, Presidio
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from bench.privacy.made import examples
+from bench.privacy.quality import (
+    STRUCTURED,
+    STRUCTURED_KINDS,
+    Example,
+    Score,
+    read,
+    score,
+    total,
+)
 
 ROOT = Path(__file__).parents[2]
 CLEAN = ("A plain prompt has words and nothing else, and most of what people ask a model is of that kind. " * 11)[:1000]

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from bench.privacy.quality import Example, Gold
 from faker import Faker
-from quality import Example, Gold
 
 LOCALES = (
     "en_US",

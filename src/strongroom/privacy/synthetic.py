@@ -87,7 +87,7 @@ def _iban(value: str, out: list[str]) -> None:
         out[index] = value[index].upper()
     bare = "".join(out[index] for index in places).upper()
     check = 98 - int("".join(str(int(c, 36)) for c in bare[4:] + bare[:2] + "00")) % 97
-    out[places[2]], out[places[3]] = f"{check:02d}"
+    out[places[2]], out[places[3]] = str(check // 10), str(check % 10)
 
 
 def _date(faker: Any, value: str) -> str:

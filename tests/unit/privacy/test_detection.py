@@ -10,11 +10,11 @@ import random
 from urllib.parse import quote
 
 import pytest
-from secret_samples import FAMILIES, WAYS, make, told
 
 from strongroom.privacy import KINDS, Classification, Engine, Tier, every_kind
 from strongroom.privacy.engine import Patterns
 from strongroom.privacy.folding import fold
+from strongroom.privacy.testing import FAMILIES, WAYS, make, told
 
 EVERYTHING = Engine(every_kind())
 CARD = "4111 1111 1111 1111"

@@ -116,17 +116,15 @@ def _column(arrow: Any, column: Any, old: Any, new: Any, redactor: Redactor, kep
 
 
 def _value(value: Any, name: str, path: str, redactor: Redactor) -> Any:
+    whole: Any = value  # as it came: what a pattern narrows has no types inside
     match value:
         case str():
             return redactor.text(value, name, path)
         case list():
-            return [_value(each, name, f"{path}[]", redactor) for each in cast("list[Any]", value)]
+            return [_value(each, name, f"{path}[]", redactor) for each in whole]
         case dict():
-            return {
-                key: _value(each, str(key), f"{path}.{key}", redactor)
-                for key, each in cast("dict[Any, Any]", value).items()
-            }
+            return {key: _value(each, str(key), f"{path}.{key}", redactor) for key, each in whole.items()}
         case tuple():  # an entry of a map
-            return tuple(_value(each, name, path, redactor) for each in cast("tuple[Any, ...]", value))
+            return tuple(_value(each, name, path, redactor) for each in whole)
         case _:
             return value

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -149,7 +150,7 @@ def _worked(
     second = next(taken, None)
     if second is None or jobs < 2:  # noqa: PLR2004 - the figure is the rule itself
         for each in _chain(head, second, taken):
-            yield each[0], lambda each=each: _rewrite(redactor, form, *each)
+            yield each[0], partial(_rewrite, redactor, form, *each)
         return
     pool = stack.enter_context(ProcessPoolExecutor(jobs, initializer=_begin, initargs=(plan,)))
     stack.callback(pool.shutdown, wait=False, cancel_futures=True)
@@ -206,7 +207,7 @@ def _rewrite(
 def written_whole(path: Path) -> Generator[BinaryIO, None, None]:
     """Give a file beside `path` that becomes it when all went well, and disappears when not."""
     try:
-        number, name = tempfile.mkstemp(dir=path.parent or Path(), prefix=f".{path.name}.", suffix=".part")
+        number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
         raise Trouble(f"{path} cannot be written: {error.strerror}.") from None
     beside = Path(name)

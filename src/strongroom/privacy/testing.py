@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import string
 
 # name of the variable, and the secret's form: `{36an}` is 36 letters and digits, `h` lower-case hexadecimal, `H` either case,
@@ -75,14 +74,21 @@ _ALPHABETS = {
 def make(form: str, chance: random.Random) -> str:
     """Return a secret of a form; its last character is a letter or digit."""
 
-    def draw(found: re.Match[str]) -> str:
-        alphabet = _ALPHABETS[found[2]]
-        drawn = [chance.choice(alphabet) for _ in range(int(found[1]))]
+    def draw(size: int, alphabet: str) -> str:
+        drawn = [chance.choice(alphabet) for _ in range(size)]
         drawn[-1] = chance.choice([each for each in alphabet if each.isalnum()])
         drawn[0] = chance.choice([each for each in alphabet if each.isalnum()])
         return "".join(drawn)
 
-    return re.sub(r"\{(\d+)([a-zA-Z]+)\}", draw, form)
+    parts: list[str] = []
+    for piece in form.split("{"):
+        inside, closed, rest = piece.partition("}")
+        if not closed:
+            parts.append(piece)
+            continue
+        name = inside.lstrip(string.digits)
+        parts.append(draw(int(inside.removesuffix(name)), _ALPHABETS[name]) + rest)
+    return "".join(parts)
 
 
 def told(way: str, name: str, secret: str) -> str:
