@@ -371,6 +371,28 @@ ALTER TABLE gateway.response OWNER TO sr_owner;
 
 COMMENT ON TABLE gateway.response IS 'answers that were asked to be kept, sealed; each ends by itself';
 
+CREATE TABLE identity.access_token (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    rule_id uuid NOT NULL,
+    replay bytea NOT NULL,
+    replay_until timestamp with time zone NOT NULL,
+    issued_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_reason text,
+    CONSTRAINT access_token_check CHECK ((expires_at > issued_at)),
+    CONSTRAINT access_token_check1 CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
+    CONSTRAINT access_token_id_check CHECK ((id ~ '^[0-9a-z]{16}$'::text)),
+    CONSTRAINT access_token_replay_check CHECK ((octet_length(replay) = 32))
+);
+
+ALTER TABLE ONLY identity.access_token FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.access_token OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.access_token IS 'access tokens that were given out, without their text, and the digest of what each was given for';
+
 CREATE TABLE identity.account (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -441,6 +463,44 @@ ALTER TABLE ONLY identity.environment FORCE ROW LEVEL SECURITY;
 ALTER TABLE identity.environment OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.environment IS 'dev, test and prod of a tenant and what each allows';
+
+CREATE TABLE identity.federation_rule (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    workload_id uuid NOT NULL,
+    kind text NOT NULL,
+    issuer text NOT NULL,
+    audience text NOT NULL,
+    subject text NOT NULL,
+    claims jsonb DEFAULT '{}'::jsonb NOT NULL,
+    keys_url text,
+    keys text,
+    ca text,
+    networks text[] DEFAULT '{}'::text[] NOT NULL,
+    proof text,
+    max_age_s integer NOT NULL,
+    token_s integer NOT NULL,
+    label text DEFAULT ''::text NOT NULL,
+    owner text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    ended_reason text,
+    CONSTRAINT federation_rule_audience_check CHECK ((audience <> ''::text)),
+    CONSTRAINT federation_rule_check CHECK (((ended_at IS NULL) = (ended_reason IS NULL))),
+    CONSTRAINT federation_rule_issuer_check CHECK ((issuer <> ''::text)),
+    CONSTRAINT federation_rule_kind_check CHECK ((kind = ANY (ARRAY['oidc'::text, 'github'::text, 'kubernetes'::text, 'spiffe'::text]))),
+    CONSTRAINT federation_rule_max_age_s_check CHECK (((max_age_s >= 1) AND (max_age_s <= 3600))),
+    CONSTRAINT federation_rule_owner_check CHECK ((owner <> ''::text)),
+    CONSTRAINT federation_rule_proof_check CHECK ((proof = ANY (ARRAY['dpop'::text, 'mtls'::text]))),
+    CONSTRAINT federation_rule_subject_check CHECK ((subject <> ''::text)),
+    CONSTRAINT federation_rule_token_s_check CHECK (((token_s >= 60) AND (token_s <= 3600)))
+);
+
+ALTER TABLE ONLY identity.federation_rule FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.federation_rule OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.federation_rule IS 'whose token is taken for which workload; never changed, so what was given out under one means what it meant';
 
 CREATE TABLE identity.key (
     tenant_id uuid NOT NULL,
@@ -756,6 +816,9 @@ ALTER TABLE ONLY gateway.record_default
 ALTER TABLE ONLY gateway.response
     ADD CONSTRAINT response_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY identity.access_token
+    ADD CONSTRAINT access_token_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY identity.account_key
     ADD CONSTRAINT account_key_pkey PRIMARY KEY (id);
 
@@ -767,6 +830,9 @@ ALTER TABLE ONLY identity.delivery
 
 ALTER TABLE ONLY identity.environment
     ADD CONSTRAINT environment_pkey PRIMARY KEY (tenant_id, name);
+
+ALTER TABLE ONLY identity.federation_rule
+    ADD CONSTRAINT federation_rule_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_pkey PRIMARY KEY (tenant_id, id);
@@ -825,11 +891,19 @@ CREATE INDEX response_end ON gateway.response USING btree (expires_at);
 
 CREATE INDEX response_workload ON gateway.response USING btree (tenant_id, workload_id) INCLUDE (expires_at, octets);
 
+CREATE INDEX access_token_issued ON identity.access_token USING btree (tenant_id, issued_at DESC);
+
+CREATE UNIQUE INDEX access_token_replay ON identity.access_token USING btree (tenant_id, replay);
+
+CREATE INDEX access_token_rule ON identity.access_token USING btree (tenant_id, rule_id);
+
 CREATE INDEX account_key_account ON identity.account_key USING btree (account_id);
 
 CREATE UNIQUE INDEX account_name ON identity.account USING btree (name) WHERE (deleted_at IS NULL);
 
 CREATE INDEX delivery_key ON identity.delivery USING btree (tenant_id, key_id);
+
+CREATE INDEX federation_rule_workload ON identity.federation_rule USING btree (tenant_id, workload_id);
 
 CREATE INDEX key_replaced_by ON identity.key USING btree (tenant_id, replaced_by) WHERE (replaced_by IS NOT NULL);
 
@@ -859,6 +933,12 @@ ALTER TABLE ONLY gateway.response
 ALTER TABLE ONLY gateway.response
     ADD CONSTRAINT response_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
 
+ALTER TABLE ONLY identity.access_token
+    ADD CONSTRAINT access_token_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY identity.access_token
+    ADD CONSTRAINT access_token_tenant_id_rule_id_fkey FOREIGN KEY (tenant_id, rule_id) REFERENCES identity.federation_rule(tenant_id, id);
+
 ALTER TABLE ONLY identity.account_key
     ADD CONSTRAINT account_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.account(id);
 
@@ -870,6 +950,12 @@ ALTER TABLE ONLY identity.delivery
 
 ALTER TABLE ONLY identity.environment
     ADD CONSTRAINT environment_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY identity.federation_rule
+    ADD CONSTRAINT federation_rule_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY identity.federation_rule
+    ADD CONSTRAINT federation_rule_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
 
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -963,11 +1049,15 @@ ALTER TABLE gateway.record_default ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE gateway.response ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE identity.access_token ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE identity.account ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.delivery ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.environment ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.federation_rule ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.key ENABLE ROW LEVEL SECURITY;
 
@@ -981,9 +1071,13 @@ CREATE POLICY operator_read ON identity.key FOR SELECT TO sr_operator USING (tru
 
 CREATE POLICY operator_read ON identity.workload FOR SELECT TO sr_operator USING (true);
 
+CREATE POLICY own_tenant ON identity.access_token FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant ON identity.delivery TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.environment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON identity.federation_rule TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.key TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -993,7 +1087,13 @@ CREATE POLICY own_tenant ON identity.tenant FOR SELECT TO sr_control USING ((ten
 
 CREATE POLICY own_tenant ON identity.workload TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant_add ON identity.access_token FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_end ON identity.access_token FOR UPDATE TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant_end ON identity.tenant FOR UPDATE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (deleted_at IS NULL))) WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (deleted_at IS NOT NULL)));
+
+CREATE POLICY own_tenant_erase ON identity.access_token FOR DELETE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (GREATEST(replay_until, expires_at) < (now() - '30 days'::interval))));
 
 ALTER TABLE identity.signer ENABLE ROW LEVEL SECURITY;
 
@@ -1185,6 +1285,12 @@ GRANT INSERT ON TABLE gateway.record TO sr_gateway;
 
 GRANT SELECT,INSERT,DELETE ON TABLE gateway.response TO sr_gateway;
 
+GRANT SELECT,INSERT,DELETE ON TABLE identity.access_token TO sr_control;
+
+GRANT UPDATE(revoked_at) ON TABLE identity.access_token TO sr_control;
+
+GRANT UPDATE(revoked_reason) ON TABLE identity.access_token TO sr_control;
+
 GRANT SELECT,INSERT ON TABLE identity.account TO sr_operator;
 
 GRANT UPDATE(deleted_at) ON TABLE identity.account TO sr_operator;
@@ -1206,6 +1312,12 @@ GRANT SELECT,INSERT ON TABLE identity.environment TO sr_operator;
 
 GRANT UPDATE(max_key_days) ON TABLE identity.environment TO sr_control;
 GRANT UPDATE(max_key_days) ON TABLE identity.environment TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.federation_rule TO sr_control;
+
+GRANT UPDATE(ended_at) ON TABLE identity.federation_rule TO sr_control;
+
+GRANT UPDATE(ended_reason) ON TABLE identity.federation_rule TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE identity.key TO sr_control;
 

@@ -27,6 +27,8 @@ from strongroom.app.services import Services
 from strongroom.console import Missing
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
+from strongroom.identity.federation import oauth
+from strongroom.identity.federation import routes as federation_routes
 from strongroom.identity.rotation import routes as rotation_routes
 from strongroom.identity.signers import routes as signer_routes
 from strongroom.identity.tenantkeys import routes as tenantkey_routes
@@ -54,6 +56,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *rotation_routes.ROUTES,
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
+            *federation_routes.ROUTES,
             *registry_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
@@ -65,7 +68,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
         security=[{"key": []}],
     )
     app = Litestar(
-        route_handlers=[_livez, _readyz, _metrics, api, *pages],
+        route_handlers=[_livez, _readyz, _metrics, *oauth.ROUTES, api, *pages],
         dependencies=dict(http.DEPENDENCIES) | {name: _given(value) for name, value in _offered(services).items()},
         exception_handlers={Exception: problems.handle, NotFoundException: _not_found(missing)},
         openapi_config=_openapi(),
@@ -87,6 +90,8 @@ def _offered(services: Services) -> dict[str, object]:
         "rotation": services.rotation,
         "signers": services.signers,
         "tenant_keys": services.tenant_keys,
+        "federation": services.federation,
+        "exchange": services.exchange,
         "registry": services.registry,
         "providers": services.providers,
         "rules": services.rules,

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     """Yield what answers on the control port."""
     clock, keys, engine = SystemClock(), handover.purpose_keys, Engine.load()
-    directory = Directory(keys, clock, allow_demo=handover.demo)
+    directory = Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys)
     book = Book()
 
     def told(entries: list[FeedEntry], full: bool) -> None:
@@ -69,6 +69,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         is_scraper=lambda presented: is_token(presented, handover.metrics_token),
         networks=networks,
         sockets=Path(handover.metrics_sockets),
+        issuer_networks=Networks(handover.settings.identity.issuer_networks),
     )
     parts = _parts(services, engine, handover)
     follower.start()

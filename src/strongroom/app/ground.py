@@ -24,6 +24,7 @@ from strongroom.app.refusals import FAILED, CannotStart
 from strongroom.app.settings import ControlSection, Edge, GatewaySection, Loaded, Settings
 from strongroom.app.uids import uid
 from strongroom.confinement.tree import RuntimeTree
+from strongroom.identity.accesstoken import public_keys
 from strongroom.kernel.clock import SystemClock
 from strongroom.store import Dsn
 from strongroom.store.roles import CONTROL, GATEWAY, OPERATOR, Passwords
@@ -188,6 +189,8 @@ def children(
     except (OSError, ValueError) as error:
         raise CannotStart(f"`control.metrics_token_file`: {error}") from None
 
+    token_keys = public_keys(keyring.derive(Purpose.TOKEN_SIGNING).versions(Purpose.TOKEN_SIGNING))
+
     def hand(
         name: str, edge: Edge, listen: socket.socket, roles: tuple[str, ...], purposes: Sequence[Purpose], token: bytes
     ) -> int:
@@ -205,6 +208,7 @@ def children(
                 metrics_token=scraper,
                 vault_socket=str(places.vault_socket),
                 vault_token=token,
+                token_keys=token_keys,
                 listen=listen.fileno(),
                 demo=options.demo,
                 tls=handover.read_tls(edge, ports.passport),
@@ -226,7 +230,9 @@ def children(
     def hand_control() -> int:
         roles = (CONTROL, OPERATOR)
         token = broker.admit("control", CONTROL_USES, manages=True)
-        return hand("control", settings.control, ports.control, roles, (Purpose.KEY_PEPPER,), token)
+        return hand(
+            "control", settings.control, ports.control, roles, (Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING), token
+        )
 
     def hand_gateway(name: str) -> int:
         purposes = (

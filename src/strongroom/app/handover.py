@@ -61,6 +61,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         metrics_sockets: where processes show their figures.
         vault_socket: where the supervisor answers for the vault.
         vault_token: what this start of the process is known by there.
+        token_keys: public keys that access tokens are signed by, by version (32 bytes each).
         metrics_token: SHA-256 of the token that reads metrics, if there is one.
         listen: the inherited listening socket's descriptor.
         demo: whether demo accounts count.
@@ -83,6 +84,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     vault_socket: str = ""
     vault_token: bytes = b""
     metrics_token: bytes | None = None
+    token_keys: dict[int, bytes] = {}
     sources: dict[str, str] = {}
 
     def __repr__(self) -> str:

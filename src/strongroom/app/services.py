@@ -13,6 +13,10 @@ from typing import TypeAlias
 from strongroom.app.probes import Prover
 from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
+from strongroom.identity.accesstoken import Signer
+from strongroom.identity.federation.exchange import Exchange
+from strongroom.identity.federation.issuers import Issuers
+from strongroom.identity.federation.service import FederationService
 from strongroom.identity.rotation import Rotation
 from strongroom.identity.signers import SignerService
 from strongroom.identity.tenantkeys import TenantKeys
@@ -22,13 +26,13 @@ from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, Resource
 from strongroom.providers import Networks, Providers
-from strongroom.providers.addresses import LookUp, system_look_up
 from strongroom.registry import Registry
 from strongroom.rules import Rules
 from strongroom.rules.usage import UsageReader
 from strongroom.store import Database
 from strongroom.store.follower import Follower
-from strongroom.vault import Keystore, PurposeKeys, Vault
+from strongroom.vault import Keystore, Purpose, PurposeKeys, Vault
+from strongroom.wire.addresses import LookUp, system_look_up
 
 Explain: TypeAlias = Callable[[], Sequence[object]]
 """Returns the settings in force: objects with `name`, `value`, `source`, `description`."""
@@ -52,6 +56,8 @@ class Services:
     rotation: Rotation
     signers: SignerService
     tenant_keys: TenantKeys
+    federation: FederationService
+    exchange: Exchange
     registry: Registry
     providers: Providers
     rules: Rules
@@ -125,6 +131,7 @@ def make_services(
     is_scraper: IsScraper | None = None,
     sockets: Path | None = None,
     networks: Networks | None = None,
+    issuer_networks: Networks | None = None,
     look_up: LookUp = system_look_up,
     observer: Observer = ignore,
 ) -> Services:
@@ -132,12 +139,16 @@ def make_services(
     gate = Gate(database, engine, clock, observer)
     identity = Identity(gate, directory, keys, clock)
     accounts = Accounts(gate, keys, clock)
+    issuers = Issuers(issuer_networks or Networks(), clock, look_up)
+    signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     return Services(
         identity=identity,
         accounts=accounts,
         rotation=Rotation(gate, keys, clock),
         signers=SignerService(gate, clock),
         tenant_keys=TenantKeys(gate, keystore),
+        federation=FederationService(gate, clock),
+        exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock),
         registry=Registry(gate, clock),
         providers=Providers(gate, Vault(keystore, clock), clock, networks or Networks(), look_up),
         rules=Rules(gate, clock),

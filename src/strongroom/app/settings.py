@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Meta
 
+from strongroom.app.identity_section import IdentitySection
 from strongroom.app.vault_section import LOOPBACK, Section, SettingsError, VaultSection, check_vault
 from strongroom.providers import Networks
 
@@ -47,7 +48,9 @@ DEFAULT_UID_BASE: Final = 1_900_000_000
 """In a range that no distribution, container manager or systemd hands out."""
 
 _PREFIX: Final = "STRONGROOM_"
-_NOT_SETTINGS: Final = frozenset({"STRONGROOM_HOME", "STRONGROOM_TOKEN", "STRONGROOM_CONTROL", "STRONGROOM_CA"})
+_NOT_SETTINGS: Final = frozenset(
+    f"STRONGROOM_{name}" for name in ("HOME", "TOKEN", "CONTROL", "CA", "RULE", "SUBJECT_TOKEN_FILE")
+)
 """Variables of the command line, read there."""
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -191,6 +194,7 @@ class Settings(Section, frozen=True, kw_only=True):
     installation: Installation = Installation()
     gateway: GatewaySection = GatewaySection()
     control: ControlSection = ControlSection()
+    identity: IdentitySection = IdentitySection()
     database: DatabaseSection = DatabaseSection()
     workers: WorkersSection = WorkersSection()
     vault: VaultSection = VaultSection()
@@ -361,12 +365,17 @@ def _check(settings: Settings) -> None:
             "`database.url` holds a password; put it into a file and name it in `database.password_file`"
         )
     check_vault(settings.vault)
-    try:
-        Networks(settings.gateway.upstream_networks)
-    except ValueError as error:
-        raise SettingsError(f"`gateway.upstream_networks`: {error}") from None
+    _check_networks("gateway.upstream_networks", settings.gateway.upstream_networks)
+    _check_networks("identity.issuer_networks", settings.identity.issuer_networks)
     if settings.gateway.default_output_tokens > settings.gateway.max_output_tokens:
         raise SettingsError("`gateway.default_output_tokens` is above `gateway.max_output_tokens`")
+
+
+def _check_networks(name: str, networks: tuple[str, ...]) -> None:
+    try:
+        Networks(networks)
+    except ValueError as error:
+        raise SettingsError(f"`{name}`: {error}") from None
 
 
 def _is_origin(text: str) -> bool:

@@ -22,6 +22,7 @@ from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Loaded, Settings
 from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
+from strongroom.identity.accesstoken import public_keys
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Role
@@ -115,8 +116,12 @@ async def loopback_look_up(host: str, port: int) -> list[str]:
 
 async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack) -> tuple[Services, int]:
     clock, keyring = SystemClock(), Keyring.open(directory / "keyring.json")
-    keys, keystore = keyring.derive(Purpose.KEY_PEPPER), FileKeystore(directory / "vault", keyring, clock)
-    known = Directory(keys, clock, allow_demo=True)
+    keys, keystore = (
+        keyring.derive(Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING),
+        FileKeystore(directory / "vault", keyring, clock),
+    )
+    token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
+    known = Directory(keys, clock, allow_demo=True, token_keys=token_keys)
     follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
     db = await Database.connect(database.control, database.operator)
     stack.push_async_callback(db.close)
@@ -136,6 +141,7 @@ async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack)
         explain=Loaded(Settings(), {}).explain,
         doctor=doctor,
         networks=Networks(["127.0.0.0/8"]),
+        issuer_networks=Networks(["127.0.0.0/8"]),
         look_up=loopback_look_up,
     )
     follower.start()

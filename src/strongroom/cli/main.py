@@ -14,6 +14,7 @@ from strongroom.cli import deidentify, local, redact, rotation, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
+from strongroom.cli.federation import FEDERATION
 from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.providers import PROVIDER
@@ -24,6 +25,7 @@ from strongroom.cli.scan import scan
 from strongroom.cli.session import ONLINE
 from strongroom.cli.signers import SIGNER
 from strongroom.cli.tenants import ENVIRONMENT, TENANT
+from strongroom.cli.token import TOKEN
 from strongroom.cli.vault import VAULT
 from strongroom.cli.workloads import WORKLOAD
 
@@ -70,6 +72,8 @@ def application() -> App:
         WORKLOAD,
         rotation.KEY,
         SIGNER,
+        FEDERATION,
+        TOKEN,
         ACCOUNT,
         MODEL,
         DEPLOYMENT,

@@ -32,11 +32,11 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.providers import Engine, Networks, ProviderDocument, ProviderKind, Resolver, obstacle, open_secret
-from strongroom.providers.addresses import LookUp, parse_base, system_look_up
 from strongroom.registry import TargetDocument
 from strongroom.rules.residency import Residency
 from strongroom.vault import DataKeys, SealBroken
 from strongroom.wire import PinnedTarget, client_context
+from strongroom.wire.addresses import LookUp, parse_base, system_look_up
 
 _MAX_TRIED: Final = 3
 _MAX_BREAKERS: Final = 10_000

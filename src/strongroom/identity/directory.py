@@ -20,15 +20,16 @@ import hmac
 import ipaddress
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Final, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from strongroom.identity import documents, secretkey
+from strongroom.identity import accesstoken, documents, secretkey
 from strongroom.identity.documents import CredentialDocument, TenantDocument
+from strongroom.identity.federation.directory import Federation
 from strongroom.identity.model import Network, parse_networks
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, WorkloadId
@@ -71,7 +72,11 @@ class Directory:
     nothing of anybody else's.
     """
 
-    def __init__(self, keys: PurposeKeys, clock: Clock, *, allow_demo: bool) -> None:
+    def __init__(
+        self, keys: PurposeKeys, clock: Clock, *, allow_demo: bool, token_keys: Mapping[int, bytes] | None = None
+    ) -> None:
+        """Take what credentials are checked with; without `token_keys` (`accesstoken.public_keys`) no token counts."""
+        self.federation: Final = Federation(token_keys or {})
         self._keys = keys
         self._clock = clock
         self._allow_demo = allow_demo
@@ -85,6 +90,8 @@ class Directory:
 
     def apply(self, entries: Iterable[FeedEntry], *, full: bool) -> None:
         """Take in what the feed delivered; `full` means that nothing else exists."""
+        entries = list(entries)
+        self.federation.apply(entries, full=full)
         self._proven.clear()
         if full:
             self._credentials.clear()
@@ -121,9 +128,14 @@ class Directory:
             self._by_name[told[1]] = tenant
 
     def authenticate(self, presented: str | None, peer: str) -> Principal | Refusal:
-        """Return who holds the key `presented`, used from address `peer`, or why nobody does."""
+        """Return who holds the key or access token `presented`, used from address `peer`, or why nobody does.
+
+        A principal with a `confirmation` holds only half of what it needs: the caller still owes the check of its proof.
+        """
         if presented is None:
             return _refused("no key")
+        if presented.startswith(accesstoken.PREFIX):
+            return self._by_token(presented, peer)
         if len(presented) > secretkey.LONGEST:
             return _refused("not a key: shape or checksum")
         # Injective, so that no other text has a key's digest; a header's bytes may be anything.
@@ -161,6 +173,17 @@ class Directory:
             return _refused(f"key {key_id}: {reason}")
         self._proven[digest] = _Proven(digest, known.expires_at, known.networks, known.principal)
         return known.principal
+
+    def _by_token(self, presented: str, peer: str) -> Principal | Refusal:
+        found = self.federation.check(presented, self._clock.now().timestamp())
+        if isinstance(found, str):
+            return _refused(found)
+        rule, claims = found
+        if rule.tenant not in self._tenants:
+            return _refused(f"token {claims.id}: its tenant is gone")
+        if rule.networks and not _within(peer, rule.networks):
+            return _refused(f"token {claims.id}: used from outside its networks")
+        return rule.principal(claims)
 
     def _known(self, key_id: KeyId) -> _Credential | None:
         """Return what is known of a key id. One that two claim (82 random bits never collide) is nobody's."""

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from strongroom.identity import issuing, publish, tables
 from strongroom.identity.directory import Directory
+from strongroom.identity.federation import publish as federation
 from strongroom.identity.model import (
     MAX_KEY_DAYS,
     PURPOSES,
@@ -100,6 +101,7 @@ class Identity:
         async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             ended = await self._end_keys(tx, now, "tenant deleted")
             await signers.end(tx, now, "tenant deleted")
+            await federation.end(tx, now, "tenant deleted")
             await tables.delete_workloads(tx, now)
         return ended
 
@@ -163,13 +165,14 @@ class Identity:
     async def delete_workload(
         self, who: Principal, tenant: TenantId, environment: Environment, name: Name, ask: Ask
     ) -> list[KeyId]:
-        """End a workload, its keys and its signers; return the keys that this ended."""
+        """End a workload, its keys, signers and federation rules; return the keys that this ended."""
         resource = Resource(kind=Kind.WORKLOAD, id=name, tenant=tenant, environment=environment)
         async with self._gate.permit(who, Action.WORKLOAD_DELETE, resource, ask) as tx:
             workload = await _workload(tx, environment, name)
             now = self._clock.now()
             ended = await self._end_keys(tx, now, "workload deleted", workload=WorkloadId(workload.id))
             await signers.end(tx, now, "workload deleted", WorkloadId(workload.id))
+            await federation.end(tx, now, "workload deleted", WorkloadId(workload.id))
             await tables.delete_workload(tx, WorkloadId(workload.id), now)
         return ended
 

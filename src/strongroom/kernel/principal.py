@@ -53,13 +53,32 @@ WORKLOAD_ROLES: Final = frozenset(
 """What a workload may be for. A key holds one of them: one that could do three things does one."""
 
 
+@unique
+class Proof(StrEnum):
+    """How a caller shows that it holds the key that its credential is bound to."""
+
+    DPOP = "dpop"  # a signed proof with each request (RFC 9449)
+    MTLS = "mtls"  # the certificate of the connection (RFC 8705)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The key that a credential is bound to (`cnf`, RFC 7800): without proof of it, the credential is worth nothing.
+
+    `thumbprint` has 32 bytes: SHA-256 of the public key as RFC 7638 has it, or of the certificate.
+    """
+
+    proof: Proof
+    thumbprint: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A verified caller.
 
     `replaced_at` and `retires_at` (Unix seconds) are set while its credential has a successor and still counts.
     `tenant` is None for accounts of the installation. `environment` and `workload` are set for those that are
-    placed (`Role.is_placed`).
+    placed (`Role.is_placed`). Where `confirmation` is set, whoever lets the caller in still owes the check of its proof.
     """
 
     role: Role
@@ -70,6 +89,7 @@ class Principal:
     workload: WorkloadId | None = None
     replaced_at: float | None = None
     retires_at: float | None = None
+    confirmation: Confirmation | None = None
 
     def __str__(self) -> str:
         """Return `role/name`, for the audit log."""

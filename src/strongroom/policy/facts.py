@@ -35,6 +35,7 @@ RESOURCE_TYPES: Final = {
     Kind.WORKLOAD: "Workload",
     Kind.KEY: "Key",
     Kind.SIGNER: "Signer",
+    Kind.FEDERATION: "Federation",
     Kind.ACCOUNT: "Account",
     Kind.RELEASE: "Release",
     Kind.DEPLOYMENT: "Deployment",

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     WORKLOAD = "workload"
     KEY = "key"
     SIGNER = "signer"
+    FEDERATION = "federation"
     ACCOUNT = "account"
     RELEASE = "release"
     DEPLOYMENT = "deployment"
@@ -98,6 +99,16 @@ class Action(StrEnum):
     SIGNER_ADD = ("signer.add", Kind.SIGNER, "Register a public key that a workload signs its requests with.")
     SIGNER_LIST = ("signer.list", Kind.SIGNER, "List the public keys that workloads sign with.")
     SIGNER_REVOKE = ("signer.revoke", Kind.SIGNER, "End a signer at once: no signature by it is taken any more.")
+    FEDERATION_CREATE = (
+        "federation.create",
+        Kind.FEDERATION,
+        "Say whose tokens are exchanged for a workload's.",
+    )
+    FEDERATION_LIST = ("federation.list", Kind.FEDERATION, "List federation rules.")
+    FEDERATION_DELETE = ("federation.delete", Kind.FEDERATION, "End a federation rule and every token under it.")
+    TOKEN_ISSUE = ("token.issue", Kind.FEDERATION, "Get an access token in exchange for another issuer's.")
+    TOKEN_LIST = ("token.list", Kind.FEDERATION, "List access tokens that were given out, without their text.")
+    TOKEN_REVOKE = ("token.revoke", Kind.FEDERATION, "End an access token at once.")
     ACCOUNT_CREATE = ("account.create", Kind.ACCOUNT, "Create a person's account.")
     ACCOUNT_LIST = ("account.list", Kind.ACCOUNT, "List the accounts.")
     ACCOUNT_DELETE = ("account.delete", Kind.ACCOUNT, "Delete an account and end its keys.")
@@ -141,6 +152,7 @@ KNOWN_BY: Final = {
     Kind.WORKLOAD: (Action.WORKLOAD_LIST,),
     Kind.KEY: (Action.KEY_READ,),
     Kind.SIGNER: (Action.SIGNER_LIST,),
+    Kind.FEDERATION: (Action.FEDERATION_LIST, Action.TOKEN_LIST),
     Kind.ACCOUNT: (Action.ACCOUNT_LIST,),
     Kind.RELEASE: (Action.MODEL_LIST,),
     Kind.DEPLOYMENT: (Action.DEPLOYMENT_LIST, Action.MODEL_SEE),

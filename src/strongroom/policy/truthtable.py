@@ -121,7 +121,13 @@ _SOMEWHERE_ONLY: Final = {
 """Roles that may more in some environments than in others: a table for each group of those they stand in."""
 
 _MADE_BY: Final = (Role.OPERATOR, Role.TENANT_ADMIN)
-_MAKING: Final = (Action.WORKLOAD_CREATE, Action.KEY_CREATE, Action.KEY_ROTATE, Action.SIGNER_ADD)
+_MAKING: Final = (
+    Action.WORKLOAD_CREATE,
+    Action.KEY_CREATE,
+    Action.KEY_ROTATE,
+    Action.SIGNER_ADD,
+    Action.FEDERATION_CREATE,
+)
 _CREDENTIALS: Final = """
 Credentials: which role may be given one, by whom, in which environment
 ------------------------------------------------------------------------

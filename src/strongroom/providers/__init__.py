@@ -7,12 +7,12 @@ Always true here:
 - what the gateways reach providers by is published in the transaction that changes it.
 """
 
-from strongroom.providers.addresses import AddressRefused, Networks, Resolver
 from strongroom.providers.book import Book
 from strongroom.providers.documents import PROVIDER, ProviderDocument
 from strongroom.providers.model import Engine, Offer, Provider, ProviderKind, obstacle
 from strongroom.providers.secrets import Secret, open_secret
 from strongroom.providers.service import Providers
+from strongroom.wire.addresses import AddressRefused, Networks, Resolver
 
 __all__ = [
     "PROVIDER",

@@ -18,13 +18,13 @@ from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.providers import tables
-from strongroom.providers.addresses import AddressRefused, LookUp, Networks, Resolver, parse_base, system_look_up
 from strongroom.providers.documents import PROVIDER
 from strongroom.providers.model import Engine, Offer, Provider, ProviderKind
 from strongroom.providers.secrets import SCOPE, is_secret, seal_secret, sealed_anew
 from strongroom.providers.tables import Row
 from strongroom.store import Conflict, OperatorTx, feed
 from strongroom.vault import KeysDestroyed, PurposeKeys, SealBroken, Vault, VaultUnavailable, is_under_keyring
+from strongroom.wire.addresses import AddressRefused, LookUp, Networks, Resolver, parse_base, system_look_up
 
 _RESOLVE_S: Final = 5.0
 _DROP: Final = {ProviderKind.OPENAI: "/v1", ProviderKind.ANTHROPIC: "/v1", ProviderKind.OIP: "/v2"}

@@ -49,7 +49,8 @@ _REVOKE: Final = """
     update identity.key set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
     update identity.account_key set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
     update identity.signer set revoked_at = now(), revoked_reason = 'restored from a backup' where revoked_at is null;
-    update feed.entry set deleted = true, body = '' where kind in ('credential', 'signer');
+    update identity.federation_rule set ended_at = now(), ended_reason = 'restored from a backup' where ended_at is null;
+    update feed.entry set deleted = true, body = '' where kind in ('credential', 'signer', 'federation');
 """
 # What the feed says is what is checked, so a document that no living row stands behind would be a key of nobody's.
 _KEEP: Final = """
@@ -57,6 +58,9 @@ _KEEP: Final = """
     and not exists (select from identity.key k where k.tenant_id = e.tenant_id and k.id = e.id and k.revoked_at is null)
     and not exists (select from identity.account_key k where k.id = e.id and k.revoked_at is null
                     and e.tenant_id = '00000000-0000-0000-0000-000000000000');
+    update feed.entry e set deleted = true, body = '' where kind = 'federation' and not deleted
+    and not exists (select from identity.federation_rule r where r.tenant_id = e.tenant_id and r.id::text = e.id
+                    and r.ended_at is null);
     update feed.entry e set deleted = true, body = '' where kind = 'signer' and not deleted
     and not exists (select from identity.signer s where s.tenant_id = e.tenant_id and s.id = e.id and s.revoked_at is null);
 """

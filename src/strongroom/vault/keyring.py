@@ -26,6 +26,7 @@ class Purpose(StrEnum):
     """What a derived key may be used for; one key never serves two."""
 
     KEY_PEPPER = "key-pepper"  # fingerprints of credentials at rest
+    TOKEN_SIGNING = "token-signing"  # noqa: S105 - a name; seeds of the keys that sign access tokens
     BACKUP = "backup"  # the seal on a backup's manifest
     CACHE_SCOPE = "cache-scope"  # names of prompt-cache scopes inside a worker
     ANSWER_SIGNING = "answer-signing"  # seeds of the keys that sign answers; their public halves are published

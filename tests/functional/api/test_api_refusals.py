@@ -23,6 +23,15 @@ HASH: Final = {"name": "x", "environment": "dev", "release": RELEASE.digest}
 RULES: Final[dict[str, Any]] = {"document": {"rules": []}, "expected": 0, "reason": "because"}
 PROVIDER: Final = {"name": "x", "kind": "openai", "base_url": "https://127.0.0.1", "owner": "o"}
 SIGNER: Final = {"environment": "dev", "workload": "inference", "public_key": SecretKey.generate().public.pem()}
+RULE: Final = "01a21cac-1b8c-75da-99c5-294fa77236ce"
+FEDERATION: Final = {
+    "environment": "dev",
+    "workload": "inference",
+    "kind": "oidc",
+    "issuer": "https://issuer.example",
+    "audience": "a",
+    "subject": "s",
+}
 WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
 
 # Each route, as acme's administrator would have to write it to reach globex or the installation: path, body, and the
@@ -61,6 +70,12 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
         {},
         404,
     ),
+    ("GET", "/api/tenants/{tenant}/federation"): ("/api/tenants/globex/federation", None, 404),
+    ("POST", "/api/tenants/{tenant}/federation"): ("/api/tenants/globex/federation", FEDERATION, 404),
+    ("GET", "/api/tenants/{tenant}/federation/{rule}"): (f"/api/tenants/globex/federation/{RULE}", None, 404),
+    ("DELETE", "/api/tenants/{tenant}/federation/{rule}"): (f"/api/tenants/globex/federation/{RULE}", None, 404),
+    ("GET", "/api/tenants/{tenant}/tokens"): ("/api/tenants/globex/tokens", None, 404),
+    ("POST", "/api/tenants/{tenant}/tokens/{token}/revoke"): (f"/api/tenants/globex/tokens/{KEY}/revoke", {}, 404),
     ("GET", "/api/keys/{key}"): ("/api/keys/{globex_key}", None, 404),
     ("POST", "/api/keys/{key}/revoke"): ("/api/keys/{globex_key}/revoke", {}, 404),
     ("POST", "/api/keys/{key}/revoke/prove"): ("/api/keys/{globex_key}/revoke/prove", {}, 404),
@@ -105,7 +120,13 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("GET", "/api/config"): ("/api/config", None, 404),
     ("GET", "/api/doctor"): ("/api/doctor", None, 404),
 }
-OPEN: Final = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/api"), ("GET", "/api/openapi.json")}
+OPEN: Final = {
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/api"),
+    ("GET", "/api/openapi.json"),
+    ("POST", "/oauth2/token"),
+}
 
 GARBLED: Final = (
     None,

@@ -32,6 +32,7 @@ from strongroom.gateway.spool import Spool
 from strongroom.gateway.testing import Asked, WorkerDouble, chat, whole
 from strongroom.gateway.upstreams import Upstreams, worker_socket
 from strongroom.identity import Directory, Identity, KeyException
+from strongroom.identity.accesstoken import public_keys
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
@@ -280,7 +281,8 @@ async def _people(identity: Identity, registry: Registry, rules: Rules) -> tuple
 async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> Plane:
     clock = SystemClock()
     keys = Keyring.open(home / "keyring.json").derive(*Purpose)
-    snapshot = Snapshot(Directory(keys, clock, allow_demo=True), Engine.load())
+    token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
+    snapshot = Snapshot(Directory(keys, clock, allow_demo=True, token_keys=token_keys), Engine.load())
     follower = Follower(database.gateway, clock, snapshot.apply)
     snapshot.follow(follower)
     db = await Database.connect(database.control, database.operator)

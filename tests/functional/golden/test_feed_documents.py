@@ -15,18 +15,46 @@ import pytest
 
 from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, TenantDocument
+from strongroom.identity.federation.model import EndedTokenDocument, FederationDocument
+from strongroom.identity.federation.model import Kind as Issuing
 from strongroom.identity.signers.model import SignerDocument
-from strongroom.kernel.principal import Environment, Role
+from strongroom.kernel.principal import Environment, Proof, Role
 from strongroom.providers import Engine, ProviderDocument, ProviderKind
 from strongroom.registry import Operation, RouteDocument, TargetDocument
 from strongroom.rules.documents import RulesDocument
 
 FEED = Path(__file__).parent / "feed"
 Told: TypeAlias = (
-    TenantDocument | CredentialDocument | SignerDocument | RouteDocument | RulesDocument | ProviderDocument
+    TenantDocument
+    | CredentialDocument
+    | SignerDocument
+    | FederationDocument
+    | EndedTokenDocument
+    | RouteDocument
+    | RulesDocument
+    | ProviderDocument
 )
 DOCUMENTS: dict[str, Told] = {
     "signer-1.json": SignerDocument(workload=UUID(int=2), public_key=bytes(range(44)), expires_at=1_800_000_000.5),
+    "federation-1.json": FederationDocument(
+        workload=UUID(int=2),
+        name="search",
+        role=Role.INFERENCE,
+        environment=Environment.PROD,
+        kind=Issuing.GITHUB,
+        issuer="https://token.actions.githubusercontent.com",
+        audience="strongroom",
+        subject="repo:octo/app:ref:refs/heads/main",
+        claims={"repository_id": "1296269", "repository_owner_id": "583231"},
+        max_age_s=3600,
+        token_s=900,
+        keys_url="https://keys.example/jwks",
+        keys='{"keys":[]}',
+        ca="PEM",
+        networks=("10.0.0.0/8",),
+        proof=Proof.DPOP,
+    ),
+    "ended-token-1.json": EndedTokenDocument(expires_at=1_800_000_000.5),
     "rules-1.json": RulesDocument(
         version=3, digest="0" * 64, document=msgspec.Raw(b'{"rules":[{"environments":["dev"],"seed":true}]}')
     ),

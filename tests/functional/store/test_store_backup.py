@@ -38,6 +38,7 @@ class Sealing:
 
 SEAL = Sealing(b"ours")
 KEYS = ("revokedlateraaaa", "alwaysalivebbbbb")
+FEDERATION = UUID(int=4)
 SIGNER = "a" * 32
 
 
@@ -339,16 +340,31 @@ async def test_a_credential_that_only_the_feed_knows_does_not_come_back(
             await connection.execute(
                 "insert into feed.entry values ($1, 'signer', $2, 1, 'document', false)", tenant, signer
             )
+        await connection.execute(
+            """insert into identity.federation_rule
+                   (tenant_id, id, workload_id, kind, issuer, audience, subject, max_age_s, token_s, owner)
+               select tenant_id, $2, id, 'oidc', 'i', 'a', 's', 60, 60, 'team'
+               from identity.workload where tenant_id = $1 limit 1""",
+            tenant,
+            FEDERATION,
+        )
+        for rule in (FEDERATION, UUID(int=5)):
+            await connection.execute(
+                "insert into feed.entry values ($1, 'federation', $2, 1, 'document', false)", tenant, str(rule)
+            )
     made = tmp_path / "backup.tar"
     await backup.backup(database.admin, made, seal=SEAL, clock=SystemClock())
     await backup.restore(target.admin, made, seal=SEAL, passwords=postgres.passwords, keep_keys=keep_keys)
     async with migrate.administrator(target.admin) as connection:
+        rules = await connection.fetch("select id from feed.entry where kind = 'federation' and not deleted")
+        over = await connection.fetchval("select ended_reason from identity.federation_rule where id = $1", FEDERATION)
         rows = await connection.fetch("select id from feed.entry where kind = 'credential' and not deleted")
         signers = await connection.fetch("select id from feed.entry where kind = 'signer' and not deleted")
         ended = await connection.fetchval("select revoked_reason from identity.signer where id = $1", SIGNER)
     assert {row["id"] for row in rows} == ({KEYS[1], "operatorskeyaaaa"} if keep_keys else set())
     assert {row["id"] for row in signers} == ({SIGNER} if keep_keys else set())
-    assert ended == (None if keep_keys else "restored from a backup")
+    assert {row["id"] for row in rules} == ({str(FEDERATION)} if keep_keys else set())
+    assert ended == over == (None if keep_keys else "restored from a backup")
 
 
 async def test_an_archive_that_would_weaken_the_walls_is_not_restored(

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from strongroom.providers.addresses import AddressRefused, Networks, Resolver, parse_base
 from strongroom.wire import ConnectFailed, PinnedTarget, Pool, client_context
+from strongroom.wire.addresses import AddressRefused, Networks, Resolver, parse_base
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.providers.addresses import AddressRefused, Networks, Resolver, parse_base
+from strongroom.wire.addresses import AddressRefused, Networks, Resolver, parse_base
 
 NEVER = [
     "169.254.0.0/16",

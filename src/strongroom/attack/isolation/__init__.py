@@ -10,6 +10,7 @@ from typing import Final
 
 from strongroom.attack.isolation import (
     caches,
+    federation,
     guessing,
     identity,
     kept,
@@ -36,6 +37,7 @@ CASES: Final[tuple[Case, ...]] = (
     rotation.grace_ends,
     signing.signed_request,
     rotation.opened_twice,
+    federation.exchanged_token,
     kept.kept_answers,
     kept.cache_words,
     caches.shared_prompt,
