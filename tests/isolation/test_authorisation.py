@@ -142,14 +142,14 @@ def test_a_notebook_is_nowhere_in_prod_and_holds_no_credential_there(engine: Eng
     assert [line for line in prod if line.allowed] == []
     makers = {line.who for line in answers if line.who.role in {Role.OPERATOR, Role.TENANT_ADMIN}}
     tenant = next(line.who.tenant for line in answers if line.who.role is Role.TENANT_ADMIN)
-    makes = (Action.WORKLOAD_CREATE, Action.KEY_CREATE, Action.KEY_ROTATE, Action.SIGNER_ADD)
+    makes = (Action.WORKLOAD_CREATE, Action.KEY_CREATE, Action.KEY_ROTATE, Action.SIGNER_ADD, Action.FEDERATION_CREATE)
 
     def made(who: Principal, action: Action, where: Environment, holder: Role) -> bool:
         asked = Resource(kind=action.kind, tenant=tenant, environment=where, holder=holder)
         return engine.decide(who, action, asked).allowed
 
     asked = [(who, action) for who in makers for action in makes]
-    assert len(asked) == 2 * 4
+    assert len(asked) == 2 * 5
     assert not any(made(*each, Environment.PROD, Role.NOTEBOOK) for each in asked)
     assert all(made(*each, Environment.DEV, Role.NOTEBOOK) for each in asked)
     assert all(made(*each, Environment.PROD, Role.INFERENCE) for each in asked)
