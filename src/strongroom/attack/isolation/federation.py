@@ -29,7 +29,7 @@ _GONE_S: Final = 20.0
 
 def _claims(**more: Any) -> dict[str, Any]:
     now = int(time.time())
-    said = {"iss": _ISSUER, "aud": "strongroom", "sub": _SUBJECT, "iat": now, "exp": now + 300, **_PIN}
+    said: dict[str, Any] = {"iss": _ISSUER, "aud": "strongroom", "sub": _SUBJECT, "iat": now, "exp": now + 300, **_PIN}
     said |= {"jti": uuid.uuid4().hex, **more}
     return {name: value for name, value in said.items() if value is not None}
 
