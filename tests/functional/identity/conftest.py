@@ -58,7 +58,10 @@ class House:
 
 @pytest.fixture
 async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]:
-    clock, keys = SystemClock(), Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING)
+    clock, keys = (
+        SystemClock(),
+        Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING),
+    )
     keystore = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), clock)
     known = Directory(keys, clock, allow_demo=True)
     follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
