@@ -39,6 +39,7 @@ from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Bounds, Spool
 from strongroom.gateway.telling import figures
+from strongroom.gateway.trials import Trials
 from strongroom.gateway.upstreams import Upstreams
 from strongroom.identity import Directory
 from strongroom.kernel.clock import Clock, SystemClock
@@ -89,6 +90,7 @@ async def gateway(handover: Handover) -> None:
     leasing = asyncio.create_task(leases.run(), name="leases")
     tidying = asyncio.create_task(responses.run(), name="responses")
     keeping = asyncio.create_task(vault.keep([SCOPE]), name="vault")
+    asking = asyncio.create_task(Trials(outside).run(), name="trials")
     shown = socket_of(Path(handover.metrics_sockets), handover.name)
     telling = answering(teller(partial(figures, recorder, snapshot, upstreams, clock)), snapshot, clock)
     showing = await serve_unix(telling, shown, mode=0o660)
@@ -100,7 +102,8 @@ async def gateway(handover: Handover) -> None:
         leasing.cancel()
         tidying.cancel()
         keeping.cancel()
-        await asyncio.gather(writing, leasing, tidying, keeping, return_exceptions=True)
+        asking.cancel()
+        await asyncio.gather(writing, leasing, tidying, keeping, asking, return_exceptions=True)
         await follower.close()
         await desk.close()
         await upstreams.close()

@@ -14,6 +14,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Hashable, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
@@ -153,6 +155,17 @@ def _redirects(status: int) -> bool:
 
 
 def _wait_of(response: Response) -> float | None:
-    """Return Retry-After in seconds (RFC 9110 §10.2.3), where it is a number; a date would need the provider's clock."""
+    """Return Retry-After in seconds (RFC 9110 §10.2.3). A date counts from the provider's own `date`, whatever our clock says."""
     said = (response.header(b"retry-after") or b"").strip()
-    return float(said) if said.isdigit() and len(said) <= 9 else None  # noqa: PLR2004 - no wait is longer
+    if said.isdigit():
+        return float(said) if len(said) <= 9 else None  # noqa: PLR2004 - no wait is longer
+    until, now = _moment(said), _moment(response.header(b"date") or b"")
+    return None if until is None or now is None else max(0.0, (until - now).total_seconds())
+
+
+def _moment(said: bytes) -> datetime | None:
+    """Return an HTTP date (RFC 9110 §5.6.7), which is in GMT; None: it is none."""
+    try:
+        return parsedate_to_datetime(said.decode("ascii")).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError
+        return None

@@ -6,7 +6,8 @@ Always true here:
 - half-open: one request at a time is let through on trial, the next one when it is being answered; success closes,
   failure opens, and if a trial comes to nothing (its caller left) the next one is the trial;
 - only what was let through since the last change counts: what began before tells of the past;
-- a provider that says when to come back (429, 503) is left alone until then, `longest_s` at most.
+- a provider that says when to come back (429, 503) is left alone until then, `longest_s` at most;
+- a question that is asked shortly before the time is over (`trials.py`) may keep it open for longer, and never closes it.
 
 Pure: whoever asks says what time it is (seconds on any clock that does not go back).
 """
@@ -52,7 +53,7 @@ class Permit:
 class Breaker:
     """One breaker. One thread."""
 
-    __slots__ = ("_era", "_failures", "_opened", "_rule", "_state", "_trial", "_until")
+    __slots__ = ("_asked", "_era", "_failures", "_opened", "_rule", "_state", "_trial", "_until")
 
     def __init__(self, rule: BreakerRule) -> None:
         self._rule: Final = rule
@@ -62,6 +63,7 @@ class Breaker:
         self._opened = 0  # times in a row
         self._until = float("-inf")
         self._trial = False  # whether one is under way
+        self._asked = -1  # the last era in which a question was asked, or is not to be
 
     def state(self, now: float) -> State:
         """Return what is done with a request at `now`."""
@@ -95,7 +97,7 @@ class Breaker:
             return
         self._failures += 1
         if self._state is State.HALF_OPEN or self._failures >= self._rule.failures:
-            self._open(now, min(self._rule.first_s * 2 ** min(self._opened, 16), self._rule.longest_s))
+            self._open(now, self._next_s())
 
     def busy(self, permit: Permit, now: float, wait_s: float | None) -> None:
         """Take back a permit: the provider did not want the request, and may have said for how long."""
@@ -103,11 +105,28 @@ class Breaker:
             self.failed(permit, now)
         elif permit.era == self._era:
             self._open(now, min(wait_s, self._rule.longest_s))
+            self._asked = self._era  # it said when to come back: nobody asks before
 
     def left(self, permit: Permit) -> None:
         """Take back a permit: the caller left before anything could be told of the provider."""
         if permit.era == self._era:
             self._trial = False
+
+    def question(self, now: float, lead_s: float) -> int | None:
+        """Return the era if what is open may be asked about now: once each time, when `lead_s` or less are left of it."""
+        if self.state(now) is not State.OPEN or self._asked == self._era or self._until - now > lead_s:
+            return None
+        self._asked = self._era
+        return self._era
+
+    def unwell(self, era: int, now: float) -> None:
+        """Take note that a question of `era` was answered badly or not at all: what is still open stays so for longer."""
+        if era == self._era and self._state is State.OPEN:
+            self._open(now, self._next_s())
+
+    def _next_s(self) -> float:
+        wanted: float = self._rule.first_s * 2 ** min(self._opened, 16)
+        return min(wanted, self._rule.longest_s)
 
     def _open(self, now: float, for_s: float) -> None:
         self._until = now + for_s

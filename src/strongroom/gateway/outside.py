@@ -11,8 +11,9 @@ Always true here:
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import SystemRandom
 from typing import Final
@@ -52,7 +53,7 @@ _RANDOM: Final = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """A provider, ready to be asked."""
 
     document: ProviderDocument
@@ -82,7 +83,7 @@ class Outside:
         self._rule = rule or BreakerRule()
         self._look_up = look_up
         self._draw = draw
-        self._lines: dict[UUID, _Line | None] = {}
+        self._lines: dict[UUID, Line | None] = {}
         self._built_of: dict[UUID, ProviderDocument] = {}
         self._breakers: dict[tuple[TenantId, UUID], Breaker] = {}
 
@@ -128,7 +129,7 @@ class Outside:
         """Return what stands against a target now, for the operator."""
         if document is None:
             return f"provider {target.provider}: not registered any more"
-        if document.open_to is not None and route.tenant not in document.open_to:
+        if _closed_to(document, route.tenant):
             return f"{document.name}: not open to this tenant"
         stands = obstacle(document, self._clock.now())
         if stands is not None:
@@ -138,7 +139,7 @@ class Outside:
             return f"{document.name}: residency allows {allowed}, it is in {document.region}"
         return None
 
-    def _way(self, route: Route, asked: TargetDocument, line: _Line, protocol: EngineProtocol, ask: Ask) -> Way:
+    def _way(self, route: Route, asked: TargetDocument, line: Line, protocol: EngineProtocol, ask: Ask) -> Way:
         target = Target(
             line.pool,
             protocol,
@@ -151,9 +152,20 @@ class Outside:
         outgoing = protocol.outgoing(ask, asked.model)
         return Way(target, replace(outgoing, path=line.path + outgoing.path) if line.path else outgoing)
 
+    def ailing(self) -> Iterator[tuple[UUID, Line, Breaker]]:
+        """Yield what might be asked how it is: breakers that are not closed, before providers that requests may go to."""
+        now = time.monotonic()
+        for (tenant, provider), breaker in tuple(self._breakers.items()):
+            document = None if breaker.state(now) is State.CLOSED else self._find(provider)
+            if document is None or _closed_to(document, tenant) or obstacle(document, self._clock.now()) is not None:
+                continue
+            line = self._line(provider, document)
+            if line is not None:
+                yield provider, line, breaker
+
     def states(self) -> Counter[State]:
         """Return how many breakers are in which state."""
-        now = self._clock.boottime()
+        now = time.monotonic()
         return Counter(breaker.state(now) for breaker in self._breakers.values())
 
     def _breaker(self, tenant: TenantId, provider: UUID) -> Breaker:
@@ -164,14 +176,14 @@ class Outside:
             breaker = self._breakers[tenant, provider] = Breaker(self._rule)
         return breaker
 
-    def _line(self, provider: UUID, document: ProviderDocument) -> _Line | None:
+    def _line(self, provider: UUID, document: ProviderDocument) -> Line | None:
         """Return the line to a provider as it is registered now; None when its secret cannot be opened."""
         before = self._built_of.get(provider)
         if before is document:
             return self._lines[provider]
         old = self._lines.get(provider)
         if old is not None and before is not None and _reached_alike(before, document):
-            line: _Line | None = replace(old, document=document)
+            line: Line | None = replace(old, document=document)
         else:
             # The old pool, if there is one, is let go: what is in flight there ends by itself, and idle ones run out.
             self._forget()
@@ -188,7 +200,7 @@ class Outside:
         for provider in [each for each in self._built_of if self._find(each) is None]:
             del self._built_of[provider], self._lines[provider]
 
-    def _built(self, provider: UUID, document: ProviderDocument, keys: DataKeys | None) -> _Line | None:
+    def _built(self, provider: UUID, document: ProviderDocument, keys: DataKeys | None) -> Line | None:
         try:
             credential = None if keys is None else _credential(keys, provider, document)
             place = parse_base(document.base_url)
@@ -200,7 +212,7 @@ class Outside:
         pool = FairPool(
             PinnedTarget(place.host, place.port, resolver.addresses, tls), max_connections=256, idle_s=_IDLE_S
         )
-        return _Line(document, pool, place.path, credential)
+        return Line(document, pool, place.path, credential)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -224,6 +236,10 @@ def _protocol(document: ProviderDocument, salt: Callable[[], str]) -> EngineProt
     if document.kind is ProviderKind.OPENAI and document.engine is Engine.OPENAI:
         return _ITSELF
     return _PLAIN[document.kind]
+
+
+def _closed_to(document: ProviderDocument, tenant: TenantId) -> bool:
+    return document.open_to is not None and tenant not in document.open_to
 
 
 def _reached_alike(one: ProviderDocument, other: ProviderDocument) -> bool:

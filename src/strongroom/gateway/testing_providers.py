@@ -121,6 +121,8 @@ def openai_provider(secret: str, *, engine: str = "other", says: str = "Hello.")
     def answers(path: str, fields: Mapping[str, str], body: Any) -> bytes:  # noqa: PLR0911 - one return for each answer
         if fields.get("authorization") != f"Bearer {secret}":
             return refuse(401, "invalid_api_key")
+        if path == "/v1/models":
+            return reply({"object": "list", "data": []})
         if path == "/v1/embeddings":
             data = [{"index": i, "embedding": [0.5, float(i)]} for i in range(len(body["input"]))]
             return reply({"object": "list", "data": data, "usage": {"prompt_tokens": 3, "total_tokens": 3}})

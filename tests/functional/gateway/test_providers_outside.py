@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -15,7 +16,8 @@ import anthropic
 import openai
 import pytest
 
-from strongroom.gateway.testing import STREAM_HEAD, chat, chat_chunk, event
+from strongroom.gateway.breaker import State
+from strongroom.gateway.testing import STREAM_HEAD, Asked, chat, chat_chunk, event
 from strongroom.gateway.testing_providers import (
     INSIDE,
     ProviderDouble,
@@ -29,6 +31,7 @@ from strongroom.gateway.testing_providers import (
     sent,
     text_block,
 )
+from strongroom.gateway.trials import Trials
 from strongroom.kernel.ids import KeyId, Name
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask
@@ -436,6 +439,41 @@ async def test_a_provider_that_keeps_failing_is_left_alone_and_trusted_again(hou
 
     async with asyncio.timeout(5):
         await well()
+
+
+async def test_a_provider_is_asked_how_it_is_before_a_callers_request_is_spent_on_it(house: House) -> None:
+    asked = asyncio.Event()
+    double = openai_provider(SECRET)
+
+    async def down(told: Asked) -> None:
+        await told.say(reply({"error": INSIDE}, 500))
+        if told.head.startswith(b"GET "):
+            asked.set()
+
+    double.fault = down
+    model = await house.one(double)
+    for _ in range(3):
+        assert (await house.refused(model))[0] == 502
+    outside = house.plane.gateway._upstreams._outside
+    assert outside is not None
+    breakers = [breaker for _, line, breaker in outside.ailing() if line.document.base_url == double.url]
+    assert [breaker.state(time.monotonic()) for breaker in breakers] == [State.OPEN]
+    asking = asyncio.create_task(Trials(outside, every_s=0.01, lead_s=60).run())
+    try:
+        async with asyncio.timeout(5):
+            await asked.wait()
+            double.fault = None
+            while (  # noqa: ASYNC110 - no event tells that a breaker's time has passed
+                await house.plane.ask("/v1/chat/completions", {"model": model, "messages": MESSAGES})
+            ).status != 200:
+                await asyncio.sleep(0.02)  # the breaker opens by time alone
+    finally:
+        asking.cancel()
+    questions = [each.head for each in double.asked if each.head.startswith(b"GET ")]
+    assert all(head.startswith(b"GET /v1/models ") and SECRET.encode() in head for head in questions)
+    assert (
+        len([each for each in double.asked if each.head.startswith(b"POST ")]) == 3 + 1
+    )  # no caller found it down again
 
 
 async def test_a_client_that_leaves_a_stream_ends_the_providers_within_a_tenth_of_a_second(house: House) -> None:

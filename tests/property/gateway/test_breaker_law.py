@@ -75,6 +75,20 @@ class Life(RuleBasedStateMachine):
         self.opened_at = self.now
         self.changed()
 
+    @rule(lead=WAITS, unwell=st.booleans())
+    def it_is_asked_how_it_is(self, lead: float, unwell: bool) -> None:
+        before = self.breaker.state(self.now)
+        era = self.breaker.question(self.now, lead)
+        assert era is None or before is State.OPEN
+        if era is None:
+            return
+        assert self.breaker.question(self.now, lead) is None  # once each time it opens
+        if unwell:
+            self.breaker.unwell(era, self.now)
+            assert self.breaker.state(self.now) is State.OPEN
+            self.opened_at = self.now
+            self.changed()
+
     @precondition(lambda self: self.out)
     @rule()
     def its_caller_leaves(self) -> None:
@@ -114,3 +128,22 @@ def test_it_stays_open_twice_as_long_after_each_trial_that_fails_and_no_longer_t
             now += 1
         waits.append(now - begun)
     assert waits == [5, 10, 20, 40, 60, 60]
+
+
+def test_an_answer_to_a_question_counts_while_what_it_was_about_stands_and_never_closes() -> None:
+    breaker = Breaker(BreakerRule(failures=1, first_s=5, longest_s=60))
+    permit = breaker.take(0.0)
+    assert permit is not None
+    breaker.failed(permit, 0.0)
+    assert breaker.question(2.9, 2.0) is None  # too early
+    era = breaker.question(3.0, 2.0)
+    assert era is not None
+    breaker.unwell(era, 4.0)
+    assert breaker.state(13.9) is State.OPEN  # ten seconds from then
+    breaker.unwell(era, 13.9)  # late: it was about what is over
+    assert breaker.state(14.0) is State.HALF_OPEN
+    trial = breaker.take(14.0)
+    assert trial is not None
+    breaker.busy(trial, 14.0, 30.0)
+    assert breaker.question(43.9, 2.0) is None  # it said when to come back
+    assert breaker.state(44.0) is State.HALF_OPEN
