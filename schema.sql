@@ -245,6 +245,42 @@ ALTER TABLE feed.version OWNER TO sr_owner;
 
 COMMENT ON TABLE feed.version IS 'one row: the version of the last change, and an epoch that a restored backup replaces';
 
+CREATE TABLE gateway.key_first (
+    tenant_id uuid NOT NULL,
+    key_id text NOT NULL,
+    kind text NOT NULL,
+    value text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT key_first_key_id_check CHECK ((key_id ~ '^[0-9a-z]{16}$'::text)),
+    CONSTRAINT key_first_kind_check CHECK ((kind = ANY (ARRAY['use'::text, 'network'::text, 'agent'::text, 'country'::text, 'asn'::text, 'scope'::text]))),
+    CONSTRAINT key_first_value_check CHECK ((length(value) <= 128))
+);
+
+ALTER TABLE ONLY gateway.key_first FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE gateway.key_first OWNER TO sr_owner;
+
+COMMENT ON TABLE gateway.key_first IS 'when a key was first used at all, and from which network, by which agent, for what';
+
+CREATE TABLE gateway.key_use (
+    tenant_id uuid NOT NULL,
+    key_id text NOT NULL,
+    slot timestamp with time zone NOT NULL,
+    address text NOT NULL,
+    agent text NOT NULL,
+    country text DEFAULT ''::text NOT NULL,
+    CONSTRAINT key_use_address_check CHECK ((length(address) <= 64)),
+    CONSTRAINT key_use_agent_check CHECK ((length(agent) <= 64)),
+    CONSTRAINT key_use_country_check CHECK ((length(country) <= 8)),
+    CONSTRAINT key_use_key_id_check CHECK ((key_id ~ '^[0-9a-z]{16}$'::text))
+);
+
+ALTER TABLE ONLY gateway.key_use FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE gateway.key_use OWNER TO sr_owner;
+
+COMMENT ON TABLE gateway.key_use IS 'from which address and by which agent a key was used in which hour; no content';
+
 CREATE TABLE gateway.nonce (
     tenant_id uuid NOT NULL,
     signer text NOT NULL,
@@ -804,6 +840,12 @@ ALTER TABLE ONLY feed.entry
 ALTER TABLE ONLY feed.version
     ADD CONSTRAINT version_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY gateway.key_first
+    ADD CONSTRAINT key_first_pkey PRIMARY KEY (tenant_id, key_id, kind, value);
+
+ALTER TABLE ONLY gateway.key_use
+    ADD CONSTRAINT key_use_pkey PRIMARY KEY (tenant_id, key_id, slot, address, agent);
+
 ALTER TABLE ONLY gateway.nonce
     ADD CONSTRAINT nonce_pkey PRIMARY KEY (tenant_id, signer, nonce);
 
@@ -887,6 +929,10 @@ CREATE INDEX record_at ON ONLY gateway.record USING btree (tenant_id, at DESC, i
 
 CREATE INDEX record_default_tenant_id_at_id_idx ON gateway.record_default USING btree (tenant_id, at DESC, id DESC);
 
+CREATE INDEX record_key ON ONLY gateway.record USING btree (tenant_id, key_id, at DESC);
+
+CREATE INDEX record_default_tenant_id_key_id_at_idx ON gateway.record_default USING btree (tenant_id, key_id, at DESC);
+
 CREATE INDEX response_end ON gateway.response USING btree (expires_at);
 
 CREATE INDEX response_workload ON gateway.response USING btree (tenant_id, workload_id) INCLUDE (expires_at, octets);
@@ -922,6 +968,8 @@ CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_i
 ALTER INDEX gateway.record_pkey ATTACH PARTITION gateway.record_default_pkey;
 
 ALTER INDEX gateway.record_at ATTACH PARTITION gateway.record_default_tenant_id_at_id_idx;
+
+ALTER INDEX gateway.record_key ATTACH PARTITION gateway.record_default_tenant_id_key_id_at_idx;
 
 CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
 
@@ -1027,17 +1075,29 @@ CREATE POLICY platform_rows ON feed.entry TO sr_operator USING ((tenant_id = '00
 
 CREATE POLICY ended ON gateway.response FOR DELETE TO sr_gateway USING ((expires_at <= now()));
 
+CREATE POLICY gateway_append ON gateway.key_first FOR INSERT TO sr_gateway WITH CHECK (true);
+
+CREATE POLICY gateway_append ON gateway.key_use FOR INSERT TO sr_gateway WITH CHECK (true);
+
 CREATE POLICY gateway_append ON gateway.nonce FOR INSERT TO sr_gateway WITH CHECK (true);
 
 CREATE POLICY gateway_append ON gateway.record FOR INSERT TO sr_gateway WITH CHECK (true);
 
 CREATE POLICY gateway_erase ON gateway.nonce FOR DELETE TO sr_gateway USING ((at < (now() - '00:05:00'::interval)));
 
+ALTER TABLE gateway.key_first ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE gateway.key_use ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE gateway.nonce ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own_tenant_add ON gateway.response FOR INSERT TO sr_gateway WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_drop ON gateway.response FOR DELETE TO sr_gateway USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_read ON gateway.key_first FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_read ON gateway.key_use FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_read ON gateway.record FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -1271,6 +1331,12 @@ GRANT SELECT ON TABLE feed.version TO sr_gateway;
 
 GRANT UPDATE(version) ON TABLE feed.version TO sr_control;
 GRANT UPDATE(version) ON TABLE feed.version TO sr_operator;
+
+GRANT SELECT ON TABLE gateway.key_first TO sr_control;
+GRANT INSERT ON TABLE gateway.key_first TO sr_gateway;
+
+GRANT SELECT ON TABLE gateway.key_use TO sr_control;
+GRANT INSERT ON TABLE gateway.key_use TO sr_gateway;
 
 GRANT DELETE ON TABLE gateway.nonce TO sr_gateway;
 

@@ -25,6 +25,7 @@ from strongroom.app import routes
 from strongroom.app.metrics import MEDIA_TYPE
 from strongroom.app.services import Services
 from strongroom.console import Missing
+from strongroom.custody import routes as custody_routes
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
 from strongroom.identity.federation import oauth
@@ -54,6 +55,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
         route_handlers=[
             *identity_routes.ROUTES,
             *rotation_routes.ROUTES,
+            *custody_routes.ROUTES,
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
             *federation_routes.ROUTES,
@@ -88,6 +90,7 @@ def _offered(services: Services) -> dict[str, object]:
         "identity": services.identity,
         "accounts": services.accounts,
         "rotation": services.rotation,
+        "custody": services.custody,
         "signers": services.signers,
         "tenant_keys": services.tenant_keys,
         "federation": services.federation,

@@ -85,7 +85,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     asked: int
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
+class RevocationProof(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a revocation.
 
     Attributes:
@@ -219,7 +219,7 @@ class Watch:
         """Wait until each process was asked once."""
         await asyncio.gather(*(line.first.wait() for line in self._lines.values()))
 
-    async def proof(self, committed_at: datetime) -> Proof:
+    async def proof(self, committed_at: datetime) -> RevocationProof:
         """Return the proof, once every process has refused and kept refusing, or it has taken too long.
 
         Args:
@@ -234,7 +234,7 @@ class Watch:
         await self.stop()
         latest = max((line.accepted_at for line in self._lines.values() if line.accepted_at is not None), default=None)
         after_s = None if latest is None else latest - committed
-        return Proof(
+        return RevocationProof(
             proven=len(self._lines) > 1 and all(line.settled for line in self._lines.values()),
             committed_at=committed_at,
             accepted_until=None if after_s is None else committed_at + timedelta(seconds=after_s),

@@ -11,7 +11,7 @@ from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 
-from strongroom.app.probes import Proof
+from strongroom.app.probes import RevocationProof
 from strongroom.app.services import Services
 from strongroom.audit import PAGE_LIMIT, Entry
 from strongroom.gateway.reading import RecordRow
@@ -128,7 +128,7 @@ class Proven(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     token: AccountToken | None
-    proof: Proof
+    proof: RevocationProof
 
 
 @post("/keys/{key:str}/revoke/prove", responses=WRITE, status_code=200, summary="Revoke, and prove it", tags=["keys"])

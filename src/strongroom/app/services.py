@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from strongroom.app.probes import Prover
+from strongroom.custody import Custody
 from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.accesstoken import Signer
@@ -54,6 +55,7 @@ class Services:
     identity: Identity
     accounts: Accounts
     rotation: Rotation
+    custody: Custody
     signers: SignerService
     tenant_keys: TenantKeys
     federation: FederationService
@@ -145,6 +147,7 @@ def make_services(
         identity=identity,
         accounts=accounts,
         rotation=Rotation(gate, keys, clock),
+        custody=Custody(gate, engine, clock),
         signers=SignerService(gate, clock),
         tenant_keys=TenantKeys(gate, keystore),
         federation=FederationService(gate, clock),

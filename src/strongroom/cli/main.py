@@ -10,7 +10,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strongroom.cli import deidentify, local, redact, rotation, signing, verify
+from strongroom.cli import custody, deidentify, local, redact, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
@@ -70,7 +70,8 @@ def application() -> App:
         TENANT,
         ENVIRONMENT,
         WORKLOAD,
-        rotation.KEY,
+        custody.KEY,
+        custody.ENDPOINT,
         SIGNER,
         FEDERATION,
         TOKEN,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from strongroom.audit import Entry, Outcome, plain
-from strongroom.gateway import disclose, tools
+from strongroom.gateway import disclose, signals, tools
 from strongroom.gateway.decisions import Decisions
 from strongroom.gateway.exchange.ports import in_words_of
 from strongroom.gateway.limits import Meter
@@ -92,6 +92,27 @@ class Notes:
             received, who = admitted.authenticated.received, admitted.authenticated.principal
             self._recorder.deny(self._denial(received, relayed.no, who, admitted.route))
         return Recorded(relayed)
+
+    def used(self, received: Received, who: Principal) -> None:
+        """Take note of where and by what a key is used; off the request's way, but for one look."""
+        agent = received.request.header(b"user-agent")
+        text = "" if agent is None else agent.decode("latin-1")
+        if self._recorder.uses.note(who, received.request.peer, text, received.started):
+            self._recorder.wake()
+
+    def used_for(self, admitted: Admitted) -> None:
+        """Take note of what a key is used for."""
+        authenticated, model = admitted.authenticated, admitted.route.name
+        scope = f"{authenticated.received.match.endpoint} {model}"
+        if self._recorder.uses.scope(authenticated.principal, scope):
+            self._recorder.wake()
+
+    def retiring(self, received: Received, who: Principal) -> None:
+        """Tell whoever watches when an old key is used although its successor is in use."""
+        if self._recorder.uses.superseded(who):
+            told = f"key {who.credential}: used after its successor {who.replaced_by} was"
+            entry = signals.entry(who, signals.OLD_KEY, told, self._clock, received.request_id)
+            self._recorder.deny(Denial(PLATFORM if who.tenant is None else who.tenant, entry))
 
     async def refuse_admitted(
         self,

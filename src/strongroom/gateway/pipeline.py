@@ -104,13 +104,16 @@ class Gateway:
         authenticated = await self._authenticate(received)
         if isinstance(authenticated, Refusal):
             return await self._notes.refuse(received, authenticated, reply)
+        self._notes.used(received, authenticated.principal)
         if authenticated.principal.retires_at is not None:
             reply.announce(retiring.fields(authenticated.principal))
+            self._notes.retiring(received, authenticated.principal)
         if received.match.endpoint.needs is None:
             return await self._lookups.answer(authenticated, reply)
         admitted = self._admit(authenticated)
         if isinstance(admitted, Refusal):
             return await self._notes.refuse(received, admitted, reply, authenticated.principal)
+        self._notes.used_for(admitted)
         signing = self._demanded(admitted)
         unsigned = await self._desk.verify(request, signing, authenticated.principal) if signing.requests else None
         if unsigned is not None:

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from strongroom.audit import Entry, Outcome, Strangers, append_batch
-from strongroom.gateway import tables
+from strongroom.gateway import signals, tables
 from strongroom.gateway.metrics import Metrics
 from strongroom.gateway.recording import Recording
 from strongroom.gateway.recovery import Orphan, orphans
 from strongroom.gateway.spool import Denied, Lost, Opened, Spool
 from strongroom.gateway.spool.reader import Found, Reader
 from strongroom.gateway.tables import RequestRecord
+from strongroom.gateway.uses import Uses, insert_firsts, insert_uses
 from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.kernel.metrics import Figures
@@ -65,6 +66,7 @@ class Recorder:
         self.spool: Final = spool
         self.metrics: Final = Metrics()
         self._reader: Final = Reader(spool.directory)
+        self.uses: Final = Uses(clock)
         self._found: Found | None = None
         self._reading: asyncio.Future[Found | None] | None = None
         self._removed = 1
@@ -93,6 +95,10 @@ class Recorder:
         if bound.admit(denial.entry.action, self._clock.boottime()):
             self.spool.deny(_denied(denial.tenant, denial.entry, bound.take()))
         return None
+
+    def wake(self) -> None:
+        """Begin another round soon: there is something to write that is not in the spool."""
+        self._wake.set()
 
     def figures(self) -> Iterable[Figures]:
         """Return what this process counts, and what its spool is like now."""
@@ -154,11 +160,30 @@ class Recorder:
                     await self._ship()
                     if not self.spool.untold:
                         break
+                await self._write_uses()
             except StoreError:
                 self.behind_since = self.behind_since or self._clock.boottime()
                 return False
         self.behind_since = None
         return True
+
+    async def _write_uses(self) -> None:
+        """Write where keys were used, and tell what is news of one."""
+        uses, firsts = self.uses.take()
+        if not uses and not firsts:
+            return
+        try:
+            if self._appender is None:
+                self._appender = await self._connect()
+            async with self._appender.append() as tx:
+                if uses:
+                    await insert_uses(tx, uses)
+                news = await insert_firsts(tx, firsts)
+        except StoreError:
+            self.uses.give_back(uses, firsts)
+            raise
+        for first in news:
+            self.deny(Denial(first.tenant, signals.news(first, self._clock)))
 
     async def _ship(self) -> None:
         while True:
@@ -258,6 +283,7 @@ def _denied(tenant: TenantId, entry: Entry, unwritten: int) -> Denied:
 
 
 def _entry(denied: Denied) -> Entry:
+    detail = {name: fact for name, fact in denied.detail.items() if name != signals.OUTCOME}
     return Entry(
         id=denied.id,
         at=denied.at,
@@ -265,10 +291,10 @@ def _entry(denied: Denied) -> Entry:
         credential=denied.credential,
         action=denied.action,
         resource=denied.resource,
-        outcome=Outcome.REFUSED,
+        outcome=Outcome(denied.detail.get(signals.OUTCOME, Outcome.REFUSED)),
         reason=denied.reason,
         request_id=denied.request_id,
-        detail=denied.detail,
+        detail=detail,
     )
 
 

@@ -294,6 +294,7 @@ def _credential(entry: FeedEntry) -> _Credential:
             tenant=tenant,
             environment=document.environment,
             workload=None if document.workload is None else WorkloadId(document.workload),
+            replaced_by=KeyId(document.replaced_by) if document.replaced_by else None,
             replaced_at=document.replaced_at or None,
             retires_at=document.expires_at if document.replaced_at else None,
         ),

@@ -28,7 +28,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     """A credential that counts until `expires_at` (Unix seconds) unless it is withdrawn.
 
     `networks`: where it may be used from; empty means anywhere. `tenant` is None for accounts of the installation.
-    `replaced_at`: since when (Unix seconds) it has a successor, and counts for its overlap only.
+    `replaced_at`: since when (Unix seconds) it has a successor, `replaced_by`, and counts for its overlap only.
     """
 
     fingerprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -42,6 +42,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     networks: tuple[str, ...] = ()
     demo: bool = False
     replaced_at: float | msgspec.UnsetType = msgspec.UNSET
+    replaced_by: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: TenantDocument | CredentialDocument) -> bytes:

@@ -39,6 +39,7 @@ async def key(tx: TenantTx, made: Key, workload: UUID, fingerprint: bytes, peppe
         workload=workload,
         networks=() if made.exception is None else made.exception.networks,
         replaced_at=msgspec.UNSET if made.replaced_at is None else made.replaced_at.timestamp(),
+        replaced_by=msgspec.UNSET if made.replaced_by is None else made.replaced_by,
     )
     await feed.publish(tx, documents.CREDENTIAL, made.id, documents.encode(document))
 

@@ -76,7 +76,7 @@ class Confirmation:
 class Principal:
     """A verified caller.
 
-    `replaced_at` and `retires_at` (Unix seconds) are set while its credential has a successor and still counts.
+    `replaced_by`, `replaced_at` and `retires_at` (Unix seconds) are set while its credential has a successor and still counts.
     `tenant` is None for accounts of the installation. `environment` and `workload` are set for those that are
     placed (`Role.is_placed`). Where `confirmation` is set, whoever lets the caller in still owes the check of its proof.
     """
@@ -87,6 +87,7 @@ class Principal:
     tenant: TenantId | None = None
     environment: Environment | None = None
     workload: WorkloadId | None = None
+    replaced_by: KeyId | None = None
     replaced_at: float | None = None
     retires_at: float | None = None
     confirmation: Confirmation | None = None

@@ -63,6 +63,11 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "open-policy",
         "feed.entry.gateway_follows",
     ): "the gateway follows the documents of every tenant; no content in them",
+    ("open-policy", "gateway.key_use.gateway_append"): "the gateway notes uses of every tenant's keys, and reads none",
+    (
+        "open-policy",
+        "gateway.key_first.gateway_append",
+    ): "the gateway notes uses of every tenant's keys, and reads none",
     ("open-policy", "gateway.record.gateway_append"): "the gateway records requests of every tenant, and reads none",
     # Shares of limits: the gateways have no grant on these tables, and call one function that adds before it hands out.
     ("open-policy", "limits.counter.leased"): "the owner alone, in limits.lease: gateways serve every tenant",

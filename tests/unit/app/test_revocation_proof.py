@@ -80,7 +80,9 @@ class Rig:
         server = await serve_unix(handler, self.directory / f"{name}.sock")
         self.stack.push_async_callback(server.close)
 
-    async def prove(self, *processes: Process, late: Process | None = None, late_s: float = 0.05) -> probes.Proof:
+    async def prove(
+        self, *processes: Process, late: Process | None = None, late_s: float = 0.05
+    ) -> probes.RevocationProof:
         async with self.prover.watching(KEY.id) as watch:
             for process in (self.own, *processes):
                 process.tell(deleted=True)
