@@ -10,7 +10,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strongroom.cli import custody, deidentify, local, redact, signing, verify
+from strongroom.cli import custody, deidentify, local, model_signing, redact, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
@@ -42,6 +42,8 @@ Examples:
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 undetermined.
 """
+_OFFLINE: Final = (model_signing.sign, model_signing.verify_signature)
+"""Commands of `model` that need no server, kept apart from those that do; they register themselves when they are imported."""
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 

@@ -13,7 +13,9 @@ from strongroom.cli.failures import Failure, usage
 from strongroom.cli.options import Environment, Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
-MODEL: Final = App(name="model", group=ONLINE, help_epilogue="", help="Look at the catalogue of model releases.")
+MODEL: Final = App(
+    name="model", group=ONLINE, help_epilogue="", help="Sign models, and look at the catalogue of releases."
+)
 DEPLOYMENT: Final = App(
     name="deployment", group=ONLINE, help_epilogue="", help="Say which release a tenant asks by which name."
 )

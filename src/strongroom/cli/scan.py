@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -17,6 +16,7 @@ from cyclopts import Parameter, validators
 
 from strongroom.cli import output
 from strongroom.cli.failures import FAILED, OK, UNDETERMINED, Failure, usage
+from strongroom.cli.progress import over_bytes
 from strongroom.cli.session import Json
 from strongroom.cli.signing import read
 
@@ -119,29 +119,10 @@ def _report(path: Path, *, timeout: float, memory: int, wanted: list[str], quiet
         raise usage(f"There is nothing at {path}.")
     limits = Limits(memory_bytes=memory * _MIB, seconds=timeout)
     try:
-        with _progress(quiet=quiet) as progress:
+        with over_bytes(quiet=quiet) as progress:
             return look(path, clock=SystemClock(), limits=limits, wanted=wanted, progress=progress)
     except (Unscannable, CannotScan) as error:
         raise Failure(f"Undetermined: {error}.", code=UNDETERMINED) from None
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Generator[Callable[[str, int, int], None] | None]:
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("scan")
-
-        def moved(name: str, done: int, total: int) -> None:
-            bar.update(task, description=escape(output.text(name)[-_SHOWN:]), completed=done, total=total)
-
-        yield moved
 
 
 def _show(report: Report, *, json: bool, sarif: bool) -> None:

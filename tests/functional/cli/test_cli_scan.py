@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from strongroom.cli.main import run
 from strongroom.registry import dsse
@@ -110,3 +112,27 @@ def test_words_that_make_no_sense_end_with_two(words: list[str]) -> None:
 def test_what_could_not_be_looked_at_ends_with_three(model: Path) -> None:
     assert run(["scan", str(model), "--require-scanner", "nobody-installed-this"]) == 3
     assert run(["scan", str(model), "--timeout", "0.000001"]) == 3
+
+
+def test_a_model_is_signed_and_told_from_what_was_not_signed(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    key, public, signature = tmp_path / "key.pem", tmp_path / "key.pub", model / "model.sig"
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    assert run(["model", "sign", str(model), "--key", str(key), "--signature", str(signature), "--json"]) == 0
+    assert said(capsys)["files"] == 2
+    verify = ["model", "verify-signature", str(model), "--signature", str(signature), "--public-key", str(public)]
+    assert run(verify) == 0
+    assert capsys.readouterr().err.startswith("Good.")
+    assert run([*verify, "--name", "other"]) == 1
+    (model / ".gitattributes").write_text("")
+    assert run(verify) == 1
+    (model / ".gitattributes").unlink()
+    (model / "config.json").write_text("{}")
+    capsys.readouterr()
+    assert run([*verify, "--json"]) == 1
+    assert said(capsys)["because"] == 'the model is not what was signed (changed: "config.json")'
+    assert run(verify[:-2]) == 2
+    assert run([*verify, "--roots", str(public)]) == 2

@@ -1,0 +1,1 @@
+"""Interoperability of model signatures with `model-signing`."""

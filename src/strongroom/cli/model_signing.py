@@ -1,0 +1,208 @@
+"""`strongroom model sign` and `strongroom model verify-signature`: OMS signatures, offline."""
+
+# ruff: noqa: PLC0415 - cryptography comes late: `--help` must not wait for it
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+
+import msgspec
+from cyclopts import Parameter
+
+from strongroom.cli import output
+from strongroom.cli.failures import FAILED, OK, UNDETERMINED, Failure, usage
+from strongroom.cli.models import MODEL
+from strongroom.cli.progress import Moved, over_bytes
+from strongroom.cli.session import Json
+from strongroom.cli.signing import read
+
+if TYPE_CHECKING:
+    from strongroom.registry.oms import SigningKey
+    from strongroom.registry.oms.keys import Trust
+
+_Made = TypeVar("_Made")
+_NAME: Final = "What the model is called [default: the name of PATH]."
+
+_SIGN_EPILOGUE: Final = """
+Examples:
+  strongroom model sign ./my-model --key signer.pem --signature my-model.sig
+  strongroom model sign ./my-model --key signer.pem --certificates signer-chain.pem \\
+      --name risk --signature risk.sig
+
+The key is ECDSA on P-256, P-384 or P-521: openssl ecparam -name prime256v1 -genkey -noout
+"""
+_VERIFY_EPILOGUE: Final = """
+Examples:
+  strongroom model verify-signature ./my-model --signature my-model.sig --public-key signer.pub
+  strongroom model verify-signature ./my-model --signature my-model.sig --roots ca.pem \\
+      --identity models@example.com
+
+Exit codes: 0 it is what was signed, 1 it is not, 2 wrong usage, 3 a file could not be read.
+"""
+
+
+@MODEL.command(name="sign", help_epilogue=_SIGN_EPILOGUE)
+def sign(
+    path: Path,
+    /,
+    *,
+    key: Annotated[Path, Parameter(help="File with the private key, PEM, unencrypted.")],
+    signature: Annotated[Path, Parameter(help="The file to write the signature to, beside the model or in it.")],
+    certificates: Annotated[
+        Path | None, Parameter(help="PEM file with the key's certificate and those between it and its root.")
+    ] = None,
+    name: Annotated[str | None, Parameter(help=_NAME)] = None,
+    json: Json = False,
+    quiet: Annotated[bool, Parameter(negative="", help="Show no progress.")] = False,
+) -> int:
+    """Sign a model's files and name: OpenSSF Model Signing 1.0, which `model-signing` verifies.
+
+    Every file is covered, whatever it is called; links, odd names and empty directories are refused.
+
+    Args:
+        path: a directory or a file.
+        key: the private key.
+        signature: where to write the signature.
+        certificates: the key's certificate, and those between it and its root.
+        name: what the model is called.
+        json: print what was signed as JSON.
+        quiet: show no progress.
+    """
+    from strongroom.registry import oms
+
+    signer = _key(key, certificates)
+    called = _called(path, name)
+    with over_bytes(quiet=quiet) as moved:
+        data, found = _tried(lambda: oms.sign(path, called, signer, without=signature, progress=_added(moved)))
+    try:
+        signature.write_bytes(data + b"\n")
+    except OSError as error:
+        raise Failure(f"{signature}: {error.strerror}.") from None
+    said = {"name": called, "files": len(found.signed.files), "root": f"sha256:{found.signed.root}"}
+    _told({**said, "signer": found.signer, "signature": str(signature)}, json=json)
+    return OK
+
+
+@MODEL.command(name="verify-signature", help_epilogue=_VERIFY_EPILOGUE)
+def verify_signature(
+    path: Path,
+    /,
+    *,
+    signature: Annotated[Path, Parameter(help="The signature: a Sigstore bundle.")],
+    public_key: Annotated[
+        Path | None, Parameter(help="PEM file with the public keys to trust, one after the other.")
+    ] = None,
+    roots: Annotated[Path | None, Parameter(help="PEM file with the root certificates to trust.")] = None,
+    identity: Annotated[
+        str | None, Parameter(help="Whom the certificate must name: e-mail address, URI, DNS name or common name.")
+    ] = None,
+    at: Annotated[datetime | None, Parameter(help="When the certificate must count [default: now].")] = None,
+    name: Annotated[str | None, Parameter(help=_NAME)] = None,
+    json: Json = False,
+    quiet: Annotated[bool, Parameter(negative="", help="Show no progress.")] = False,
+) -> int:
+    """Tell whether a model is the one that was signed: exactly those files, those bytes and that name, by a trusted key.
+
+    An added file is refused whatever it is called, also where the signature says that it may be ignored.
+
+    Args:
+        path: a directory or a file.
+        signature: the signature.
+        public_key: the keys to trust.
+        roots: the root certificates to trust.
+        identity: whom the certificate must name.
+        at: when the certificate must count.
+        name: what the model must have been signed as.
+        json: print the finding as JSON.
+        quiet: show no progress.
+    """
+    from strongroom.registry import oms
+
+    trust = _trust(public_key, roots, identity, at)
+    called, bundle = _called(path, name), read(signature)
+    try:
+        with over_bytes(quiet=quiet) as moved:
+            found = _tried(lambda: oms.verify(path, called, bundle, trust, without=signature, progress=_added(moved)))
+    except oms.BadSignature as error:
+        if json:
+            output.raw(msgspec.json.encode({"outcome": "bad", "because": str(error)}))
+        else:
+            output.note(f"BAD. The signature does not hold: {error}.")
+        return FAILED
+    said = {"name": found.signed.name, "files": len(found.signed.files), "root": f"sha256:{found.signed.root}"}
+    if json:
+        output.raw(msgspec.json.encode({"outcome": "good", **said, "signer": found.signer}))
+    else:
+        output.note("Good. It is what was signed.")
+        output.record({**said, "signer": found.signer})
+    return OK
+
+
+def _key(key: Path, certificates: Path | None) -> SigningKey:
+    from strongroom.registry import oms
+    from strongroom.registry.oms.keys import BadKey
+
+    try:
+        return oms.SigningKey.read(read(key), b"" if certificates is None else read(certificates))
+    except BadKey as error:
+        raise usage(f"The key in {key} cannot be used: {error}.") from None
+
+
+def _trust(public_key: Path | None, roots: Path | None, identity: str | None, at: datetime | None) -> Trust:
+    from strongroom.kernel.clock import SystemClock
+    from strongroom.registry import oms
+    from strongroom.registry.oms.keys import BadKey
+
+    if (public_key is None) == (roots is None):
+        raise usage("Say whom to trust: --public-key or --roots, one of the two.")
+    if public_key is not None and (identity is not None or at is not None):
+        raise usage("--identity and --at go with --roots: a bare key names nobody and has no end.")
+    try:
+        if public_key is not None:
+            return oms.PublicKeys.read(read(public_key))
+        assert roots is not None  # noqa: S101 - one of the two
+        moment = at.astimezone() if at is not None else SystemClock().now()
+        return oms.Certificates.read(read(roots), moment, identity)
+    except BadKey as error:
+        raise usage(f"{public_key or roots} cannot be used: {error}.") from None
+
+
+def _called(path: Path, name: str | None) -> str:
+    called = name if name is not None else path.absolute().name
+    if not called:
+        raise usage("Say what the model is called: --name NAME.")
+    return called
+
+
+def _tried(work: Callable[[], _Made]) -> _Made:
+    from strongroom.registry import oms
+
+    try:
+        return work()
+    except oms.NotAModel as error:
+        raise Failure(f"This cannot be signed, nor be what was signed: {error}.") from None
+    except OSError as error:
+        raise Failure(f"{error.filename or 'A file'}: {error.strerror}.", code=UNDETERMINED) from None
+
+
+def _added(moved: Moved | None) -> Callable[[str, int], None] | None:
+    if moved is None:
+        return None
+    done = 0
+
+    def more(name: str, count: int) -> None:
+        nonlocal done
+        done += count
+        moved(name, done, 0)
+
+    return more
+
+
+def _told(said: dict[str, object], *, json: bool) -> None:
+    if json:
+        output.raw(msgspec.json.encode(said))
+    else:
+        output.record(said)

@@ -1,0 +1,229 @@
+"""Who signs and who is trusted: bare keys on P-256, P-384 and P-521, and certificates of such keys."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
+
+from strongroom.registry.oms.bundle import BadSignature, Bundle
+
+_HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
+    "secp256r1": hashes.SHA256(),
+    "secp384r1": hashes.SHA384(),
+    "secp521r1": hashes.SHA512(),
+}
+
+
+class BadKey(ValueError):  # noqa: N818 - said to a person
+    """A file holds no key or certificate that is taken here."""
+
+
+class Trust(Protocol):
+    """Says who signed a bundle, or refuses."""
+
+    def signer(self, bundle: Bundle) -> str:
+        """Return who signed `bundle`, in words.
+
+        Raises:
+            BadSignature: when nobody who is trusted did.
+        """
+        ...
+
+
+def _checked(key: object) -> ec.EllipticCurvePublicKey:
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _HASHES:
+        raise BadKey("only ECDSA keys on P-256, P-384 and P-521 are taken here")
+    return key
+
+
+def _verifies(key: ec.EllipticCurvePublicKey, bundle: Bundle) -> bool:
+    try:
+        key.verify(bundle.signature, bundle.message, ec.ECDSA(_HASHES[key.curve.name]))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def fingerprint(key: ec.EllipticCurvePublicKey) -> str:
+    """Return SHA-256 of a key's PEM, by which bundles hint at it."""
+    return hashlib.sha256(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key, with the certificates that speak for it, if any: its own first, a root never needed."""
+
+    key: ec.EllipticCurvePrivateKey
+    certificates: tuple[x509.Certificate, ...] = ()
+
+    @classmethod
+    def read(cls, key: bytes, certificates: bytes = b"") -> SigningKey:
+        """Read a private key and certificates, both in PEM.
+
+        Raises:
+            BadKey: when they are none, or not of one another.
+        """
+        try:
+            private = load_pem_private_key(key, password=None)
+            chain = tuple(x509.load_pem_x509_certificates(certificates)) if certificates.strip() else ()
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise BadKey("this is no unencrypted private key, or no certificate, in PEM") from None
+        if not isinstance(private, ec.EllipticCurvePrivateKey):
+            raise BadKey("OMS signs with ECDSA on P-256, P-384 or P-521; this is another key")
+        public = _checked(private.public_key())
+        if chain and chain[0].public_key() != public:
+            raise BadKey("the first certificate is not of this key")
+        return cls(private, chain)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a signature in DER."""
+        return self.key.sign(message, ec.ECDSA(_HASHES[self.key.curve.name]))
+
+    @property
+    def hint(self) -> str:
+        """By which a bundle hints at the key."""
+        return fingerprint(self.key.public_key())
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeys:
+    """Trusts these keys."""
+
+    keys: tuple[ec.EllipticCurvePublicKey, ...]
+
+    @classmethod
+    def read(cls, data: bytes) -> PublicKeys:
+        """Read public keys in PEM, one after the other.
+
+        Raises:
+            BadKey: when there is none, or one is not taken here.
+        """
+        end = b"-----END PUBLIC KEY-----"
+        try:
+            keys = tuple(_checked(load_pem_public_key(part + end)) for part in data.split(end)[:-1])
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise BadKey(str(error) if isinstance(error, BadKey) else "this is no public key in PEM") from None
+        if not keys:
+            raise BadKey("there is no public key in it")
+        return cls(keys)
+
+    def signer(self, bundle: Bundle) -> str:
+        """Return the key that signed, as `Trust` says."""
+        if bundle.certificates:
+            raise BadSignature("it was signed by a certificate: name the roots to trust, not a key")
+        for key in self.keys:
+            if _verifies(key, bundle):
+                return f"key {fingerprint(key)}"
+        raise BadSignature("no key that is trusted has signed it")
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Trusts certificates under these roots, at a time.
+
+    Attributes:
+        roots: what is trusted.
+        at: when the signer's certificate must count.
+        identity: who the signer must be: a subject's common name, or an e-mail address, URI or DNS name; None: anybody.
+    """
+
+    roots: tuple[x509.Certificate, ...]
+    at: datetime
+    identity: str | None = None
+
+    @classmethod
+    def read(cls, data: bytes, at: datetime, identity: str | None = None) -> Certificates:
+        """Read roots in PEM.
+
+        Raises:
+            BadKey: when there is none.
+        """
+        try:
+            return cls(tuple(x509.load_pem_x509_certificates(data)), at, identity)
+        except ValueError:
+            raise BadKey("there is no certificate in PEM in it") from None
+
+    def signer(self, bundle: Bundle) -> str:
+        """Return whom the certificate names, as `Trust` says."""
+        if not bundle.certificates:
+            raise BadSignature("it was signed by a bare key: name the key to trust, not roots")
+        try:
+            leaf, *between = map(x509.load_der_x509_certificate, bundle.certificates)
+            key = _checked(leaf.public_key())
+        except (ValueError, UnsupportedAlgorithm):
+            raise BadSignature("a certificate in it is none that is taken here") from None
+        self._chained(leaf, between)
+        if not _may_sign(leaf):
+            raise BadSignature("its certificate is not for signing")
+        if not _verifies(key, bundle):
+            raise BadSignature("the key of its certificate has not signed it")
+        names = _names(leaf)
+        if self.identity is not None and self.identity not in names:
+            raise BadSignature("its certificate names somebody else")
+        return f"certificate of {names[0] if names else leaf.serial_number}"
+
+    def _chained(self, leaf: x509.Certificate, between: list[x509.Certificate]) -> None:
+        policy = (
+            PolicyBuilder()
+            .store(Store(list(self.roots)))
+            .time(self.at)
+            .max_chain_depth(4)
+            .extension_policies(
+                ca_policy=ExtensionPolicy.webpki_defaults_ca(),
+                # A signer's certificate names a person or a team and no host; what it is for is looked at by `_may_sign`.
+                ee_policy=ExtensionPolicy.permit_all(),
+            )
+        )
+        try:
+            policy.build_client_verifier().verify(leaf, between)
+        except VerificationError as error:
+            raise BadSignature(
+                f"its certificate does not lead to a root that is trusted, or does not count ({error})"
+            ) from None
+
+
+def _may_sign(leaf: x509.Certificate) -> bool:
+    """Whether a certificate is for signing: by its key usage, and by the purposes where it names any."""
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        usage = None
+    try:
+        purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        purposes = None
+    try:
+        if leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            return False
+    except x509.ExtensionNotFound:
+        pass
+    if purposes is not None and ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+        return False
+    return usage.digital_signature if usage is not None else purposes is not None
+
+
+def _names(leaf: x509.Certificate) -> list[str]:
+    names: list[str] = []
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        for kind in (x509.RFC822Name, x509.UniformResourceIdentifier, x509.DNSName):
+            names += found.get_values_for_type(kind)
+    except x509.ExtensionNotFound:
+        pass
+    common = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return names + [str(each.value) for each in common]
