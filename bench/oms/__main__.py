@@ -57,12 +57,13 @@ def main() -> int:
                 return False
             return True
 
+        signature = place / "sample.sig"
         for name, curve in CURVES.items():
             key = ec.generate_private_key(curve)
             private, public = place / "key.pem", place / "key.pub"
             private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
             public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-            trusted, signature = oms.PublicKeys.read(public.read_bytes()), place / "sample.sig"
+            trusted = oms.PublicKeys.read(public.read_bytes())
             signature.write_bytes(oms.sign(model, "sample", oms.SigningKey(key))[0])
             verify = ("verify", "key", model, "--signature", signature, "--public_key", public)
             said(f"{name}: they verify what we signed", theirs(*verify))

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from strongroom.registry import oms
+from strongroom.registry import dsse, oms
 from strongroom.registry.oms.keys import BadKey
 
 GOLDEN = Path(__file__).parent / "oms"
@@ -89,7 +89,7 @@ def test_an_added_file_is_refused_whatever_it_is_called_and_whatever_the_signatu
 def test_the_signature_itself_is_no_part_of_the_model_by_what_it_is_and_not_by_its_name(model: Path) -> None:
     inside = model / "model.sig"
     inside.write_bytes(golden("key.sig.json"))
-    assert oms.verify(model, "sample", inside.read_bytes(), trust(), without=inside)
+    assert oms.verify(model, "sample", inside.read_bytes(), trust(), without=inside).signed.name == "sample"
     shutil.copy(inside, model / "copy.sig")
     with pytest.raises(oms.BadSignature, match="added"):
         oms.verify(model, "sample", inside.read_bytes(), trust(), without=inside)
@@ -134,12 +134,13 @@ def test_a_link_in_the_place_of_a_file_is_refused(model: Path) -> None:
 def test_what_is_not_read_here_is_refused_and_not_guessed(model: Path) -> None:
     with pytest.raises(oms.BadSignature, match="shards"):
         verify(model, golden("shards.sig.json"))
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"mediaType": "application/vnd.dev.sigstore.bundle.v9+json"},
         {"verificationMaterial": {"certificate": {"rawBytes": "AAAA"}, "tlogEntries": []}},
         {"verificationMaterial": {}},
         {"dsseEnvelope": {"payload": "e30=", "payloadType": "text/plain", "signatures": [{"sig": "AAAA"}]}},
-    ):
+    )
+    for change in changes:
         with pytest.raises(oms.BadSignature):
             verify(model, json.dumps(json.loads(golden("key.sig.json")) | change).encode())
     for text in (b"", b"{}", b"[" * 100_000, golden("key.pem")):
@@ -180,7 +181,7 @@ def test_a_statement_that_contradicts_itself_is_refused_even_when_it_is_signed()
         whole.replace(b'"digest":"' + b"0" * 64, b'"digest":"' + b"1" * 64),
     ):
         assert body != whole
-        signature = signer.sign(oms.service.dsse.encoded(oms.service.dsse.IN_TOTO, body))
+        signature = signer.sign(dsse.encoded(dsse.IN_TOTO, body))
         bundle = oms.bundle.write(body, signature, certificates=(), hint="")
         with pytest.raises(oms.BadSignature):
             oms.service.verify_statement(bundle, public(signer))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from blake3 import blake3
 
@@ -17,9 +17,20 @@ from strongroom.registry.scan.tree import Entry, TooLarge, Tree, kind_of
 _CHUNK: Final = 1 << 20
 ITSELF: Final = "."
 """What `model-signing` calls the one file of a model that is a file."""
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> object: ...
+    def hexdigest(self) -> str: ...
+
+
 Progress = Callable[[str, int], None]
 """Told of each part that was read: of which file, and how many bytes."""
-HASHES: Final = {"sha256": hashlib.sha256, "blake2b": hashlib.blake2b, "blake3": blake3}
+HASHES: Final[Mapping[str, Callable[[], _Hash]]] = {
+    "sha256": hashlib.sha256,
+    "blake2b": hashlib.blake2b,
+    "blake3": blake3,
+}
 """What `model-signing` hashes files by."""
 
 
