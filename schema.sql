@@ -172,6 +172,41 @@ ALTER FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenant
 
 COMMENT ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) IS 'hands out shares of limits to a gateway; the one way to a counter for a role that serves';
 
+CREATE TABLE audit.anchor (
+    number bigint NOT NULL,
+    epoch integer NOT NULL,
+    seq bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    record bytea NOT NULL,
+    leaves bytea NOT NULL,
+    CONSTRAINT anchor_epoch_check CHECK ((epoch > 0)),
+    CONSTRAINT anchor_number_check CHECK ((number >= 0)),
+    CONSTRAINT anchor_record_check CHECK ((octet_length(record) <= 4096)),
+    CONSTRAINT anchor_seq_check CHECK ((seq >= 0))
+);
+ALTER TABLE ONLY audit.anchor ALTER COLUMN leaves SET STORAGE EXTERNAL;
+
+ALTER TABLE audit.anchor OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.anchor IS 'the entries of the anchor log, each with the leaves that it commits to: noise to all but whose they are';
+
+CREATE TABLE audit.checkpoint (
+    tenant_id uuid NOT NULL,
+    epoch integer NOT NULL,
+    size bigint NOT NULL,
+    note text NOT NULL,
+    anchor bigint NOT NULL,
+    CONSTRAINT checkpoint_anchor_check CHECK ((anchor >= 0)),
+    CONSTRAINT checkpoint_note_check CHECK ((octet_length(note) <= 4096)),
+    CONSTRAINT checkpoint_size_check CHECK ((size >= 0))
+);
+
+ALTER TABLE ONLY audit.checkpoint FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.checkpoint OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.checkpoint IS 'heads of each log that an epoch of the anchor commits to';
+
 CREATE TABLE audit.entry (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -185,8 +220,13 @@ CREATE TABLE audit.entry (
     request_id text DEFAULT ''::text NOT NULL,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     sealed_at timestamp with time zone,
+    epoch integer,
+    seq bigint,
+    event bytea,
     CONSTRAINT entry_detail_check CHECK ((octet_length((detail)::text) <= 65536)),
+    CONSTRAINT entry_event_check CHECK ((octet_length(event) <= 65535)),
     CONSTRAINT entry_outcome_check CHECK ((outcome = ANY (ARRAY['allowed'::text, 'refused'::text, 'failed'::text]))),
+    CONSTRAINT entry_sealed CHECK ((((sealed_at IS NULL) = (seq IS NULL)) AND ((seq IS NULL) = (epoch IS NULL)) AND ((seq IS NULL) = (event IS NULL)))),
     CONSTRAINT entry_tenant_id_check CHECK ((tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))
 );
 
@@ -195,6 +235,32 @@ ALTER TABLE ONLY audit.entry FORCE ROW LEVEL SECURITY;
 ALTER TABLE audit.entry OWNER TO sr_owner;
 
 COMMENT ON TABLE audit.entry IS 'what was done or refused in a tenant; written in the same transaction as the change';
+
+CREATE TABLE audit.log (
+    tenant_id uuid NOT NULL,
+    epoch integer NOT NULL,
+    origin text NOT NULL,
+    blind bytea NOT NULL,
+    size bigint DEFAULT 0 NOT NULL,
+    root bytea NOT NULL,
+    signed_size bigint DEFAULT 0 NOT NULL,
+    note text,
+    signed_at timestamp with time zone,
+    begun_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT log_blind_check CHECK ((octet_length(blind) = 32)),
+    CONSTRAINT log_epoch_check CHECK ((epoch > 0)),
+    CONSTRAINT log_origin_check CHECK ((origin ~ '^[a-z0-9./-]{1,200}$'::text)),
+    CONSTRAINT log_root_check CHECK ((octet_length(root) = 32)),
+    CONSTRAINT log_signed_size_check CHECK ((signed_size >= 0)),
+    CONSTRAINT log_size_check CHECK ((size >= 0))
+);
+
+ALTER TABLE ONLY audit.log FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.log OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.log IS 'each log by epoch: its name, how many entries it has, its root, and the newest head that the notary signed';
 
 CREATE TABLE audit.platform_entry (
     id uuid NOT NULL,
@@ -208,7 +274,12 @@ CREATE TABLE audit.platform_entry (
     request_id text DEFAULT ''::text NOT NULL,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     sealed_at timestamp with time zone,
+    epoch integer,
+    seq bigint,
+    event bytea,
+    CONSTRAINT entry_sealed CHECK ((((sealed_at IS NULL) = (seq IS NULL)) AND ((seq IS NULL) = (epoch IS NULL)) AND ((seq IS NULL) = (event IS NULL)))),
     CONSTRAINT platform_entry_detail_check CHECK ((octet_length((detail)::text) <= 65536)),
+    CONSTRAINT platform_entry_event_check CHECK ((octet_length(event) <= 65535)),
     CONSTRAINT platform_entry_outcome_check CHECK ((outcome = ANY (ARRAY['allowed'::text, 'refused'::text, 'failed'::text])))
 );
 
@@ -217,6 +288,45 @@ ALTER TABLE ONLY audit.platform_entry FORCE ROW LEVEL SECURITY;
 ALTER TABLE audit.platform_entry OWNER TO sr_owner;
 
 COMMENT ON TABLE audit.platform_entry IS 'what was done or refused on the installation itself, and by callers nobody knows';
+
+CREATE TABLE audit.pulse (
+    single boolean DEFAULT true NOT NULL,
+    base text DEFAULT ''::text NOT NULL,
+    vkey text DEFAULT ''::text NOT NULL,
+    sound_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    trouble text DEFAULT ''::text NOT NULL,
+    said text DEFAULT ''::text NOT NULL,
+    forked_at timestamp with time zone,
+    holder uuid,
+    beat_at timestamp with time zone,
+    CONSTRAINT pulse_base_check CHECK ((base ~ '^[a-z0-9./-]{0,100}$'::text)),
+    CONSTRAINT pulse_said_check CHECK ((octet_length(said) <= 1024)),
+    CONSTRAINT pulse_single_check CHECK (single),
+    CONSTRAINT pulse_trouble_check CHECK ((trouble = ANY (ARRAY[''::text, 'notary'::text, 'forked'::text, 'contended'::text, 'fault'::text]))),
+    CONSTRAINT pulse_vkey_check CHECK ((octet_length(vkey) <= 512))
+);
+
+ALTER TABLE audit.pulse OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.pulse IS 'one row: until when everything that was written is sealed and signed, and what stands in the way';
+
+CREATE TABLE audit.tile (
+    tenant_id uuid NOT NULL,
+    epoch integer NOT NULL,
+    level smallint NOT NULL,
+    number bigint NOT NULL,
+    hashes bytea NOT NULL,
+    CONSTRAINT tile_hashes_check CHECK ((((octet_length(hashes) >= 32) AND (octet_length(hashes) <= 8192)) AND ((octet_length(hashes) % 32) = 0))),
+    CONSTRAINT tile_level_check CHECK (((level >= 0) AND (level <= 7))),
+    CONSTRAINT tile_number_check CHECK ((number >= 0))
+);
+ALTER TABLE ONLY audit.tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
+
+ALTER TABLE ONLY audit.tile FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.tile OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.tile IS 'the hashes of each log, in tiles of up to 256 (C2SP tlog-tiles)';
 
 CREATE TABLE feed.entry (
     tenant_id uuid NOT NULL,
@@ -828,11 +938,26 @@ COMMENT ON TABLE store.migration IS 'which migrations made this database, each w
 
 ALTER TABLE ONLY gateway.record ATTACH PARTITION gateway.record_default DEFAULT;
 
+ALTER TABLE ONLY audit.anchor
+    ADD CONSTRAINT anchor_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY audit.checkpoint
+    ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (tenant_id, epoch, size);
+
 ALTER TABLE ONLY audit.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY audit.log
+    ADD CONSTRAINT log_pkey PRIMARY KEY (tenant_id, epoch);
+
 ALTER TABLE ONLY audit.platform_entry
     ADD CONSTRAINT platform_entry_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY audit.pulse
+    ADD CONSTRAINT pulse_pkey PRIMARY KEY (single);
+
+ALTER TABLE ONLY audit.tile
+    ADD CONSTRAINT tile_pkey PRIMARY KEY (tenant_id, epoch, level, number);
 
 ALTER TABLE ONLY feed.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, kind, id);
@@ -917,7 +1042,15 @@ ALTER TABLE ONLY store.migration
 
 CREATE INDEX entry_at ON audit.entry USING btree (tenant_id, at DESC, id DESC);
 
+CREATE UNIQUE INDEX entry_seq ON audit.entry USING btree (tenant_id, epoch, seq) WHERE (seq IS NOT NULL);
+
+CREATE INDEX entry_unsealed ON audit.entry USING btree (at, id) WHERE (sealed_at IS NULL);
+
 CREATE INDEX platform_entry_at ON audit.platform_entry USING btree (at DESC, id DESC);
+
+CREATE UNIQUE INDEX platform_entry_seq ON audit.platform_entry USING btree (epoch, seq) WHERE (seq IS NOT NULL);
+
+CREATE INDEX platform_entry_unsealed ON audit.platform_entry USING btree (at, id) WHERE (sealed_at IS NULL);
 
 CREATE UNIQUE INDEX entry_credential ON feed.entry USING btree (id) WHERE ((kind = 'credential'::text) AND (NOT deleted));
 
@@ -1041,6 +1174,12 @@ ALTER TABLE ONLY registry.target
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_tenant_id_deployment_id_fkey FOREIGN KEY (tenant_id, deployment_id) REFERENCES registry.deployment(tenant_id, id);
 
+CREATE POLICY anchor_read ON audit.log FOR SELECT TO sr_control USING ((tenant_id = 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid));
+
+CREATE POLICY anchor_read ON audit.tile FOR SELECT TO sr_control USING ((tenant_id = 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid));
+
+ALTER TABLE audit.checkpoint ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY control_append ON audit.platform_entry FOR INSERT TO sr_control WITH CHECK (true);
 
 ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
@@ -1049,17 +1188,59 @@ CREATE POLICY gateway_append ON audit.entry FOR INSERT TO sr_gateway WITH CHECK 
 
 CREATE POLICY gateway_append ON audit.platform_entry FOR INSERT TO sr_gateway WITH CHECK ((action = ANY (ARRAY['model.invoke'::text, 'model.see'::text, 'record.drop'::text])));
 
+CREATE POLICY keeper_all ON audit.checkpoint TO sr_keeper USING (true) WITH CHECK (true);
+
+CREATE POLICY keeper_all ON audit.log TO sr_keeper USING (true) WITH CHECK (true);
+
+CREATE POLICY keeper_all ON audit.tile TO sr_keeper USING (true) WITH CHECK (true);
+
+CREATE POLICY keeper_append ON audit.entry FOR INSERT TO sr_keeper WITH CHECK ((action ~~ 'log.%'::text));
+
+CREATE POLICY keeper_append ON audit.platform_entry FOR INSERT TO sr_keeper WITH CHECK ((action ~~ 'log.%'::text));
+
+CREATE POLICY keeper_read ON audit.entry FOR SELECT TO sr_keeper USING (true);
+
+CREATE POLICY keeper_read ON audit.platform_entry FOR SELECT TO sr_keeper USING (true);
+
+CREATE POLICY keeper_reseal ON audit.entry FOR UPDATE TO sr_keeper USING ((seq >= ( SELECT l.signed_size
+   FROM audit.log l
+  WHERE ((l.tenant_id = entry.tenant_id) AND (l.epoch = entry.epoch) AND (l.ended_at IS NOT NULL))))) WITH CHECK ((sealed_at IS NULL));
+
+CREATE POLICY keeper_reseal ON audit.platform_entry FOR UPDATE TO sr_keeper USING ((seq >= ( SELECT l.signed_size
+   FROM audit.log l
+  WHERE ((l.tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND (l.epoch = platform_entry.epoch) AND (l.ended_at IS NOT NULL))))) WITH CHECK ((sealed_at IS NULL));
+
+CREATE POLICY keeper_seal ON audit.entry FOR UPDATE TO sr_keeper USING ((sealed_at IS NULL)) WITH CHECK ((sealed_at IS NOT NULL));
+
+CREATE POLICY keeper_seal ON audit.platform_entry FOR UPDATE TO sr_keeper USING ((sealed_at IS NULL)) WITH CHECK ((sealed_at IS NOT NULL));
+
+ALTER TABLE audit.log ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY operator_append ON audit.platform_entry FOR INSERT TO sr_operator WITH CHECK (true);
+
+CREATE POLICY operator_read ON audit.checkpoint FOR SELECT TO sr_operator USING (true);
 
 CREATE POLICY operator_read ON audit.entry FOR SELECT TO sr_operator USING (true);
 
+CREATE POLICY operator_read ON audit.log FOR SELECT TO sr_operator USING (true);
+
 CREATE POLICY operator_read ON audit.platform_entry FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY operator_read ON audit.tile FOR SELECT TO sr_operator USING (true);
 
 CREATE POLICY own_tenant_append ON audit.entry FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant_read ON audit.checkpoint FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant_read ON audit.entry FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant_read ON audit.log FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_read ON audit.tile FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 ALTER TABLE audit.platform_entry ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.tile ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY control_follows ON feed.entry FOR SELECT TO sr_control USING (true);
 
@@ -1206,6 +1387,7 @@ CREATE POLICY platform_read ON rules.document FOR SELECT TO sr_operator USING ((
 GRANT USAGE ON SCHEMA audit TO sr_control;
 GRANT USAGE ON SCHEMA audit TO sr_operator;
 GRANT USAGE ON SCHEMA audit TO sr_gateway;
+GRANT USAGE ON SCHEMA audit TO sr_keeper;
 
 GRANT USAGE ON SCHEMA feed TO sr_control;
 GRANT USAGE ON SCHEMA feed TO sr_operator;
@@ -1214,6 +1396,7 @@ GRANT USAGE ON SCHEMA feed TO sr_gateway;
 GRANT USAGE ON SCHEMA gateway TO sr_gateway;
 GRANT USAGE ON SCHEMA gateway TO sr_control;
 GRANT USAGE ON SCHEMA gateway TO sr_operator;
+GRANT USAGE ON SCHEMA gateway TO sr_keeper;
 
 GRANT USAGE ON SCHEMA identity TO sr_control;
 GRANT USAGE ON SCHEMA identity TO sr_operator;
@@ -1235,6 +1418,7 @@ GRANT USAGE ON SCHEMA rules TO sr_operator;
 GRANT USAGE ON SCHEMA store TO sr_control;
 GRANT USAGE ON SCHEMA store TO sr_operator;
 GRANT USAGE ON SCHEMA store TO sr_gateway;
+GRANT USAGE ON SCHEMA store TO sr_keeper;
 
 REVOKE ALL ON FUNCTION feed.now_or_never() FROM PUBLIC;
 
@@ -1243,8 +1427,19 @@ REVOKE ALL ON FUNCTION feed.one_step() FROM PUBLIC;
 REVOKE ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) TO sr_gateway;
 
+GRANT SELECT ON TABLE audit.anchor TO sr_control;
+GRANT SELECT ON TABLE audit.anchor TO sr_operator;
+GRANT SELECT,INSERT ON TABLE audit.anchor TO sr_keeper;
+
+GRANT UPDATE(leaves) ON TABLE audit.anchor TO sr_keeper;
+
+GRANT SELECT ON TABLE audit.checkpoint TO sr_control;
+GRANT SELECT ON TABLE audit.checkpoint TO sr_operator;
+GRANT SELECT,INSERT ON TABLE audit.checkpoint TO sr_keeper;
+
 GRANT SELECT ON TABLE audit.entry TO sr_control;
 GRANT SELECT ON TABLE audit.entry TO sr_operator;
+GRANT SELECT,INSERT ON TABLE audit.entry TO sr_keeper;
 
 GRANT INSERT(tenant_id) ON TABLE audit.entry TO sr_control;
 GRANT INSERT(tenant_id) ON TABLE audit.entry TO sr_gateway;
@@ -1279,7 +1474,32 @@ GRANT INSERT(request_id) ON TABLE audit.entry TO sr_gateway;
 GRANT INSERT(detail) ON TABLE audit.entry TO sr_control;
 GRANT INSERT(detail) ON TABLE audit.entry TO sr_gateway;
 
+GRANT UPDATE(sealed_at) ON TABLE audit.entry TO sr_keeper;
+
+GRANT UPDATE(epoch) ON TABLE audit.entry TO sr_keeper;
+
+GRANT UPDATE(seq) ON TABLE audit.entry TO sr_keeper;
+
+GRANT UPDATE(event) ON TABLE audit.entry TO sr_keeper;
+
+GRANT SELECT ON TABLE audit.log TO sr_control;
+GRANT SELECT ON TABLE audit.log TO sr_operator;
+GRANT SELECT,INSERT ON TABLE audit.log TO sr_keeper;
+
+GRANT UPDATE(size) ON TABLE audit.log TO sr_keeper;
+
+GRANT UPDATE(root) ON TABLE audit.log TO sr_keeper;
+
+GRANT UPDATE(signed_size) ON TABLE audit.log TO sr_keeper;
+
+GRANT UPDATE(note) ON TABLE audit.log TO sr_keeper;
+
+GRANT UPDATE(signed_at) ON TABLE audit.log TO sr_keeper;
+
+GRANT UPDATE(ended_at) ON TABLE audit.log TO sr_keeper;
+
 GRANT SELECT ON TABLE audit.platform_entry TO sr_operator;
+GRANT SELECT,INSERT ON TABLE audit.platform_entry TO sr_keeper;
 
 GRANT INSERT(id) ON TABLE audit.platform_entry TO sr_operator;
 GRANT INSERT(id) ON TABLE audit.platform_entry TO sr_control;
@@ -1320,6 +1540,40 @@ GRANT INSERT(request_id) ON TABLE audit.platform_entry TO sr_gateway;
 GRANT INSERT(detail) ON TABLE audit.platform_entry TO sr_operator;
 GRANT INSERT(detail) ON TABLE audit.platform_entry TO sr_control;
 GRANT INSERT(detail) ON TABLE audit.platform_entry TO sr_gateway;
+
+GRANT UPDATE(sealed_at) ON TABLE audit.platform_entry TO sr_keeper;
+
+GRANT UPDATE(epoch) ON TABLE audit.platform_entry TO sr_keeper;
+
+GRANT UPDATE(seq) ON TABLE audit.platform_entry TO sr_keeper;
+
+GRANT UPDATE(event) ON TABLE audit.platform_entry TO sr_keeper;
+
+GRANT SELECT ON TABLE audit.pulse TO sr_control;
+GRANT SELECT ON TABLE audit.pulse TO sr_operator;
+GRANT SELECT ON TABLE audit.pulse TO sr_keeper;
+
+GRANT UPDATE(base) ON TABLE audit.pulse TO sr_keeper;
+
+GRANT UPDATE(vkey) ON TABLE audit.pulse TO sr_keeper;
+
+GRANT UPDATE(sound_at) ON TABLE audit.pulse TO sr_keeper;
+
+GRANT UPDATE(trouble) ON TABLE audit.pulse TO sr_keeper;
+
+GRANT UPDATE(said) ON TABLE audit.pulse TO sr_keeper;
+
+GRANT UPDATE(forked_at) ON TABLE audit.pulse TO sr_keeper;
+
+GRANT UPDATE(holder) ON TABLE audit.pulse TO sr_keeper;
+
+GRANT UPDATE(beat_at) ON TABLE audit.pulse TO sr_keeper;
+
+GRANT SELECT ON TABLE audit.tile TO sr_control;
+GRANT SELECT ON TABLE audit.tile TO sr_operator;
+GRANT SELECT,INSERT ON TABLE audit.tile TO sr_keeper;
+
+GRANT UPDATE(hashes) ON TABLE audit.tile TO sr_keeper;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE feed.entry TO sr_control;
 GRANT SELECT,INSERT,UPDATE ON TABLE feed.entry TO sr_operator;
@@ -1490,6 +1744,7 @@ GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;
 GRANT SELECT ON TABLE store.migration TO sr_control;
 GRANT SELECT ON TABLE store.migration TO sr_operator;
 GRANT SELECT ON TABLE store.migration TO sr_gateway;
+GRANT SELECT ON TABLE store.migration TO sr_keeper;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE sr_owner REVOKE ALL ON TYPES FROM PUBLIC;
 

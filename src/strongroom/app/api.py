@@ -21,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from strongroom.app import routes
+from strongroom.app import audit_routes, routes
 from strongroom.app.metrics import MEDIA_TYPE
 from strongroom.app.services import Services
 from strongroom.console import Missing
@@ -37,6 +37,7 @@ from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
 from strongroom.rules import routes as rules_routes
 from strongroom.rules import usage_routes
+from strongroom.store import Unavailable
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _NO_STORE: Final = {"cache-control": "no-store"}
@@ -64,6 +65,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *rules_routes.ROUTES,
             *usage_routes.ROUTES,
             *routes.ROUTES,
+            *audit_routes.ROUTES,
         ],
         guards=[http.bearer(services.door)],
         before_request=http.strict_body,
@@ -166,9 +168,12 @@ def _livez() -> Response[str]:
 
 @get("/readyz", include_in_schema=False)
 async def _readyz(services: NamedDependency[Services]) -> Response[str]:
-    ready = await services.ready()
+    try:
+        ready, said = await services.ready()
+    except Unavailable:
+        ready, said = False, ""
     return Response(
-        "ready\n" if ready else "not ready\n",
+        ("ready\n" if ready else "not ready\n") + (f"{said}\n" if said else ""),
         status_code=200 if ready else 503,
         media_type="text/plain",
         headers=_NO_STORE,

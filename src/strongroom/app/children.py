@@ -39,7 +39,7 @@ class ChildSpec:
         name: for its log and for people.
         role: the entry point in `processes`.
         hand_over: makes the reading end of a fresh handover pipe for each start.
-        listen: descriptor of the socket it serves on.
+        listen: descriptor of the socket it serves on; None: it makes its own.
         uid: numeric uid to run under, or None for the supervisor's.
         log: file for what it prints.
     """
@@ -47,7 +47,7 @@ class ChildSpec:
     name: str
     role: str
     hand_over: Callable[[], int]
-    listen: int
+    listen: int | None
     uid: int | None
     log: Path
 
@@ -105,7 +105,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(handover, spec.listen),
+                pass_fds=(handover,) if spec.listen is None else (handover, spec.listen),
                 env=self._tree.environment(),
                 cwd="/",
                 process_group=0,  # Ctrl-C reaches the supervisor alone; it stops everybody in order

@@ -53,7 +53,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     async def doctor() -> Sequence[Check]:
         return await online(services, clock, Path(handover.worker_sockets), book)
 
-    collected = Collected(Path(handover.metrics_sockets))
+    collected = Collected(Path(handover.metrics_sockets), Path(handover.keeper_metrics))
     networks = Networks(handover.settings.gateway.upstream_networks)
     services = make_services(
         database,
@@ -70,6 +70,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         networks=networks,
         sockets=Path(handover.metrics_sockets),
         issuer_networks=Networks(handover.settings.identity.issuer_networks),
+        grace_s=handover.settings.audit.grace_s,
     )
     parts = _parts(services, engine, handover)
     follower.start()

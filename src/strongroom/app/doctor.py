@@ -108,6 +108,7 @@ async def online(services: Services, clock: Clock, worker_sockets: Path, book: B
             detail=f"version {services.follower.version}" if fresh else "its lease has run out",
             fix="" if fresh else "it recovers by itself once the database answers",
         ),
+        await _audit_log(services),
         _providers(book, clock.now()),
         await _vault(services),
         _clock(clock.now(), None),
@@ -121,6 +122,28 @@ async def _vault(services: Services) -> Check:
     except VaultUnavailable as error:
         fix = "nothing is sealed or opened until it answers: no response is kept, no provider's secret is taken"
         return Check(name="vault", status=Status.FAILED, detail=str(error), fix=fix)
+
+
+async def _audit_log(services: Services) -> Check:
+    """Say whether the audit logs are sealed and signed, and what stands in the way."""
+    try:
+        pulse = await services.gate.pulse()
+    except StoreError:
+        return unseen("audit log", "the database does not answer")
+    age = "never yet" if pulse.sound_for_s is None else f"{pulse.sound_for_s:.0f} s ago"
+    if not pulse.trouble and services.gate.is_sealed(pulse):
+        return Check(name="audit log", status=Status.OK, detail=f"sealed and signed {age}")
+    fixes = {
+        "notary": "see HOME/logs/notary.log; it is started again by itself",
+        "forked": "look into who turned the database back; then `strongroom audit recover --reason …`",
+        "contended": "stop the other installation that uses this database",
+    }
+    return Check(
+        name="audit log",
+        status=Status.FAILED,
+        detail=f"all was sealed and signed last {age}; {pulse.trouble or 'no keeper'}: {pulse.said}",
+        fix=fixes.get(pulse.trouble, "see HOME/logs/keeper.log; it is started again by itself"),
+    )
 
 
 def _providers(book: Book, now: datetime) -> Check:

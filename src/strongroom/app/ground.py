@@ -16,19 +16,21 @@ from typing import Final
 from strongroom.app import handover, metrics, uids
 from strongroom.app.children import Child, ChildSpec
 from strongroom.app.handover import Handover
-from strongroom.app.knock import pool_of, ready
+from strongroom.app.knock import pool_of, said
 from strongroom.app.layout import STATES, Layout, make_private, reachable_by_all, record_state
 from strongroom.app.options import Options
 from strongroom.app.passport import Passport
 from strongroom.app.refusals import FAILED, CannotStart
 from strongroom.app.settings import ControlSection, Edge, GatewaySection, Loaded, Settings
 from strongroom.app.uids import uid
+from strongroom.audit import Trouble
 from strongroom.confinement.tree import RuntimeTree
 from strongroom.identity.accesstoken import public_keys
 from strongroom.kernel.clock import SystemClock
 from strongroom.store import Dsn
-from strongroom.store.roles import CONTROL, GATEWAY, OPERATOR, Passwords
+from strongroom.store.roles import CONTROL, GATEWAY, KEEPER, OPERATOR, Passwords
 from strongroom.vault import Broker, Keyring, Purpose, Use
+from strongroom.wire import Pool
 
 CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK})
 GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE})
@@ -139,10 +141,19 @@ def lay_out(places: Layout, settings: Settings) -> None:
     places.postgres_socket.chmod(0o755 if shared else own)
     make_private(places.spool, own, uid(settings, uids.GATEWAY))
     make_private(places.metrics_sockets, own, uid(settings, uids.GATEWAY))
-    reader = uid(settings, uids.CONTROL)
-    if reader is not None:  # gateways write there, control enters: what is made in it has the directory's group
-        os.chown(places.metrics_sockets, -1, reader)
-        places.metrics_sockets.chmod(0o2750)
+    make_private(places.keeper_metrics, own, uid(settings, uids.KEEPER))
+    make_private(places.notary, own, uid(settings, uids.NOTARY))
+    make_private(places.notary_socket.parent, own, uid(settings, uids.NOTARY))
+    # One process makes its socket there, one other enters: what is made in it has the directory's group.
+    for directory, reader in (
+        (places.metrics_sockets, uids.CONTROL),
+        (places.keeper_metrics, uids.CONTROL),
+        (places.notary_socket.parent, uids.KEEPER),
+    ):
+        group = uid(settings, reader)
+        if group is not None:
+            os.chown(directory, -1, group)
+            directory.chmod(0o2750)
     server = uid(settings, uids.POSTGRES)
     if server is not None:  # the directory above is ours alone to write, so this one is the one just made
         os.chown(places.postgres_socket, server, server)
@@ -178,7 +189,7 @@ def children(
     tree: RuntimeTree,
     tell: Callable[[str], None],
 ) -> Iterator[Child]:
-    """Yield the processes of our own, control first: the gateway needs nothing of it, people do.
+    """Yield the processes of our own: who seals the logs first, for control refuses changes without it; then control.
 
     Raises:
         CannotStart: when a file that the settings name cannot be used.
@@ -192,7 +203,16 @@ def children(
     token_keys = public_keys(keyring.derive(Purpose.TOKEN_SIGNING).versions(Purpose.TOKEN_SIGNING))
 
     def hand(
-        name: str, edge: Edge, listen: socket.socket, roles: tuple[str, ...], purposes: Sequence[Purpose], token: bytes
+        name: str,
+        edge: Edge | None,
+        listen: socket.socket | None,
+        roles: tuple[str, ...],
+        purposes: Sequence[Purpose] = (),
+        token: bytes = b"",
+        *,
+        notary: str = "",
+        notary_socket: str = "",
+        metrics_sockets: Path = places.metrics_sockets,
     ) -> int:
         return handover.pipe(
             Handover(
@@ -204,24 +224,27 @@ def children(
                 home=str(places.home),
                 worker_sockets=str(places.worker_sockets),
                 spool=str(places.spool),
-                metrics_sockets=str(places.metrics_sockets),
+                metrics_sockets=str(metrics_sockets),
                 metrics_token=scraper,
-                vault_socket=str(places.vault_socket),
+                vault_socket=str(places.vault_socket) if token else "",
                 vault_token=token,
                 token_keys=token_keys,
-                listen=listen.fileno(),
+                listen=None if listen is None else listen.fileno(),
                 demo=options.demo,
-                tls=handover.read_tls(edge, ports.passport),
+                tls=None if edge is None else handover.read_tls(edge, ports.passport),
+                keeper_metrics=str(places.keeper_metrics),
+                notary=notary,
+                notary_socket=notary_socket,
                 sources=dict(loaded.sources),
             )
         )
 
-    def child(name: str, role: str, listen: socket.socket, hand_over: Callable[[], int], number: int) -> Child:
+    def child(name: str, role: str, listen: socket.socket | None, hand_over: Callable[[], int], number: int) -> Child:
         spec = ChildSpec(
             name=name,
             role=role,
             hand_over=hand_over,
-            listen=listen.fileno(),
+            listen=None if listen is None else listen.fileno(),
             uid=uid(settings, number),
             log=places.logs / f"{name}.log",
         )
@@ -243,13 +266,31 @@ def children(
         )
         return hand(name, settings.gateway, ports.gateway, (GATEWAY,), purposes, broker.admit(name, GATEWAY_USES))
 
+    def hand_notary() -> int:
+        return hand("notary", None, None, (), notary=str(places.notary), notary_socket=str(places.notary_socket))
+
+    def hand_keeper() -> int:
+        at = str(places.notary_socket)
+        return hand("keeper", None, None, (KEEPER,), notary_socket=at, metrics_sockets=places.keeper_metrics)
+
+    yield child("notary", "notary", None, hand_notary, uids.NOTARY)
+    yield child("keeper", "keeper", None, hand_keeper, uids.KEEPER)
     yield child("control", "control", ports.control, hand_control, uids.CONTROL)
     for number in range(1, settings.gateway.processes + 1):
         name = f"gateway-{number}"
         yield child(name, "gateway", ports.gateway, partial(hand_gateway, name), uids.GATEWAY)
 
 
-async def answering(ports: Ports) -> None:
+async def _answers(pool: Pool, tell: Callable[[str], None]) -> bool:
+    """Whether a port is ready, or waits for nothing but an operator who looks into a forked audit log."""
+    ready, text = await said(pool)
+    forked = f"audit log: {Trouble.FORKED}" in text
+    if forked:
+        tell(text.partition("\n")[2].strip())
+    return ready is True or forked
+
+
+async def answering(ports: Ports, tell: Callable[[str], None]) -> None:
     """Wait until both ports say that they are ready.
 
     Raises:
@@ -260,7 +301,7 @@ async def answering(ports: Ports) -> None:
             for url in (ports.gateway_url, ports.control_url):
                 pool = pool_of(url, ports.passport.context() if url.startswith("https:") else None)
                 try:
-                    while await ready(pool) is not True:  # noqa: ASYNC110 - what is awaited is in other processes
+                    while not await _answers(pool, tell):  # noqa: ASYNC110 - what is awaited is in other processes
                         await asyncio.sleep(_LOOK_S)
                 finally:
                     await pool.close()

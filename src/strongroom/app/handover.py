@@ -63,7 +63,10 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         vault_token: what this start of the process is known by there.
         token_keys: public keys that access tokens are signed by, by version (32 bytes each).
         metrics_token: SHA-256 of the token that reads metrics, if there is one.
-        listen: the inherited listening socket's descriptor.
+        listen: the inherited listening socket's descriptor; None for a process that listens on none.
+        keeper_metrics: where the keeper shows its figures.
+        notary: the notary's directory; empty for all but itself.
+        notary_socket: where the notary listens; empty for all but itself and the keeper.
         demo: whether demo accounts count.
         tls: certificate and key of the edge, if it has any.
         sources: where each setting that is no default came from.
@@ -78,7 +81,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     worker_sockets: str
     spool: str
     metrics_sockets: str
-    listen: int
+    listen: int | None
     demo: bool
     tls: Tls | None = None
     vault_socket: str = ""
@@ -86,6 +89,9 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: bytes | None = None
     token_keys: dict[int, bytes] = {}
     sources: dict[str, str] = {}
+    keeper_metrics: str = ""
+    notary: str = ""
+    notary_socket: str = ""
 
     def __repr__(self) -> str:
         """Name the process only."""

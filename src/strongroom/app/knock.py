@@ -21,12 +21,18 @@ def pool_of(url: str, context: ssl.SSLContext | None) -> Pool:
 
 async def ready(pool: Pool) -> bool | None:
     """Return what /readyz says: ready, not ready, or None when nothing that could be understood was said."""
+    answer, _ = await said(pool)
+    return answer
+
+
+async def said(pool: Pool) -> tuple[bool | None, str]:
+    """Return what /readyz says, as `ready` does, and its text."""
     try:
         async with pool.request("GET", "/readyz", timeout_s=_PATIENCE_S) as response:
-            await response.read(4096)
-            return {200: True, 503: False}.get(response.status)
+            text = (await response.read(4096)).decode("utf-8", "replace")
+            return {200: True, 503: False}.get(response.status), text
     except ClientError:
-        return None
+        return None, ""
 
 
 def unchecked() -> ssl.SSLContext:

@@ -81,6 +81,21 @@ class Layout:
         return self.state / "spool"
 
     @property
+    def notary(self) -> Path:
+        """The notary's key and memory; no part of a backup, or restoring would turn its memory back."""
+        return self.state / "notary"
+
+    @property
+    def notary_socket(self) -> Path:
+        """Where the notary listens, for the keeper alone."""
+        return self.run / "n" / "notary.sock"
+
+    @property
+    def keeper_metrics(self) -> Path:
+        """Where the keeper shows its figures to control, and to nobody else."""
+        return self.run / "k"
+
+    @property
     def metrics_sockets(self) -> Path:
         """Where processes show their figures to control, and to nobody else."""
         return self.run / "m"

@@ -65,8 +65,8 @@ def teller(figures: Callable[[], Awaitable[Iterable[Figures]]]) -> Handler:
 class Collected:
     """The figures of all processes, as control knows them."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory: Final = directory
+    def __init__(self, *directories: Path) -> None:
+        self._directories: Final = directories
         self._pages: Final[dict[str, Page]] = {}
         self._dead: Final = _Sums()
         self._looking: Final = asyncio.Lock()
@@ -82,14 +82,16 @@ class Collected:
     async def look(self) -> None:
         """Ask every process once."""
         async with self._looking:
-            with contextlib.suppress(OSError):
-                names = sorted(await asyncio.to_thread(os.listdir, self._directory))[:_MOST_PROCESSES]
-                found = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
-                pages = await asyncio.gather(*(self._ask(name) for name in found))
-                self._up = frozenset(name for name, page in zip(found, pages, strict=True) if page is not None)
-                for name, page in zip(found, pages, strict=True):
-                    if page is not None:
-                        self._take(name, page)
+            found: list[tuple[Path, str]] = []
+            for directory in self._directories:
+                with contextlib.suppress(OSError):
+                    names = sorted(await asyncio.to_thread(os.listdir, directory))[:_MOST_PROCESSES]
+                    found += [(directory, name.removesuffix(SUFFIX)) for name in names if name.endswith(SUFFIX)]
+            pages = await asyncio.gather(*(self._ask(directory, name) for directory, name in found))
+            self._up = frozenset(name for (_, name), page in zip(found, pages, strict=True) if page is not None)
+            for (_, name), page in zip(found, pages, strict=True):
+                if page is not None:
+                    self._take(name, page)
 
     async def text(self) -> str:
         """Return everything in Prometheus's text format, as it is now."""
@@ -107,8 +109,9 @@ class Collected:
             self._restarts += 1
         self._pages[name] = page
 
-    async def _ask(self, name: str) -> Page | None:
-        pool = Pool(UnixTarget(socket_of(self._directory, name)), max_connections=1)
+    @staticmethod
+    async def _ask(directory: Path, name: str) -> Page | None:
+        pool = Pool(UnixTarget(socket_of(directory, name)), max_connections=1)
         try:
             async with pool.request("GET", "/", timeout_s=_ANSWER_S) as response:
                 body = await response.read(_MOST_BYTES)

@@ -131,16 +131,43 @@ async def control(handover: Handover) -> None:
         await _serve(handover, handover.settings.control, handle, Limits(), render_protocol_error)
 
 
-_ROLES: Final[dict[str, Callable[[Handover], Coroutine[None, None, None]]]] = {"gateway": gateway, "control": control}
+async def notary(handover: Handover) -> None:
+    """Sign heads of logs until told to stop."""
+    from strongroom.app.keeping import notary_service  # noqa: PLC0415 - as above
+
+    await notary_service(handover, _told_to_stop())
+
+
+async def keeper(handover: Handover) -> None:
+    """Seal the logs until told to stop."""
+    from strongroom.app.keeping import keep  # noqa: PLC0415 - as above
+
+    await keep(handover, _told_to_stop())
+
+
+_ROLES: Final[dict[str, Callable[[Handover], Coroutine[None, None, None]]]] = {
+    "gateway": gateway,
+    "control": control,
+    "notary": notary,
+    "keeper": keeper,
+}
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    return stop
 
 
 async def _serve(
     handover: Handover, edge: Edge, handle: Handler, limits: Limits, render_error: ErrorRenderer | None
 ) -> None:
     """Serve on the inherited socket until SIGTERM or SIGINT, then finish what is being answered."""
-    stop = asyncio.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    if handover.listen is None:
+        raise ValueError("an edge serves on a socket that it was given")
+    stop = _told_to_stop()
     server = await serve_tcp(
         handle,
         sock=socket.socket(fileno=handover.listen),

@@ -191,7 +191,7 @@ async def read_records(
     """Return the newest records of a tenant's requests, newest first. They hold figures and names, and no content."""
     place = await finder.tenant(who, tenant, ask)
     found = await services.records.of_tenant(
-        who, place, ask, limit=limit, before=before, since=_moment(since), status=status, outcome=outcome
+        who, place, ask, limit=limit, before=before, since=moment(since), status=status, outcome=outcome
     )
     return Records(data=found)
 
@@ -217,7 +217,7 @@ async def run_doctor(services: TheServices, who: Who, ask: Asked) -> Checks:
     return Checks(data=_shown(await services.examined(who, ask), Check))
 
 
-def _moment(given: datetime | None) -> datetime | None:
+def moment(given: datetime | None, param: str = "since") -> datetime | None:
     """Return a moment in UTC.
 
     Raises:
@@ -230,7 +230,7 @@ def _moment(given: datetime | None) -> datetime | None:
             return given.astimezone(UTC)
     except OverflowError:
         pass
-    raise Refused(invalid("A moment is RFC 3339 with a zone, such as 2026-01-31T12:00:00Z.", param="since"))
+    raise Refused(invalid("A moment is RFC 3339 with a zone, such as 2026-01-31T12:00:00Z.", param=param))
 
 
 def _shown(found: Any, kind: type[Any]) -> list[Any]:

@@ -25,7 +25,7 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
-from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, Resource
+from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogReader, Resource
 from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
 from strongroom.rules import Rules
@@ -65,6 +65,7 @@ class Services:
     rules: Rules
     usage: UsageReader
     audit: AuditReader
+    logs: LogReader
     records: RecordReader
     finder: Finder
     door: Door
@@ -113,9 +114,15 @@ class Services:
             pass  # permitted and recorded; the checks take their own time, and need no transaction
         return await self.doctor()
 
-    async def ready(self) -> bool:
-        """Whether a request would be answered now."""
-        return (self.follower.valid() or await self.follower.ensure(0.5)) and await self.gate.reachable()
+    async def ready(self) -> tuple[bool, str]:
+        """Return whether a change would be taken now, and what is to be said of it."""
+        if not (self.follower.valid() or await self.follower.ensure(0.5)) or not await self.gate.reachable():
+            return False, ""
+        pulse = await self.gate.pulse()
+        said = f"audit log: {pulse.trouble}: {pulse.said}" if pulse.trouble else ""
+        if self.gate.is_sealed(pulse):
+            return True, said
+        return False, said or "audit log: it was not sealed for too long; is the keeper there?"
 
 
 def make_services(
@@ -136,9 +143,10 @@ def make_services(
     issuer_networks: Networks | None = None,
     look_up: LookUp = system_look_up,
     observer: Observer = ignore,
+    grace_s: float | None = None,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
-    gate = Gate(database, engine, clock, observer)
+    gate = Gate(database, engine, clock, observer, grace_s=grace_s)
     identity = Identity(gate, directory, keys, clock)
     accounts = Accounts(gate, keys, clock)
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
@@ -157,6 +165,7 @@ def make_services(
         rules=Rules(gate, clock),
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate),
+        logs=LogReader(gate),
         records=RecordReader(gate),
         finder=Finder(directory, identity, accounts),
         door=Door(directory, follower, gate),

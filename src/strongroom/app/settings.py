@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Meta
 
+from strongroom.app.audit_section import AuditSection
 from strongroom.app.identity_section import IdentitySection
 from strongroom.app.vault_section import LOOPBACK, Section, SettingsError, VaultSection, check_vault
 from strongroom.providers import Networks
@@ -198,6 +199,7 @@ class Settings(Section, frozen=True, kw_only=True):
     database: DatabaseSection = DatabaseSection()
     workers: WorkersSection = WorkersSection()
     vault: VaultSection = VaultSection()
+    audit: AuditSection = AuditSection()
 
     @property
     def production(self) -> bool:

@@ -11,6 +11,8 @@ from strongroom.app.settings import DEFAULT_UID_BASE, Settings
 POSTGRES: Final = 0
 GATEWAY: Final = 1
 CONTROL: Final = 2
+NOTARY: Final = 3
+KEEPER: Final = 4
 FIRST_WORKER: Final = 16
 
 _COUNT: Final = 64

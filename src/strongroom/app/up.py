@@ -149,7 +149,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             await host.ready(_WORKERS_READY_S)
             step.done(f"{len(host.states())} ready in the {'full' if sandbox.is_full else 'best possible'} sandbox")
         with progress.step("answers") as step:
-            await answering(ports)
+            await answering(ports, progress.line)
             step.done("a request would be answered now")
         progress.ready(ports.gateway_url, ports.control_url, places.demo if options.demo else None)
         await watch_over(processes, stop)

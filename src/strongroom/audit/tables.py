@@ -2,9 +2,9 @@
 
 Always true here:
 - an entry is written in the transaction it is given: it stays or goes with what that transaction does;
-- a tenant's entries go to `audit.entry`, the installation's to `audit.platform_entry`; neither can be updated or deleted
-  by any role the product runs as;
-- `sealed_at` stays null: both tables are the outbox that the transparency log's sequencer will read.
+- a tenant's entries go to `audit.entry`, the installation's to `audit.platform_entry`; no role deletes there, and none but
+  the keeper's updates: it gives an entry its place, once;
+- both tables are the outbox that the keeper seals from (`audit.sealing`): what it has sealed has a place in a log.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from strongroom.audit.model import Entry, Outcome
 from strongroom.kernel.ids import PLATFORM, TenantId
-from strongroom.store import AppendTx, Record, TenantTx, Tx
+from strongroom.store import AppendTx, Record, SealTx, TenantTx, Tx
 
 PAGE_LIMIT: Final = 200
 """The most entries one call reads."""
@@ -80,14 +80,19 @@ _RECENT_PLATFORM: Final[LiteralString] = """
 async def append(tx: Tx, entry: Entry) -> None:
     """Append `entry` to the log of whose transaction this is: the tenant's, or the installation's."""
     if isinstance(tx, TenantTx):
-        await tx.execute(_APPEND, *_columns(entry), tx.tenant)
+        await tx.execute(_APPEND, *columns_of(entry), tx.tenant)
     else:
         await append_platform(tx, entry)
 
 
 async def append_platform(tx: Tx, entry: Entry) -> None:
     """Append `entry` to the installation's log, in a tenant's transaction too."""
-    await tx.execute(_APPEND_PLATFORM, *_columns(entry))
+    await tx.execute(_APPEND_PLATFORM, *columns_of(entry))
+
+
+async def append_as_keeper(tx: SealTx, entry: Entry) -> None:
+    """Append what the keeper has to say of the logs to the installation's."""
+    await tx.execute(_APPEND_PLATFORM, *columns_of(entry))
 
 
 async def append_batch(tx: AppendTx, batch: Sequence[tuple[TenantId, Entry]]) -> None:
@@ -117,10 +122,10 @@ async def recent(tx: Tx, limit: int = 50, before: UUID | None = None) -> list[En
         rows = await tx.fetch(_RECENT, tx.tenant, before, bounded)
     else:
         rows = await tx.fetch(_RECENT_PLATFORM, before, bounded)
-    return [_entry(row) for row in rows]
+    return [entry_of(row) for row in rows]
 
 
-def _columns(entry: Entry) -> tuple[object, ...]:
+def columns_of(entry: Entry) -> tuple[object, ...]:
     """Return the parameters $1 to $10, in the order every statement here shares."""
     return (
         entry.id,
@@ -137,10 +142,11 @@ def _columns(entry: Entry) -> tuple[object, ...]:
 
 
 def _transposed(entries: Sequence[Entry]) -> list[list[object]]:
-    return [list(column) for column in zip(*map(_columns, entries), strict=True)]
+    return [list(column) for column in zip(*map(columns_of, entries), strict=True)]
 
 
-def _entry(row: Record) -> Entry:
+def entry_of(row: Record) -> Entry:
+    """Return a row as the entry that it holds."""
     at: datetime = row["at"]
     detail: Mapping[str, str] = msgspec.json.decode(row["detail"], type=dict[str, str])
     return Entry(

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.audit.export import AnchorPart, EpochPart, files
+from strongroom.audit.sealing.model import Ask, Verdict
+from strongroom.audit.sealing.notary import Notary
+from strongroom.audit.sealing.sequencer import NotaryAway
 from strongroom.audit.tlog.anchor import Epoch
 from strongroom.audit.tlog.checkpoint import Checkpoint
 from strongroom.audit.tlog.merkle import Leaves, inclusion_proof, leaf_hash
@@ -90,3 +93,26 @@ def write(folder: Path, part: EpochPart, anchor: AnchorPart, key: NoteKey) -> No
     for path, content in files("acme", [part], anchor, key, AT):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
+
+
+class LocalNotary:
+    """A real notary in this process, which can be made to be away."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(exist_ok=True)
+        self.notary: Final = Notary(directory)
+        self.away = False
+
+    async def key(self) -> NoteKey:
+        """Return its key."""
+        self._refuse_when_away()
+        return self.notary.key
+
+    async def sign(self, asks: Sequence[Ask]) -> list[Verdict]:
+        """Return its verdicts."""
+        self._refuse_when_away()
+        return self.notary.sign(asks)
+
+    def _refuse_when_away(self) -> None:
+        if self.away:
+            raise NotaryAway("it is made to be away")

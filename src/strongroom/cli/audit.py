@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from cyclopts import App, Parameter
 
 from strongroom.cli import output
+from strongroom.cli.audit_export import export as write_export
 from strongroom.cli.calls import ask, place
-from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.failures import FAILED, OK, Failure, usage
+from strongroom.cli.records import moment
+from strongroom.cli.session import HERE, ONLINE, Json, Session, decoded
 
 AUDIT: Final = App(
-    name="audit", group=ONLINE, help_epilogue="", help="Read what was asked, by whom, and what became of it."
+    name="audit",
+    group=ONLINE,
+    help_epilogue="",
+    help="Read what was asked, by whom, and what became of it; and prove it.",
 )
 _COLUMNS: Final = ("at", "actor", "action", "resource", "outcome", "reason", "request_id")
+_PLACED: Final = ("seq", *_COLUMNS)
+_FOLLOW_S: Final = 2.0
+_OWN: Final = frozenset({"audit.read", "audit.read_platform"})
+
+Log = Annotated[str | None, Parameter(help="Whose log; the installation's own if not given.")]
+
+
+def _where(tenant: str | None) -> tuple[str, ...]:
+    return ("audit",) if tenant is None else ("tenants", tenant, "audit")
 
 
 @AUDIT.command(name="list")
 def list_entries(
     *,
-    tenant: Annotated[str | None, Parameter(help="Whose log; the installation's own if not given.")] = None,
+    tenant: Log = None,
     limit: Annotated[int, Parameter(help="How many entries at most, 1 to 200.")] = 50,
     before: Annotated[str | None, Parameter(help="The last id of the page before.")] = None,
     session: Session = HERE,
@@ -32,9 +50,272 @@ def list_entries(
         before: where the page before ended.
         session: how to ask.
     """
-    where = ("audit",) if tenant is None else ("tenants", tenant, "audit")
-    body = ask(session, "GET", place(*where, limit=limit, before=before))
+    body = ask(session, "GET", place(*_where(tenant), limit=limit, before=before))
     if session.json:
         output.raw(body)
     else:
         output.listing(decoded(body)["data"], _COLUMNS, empty="There is no entry.")
+
+
+@AUDIT.command(name="tail")
+def tail(
+    *,
+    tenant: Log = None,
+    limit: Annotated[int, Parameter(alias="-n", help="How many entries at first, 1 to 200.")] = 20,
+    follow: Annotated[
+        bool, Parameter(alias="-f", negative="", help="Go on, until Ctrl-C; readings of the log are left out.")
+    ] = False,
+    session: Session = HERE,
+) -> None:
+    """Show the newest entries of a log in the order they came, with their numbers; one that is not sealed yet has none.
+
+    Examples:
+        strongroom audit tail --tenant acme
+        strongroom audit tail --follow
+
+    Args:
+        tenant: whose.
+        limit: how many.
+        follow: go on.
+        session: how to ask.
+    """
+    seen: set[str] = set()
+    while True:
+        body = ask(session, "GET", place(*_where(tenant), "search", limit=200 if seen else limit))
+        rows = [row for row in reversed(decoded(body)["data"]) if row["id"] not in seen]
+        seen |= {row["id"] for row in rows}
+        shown = [row for row in rows if not follow or row["action"] not in _OWN]
+        if session.json:
+            for row in shown:
+                output.raw(msgspec.json.encode(row))
+        elif shown or not follow:
+            output.listing(shown, _PLACED, empty="There is no entry.")
+        if not follow:
+            return
+        time.sleep(_FOLLOW_S)
+
+
+@AUDIT.command(name="search")
+def search(
+    *,
+    tenant: Log = None,
+    action: Annotated[str | None, Parameter(help="Such as `key.revoke` or `key.*`.")] = None,
+    actor: Annotated[str | None, Parameter(help="Such as `operator/*`.")] = None,
+    resource: Annotated[str | None, Parameter(help="Such as `*/key/0123456789abcdef`.")] = None,
+    outcome: Annotated[
+        Literal["allowed", "refused", "failed"] | None, Parameter(help="With this outcome only.")
+    ] = None,
+    request: Annotated[str | None, Parameter(help="The id that an answer carried (`x-request-id`).")] = None,
+    since: Annotated[str | None, Parameter(help="At that time or later: RFC 3339, or an age such as 15m, 24h.")] = None,
+    until: Annotated[str | None, Parameter(help="Before that time: RFC 3339, or an age.")] = None,
+    limit: Annotated[int, Parameter(help="How many entries at most, 1 to 200.")] = 50,
+    before: Annotated[str | None, Parameter(help="The last id of the page before.")] = None,
+    session: Session = HERE,
+) -> None:
+    """List entries of a log that fit, newest first. A `*` stands for any characters.
+
+    Examples:
+        strongroom audit search --tenant acme --action "key.*" --since 24h
+        strongroom audit search --outcome refused --actor "operator/*" --json
+
+    Args:
+        tenant: whose.
+        action: which verb.
+        actor: who.
+        resource: about what.
+        outcome: what became of it.
+        request: of which request.
+        since: from when on.
+        until: until when.
+        limit: how many.
+        before: where the page before ended.
+        session: how to ask.
+    """
+    wanted = place(
+        *_where(tenant), "search",
+        action=action, actor=actor, resource=resource, outcome=outcome, request_id=request,
+        since=moment(since), until=moment(until), limit=limit, before=before,
+    )  # fmt: skip
+    body = ask(session, "GET", wanted)
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(decoded(body)["data"], ("id", *_PLACED), empty="There is no entry that fits.")
+
+
+@AUDIT.command(name="export")
+def export(
+    *,
+    out: Annotated[Path, Parameter(help="Directory to write; it must not be there yet, or be empty.")],
+    tenant: Log = None,
+    session: Session = HERE,
+) -> None:
+    """Write a log, whole and self-contained, to a directory that a third party can check alone.
+
+    Waits, half a minute at most, until everything up to now is sealed, signed and anchored.
+
+    Examples:
+        strongroom audit export --tenant acme --out acme-log
+        python3 acme-log/strongroom_verify.py acme-log --trust "$(strongroom audit key)"
+
+    Args:
+        out: where to.
+        tenant: whose.
+        session: how to ask.
+    """
+    written = write_export(session, tenant, out)
+    if session.json:
+        output.raw(msgspec.json.encode(written))
+    else:
+        output.record({"log": written.log, "entries": written.entries, "epochs": written.epochs, "out": written.out})
+        output.note(
+            f"Check it: python3 {written.out}/strongroom_verify.py {written.out} --trust VKEY (`strongroom audit key`)"
+        )
+
+
+@AUDIT.command(name="prove")
+def prove(
+    entry: str,
+    /,
+    *,
+    tenant: Log = None,
+    out: Annotated[
+        Path | None, Parameter(help="File for the receipt (C2SP tlog-proof); the entry goes beside it, as FILE.entry.")
+    ] = None,
+    session: Session = HERE,
+) -> None:
+    """Show the receipt of one entry: the proof that it stands in a signed log, to be checked offline by anybody.
+
+    Examples:
+        strongroom audit prove 01a20612-2907-769c-b786-f526efaa9026 --tenant acme --out entry.tlog-proof
+        strongroom audit verify entry.tlog-proof --trust "$(strongroom audit key)"
+
+    Args:
+        entry: its id, as `audit list --json`, `search` and `tail --json` show it.
+        tenant: whose log.
+        out: where to.
+        session: how to ask.
+    """
+    body = ask(session, "GET", place(*_where(tenant), "receipts", entry))
+    found = decoded(body)
+    if out is not None:
+        for path, text in ((out, found["receipt"]), (_entry_of(out), found["event"])):
+            try:
+                path.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise usage(f"{path} cannot be written: {error.strerror}.") from None
+        output.note(f"The receipt stands in {out}, the entry in {_entry_of(out)}.")
+    if session.json:
+        output.raw(body)
+    elif out is None:
+        print(found["receipt"], end="")
+
+
+def _entry_of(receipt: Path) -> Path:
+    return receipt.with_name(f"{receipt.name}.entry")
+
+
+@AUDIT.command(name="verify")
+def verify(
+    path: Path,
+    /,
+    *,
+    trust: Annotated[
+        tuple[str, ...], Parameter(help="The verifier key to trust, or a file that holds it (`strongroom audit key`).")
+    ] = (),
+    json: Json = False,
+) -> int:
+    """Check an export (a directory) or a receipt (a file), offline.
+
+    An export is checked by the very program that lies in it. Exit code 0 verified, 1 broken, 2 wrong usage, 3 consistent in
+    itself, but no trusted key was given.
+
+    Args:
+        path: what `audit export` or `audit prove --out` wrote.
+        trust: whom to trust.
+        json: print the finding as JSON.
+    """
+    from strongroom.audit import strongroom_verify  # noqa: PLC0415 - it is a program of its own
+
+    if path.is_dir():
+        words = [str(path), *(word for key in trust for word in ("--trust", key)), *(["--json"] if json else [])]
+        try:
+            return strongroom_verify.main(words)
+        except SystemExit as ended:
+            return int(ended.code or 0)
+    if not trust:
+        raise usage("A receipt is checked with a key that is trusted.", "Give it with --trust.")
+    good, said = _receipt_holds(path, trust)
+    if json:
+        output.raw(msgspec.json.encode({"verdict": "verified" if good else "broken", "because": said}))
+    else:
+        print(("Verified. " if good else "BROKEN. ") + said)
+    return OK if good else FAILED
+
+
+def _receipt_holds(path: Path, trust: tuple[str, ...]) -> tuple[bool, str]:
+    from strongroom.audit.tlog import Malformed, NoteKey, Receipt  # noqa: PLC0415 - cryptography comes late
+
+    try:
+        keys = [NoteKey.parse(key if "+" in key else Path(key).read_text(encoding="utf-8")) for key in trust]
+    except (Malformed, OSError):
+        raise usage("--trust takes a verifier key, `name+id+base64`, or a file that holds one.") from None
+    try:
+        receipt, entry = Receipt.parse(path.read_text(encoding="utf-8")), _entry_of(path).read_bytes()
+        origin = receipt.checkpoint.origin
+        meant = [key.named(origin) for key in keys if origin == key.name or origin.startswith(f"{key.name}/")]
+        good = receipt.holds(entry, meant)
+    except OSError as error:
+        raise usage(
+            f"{error.filename} cannot be read: {error.strerror}.", "`audit prove --out` writes both files."
+        ) from None
+    except (Malformed, UnicodeDecodeError) as error:
+        return False, f"The receipt cannot be read: {error}."
+    if good:
+        return True, f"The entry is number {receipt.index} of {origin}, as it was signed."
+    return False, "No trusted key has signed a log in which this entry stands there."
+
+
+@AUDIT.command(name="key")
+def key(*, tenant: Log = None, session: Session = HERE) -> None:
+    """Print the verifier key that signed logs are checked with: the installation's, or that of one tenant's log.
+
+    Hand it to whoever checks exports by another way than the export, once, over a connection you trust.
+
+    Args:
+        tenant: whose log; the installation's key holds for every log.
+        session: how to ask.
+    """
+    body = ask(session, "GET", place(*_where(tenant), "key"))
+    if session.json:
+        output.raw(body)
+    else:
+        print(decoded(body)["vkey"])
+
+
+@AUDIT.command(name="recover")
+def recover(
+    *,
+    reason: Annotated[str, Parameter(help="What was found out, for the log: it is signed with what follows.")],
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
+    session: Session = HERE,
+) -> None:
+    """Let logs that do not follow from what was signed begin anew, each linked to what it follows.
+
+    For after a restore from a backup, once it is known who turned the database back. What was signed and is not in the
+    database any more is lost, and every later export says how much.
+
+    Args:
+        reason: why.
+        yes: do not ask.
+        session: how to ask.
+    """
+    if not yes:
+        confirmed = input("Every forked log begins anew, and says so for ever. Go on? [y/N] ")
+        if confirmed.strip().lower() not in {"y", "yes"}:
+            raise Failure("Not confirmed; nothing was changed.")
+    body: Any = ask(session, "POST", place("audit", "recover"), {"reason": reason})
+    if session.json:
+        output.raw(body)
+    else:
+        output.note("The keeper lets forked logs begin anew; `strongroom doctor` says when all is sound.")

@@ -61,7 +61,7 @@ def list_records(
     """
     wanted = place(
         "tenants", tenant, "records",
-        limit=limit, before=before, since=_moment(since), status=status, outcome=outcome,
+        limit=limit, before=before, since=moment(since), status=status, outcome=outcome,
     )  # fmt: skip
     body = ask(session, "GET", wanted)
     if session.json:
@@ -70,7 +70,7 @@ def list_records(
         output.listing(decoded(body)["data"], _COLUMNS, empty="There is no record.")
 
 
-def _moment(said: str | None) -> str | None:
+def moment(said: str | None) -> str | None:
     """Return the moment that `said` means, as the API takes it; an age counts from now."""
     ago = None if said is None else _AGO.fullmatch(said)
     if said is None or ago is None:

@@ -9,6 +9,7 @@ Always true here:
 from strongroom.policy.engine import NO_CONTEXT, Decision, Engine, PolicyError
 from strongroom.policy.events import EntryLost, Passed
 from strongroom.policy.gate import Gate
+from strongroom.policy.logs import LogReader
 from strongroom.policy.model import EVERY, KNOWN_BY, Action, Kind, Resource, Sensitivity
 from strongroom.policy.reading import AuditReader
 from strongroom.policy.recorder import Ask
@@ -25,6 +26,7 @@ __all__ = [
     "EntryLost",
     "Gate",
     "Kind",
+    "LogReader",
     "Passed",
     "PolicyError",
     "Resource",

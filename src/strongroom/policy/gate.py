@@ -6,6 +6,7 @@ Always true here:
 - a refusal is recorded before it is answered; when it cannot be recorded, the caller hears that instead;
 - two walls stand here whatever the policies say: a caller who belongs to a tenant gets no transaction of another tenant,
   and none over the installation;
+- while the audit log cannot be sealed and signed, after a grace, nothing is given or changed: looking and taking away go on;
 - nothing is ambient: who asks, for what, and under which request id are all parameters.
 
 After a permit:
@@ -23,14 +24,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
+from strongroom.audit import Pulse
+from strongroom.audit.sealing import tables
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy.engine import Engine
-from strongroom.policy.model import KNOWN_BY, Action, Resource
+from strongroom.policy.model import KNOWN_BY, Action, Resource, goes_on_unsealed
 from strongroom.policy.recorder import Ask, Case, Recorder
-from strongroom.store import Database, OperatorTx, TenantTx
+from strongroom.store import Database, OperatorTx, TenantTx, Tx
 
 _HOLDS_S: Final = 1.0
 
@@ -38,7 +41,25 @@ _HOLDS_S: Final = 1.0
 class Gate:
     """Decides, records, and hands out transactions."""
 
-    def __init__(self, database: Database, engine: Engine, clock: Clock, observer: Observer = ignore) -> None:
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        clock: Clock,
+        observer: Observer = ignore,
+        *,
+        grace_s: float | None = None,
+    ) -> None:
+        """Make a gate.
+
+        Args:
+            database: where transactions come from.
+            engine: decides.
+            clock: dates entries.
+            observer: is told what passed.
+            grace_s: how long the audit log may go unsealed before changes are refused; None: for ever.
+        """
+        self._grace_s: Final = grace_s
         self._database: Final = database
         self._engine: Final = engine
         self._recorder: Final = Recorder(database, clock, observer)
@@ -75,6 +96,7 @@ class Gate:
             raise await self._refuse(case)
         try:
             async with self._database.tenant(place) as tx:
+                await self._refuse_unsealed(tx, action)
                 await self._recorder.allowed(tx, case)
                 yield tx
         except Exception as cause:
@@ -107,6 +129,7 @@ class Gate:
             raise await self._refuse(case)
         try:
             async with self._database.operator() as tx:
+                await self._refuse_unsealed(tx, action)
                 await self._recorder.allowed(tx, case)
                 yield tx
         except Exception as cause:
@@ -155,6 +178,34 @@ class Gate:
                 self._reachable = await self._recorder.writable()
                 self._asked, self._ended = now, ended
             return self._reachable
+
+    async def pulse(self) -> Pulse:
+        """Return how the audit logs stand.
+
+        Raises:
+            Unavailable: when the database does not answer.
+        """
+        async with self._database.operator() as tx:
+            return await tables.pulse(tx)
+
+    def is_sealed(self, pulse: Pulse) -> bool:
+        """Whether changes are taken while the logs stand like this."""
+        return self._grace_s is None or (pulse.sound_for_s is not None and pulse.sound_for_s <= self._grace_s)
+
+    async def _refuse_unsealed(self, tx: Tx, action: Action) -> None:
+        """Refuse a change while the log has not been sealed and signed for longer than the grace."""
+        if self._grace_s is None or goes_on_unsealed(action):
+            return
+        pulse = await tables.pulse(tx)
+        if not self.is_sealed(pulse):
+            since = "ever" if pulse.sound_for_s is None else f"{pulse.sound_for_s:.0f} s"
+            raise Refused(
+                Refusal(
+                    kind=RefusalKind.UNAVAILABLE,
+                    reason=f"the audit log was not sealed and signed for {since} ({pulse.trouble or 'no keeper'})",
+                    tell="Changes are refused while the audit log cannot be sealed and signed. The operator knows more: doctor.",
+                )
+            )
 
     def _decide(self, who: Principal, action: Action, resource: Resource, ask: Ask | None) -> Case:
         return Case(who, action, resource, ask or Ask(), self._engine.decide(who, action, resource))

@@ -13,7 +13,8 @@ from __future__ import annotations
 from strongroom.store.database import Appender, Cabinet, Database, Lessor
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import Conflict, Denied, Full, StoreError, Unavailable, Unfit, Unsafe
-from strongroom.store.tx import AppendTx, LeaseTx, OperatorTx, Record, TenantTx, Tx
+from strongroom.store.sealer import Sealer
+from strongroom.store.tx import AppendTx, LeaseTx, OperatorTx, Record, SealTx, TenantTx, Tx
 
 __all__ = [
     "AppendTx",
@@ -28,6 +29,8 @@ __all__ = [
     "Lessor",
     "OperatorTx",
     "Record",
+    "SealTx",
+    "Sealer",
     "StoreError",
     "TenantTx",
     "Tx",

@@ -61,7 +61,7 @@ class _Count:
         self.value += 1
 
 
-class _Pooled:
+class Pooled:
     """One role's pool, checked before it is used."""
 
     __slots__ = ("_ended", "_pool")
@@ -71,7 +71,13 @@ class _Pooled:
         self._ended: Final = ended
 
     @classmethod
-    async def open(cls, dsn: Dsn, *, size: int, answer: float) -> _Pooled:
+    async def open(cls, dsn: Dsn, *, size: int, answer: float) -> Pooled:
+        """Open a pool.
+
+        Raises:
+            Unavailable: when the database cannot be reached.
+            Unsafe: when the role could step around row security.
+        """
         ended = _Count()
 
         async def begin(connection: Connection) -> None:
@@ -109,6 +115,7 @@ class _Pooled:
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Held]:
+        """Hold a connection."""
         with mapped():
             held = await self._pool.acquire(timeout=ACQUIRE)
         try:
@@ -126,6 +133,7 @@ class _Pooled:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
+        """Open a transaction."""
         async with self.connection() as connection:
             transaction = connection.transaction()
             with mapped():
@@ -140,9 +148,11 @@ class _Pooled:
 
     @property
     def ended(self) -> int:
+        """How many connections have ended."""
         return self._ended.value
 
     async def close(self) -> None:
+        """Close it."""
         try:
             async with asyncio.timeout(RELEASE):
                 await self._pool.close()
@@ -153,7 +163,7 @@ class _Pooled:
 class Database:
     """The control plane's way to the database: tenant transactions and operator transactions."""
 
-    def __init__(self, tenants: _Pooled, operators: _Pooled) -> None:
+    def __init__(self, tenants: Pooled, operators: Pooled) -> None:
         self._tenants: Final = tenants
         self._operators: Final = operators
 
@@ -171,9 +181,9 @@ class Database:
             Unavailable: when the database cannot be reached.
             Unsafe: when a role could.
         """
-        tenants = await _Pooled.open(control, size=size, answer=answer)
+        tenants = await Pooled.open(control, size=size, answer=answer)
         try:
-            operators = await _Pooled.open(operator, size=max(1, size // 2), answer=answer)
+            operators = await Pooled.open(operator, size=max(1, size // 2), answer=answer)
         except BaseException:
             await tenants.close()
             raise
@@ -223,7 +233,7 @@ class Database:
 class Appender:
     """The gateway's way to the database: it adds rows and reads none."""
 
-    def __init__(self, pooled: _Pooled) -> None:
+    def __init__(self, pooled: Pooled) -> None:
         self._pooled: Final = pooled
 
     @classmethod
@@ -234,7 +244,7 @@ class Appender:
             Unavailable: when the database cannot be reached.
             Unsafe: when the role could do more than it should.
         """
-        return cls(await _Pooled.open(dsn, size=size, answer=answer))
+        return cls(await Pooled.open(dsn, size=size, answer=answer))
 
     async def close(self) -> None:
         """Close the pool."""
@@ -277,7 +287,7 @@ class Appender:
 class Cabinet:
     """The gateway's way to what workloads had it keep: one tenant a transaction."""
 
-    def __init__(self, pooled: _Pooled) -> None:
+    def __init__(self, pooled: Pooled) -> None:
         self._pooled: Final = pooled
 
     @classmethod
@@ -288,7 +298,7 @@ class Cabinet:
             Unavailable: when the database cannot be reached.
             Unsafe: when the role could do more than it should.
         """
-        return cls(await _Pooled.open(dsn, size=size, answer=answer))
+        return cls(await Pooled.open(dsn, size=size, answer=answer))
 
     async def close(self) -> None:
         """Close the pool."""
@@ -329,7 +339,7 @@ class Cabinet:
 class Lessor:
     """The gateway's way to shares of limits. One connection: rounds of one process follow each other."""
 
-    def __init__(self, pooled: _Pooled) -> None:
+    def __init__(self, pooled: Pooled) -> None:
         self._pooled: Final = pooled
 
     @classmethod
@@ -340,7 +350,7 @@ class Lessor:
             Unavailable: when the database cannot be reached.
             Unsafe: when the role could do more than it should.
         """
-        return cls(await _Pooled.open(dsn, size=1, answer=answer))
+        return cls(await Pooled.open(dsn, size=1, answer=answer))
 
     async def close(self) -> None:
         """Close the connection."""

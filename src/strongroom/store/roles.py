@@ -25,12 +25,13 @@ OWNER: Final = "sr_owner"
 CONTROL: Final = "sr_control"
 OPERATOR: Final = "sr_operator"
 GATEWAY: Final = "sr_gateway"
-SERVING: Final = (CONTROL, OPERATOR, GATEWAY)
+KEEPER: Final = "sr_keeper"
+SERVING: Final = (CONTROL, OPERATOR, GATEWAY, KEEPER)
 
 _ITERATIONS: Final = 4096  # RFC 7677 §4's least; the passwords are 256 random bits, so more would guard nothing
 
 # connections: two pools of a control process, a follower and a writer in each of several gateways.
-_LIMITS: Final = {CONTROL: 40, OPERATOR: 20, GATEWAY: 40}
+_LIMITS: Final = {CONTROL: 40, OPERATOR: 20, GATEWAY: 40, KEEPER: 10}
 _SETTINGS: Final = {
     "statement_timeout": "8s",
     "lock_timeout": "3s",
@@ -42,23 +43,24 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passwords:
-    """The passwords of the three roles that log in; never shown."""
+    """The passwords of the roles that log in; never shown."""
 
     control: str = field(repr=False)
     operator: str = field(repr=False)
     gateway: str = field(repr=False)
+    keeper: str = field(repr=False)
 
     @classmethod
     def generate(cls) -> Passwords:
         """Return fresh ones, 256 bits each."""
-        return cls(control=new_password(), operator=new_password(), gateway=new_password())
+        return cls(control=new_password(), operator=new_password(), gateway=new_password(), keeper=new_password())
 
     def login(self, role: str, server: Dsn) -> Dsn:
         """Return `server` as seen by `role`."""
         return server.login(role, self._by_role()[role])
 
     def _by_role(self) -> dict[str, str]:
-        return {CONTROL: self.control, OPERATOR: self.operator, GATEWAY: self.gateway}
+        return {CONTROL: self.control, OPERATOR: self.operator, GATEWAY: self.gateway, KEEPER: self.keeper}
 
     def verifiers(self) -> dict[str, str]:
         """Return what the server stores for each role instead of the password."""

@@ -58,7 +58,7 @@ ON_ROLES: Final = (
         problem="is granted to a role that is not ours",
         mend="revoke all on … from that role",
         offenders="""select distinct g.subject || ' to ' || r.rolname as subject from grants g join pg_roles r on r.oid = g.grantee
-             where r.rolname not in ('sr_owner', 'sr_control', 'sr_operator', 'sr_gateway')""",
+             where r.rolname not in ('sr_owner', 'sr_control', 'sr_operator', 'sr_gateway', 'sr_keeper')""",
     ),
     Rule(
         name="partition-grant",
@@ -85,7 +85,14 @@ ON_ROLES: Final = (
         problem="is an audit table that a role that serves can change",
         mend="revoke update on … from that role",
         offenders="""select distinct subject from grants where subject ~ '^(audit|gateway)\\.' and privilege_type = 'UPDATE'
-             and grantee <> 'sr_owner'::regrole""",
+             and grantee not in ('sr_owner'::regrole, 'sr_keeper'::regrole)""",
+    ),
+    Rule(
+        name="keeper-reach",
+        problem="can be used by the keeper, which seals the logs and has no other business",
+        mend="revoke all on … from sr_keeper",
+        offenders="""select distinct subject from grants where grantee = 'sr_keeper'::regrole
+             and (subject !~ '^audit\\.' or privilege_type not in ('SELECT', 'INSERT', 'UPDATE'))""",
     ),
     Rule(
         name="dangerous-function",

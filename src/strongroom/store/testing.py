@@ -54,6 +54,7 @@ class TestDatabase:
     control: Dsn
     operator: Dsn
     gateway: Dsn
+    keeper: Dsn
 
 
 def logins(admin: Dsn, passwords: roles.Passwords) -> TestDatabase:
@@ -63,6 +64,7 @@ def logins(admin: Dsn, passwords: roles.Passwords) -> TestDatabase:
         control=passwords.login(roles.CONTROL, admin),
         operator=passwords.login(roles.OPERATOR, admin),
         gateway=passwords.login(roles.GATEWAY, admin),
+        keeper=passwords.login(roles.KEEPER, admin),
     )
 
 

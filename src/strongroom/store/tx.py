@@ -6,7 +6,7 @@ Always true here:
 - a transaction that is over answers nothing, so a reference kept too long is a fault and never another tenant's rows;
 - jsonb goes in and comes out as text; a room encodes and decodes its own documents.
 
-Only `Database`, `Appender`, `Lessor` and `Cabinet` make these.
+Only `Database`, `Appender`, `Lessor`, `Cabinet` and `Sealer` make these.
 """
 
 from __future__ import annotations
@@ -106,6 +106,12 @@ class _Statements(_Scope):
         """Run one statement and return its tag, such as `UPDATE 1`."""
         with mapped():
             return await self._open().execute(sql, *args)
+
+
+class SealTx(_Statements):
+    """The keeper's transaction on the logs of every tenant; its role sees nothing else of a tenant's."""
+
+    __slots__ = ()
 
 
 class TenantTx(_Statements):

@@ -32,6 +32,7 @@ FEDERATION: Final = {
     "audience": "a",
     "subject": "s",
 }
+NOBODY: Final = "0190a000-0000-7000-8000-000000000000"
 WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
 
 # Each route, as acme's administrator would have to write it to reach globex or the installation: path, body, and the
@@ -89,6 +90,21 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("POST", "/api/tenants/{tenant}/deployments"): ("/api/tenants/globex/deployments", HASH, 404),
     ("DELETE", "/api/tenants/{tenant}/deployments/{environment}/{name}"): (
         "/api/tenants/globex/deployments/dev/tiny",
+        None,
+        404,
+    ),
+    ("GET", "/api/audit/log"): ("/api/audit/log", None, 404),
+    ("GET", "/api/audit/entries"): ("/api/audit/entries", None, 404),
+    ("GET", "/api/audit/search"): ("/api/audit/search", None, 404),
+    ("GET", "/api/audit/key"): ("/api/audit/key", None, 404),
+    ("GET", "/api/audit/receipts/{entry}"): (f"/api/audit/receipts/{NOBODY}", None, 404),
+    ("POST", "/api/audit/recover"): ("/api/audit/recover", {"reason": "because"}, 404),
+    ("GET", "/api/tenants/{tenant}/audit/log"): ("/api/tenants/globex/audit/log", None, 404),
+    ("GET", "/api/tenants/{tenant}/audit/entries"): ("/api/tenants/globex/audit/entries", None, 404),
+    ("GET", "/api/tenants/{tenant}/audit/search"): ("/api/tenants/globex/audit/search", None, 404),
+    ("GET", "/api/tenants/{tenant}/audit/key"): ("/api/tenants/globex/audit/key", None, 404),
+    ("GET", "/api/tenants/{tenant}/audit/receipts/{entry}"): (
+        f"/api/tenants/globex/audit/receipts/{NOBODY}",
         None,
         404,
     ),

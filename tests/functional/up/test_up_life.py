@@ -102,7 +102,7 @@ async def test_the_life_of_a_home(home: Path, tmp_path: Path) -> None:
     second, archive = await warm(home, first, expired, tmp_path)
     restored = command("restore", str(archive), f"--home={home}", "--replace")
     assert restored.returncode == 0, restored
-    brought_back(home, first, second)
+    brought_back(home, first, second, tmp_path)
 
 
 async def cold(home: Path) -> tuple[DemoFile, set[str]]:
@@ -163,9 +163,10 @@ async def warm(home: Path, first: DemoFile, expired: set[str], tmp_path: Path) -
     return second, archive
 
 
-def brought_back(home: Path, first: DemoFile, second: DemoFile) -> None:
-    with Up(home) as up:
+def brought_back(home: Path, first: DemoFile, second: DemoFile, tmp_path: Path) -> None:
+    with Up(home, variables={"STRONGROOM_AUDIT_ANCHOR_EVERY_S": "1"}) as up:
         installation = up.started()
+        begins_anew(home, tmp_path / "export")
         third = installation.demo
         # What had ended when the backup was made, or since, stays so; and so does everything else that was in it.
         assert all(status(installation, key) == 401 for key in (*keys(first).values(), *keys(second).values()))
@@ -176,3 +177,22 @@ def brought_back(home: Path, first: DemoFile, second: DemoFile) -> None:
         ended = up.stop(signal.SIGTERM)
         assert (ended.code, ended.left) == (0, ()), ended
         assert "Every process that was started has ended" in ended.printed
+
+
+def begins_anew(home: Path, out: Path) -> None:
+    """The notary has seen more than the backup has: that is told, and the logs go on, linked, when an operator says so."""
+
+    def stands(status: str) -> bool:
+        checks = json.loads(command("doctor", f"--home={home}", "--json").stdout)["data"]
+        found = {check["name"]: check for check in checks}["control: audit log"]
+        return bool(found["status"] == status and (status == "ok" or "forked" in found["detail"]))
+
+    until(lambda: stands("failed"), "the fork is told")
+    assert command("audit", "recover", "--yes", "--reason=restored", f"--home={home}").returncode == 0
+    until(lambda: stands("ok"), "the logs begin anew")
+    exported = command("audit", "export", f"--out={out}", f"--home={home}")
+    assert exported.returncode == 0, exported
+    key = command("audit", "key", f"--home={home}").stdout.strip()
+    checked = command("audit", "verify", str(out), f"--trust={key}")
+    assert checked.returncode == 0, checked
+    assert "epoch 2 began anew after epoch 1" in checked.stdout

@@ -93,6 +93,7 @@ BREAKS: dict[str, list[str]] = {
         "grant update (sealed_at) on audit.platform_entry to sr_operator",
         "grant update (status) on gateway.record to sr_control",
     ],
+    "keeper-reach": ["grant select on identity.key to sr_keeper", "grant delete on audit.tile to sr_keeper"],
     "dangerous-function": [
         "grant execute on function pg_catalog.set_config to sr_control",
         "grant execute on function pg_catalog.set_config to public",

@@ -131,7 +131,12 @@ async def attack(db: Database, tenant: TenantId, sql: str) -> None:
     ],
 )
 async def test_25_no_role_steps_out_of_itself(database: TestDatabase, role: str, statement: str) -> None:
-    dsn = {roles.CONTROL: database.control, roles.OPERATOR: database.operator, roles.GATEWAY: database.gateway}[role]
+    dsn = {
+        roles.CONTROL: database.control,
+        roles.OPERATOR: database.operator,
+        roles.GATEWAY: database.gateway,
+        roles.KEEPER: database.keeper,
+    }[role]
     connection = await raw(dsn)
     try:
         with pytest.raises(
