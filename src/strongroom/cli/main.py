@@ -10,11 +10,12 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strongroom.cli import custody, deidentify, local, model_signing, redact, signing, verify
+from strongroom.cli import deidentify, local, model_signing, redact, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
+from strongroom.cli.keyscan import ENDPOINT, KEY
 from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.providers import PROVIDER
@@ -72,8 +73,8 @@ def application() -> App:
         TENANT,
         ENVIRONMENT,
         WORKLOAD,
-        custody.KEY,
-        custody.ENDPOINT,
+        KEY,
+        ENDPOINT,
         SIGNER,
         FEDERATION,
         TOKEN,

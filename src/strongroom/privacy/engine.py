@@ -36,14 +36,17 @@ class Patterns:
         )
         self._prefilter = Prefilter(anchors)
 
-    def spans(self, folded: Folded) -> list[Span]:
-        """Return what the rules find, as indexes into the original text."""
-        met = self._prefilter.hits(folded.data)
+    def met(self, data: bytes) -> list[Rule]:
+        """Return the rules of which an anchor occurs, for who has bytes that need no folding."""
+        met = self._prefilter.hits(data)
         if not met:
             return []
+        return [self.rules[number] for number in sorted({each for anchor in met for each in self._by_anchor[anchor]})]
+
+    def spans(self, folded: Folded) -> list[Span]:
+        """Return what the rules find, as indexes into the original text."""
         found: list[Span] = []
-        for number in sorted({number for anchor in met for number in self._by_anchor[anchor]}):
-            rule = self.rules[number]
+        for rule in self.met(folded.data):
             for start, end, confidence in rule.hits(folded.data):
                 first, last = folded.original(start, end)
                 found.append(Span(first, last, rule.kind, confidence, rule.reason))
