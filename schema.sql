@@ -1202,13 +1202,13 @@ CREATE POLICY keeper_read ON audit.entry FOR SELECT TO sr_keeper USING (true);
 
 CREATE POLICY keeper_read ON audit.platform_entry FOR SELECT TO sr_keeper USING (true);
 
-CREATE POLICY keeper_reseal ON audit.entry FOR UPDATE TO sr_keeper USING ((seq >= ( SELECT l.signed_size
+CREATE POLICY keeper_reseal ON audit.entry FOR UPDATE TO sr_keeper USING (((current_setting('strongroom.letting_go'::text, true) = 'on'::text) AND (seq >= ( SELECT l.signed_size
    FROM audit.log l
-  WHERE ((l.tenant_id = entry.tenant_id) AND (l.epoch = entry.epoch) AND (l.ended_at IS NOT NULL))))) WITH CHECK ((sealed_at IS NULL));
+  WHERE ((l.tenant_id = entry.tenant_id) AND (l.epoch = entry.epoch) AND (l.ended_at IS NOT NULL)))))) WITH CHECK ((sealed_at IS NULL));
 
-CREATE POLICY keeper_reseal ON audit.platform_entry FOR UPDATE TO sr_keeper USING ((seq >= ( SELECT l.signed_size
+CREATE POLICY keeper_reseal ON audit.platform_entry FOR UPDATE TO sr_keeper USING (((current_setting('strongroom.letting_go'::text, true) = 'on'::text) AND (seq >= ( SELECT l.signed_size
    FROM audit.log l
-  WHERE ((l.tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND (l.epoch = platform_entry.epoch) AND (l.ended_at IS NOT NULL))))) WITH CHECK ((sealed_at IS NULL));
+  WHERE ((l.tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND (l.epoch = platform_entry.epoch) AND (l.ended_at IS NOT NULL)))))) WITH CHECK ((sealed_at IS NULL));
 
 CREATE POLICY keeper_seal ON audit.entry FOR UPDATE TO sr_keeper USING ((sealed_at IS NULL)) WITH CHECK ((sealed_at IS NOT NULL));
 

@@ -18,6 +18,7 @@ import pytest
 
 from strongroom.attack import Target
 from strongroom.attack.http import Answer, Line
+from strongroom.audit import Trouble
 from strongroom.gateway.metrics import (
     BREAKER,
     DIALECT,
@@ -38,7 +39,8 @@ LABELS = (DIALECT, ENVIRONMENT, OPERATION, OUTCOME, REASON, TOKEN, TARGET, STATE
 ALLOWED: dict[str, set[str]] = {label.name: {OTHER} for label in LABELS}
 for label in LABELS:  # two labels are called `state`
     ALLOWED[label.name] |= {str(value) for value in label.values}
-ALLOWED["process"] = {"gateway-1", "gateway-2"}
+ALLOWED["process"] = {"gateway-1", "gateway-2", "keeper"}
+ALLOWED["kind"] = {each.value for each in Trouble if each.value}
 ALLOWED["le"] = {str(bound) for bound in (*DURATION_S, *FIRST_S, "+Inf")} | {"1", "5", "10"}
 SAY = [{"role": "user", "content": "hi"}]
 
@@ -124,6 +126,7 @@ def test_47_labels_are_bounded_and_name_nobody(target: Target) -> None:
     assert {name for name in counted if name.startswith("strongroom_process_up")} == {
         'strongroom_process_up{process="gateway-1"}',
         'strongroom_process_up{process="gateway-2"}',
+        'strongroom_process_up{process="keeper"}',
     }
 
 
