@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from strongroom.wire.errors import ConnectFailed, DeadlineExceeded
 from strongroom.wire.fields import encode_fields, is_target
@@ -102,7 +102,7 @@ class Pool:
         head = self._head(method, path, tuple(headers))
         return Exchange(partial(self._send, method, head, body, timeout_s))
 
-    async def open(
+    def open(
         self,
         method: str,
         path: str,
@@ -111,7 +111,7 @@ class Pool:
         *,
         timeout_s: float,
         secret: tuple[bytes, bytes] | None = None,
-    ) -> Response:
+    ) -> Coroutine[Any, Any, Response]:
         """Send a request and return its reply's head. Whoever calls closes the response, whatever happens.
 
         `path` may carry a query. `timeout_s` bounds the whole exchange, waiting for a connection and reading the body
@@ -126,7 +126,7 @@ class Pool:
         head = self._head(method, path, headers)
         if secret is not None:
             head += encode_fields((secret,))
-        return await self._send(method, head, body, timeout_s)
+        return self._send(method, head, body, timeout_s)
 
     def _head(self, method: str, path: str, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
         """Return the head of a request up to its framing. The same few are sent again and again."""
@@ -153,7 +153,8 @@ class Pool:
         upstream = self.take_idle() or await self.acquire(deadline)
         try:
             upstream.send(method, head + framing, body, deadline)
-            await upstream.headed()
+            while not upstream.headed:
+                await upstream.news()
         except BaseException:
             upstream.finish()
             self.discard(upstream)
@@ -211,12 +212,13 @@ class Pool:
     async def _connect(self, deadline: float) -> Upstream:
         upstream = Upstream(self._limits, self._lost, self._watch)
         self._all.add(upstream)  # it takes its place while it is being opened
+        until = min(deadline, self._loop.time() + self._connect_timeout_s)
         try:
-            async with asyncio.timeout_at(min(deadline, self._loop.time() + self._connect_timeout_s)):
+            async with asyncio.timeout_at(until):
                 await self._target.connect(upstream)
         except BaseException as error:
             self._lost(upstream)
-            if isinstance(error, TimeoutError) and self._loop.time() >= deadline:
+            if isinstance(error, TimeoutError) and until == deadline:  # the loop's clock may be a hair behind it
                 raise DeadlineExceeded("the upstream could not be reached in time") from None
             if isinstance(error, OSError):  # TimeoutError and ssl.SSLError are kinds of it
                 raise ConnectFailed(f"the upstream cannot be reached: {type(error).__name__}") from error
@@ -230,13 +232,14 @@ class Pool:
         """Wait for a connection, or for room to open one (None)."""
         waiter: asyncio.Future[Upstream | None] = self._loop.create_future()
         self._waiters.append(waiter)
+        until = min(deadline, self._loop.time() + self._wait_s)
         try:
-            async with asyncio.timeout_at(min(deadline, self._loop.time() + self._wait_s)):
+            async with asyncio.timeout_at(until):
                 upstream = await waiter
         except BaseException as error:
             self._pass_on(waiter)
             if isinstance(error, TimeoutError):
-                if self._loop.time() >= deadline:
+                if until == deadline:
                     raise DeadlineExceeded("no connection to the upstream came free in time") from None
                 raise ConnectFailed("no connection to the upstream came free in time") from None
             raise

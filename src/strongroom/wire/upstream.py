@@ -124,7 +124,7 @@ class Upstream(asyncio.Protocol):
         self._head_bytes = 0
         self._interim = 0
         self._spoken = False
-        self._head_done = False
+        self.headed = False
         self._complete = False
         self._pieces: deque[bytes] = deque()
         self._buffered = 0
@@ -141,11 +141,6 @@ class Upstream(asyncio.Protocol):
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
-
-    async def headed(self) -> None:
-        """Wait for the reply's head."""
-        while not self._head_done:
-            await self._wait()
 
     def finish(self) -> bool:
         """End the exchange and say whether the connection may carry another."""
@@ -190,7 +185,7 @@ class Upstream(asyncio.Protocol):
         while not self._pieces:
             if self._complete:
                 return b""
-            await self._wait()
+            await self.news()
         piece = self._pieces.popleft()
         self._buffered -= len(piece)
         if not self._reading and self._buffered <= self._limits.max_buffer_bytes // 2:
@@ -198,18 +193,21 @@ class Upstream(asyncio.Protocol):
             self._transport.resume_reading()
         return piece
 
-    async def _wait(self) -> None:
+    def news(self) -> asyncio.Future[None]:
+        """Return what is done once anything has come of the reply, or its end. To be awaited at once, by one task.
+
+        Raises:
+            ClientError: when the exchange has failed.
+        """
         if self._error is not None:
             raise self._error
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        waiter = self._waiter = self._loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _fail(self, error: ClientError) -> None:
         if self._error is None and not self._complete:
@@ -241,7 +239,7 @@ class Upstream(asyncio.Protocol):
                 if not data.startswith(b"H"):  # llhttp would also take RTSP, ICE and empty lines
                     raise ProtocolFault("malformed reply: not HTTP")
             self._parser.feed_data(data)
-            if not self._head_done:
+            if not self.headed:
                 self._head_bytes += len(data)
                 self._check_head_size()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -274,7 +272,7 @@ class Upstream(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep one field; a trailer is dropped."""
-        if self._head_done:
+        if self.headed:
             return
         name = name.lower()
         value = value.rstrip(b" \t")
@@ -299,7 +297,7 @@ class Upstream(asyncio.Protocol):
             raise ProtocolFault("the reply's fields are too large")
         self.status = status
         self._check_framing(status)
-        self._head_done = True
+        self.headed = True
         if self._method == "HEAD":
             # llhttp cannot know that no body follows, so this connection ends here.
             self._complete = self._dirty = True
@@ -314,7 +312,7 @@ class Upstream(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Finish the reply, unless it was an interim one."""
-        if not self._head_done or self._complete:
+        if not self.headed or self._complete:
             return
         self._complete = True
         if not self._parser.should_keep_alive():
@@ -335,5 +333,5 @@ class Upstream(asyncio.Protocol):
             raise ProtocolFault("a reply that can have no body announces one")
 
     def _check_head_size(self) -> None:
-        if not self._head_done and self._head_bytes > self._limits.max_header_bytes:
+        if not self.headed and self._head_bytes > self._limits.max_header_bytes:
             raise ProtocolFault("the reply's fields are too large")

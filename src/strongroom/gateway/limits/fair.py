@@ -18,9 +18,10 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from strongroom.wire import ConnectFailed, DeadlineExceeded, Pool, Response
+from strongroom.wire.targets import Target
 
 WAIT_S: Final = 5.0
 _KEPT: Final = 8
@@ -141,8 +142,8 @@ def _is_cancelled() -> bool:
 class FairPool(Pool):
     """A pool whose connections are shared by tenants."""
 
-    def __init__(self, *arguments: Any, max_connections: int = 64, **named: Any) -> None:
-        super().__init__(*arguments, max_connections=max_connections, **named)
+    def __init__(self, target: Target, *, max_connections: int = 64, idle_s: float = 4.0) -> None:
+        super().__init__(target, max_connections=max_connections, idle_s=idle_s)
         self.turns: Final = Turns(max_connections)
 
     async def open_for(
