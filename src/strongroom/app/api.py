@@ -188,6 +188,6 @@ async def _metrics(request: Request[Any, Any, Any], services: NamedDependency[Se
         text = await services.figures()
     else:
         ask = problems.ask_of(request)
-        who = await services.door.admit(presented, http.peer_of(request), ask)
+        who = await services.door.admit(presented, http.peer_of(request), ask, http.shown_of(request))
         text = await services.measured(who, ask)
     return Response(text, media_type=MEDIA_TYPE, headers=_NO_STORE)

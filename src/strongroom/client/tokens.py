@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from strongroom.client import http
@@ -37,6 +37,14 @@ class AccessToken:
     kind: str = "Bearer"
 
 
+class Proving(Protocol):
+    """Who proves that this program holds a key: `strongroom.signatures.dpop.Prover`."""
+
+    def proof(self, method: str, url: str, *, token: str | None = None) -> str:
+        """Return the value of the field `DPoP` for one request."""
+        ...
+
+
 class TokenSource:
     """Gives an access token that lasts a while yet. Any thread.
 
@@ -50,6 +58,7 @@ class TokenSource:
         subject: Subject,
         *,
         tls: ssl.SSLContext | None = None,
+        proof: Proving | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take where to ask.
@@ -58,13 +67,15 @@ class TokenSource:
             control: the control port's URL.
             rule: the federation rule's id.
             subject: who says who this program is.
-            tls: for authorities of your own; the system's if not given.
+            tls: for authorities of your own, or with a certificate to show; the system's if not given.
+            proof: binds tokens to a key; without proof of it they are worth nothing. Use `auth` then.
             clock: seconds that only go on.
         """
         self._url: Final = control.rstrip("/") + PATH
         self._rule: Final = rule
         self._subject: Final = subject
         self._tls: Final = tls
+        self._proof: Final = proof
         self._clock: Final = clock
         self._lock: Final = threading.Lock()
         self._held: AccessToken | None = None
@@ -106,6 +117,8 @@ class TokenSource:
         """Add the token to an httpx request, in place, and return it: `httpx.Client(auth=source.auth)`."""
         held = self.token()
         request.headers["authorization"] = f"{held.kind} {held.text}"
+        if self._proof is not None:
+            request.headers["dpop"] = self._proof.proof(request.method, str(request.url), token=held.text)
         return request
 
     def _due(self, held: AccessToken) -> bool:
@@ -126,6 +139,8 @@ class TokenSource:
         }
         began = self._clock()
         fields = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+        if self._proof is not None:
+            fields["dpop"] = self._proof.proof("POST", self._url)
         status, body = http.ask("POST", self._url, fields, urlencode(form).encode(), tls=self._tls)
         text, lives, kind = body.get("access_token"), body.get("expires_in"), body.get("token_type")
         if status != _OK or not isinstance(text, str) or not isinstance(lives, int) or not isinstance(kind, str):

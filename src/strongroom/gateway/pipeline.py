@@ -151,7 +151,13 @@ class Gateway:
             )
         presented = received.match.dialect.credential(received.request)
         found = snapshot.directory.authenticate(presented, received.request.peer)
-        return found if isinstance(found, Refusal) else Authenticated(received, found)
+        if isinstance(found, Refusal):
+            return found
+        if found.confirmation is not None:  # what is bound to a key needs proof of it, wherever it is shown
+            unproven = await self._desk.proven(received.request, found, presented)
+            if unproven is not None:
+                return unproven
+        return Authenticated(received, found)
 
     def _admit(self, authenticated: Authenticated) -> Admitted | Refusal:
         received, who = authenticated.received, authenticated.principal

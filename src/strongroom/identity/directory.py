@@ -17,7 +17,6 @@ What the caller still owes: that the feed's lease is valid (`Follower.valid`) at
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +29,7 @@ import msgspec
 from strongroom.identity import accesstoken, documents, secretkey
 from strongroom.identity.documents import CredentialDocument, TenantDocument
 from strongroom.identity.federation.directory import Federation
-from strongroom.identity.model import Network, parse_networks
+from strongroom.identity.model import Network, parse_networks, within
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
@@ -133,11 +132,11 @@ class Directory:
         A principal with a `confirmation` holds only half of what it needs: the caller still owes the check of its proof.
         """
         if presented is None:
-            return _refused("no key")
+            return refused("no key")
         if presented.startswith(accesstoken.PREFIX):
             return self._by_token(presented, peer)
         if len(presented) > secretkey.LONGEST:
-            return _refused("not a key: shape or checksum")
+            return refused("not a key: shape or checksum")
         # Injective, so that no other text has a key's digest; a header's bytes may be anything.
         text = presented.encode("utf-8", "surrogatepass")
         digest = blake2b(text, digest_size=_DIGEST, key=self._digest_key).digest()
@@ -146,7 +145,7 @@ class Directory:
             proven is not None
             and hmac.compare_digest(proven.digest, digest)
             and proven.expires_at > self._clock.now().timestamp()
-            and (not proven.networks or _within(peer, proven.networks))
+            and (not proven.networks or within(peer, proven.networks))
         ):
             return proven.principal
         return self._prove(presented, peer, digest)  # which says why not, too
@@ -155,7 +154,7 @@ class Directory:
         """Pass every step; remember a key that counts by the `digest` of all of it."""
         told = secretkey.parse(presented)
         if told is None:
-            return _refused("not a key: shape or checksum")
+            return refused("not a key: shape or checksum")
         key_id = told.id
         known = self._known(key_id)
         version = self._keys.current if known is None else known.pepper_version
@@ -163,26 +162,26 @@ class Directory:
         fingerprint = self._keys.mac(Purpose.KEY_PEPPER, presented.encode("ascii"), version=version)
         expected = _NOBODY if known is None else known.fingerprint
         if fingerprint is None:
-            return _refused(f"key {key_id}: made under a pepper that is not held here")
+            return refused(f"key {key_id}: made under a pepper that is not held here")
         if not hmac.compare_digest(fingerprint, expected) or known is None:
-            return _refused(f"key {key_id}: " + ("unknown or withdrawn" if known is None else "wrong secret"))
+            return refused(f"key {key_id}: " + ("unknown or withdrawn" if known is None else "wrong secret"))
         if (known.principal.role, known.principal.environment) != (told.role, told.environment):
-            return _refused(f"key {key_id}: its document is of another role or environment than the key")
+            return refused(f"key {key_id}: its document is of another role or environment than the key")
         reason = self._unusable(known, peer)
         if reason is not None:
-            return _refused(f"key {key_id}: {reason}")
+            return refused(f"key {key_id}: {reason}")
         self._proven[digest] = _Proven(digest, known.expires_at, known.networks, known.principal)
         return known.principal
 
     def _by_token(self, presented: str, peer: str) -> Principal | Refusal:
         found = self.federation.check(presented, self._clock.now().timestamp())
         if isinstance(found, str):
-            return _refused(found)
+            return refused(found)
         rule, claims = found
         if rule.tenant not in self._tenants:
-            return _refused(f"token {claims.id}: its tenant is gone")
-        if rule.networks and not _within(peer, rule.networks):
-            return _refused(f"token {claims.id}: used from outside its networks")
+            return refused(f"token {claims.id}: its tenant is gone")
+        if rule.networks and not within(peer, rule.networks):
+            return refused(f"token {claims.id}: used from outside its networks")
         return rule.principal(claims)
 
     def _known(self, key_id: KeyId) -> _Credential | None:
@@ -200,7 +199,7 @@ class Directory:
         known = self._known(key_id)
         reason = "unknown or withdrawn" if known is None else self._unusable(known, peer)
         if known is None or reason is not None:
-            return _refused(f"key {key_id}: {reason}")
+            return refused(f"key {key_id}: {reason}")
         return known.principal
 
     def counts(self, key_id: KeyId) -> bool:
@@ -224,7 +223,7 @@ class Directory:
             return "its tenant is gone"
         if known.demo and not self._allow_demo:
             return "demo accounts are refused in production mode"
-        if known.networks and not _within(peer, known.networks):
+        if known.networks and not within(peer, known.networks):
             return "used from outside its networks"
         return None
 
@@ -318,15 +317,6 @@ def parse_tenant(text: str) -> TenantId | None:
     return TenantId(found) if str(found) == text else None
 
 
-def _within(peer: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:  # a unix socket has no address: a network-bound key cannot be used over it
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)
-
-
-def _refused(reason: str) -> Refusal:
+def refused(reason: str) -> Refusal:
+    """Return the one no for every credential that does not count; `reason` is for the log."""
     return Refusal(kind=RefusalKind.UNAUTHENTICATED, reason=reason, tell=_TELL)

@@ -2,19 +2,23 @@
 
 1. The directory's lease holds, or one bounded read makes it hold; else nobody comes in (503).
 2. The credential is checked (`Directory.authenticate`), or a session's key is looked up again (`Directory.still`).
-3. Whoever is turned away is written down, within a rate; the caller learns nothing of why.
+3. One that is bound to a key comes with proof of it (`possession`), or counts for nothing.
+4. Whoever is turned away is written down, within a rate; the caller learns nothing of why.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Final, Protocol
 
-from strongroom.identity.directory import Directory
+from strongroom.identity.directory import Directory, refused
+from strongroom.identity.possession import Seen, Shown, confirmed
 from strongroom.kernel.ids import KeyId
-from strongroom.kernel.principal import Principal
+from strongroom.kernel.principal import Confirmation, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Ask, Gate
+from strongroom.signatures.jose import BadToken
 from strongroom.store import Unavailable
 
 _READ_WITHIN_S: Final = 0.25
@@ -39,20 +43,42 @@ class Door:
         self._directory: Final = directory
         self._lease: Final = lease
         self._gate: Final = gate
+        self._seen: Final = Seen(time.time())
 
-    async def admit(self, presented: str | None, peer: str, ask: Ask) -> Principal:
-        """Return who holds the key `presented`, used from address `peer`.
+    async def admit(
+        self, presented: str | None, peer: str, ask: Ask, shown: Shown | None = None, *, now: float | None = None
+    ) -> Principal:
+        """Return who holds the key `presented`, used from address `peer`; `shown` is what the request shows besides.
 
         Raises:
             Refused: UNAUTHENTICATED, or UNAVAILABLE when it cannot be known now whether a key still counts.
         """
         await self._hold()
-        return await self._let_in(self._directory.authenticate(presented, peer), ask)
+        found = self._directory.authenticate(presented, peer)
+        if isinstance(found, Principal) and found.confirmation is not None:
+            found = self._proven(found, found.confirmation, presented or "", shown, time.time() if now is None else now)
+        return await self._let_in(found, ask)
 
     async def readmit(self, key_id: KeyId, peer: str, ask: Ask) -> Principal:
         """Return whom a session stands for that began with the key `key_id`. Raises as `admit`."""
         await self._hold()
-        return await self._let_in(self._directory.still(key_id, peer), ask)
+        found = self._directory.still(key_id, peer)
+        if isinstance(found, Principal) and found.confirmation is not None:
+            found = _unproven(found, "a session cannot prove that it holds the key")
+        return await self._let_in(found, ask)
+
+    def _proven(
+        self, who: Principal, confirmation: Confirmation, presented: str, shown: Shown | None, now: float
+    ) -> Principal | Refusal:
+        if shown is None:
+            return _unproven(who, "it is bound to a key, and was shown where none can be proven")
+        try:
+            proof = confirmed(confirmation, shown, presented, now)
+        except BadToken as error:
+            return _unproven(who, str(error))
+        if proof is not None and not self._seen.take(proof, now):
+            return _unproven(who, "the proof was shown before: a replay")
+        return who
 
     async def _hold(self) -> None:
         if not (self._lease.valid() or await self._lease.ensure(_READ_WITHIN_S)):
@@ -70,3 +96,7 @@ class Door:
         with contextlib.suppress(Unavailable):  # the answer is no in any case
             await self._gate.turned_away(found.reason, ask)
         raise Refused(found)
+
+
+def _unproven(who: Principal, reason: str) -> Refusal:
+    return refused(f"credential {who.credential}: {reason}")

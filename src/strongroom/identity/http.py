@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import msgspec
 from litestar import Request
@@ -24,10 +24,12 @@ from litestar.handlers import BaseRouteHandler
 
 from strongroom.identity import problems
 from strongroom.identity.door import Door
+from strongroom.identity.possession import Shown
 from strongroom.kernel.ids import NAME_RULE, Name, new_uuid, parse_name
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, Refused, hidden, invalid
 from strongroom.policy import Ask
+from strongroom.wire.asgi import TLS_PEER
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -102,7 +104,8 @@ def bearer(door: Door) -> Guard:
     ) -> None:
         del handler
         fields = connection.headers.getall("authorization", [])
-        let_in(connection, await door.admit(_key(fields), peer_of(connection), problems.ask_of(connection)))
+        shown = shown_of(connection)
+        let_in(connection, await door.admit(_key(fields), peer_of(connection), problems.ask_of(connection), shown))
 
     return guard
 
@@ -184,17 +187,31 @@ DEPENDENCIES: Final = {
 """What every handler may ask for: `who: Who` and `ask: Asked`."""
 
 
+def shown_of(connection: AnyConnection) -> Shown:
+    """Return what a request shows besides its credential, for those that are bound to a key."""
+    scope = cast("dict[str, Any]", connection.scope)
+    scheme, _, _ = connection.headers.get("authorization", "").partition(" ")
+    path: bytes = scope["raw_path"]
+    return Shown(
+        method=scope["method"],
+        url=f"{scope['scheme']}://{connection.headers.get('host', '')}{path.decode('ascii')}",
+        scheme=scheme.lower(),
+        proofs=tuple(connection.headers.getall("dpop", [])),
+        certificate=scope.get(TLS_PEER),
+    )
+
+
 def key_of(connection: AnyConnection) -> str | None:
     """Return the bearer key that a request shows, for a handler that asks by itself who is there."""
     return _key(connection.headers.getall("authorization", []))
 
 
 def _key(fields: list[str]) -> str | None:
-    """Return the bearer key (RFC 6750 §2.1). Two `Authorization` fields are none: each part could read another."""
+    """Return the bearer key (RFC 6750 §2.1), or the one that comes with a proof (RFC 9449 §7.1). Two `Authorization` fields are none: each part could read another."""
     if len(fields) != 1:
         return None
     scheme, _, presented = fields[0].partition(" ")
-    return presented.strip() if scheme.lower() == "bearer" and presented.strip() else None
+    return presented.strip() if scheme.lower() in {"bearer", "dpop"} and presented.strip() else None
 
 
 def _invalid_body(said: str) -> Refusal:

@@ -202,6 +202,11 @@ class VerifyingKey:
             raise BadToken("a key that cannot be read") from None
         return cls(kid, alg, key, *_kind_of(raw))
 
+    @property
+    def thumbprint(self) -> bytes:
+        """SHA-256 of the key's required members (RFC 7638), 32 bytes: the same whoever computes it."""
+        return base64.urlsafe_b64decode(self._key.thumbprint() + "=")
+
     def fits(self, alg: str) -> bool:
         """Whether a signature by `alg` could be this key's."""
         return _ALGORITHMS[alg] in {(self._kty, None), (self._kty, self._crv)} and self.alg in {None, alg}

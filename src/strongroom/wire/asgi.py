@@ -21,6 +21,9 @@ from strongroom.wire.request import Request
 Message: TypeAlias = MutableMapping[str, Any]
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
+TLS_PEER: Final = "strongroom.tls_peer"
+"""Where a scope has the client's certificate (DER), verified against the configured CA, or None."""
+
 _ASGI: Final = {"version": "3.0", "spec_version": "2.4"}
 _WIRE_ONLY: Final = FRAMING - {b"content-length"}
 
@@ -88,6 +91,7 @@ class AsgiBridge:
             "server": None,
             "state": self._state.copy(),
             "extensions": {},
+            TLS_PEER: request.tls_peer,
         }
 
 

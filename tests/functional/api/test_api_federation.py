@@ -15,6 +15,7 @@ import pytest
 from strongroom.app.testing import ControlPlane
 from strongroom.identity.federation.exchange import ACCESS_TOKEN, GRANT, ID_TOKEN, JWT, TELL
 from strongroom.identity.federation.testing import LocalIssuer, SigningKey, compact, encoded, local_issuer
+from strongroom.signatures.dpop import Prover
 
 Ask = Any
 
@@ -480,6 +481,7 @@ def test_a_replay_is_refused_by_a_process_that_never_saw_the_token(
 ) -> None:
     from strongroom.identity.federation.exchange import Exchange, Wanted  # noqa: PLC0415 - beside its only use
     from strongroom.identity.federation.issuers import Issuers  # noqa: PLC0415 - as above
+    from strongroom.identity.possession import Shown  # noqa: PLC0415 - as above
     from strongroom.kernel.refusal import Refused  # noqa: PLC0415 - as above
     from strongroom.policy import Ask as Asked  # noqa: PLC0415 - as above
     from strongroom.wire.addresses import Networks  # noqa: PLC0415 - as above
@@ -498,6 +500,49 @@ def test_a_replay_is_refused_by_a_process_that_never_saw_the_token(
         )
         wanted = Wanted(rule=rule, subject_token=token, subject_token_type=ID_TOKEN, peer="127.0.0.1")
         with pytest.raises(Refused, match="exchanged before"):
-            await other.exchange(wanted, Asked())
+            await other.exchange(wanted, Shown(method="POST", url="", scheme=""), Asked())
 
     plane.run(elsewhere())
+
+
+def test_a_token_is_given_out_bound_to_the_key_that_was_proven_and_counts_with_proof_alone(
+    plane: ControlPlane, ask: Ask, issuer: LocalIssuer, rule: str
+) -> None:
+    prover, thief = Prover.generate(), Prover.generate()
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    def exchanged(rule: str, **fields: str) -> Any:
+        said = {
+            "grant_type": GRANT,
+            "subject_token": good(issuer),
+            "subject_token_type": ID_TOKEN,
+            "audience": rule,
+        }
+        return ask("POST", "/oauth2/token", raw=urlencode(said).encode(), headers=form | fields)
+
+    at = f"{plane.url}/oauth2/token"
+    answer = exchanged(rule, dpop=prover.proof("POST", at))
+    assert (answer.status, answer.body["token_type"]) == (200, "DPoP")
+    token, me = answer.body["access_token"], f"{plane.url}/api/whoami"
+
+    def who(*, scheme: str = "DPoP", proof: str | None) -> int:
+        fields = {"authorization": f"{scheme} {token}"} | ({} if proof is None else {"dpop": proof})
+        return int(ask("GET", "/api/whoami", headers=fields).status)
+
+    assert who(proof=prover.proof("GET", me, token=token)) == 200
+    once = prover.proof("GET", me, token=token)
+    assert [who(proof=once), who(proof=once)] == [200, 401]
+    assert who(proof=None) == 401
+    assert who(proof=None, scheme="Bearer") == 401
+    assert who(proof=prover.proof("GET", me, token=token), scheme="Bearer") == 401
+    assert who(proof=thief.proof("GET", me, token=token)) == 401
+    assert who(proof=prover.proof("POST", me, token=token)) == 401
+
+    strict = ask("POST", ACME, by="acme-admin", data=rule_of(issuer, proof="dpop")).body["id"]
+    assert exchanged(strict).status == 400
+    assert exchanged(strict, dpop=prover.proof("GET", at)).status == 400
+    used = prover.proof("POST", at)
+    assert exchanged(strict, dpop=used).status == 200
+    assert exchanged(strict, dpop=used).status == 400
+    certificate = ask("POST", ACME, by="acme-admin", data=rule_of(issuer, proof="mtls")).body["id"]
+    assert exchanged(certificate).status == 400  # the connection shows no certificate

@@ -14,6 +14,7 @@ from strongroom.kernel.refusal import Refusal
 from strongroom.wire import Headers, Request
 
 _BEARER: Final = b"bearer "
+_PROVEN: Final = b"dpop "
 
 
 class OpenAI:
@@ -65,11 +66,13 @@ class OpenAI:
 
 
 def bearer(request: Request) -> str | None:
-    """Return the bearer token of `request` (RFC 6750 §2.1); None: it has none."""
+    """Return the token of `request` (RFC 6750 §2.1; RFC 9449 §7.1, which comes with a proof); None: it has none."""
     header = request.header(b"authorization")
-    if header is None or header[: len(_BEARER)].lower() != _BEARER:
+    if header is None:
         return None
-    return header[len(_BEARER) :].strip().decode("latin-1")
+    if header[: len(_BEARER)].lower() == _BEARER:
+        return header[len(_BEARER) :].strip().decode("latin-1")
+    return header[len(_PROVEN) :].strip().decode("latin-1") if header[: len(_PROVEN)].lower() == _PROVEN else None
 
 
 def _card(card: ModelCard) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from strongroom.gateway.signing.answers import AnswerKeys
 from strongroom.gateway.signing.nonces import Connect, Nonces
+from strongroom.gateway.signing.possession import Possession
 from strongroom.gateway.signing.seal import Seal
 from strongroom.gateway.signing.verify import Verifier
 from strongroom.identity.signers import Signers
@@ -29,6 +30,7 @@ class SigningDesk:
 
     def __init__(self, signers: Signers, keys: PurposeKeys, connect: Connect, clock: Clock) -> None:
         self._nonces = Nonces(connect, clock)
+        self._possession = Possession(self._nonces, clock)
         self._verifier = Verifier(signers, self._nonces, clock)
         self._keys = AnswerKeys(keys)
         self._clock = clock
@@ -43,6 +45,12 @@ class SigningDesk:
     async def verify(self, request: Request, terms: Signing, who: Principal) -> Refusal | None:
         """Return why `request` of `who` is not signed as `terms` demand; None: it is, or need not be."""
         return await self._verifier.verify(request, terms, who)
+
+    async def proven(self, request: Request, who: Principal, presented: str | None) -> Refusal | None:
+        """Return why `who` does not hold the key that its credential is bound to; None: it does, or it is bound to none."""
+        if who.confirmation is None or presented is None:
+            return None
+        return await self._possession.check(request, who, who.confirmation, presented)
 
     def seal(self, request: Request, *, release: str, model: str, policy: str, rules: str, request_id: str) -> Seal:
         """Return the seal of one answer that is to be signed; the names are those of `Facts`."""

@@ -15,7 +15,6 @@ installation's log. From then on the caller holds an authentic token, and it sta
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -28,9 +27,11 @@ from strongroom.identity.federation import tables
 from strongroom.identity.federation.directory import Federation, Known
 from strongroom.identity.federation.issuers import Issuers, NoKeys, Source
 from strongroom.identity.federation.model import MAX_TOKEN_S, Kind, issued_by, mismatch
+from strongroom.identity.model import within
+from strongroom.identity.possession import Seen, Shown, proven
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, new_key_id
-from strongroom.kernel.principal import Confirmation, Principal
+from strongroom.kernel.principal import Confirmation, Principal, Proof
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Ask, Gate, Resource
 from strongroom.policy import Kind as Thing
@@ -66,13 +67,12 @@ class Lease(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One request for an exchange. `confirmation` is the key that the caller has proven to hold, if any."""
+    """One request for an exchange."""
 
     rule: str
     subject_token: str
     subject_token_type: str
     peer: str
-    confirmation: Confirmation | None = None
 
     def __repr__(self) -> str:
         """Show no token."""
@@ -105,9 +105,10 @@ class Exchange:
         self._issuers: Final = issuers
         self._signer: Final = signer
         self._clock: Final = clock
+        self._seen: Final = Seen(clock.now().timestamp())
 
-    async def exchange(self, wanted: Wanted, ask: Ask) -> Issued:
-        """Return an access token for the one that is shown.
+    async def exchange(self, wanted: Wanted, shown: Shown, ask: Ask) -> Issued:
+        """Return an access token for the one that is shown; `shown` is what the request shows besides.
 
         Raises:
             Refused: INVALID in the same words whatever is wrong, UNAVAILABLE when it cannot be known now.
@@ -122,7 +123,7 @@ class Exchange:
                 await self._gate.turned_away(f"token exchange: {found}", ask)
             raise _refused(found)
         rule, token = found
-        return await self._issue(rule, token, wanted, ask)
+        return await self._issue(rule, token, wanted, shown, ask)
 
     async def _authentic(self, wanted: Wanted) -> tuple[Known, Jwt] | str:
         """Do steps 2 to 4; return the rule and the token, or why not."""
@@ -150,18 +151,24 @@ class Exchange:
             return told + str(error)
         return (rule, token) if right else told + "the signature is wrong"
 
-    async def _issue(self, rule: Known, token: Jwt, wanted: Wanted, ask: Ask) -> Issued:
+    async def _issue(self, rule: Known, token: Jwt, wanted: Wanted, shown: Shown, ask: Ask) -> Issued:
         """Do steps 5 to 7, and make the token in the transaction that says so."""
         now = self._clock.now()
         wrong, until = mismatch(rule.document, token, now.timestamp())
-        wrong = wrong or _out_of_place(rule, wanted)
+        confirmation: Confirmation | None = None
+        try:
+            confirmation = self._confirmation(rule, shown, now.timestamp())
+        except BadToken as error:
+            wrong = wrong or str(error)
+        if rule.networks and not within(wanted.peer, rule.networks):
+            wrong = wrong or "it was shown from outside the rule's networks"
         claims = Claims(
             new_key_id(),
             rule.document.environment,
             rule.id,
             int(now.timestamp()),
             int(now.timestamp()) + min(rule.document.token_s, MAX_TOKEN_S[rule.document.environment]),
-            wanted.confirmation,
+            confirmation,
         )
         who = rule.principal(claims)
         if wrong:
@@ -189,6 +196,23 @@ class Exchange:
             confirmation=claims.confirmation,
         )
 
+    def _confirmation(self, rule: Known, shown: Shown, now: float) -> Confirmation | None:
+        """Return the key that the new token is bound to: the one that was proven, and the one that the rule wants.
+
+        Raises:
+            BadToken: when the rule wants one that was not proven, or the proof is none.
+        """
+        proof, wanted = proven(shown, now), rule.document.proof
+        if proof is not None and not self._seen.take(proof, now):
+            raise BadToken("the proof was shown before: a replay")
+        if wanted is Proof.MTLS:
+            if shown.certificate_hash is None:
+                raise BadToken("the rule wants the new token bound to a certificate, and the connection shows none")
+            return Confirmation(Proof.MTLS, shown.certificate_hash)
+        if proof is None and wanted is not None:
+            raise BadToken("the rule wants the new token bound to a key, and none was proven")
+        return None if proof is None else Confirmation(Proof.DPOP, proof.thumbprint)
+
     async def _deny(self, who: Principal, rule: Known, reason: str, ask: Ask) -> None:
         """Write a refusal into the tenant's log and raise it. The rate is the rule's, whatever token was shown."""
         who = replace(who, credential=KeyId(rule.id.hex[-16:]))
@@ -198,25 +222,6 @@ class Exchange:
 
 def _resource(rule: Known) -> Resource:
     return Resource(kind=Thing.FEDERATION, id=str(rule.id), tenant=rule.tenant, environment=rule.document.environment)
-
-
-def _out_of_place(rule: Known, wanted: Wanted) -> str:
-    if rule.networks and not _within(wanted.peer, rule):
-        return "it was shown from outside the rule's networks"
-    proof = rule.document.proof
-    if proof is not None and (wanted.confirmation is None or wanted.confirmation.proof is not proof):
-        return f"the rule wants the new token bound to a key, and none was proven ({proof})"
-    return ""
-
-
-def _within(peer: str, rule: Known) -> bool:
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in rule.networks)
 
 
 def _replay(rule: Known, token: Jwt) -> bytes:

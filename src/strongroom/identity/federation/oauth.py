@@ -18,7 +18,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from strongroom.identity import problems
 from strongroom.identity.federation.exchange import ACCESS_TOKEN, GRANT, Exchange, Issued, Wanted
-from strongroom.identity.http import peer_of
+from strongroom.identity.http import peer_of, shown_of
 from strongroom.kernel.principal import Proof
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Ask
@@ -76,8 +76,8 @@ async def exchange_token(request: Request[Any, Any, Any], exchange: TheExchange)
     """
     ask = problems.ask_of(request)
     try:
-        wanted = _wanted(_form(request, await request.body()), peer_of(request))
-        issued = await exchange.exchange(wanted, ask)
+        form = _form(request, await request.body())
+        issued = await exchange.exchange(_wanted(form, peer_of(request)), shown_of(request), ask)
     except _BadForm as bad:
         return _error(400, bad.error, str(bad), ask)
     except Exception as error:

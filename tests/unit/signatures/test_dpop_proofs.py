@@ -1,0 +1,152 @@
+"""A proof of possession shows one thing about one request; changed in any way, it shows nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from strongroom.identity.federation.testing import SigningKey
+from strongroom.identity.possession import Seen, Shown, confirmed
+from strongroom.kernel.principal import Confirmation, Proof
+from strongroom.signatures import SecretKey
+from strongroom.signatures.dpop import AHEAD_S, MAX_AGE_S, Prover, check, token_hash
+from strongroom.signatures.jose import BadToken
+
+NOW = int(time.time())
+URL = "https://gateway.example/v1/chat/completions"
+TOKEN = "srk_tok_dev_x"
+OURS = Prover.generate()
+
+
+def made(key: SigningKey, header: dict[str, Any] | None = None, **claims: Any) -> str:
+    said = {"jti": "0123456789", "htm": "POST", "htu": URL, "iat": NOW, "ath": token_hash(TOKEN), **claims}
+    jwk = {name: value for name, value in key.jwk.items() if name in {"kty", "crv", "x", "y", "n", "e"}}
+    return key.token(
+        {name: value for name, value in said.items() if value is not None},
+        **{"typ": "dpop+jwt", "kid": None, "jwk": jwk, **(header or {})},
+    )
+
+
+def holds(proof: str, method: str = "POST", url: str = URL, token: str | None = TOKEN) -> bool:
+    try:
+        check(proof, method=method, url=url, now=NOW, token=token)
+    except BadToken:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "prover", [OURS, Prover(SecretKey(ec.generate_private_key(ec.SECP256R1())))], ids=["ed", "p256"]
+)
+def test_what_the_helper_makes_is_taken(prover: Prover) -> None:
+    proven = check(
+        prover.proof("POST", URL + "?q#f", token=TOKEN, at=NOW), method="POST", url=URL, now=NOW, token=TOKEN
+    )
+    assert prover.thumbprint == token_hash_of(proven.thumbprint)
+
+
+def token_hash_of(thumbprint: bytes) -> str:
+    import base64  # noqa: PLC0415 - beside its only use
+
+    return base64.urlsafe_b64encode(thumbprint).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("alg", ["ES256", "RS256", "EdDSA", "ES384"])
+def test_every_algorithm_that_is_taken_is_taken_here(alg: str) -> None:
+    assert holds(made(SigningKey.make(alg)))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://GATEWAY.example:443/v1/chat/completions", URL + "?a=b", "https://gateway.example/v1/chat/completions#x"],
+)
+def test_spellings_of_one_place_are_one_place(url: str) -> None:
+    assert holds(made(SigningKey.make(), htu=url))
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "another method": {"htm": "GET"},
+    "a method in small letters": {"htm": "post"},
+    "no method": {"htm": None},
+    "another path": {"htu": "https://gateway.example/v1/embeddings"},
+    "another host": {"htu": "https://other.example/v1/chat/completions"},
+    "without TLS": {"htu": "http://gateway.example/v1/chat/completions"},
+    "with a user": {"htu": "https://x@gateway.example/v1/chat/completions"},
+    "no place": {"htu": None},
+    "no address": {"htu": "nonsense"},
+    "old": {"iat": NOW - MAX_AGE_S - 1},
+    "of the future": {"iat": NOW + AHEAD_S + 1},
+    "timeless": {"iat": None},
+    "for another token": {"ath": token_hash("other")},
+    "for no token": {"ath": None},
+    "nameless": {"jti": None},
+    "with a short name": {"jti": "1"},
+    "with a name that is a list": {"jti": ["0123456789"]},
+}
+
+
+@pytest.mark.parametrize("claims", WRONG.values(), ids=WRONG)
+def test_a_proof_of_something_else_is_none(claims: dict[str, Any]) -> None:
+    key = SigningKey.make()
+    assert holds(made(key))
+    assert not holds(made(key, **claims))
+
+
+def test_a_proof_that_is_not_by_the_key_it_carries_is_none() -> None:
+    key, other = SigningKey.make(), SigningKey.make()
+    assert not holds(made(key, {"jwk": {name: other.jwk[name] for name in ("kty", "crv", "x", "y")}}))
+    for header in (
+        {"typ": "JWT"},
+        {"typ": None},
+        {"jwk": None},
+        {"jwk": "x"},
+        {"jwk": dict(key.key.as_dict(private=True))},
+        {"jwk": {"kty": "oct", "k": "c2VjcmV0"}},
+        {"alg": "none"},
+        {"crit": ["x"]},
+    ):
+        assert not holds(made(key, header)), header
+    assert not holds(key.as_shared_secret({"htm": "POST"}))
+    for text in ("", "x", "a.b.c", "e30.e30.AA", "é" * 50, "a" * 5000):
+        assert not holds(text)
+
+
+def test_a_bound_credential_needs_the_proof_of_its_own_key() -> None:
+    key = Confirmation(
+        Proof.DPOP, check(OURS.proof("POST", URL, at=NOW), method="POST", url=URL, now=NOW, token=None).thumbprint
+    )
+
+    def shown(*proofs: str, scheme: str = "dpop") -> Shown:
+        return Shown(method="POST", url=URL, scheme=scheme, proofs=proofs)
+
+    good = OURS.proof("POST", URL, token=TOKEN, at=NOW)
+    assert confirmed(key, shown(good), TOKEN, NOW) is not None
+    assert confirmed(key, shown(good, scheme=""), TOKEN, NOW) is not None  # x-api-key has no scheme
+    theirs = Prover.generate().proof("POST", URL, token=TOKEN, at=NOW)
+    for wrong in (shown(), shown(good, good), shown(theirs), shown(good, scheme="bearer")):
+        with pytest.raises(BadToken):
+            confirmed(key, wrong, TOKEN, NOW)
+
+
+def test_a_token_that_is_bound_to_a_certificate_needs_that_certificate() -> None:
+    from hashlib import sha256  # noqa: PLC0415 - beside its only use
+
+    bound = Confirmation(Proof.MTLS, sha256(b"ours").digest())
+    ours = Shown(method="POST", url=URL, scheme="bearer", certificate=b"ours")
+    assert confirmed(bound, ours, TOKEN, NOW) is None
+    for certificate in (None, b"theirs", b""):
+        with pytest.raises(BadToken, match="certificate"):
+            confirmed(bound, Shown(method="POST", url=URL, scheme="bearer", certificate=certificate), TOKEN, NOW)
+
+
+def test_a_proof_is_seen_once_and_none_from_before_the_process_began() -> None:
+    seen = Seen(NOW - 10.0)
+    proof = check(OURS.proof("POST", URL, at=NOW), method="POST", url=URL, now=NOW, token=None)
+    assert seen.take(proof, NOW)
+    assert not seen.take(proof, NOW)
+    assert not seen.take(proof, NOW + MAX_AGE_S)
+    old = check(OURS.proof("POST", URL, at=NOW - 11), method="POST", url=URL, now=NOW, token=None)
+    assert not seen.take(old, NOW)
