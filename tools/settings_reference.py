@@ -87,6 +87,8 @@ def _value(kind: look.Type) -> str:
             told = "a number" + _bounds(low, high, above)
         case look.StrType():
             told = "text"
+        case look.BoolType():
+            told = "`true` or `false`"
         case look.VarTupleType(item_type=look.StrType()):
             told = "a list of texts"
         case _:

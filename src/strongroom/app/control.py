@@ -13,6 +13,7 @@ from strongroom.app.api import control_app
 from strongroom.app.checks import Check
 from strongroom.app.doctor import online
 from strongroom.app.handover import Handover
+from strongroom.app.identity_section import provider
 from strongroom.app.metrics import Collected, is_token
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Explained, Loaded
@@ -70,6 +71,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         networks=networks,
         sockets=Path(handover.metrics_sockets),
         issuer_networks=Networks(handover.settings.identity.issuer_networks),
+        provider=provider(handover.settings.identity, handover.sso_secret, handover.sso_ca),
         grace_s=handover.settings.audit.grace_s,
     )
     parts = _parts(services, engine, handover)
@@ -104,6 +106,8 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         clock=services.clock,
         secure=handover.tls is not None,
         demo=handover.demo,
+        signon=services.signon,
+        tokens=not handover.settings.identity.sso_only,
     )
 
 

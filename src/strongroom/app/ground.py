@@ -199,6 +199,8 @@ def children(
         scraper = metrics.token_digest(settings.control.metrics_token_file)
     except (OSError, ValueError) as error:
         raise CannotStart(f"`control.metrics_token_file`: {error}") from None
+    sso_secret = _file("identity.sso_client_secret_file", settings.identity.sso_client_secret_file)
+    sso_ca = _file("identity.sso_ca_file", settings.identity.sso_ca_file)
 
     token_keys = public_keys(keyring.derive(Purpose.TOKEN_SIGNING).versions(Purpose.TOKEN_SIGNING))
 
@@ -229,6 +231,8 @@ def children(
                 vault_socket=str(places.vault_socket) if token else "",
                 vault_token=token,
                 token_keys=token_keys,
+                sso_secret=sso_secret if name == "control" else None,
+                sso_ca=sso_ca,
                 listen=None if listen is None else listen.fileno(),
                 demo=options.demo,
                 tls=None if edge is None else handover.read_tls(edge, ports.passport),
@@ -288,6 +292,23 @@ async def _answers(pool: Pool, tell: Callable[[str], None]) -> bool:
     if forked:
         tell(text.partition("\n")[2].strip())
     return ready is True or forked
+
+
+def _file(setting: str, path: str | None) -> str | None:
+    """Return the text of a file that a setting names, if it names one.
+
+    Raises:
+        CannotStart: when it cannot be read, or holds nothing.
+    """
+    if path is None:
+        return None
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotStart(f"`{setting}`: {error}") from None
+    if not text:
+        raise CannotStart(f"`{setting}`: {path} is empty")
+    return text
 
 
 async def answering(ports: Ports, tell: Callable[[str], None]) -> None:

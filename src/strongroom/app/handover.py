@@ -62,6 +62,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         vault_socket: where the supervisor answers for the vault.
         vault_token: what this start of the process is known by there.
         token_keys: public keys that access tokens are signed by, by version (32 bytes each).
+        sso_secret: what this installation proves itself with to the provider that people sign in with.
+        sso_ca: authorities (PEM) to trust for it.
         metrics_token: SHA-256 of the token that reads metrics, if there is one.
         listen: the inherited listening socket's descriptor; None for a process that listens on none.
         keeper_metrics: where the keeper shows its figures.
@@ -88,6 +90,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     vault_token: bytes = b""
     metrics_token: bytes | None = None
     token_keys: dict[int, bytes] = {}
+    sso_secret: str | None = None
+    sso_ca: str | None = None
     sources: dict[str, str] = {}
     keeper_metrics: str = ""
     notary: str = ""

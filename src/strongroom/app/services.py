@@ -18,6 +18,7 @@ from strongroom.identity.accesstoken import Signer
 from strongroom.identity.federation.exchange import Exchange
 from strongroom.identity.federation.issuers import Issuers
 from strongroom.identity.federation.service import FederationService
+from strongroom.identity.people import Provider, SignOn
 from strongroom.identity.rotation import Rotation
 from strongroom.identity.signers import SignerService
 from strongroom.identity.tenantkeys import TenantKeys
@@ -60,6 +61,7 @@ class Services:
     tenant_keys: TenantKeys
     federation: FederationService
     exchange: Exchange
+    signon: SignOn | None
     registry: Registry
     providers: Providers
     rules: Rules
@@ -141,6 +143,7 @@ def make_services(
     sockets: Path | None = None,
     networks: Networks | None = None,
     issuer_networks: Networks | None = None,
+    provider: Provider | None = None,
     look_up: LookUp = system_look_up,
     observer: Observer = ignore,
     grace_s: float | None = None,
@@ -150,6 +153,9 @@ def make_services(
     identity = Identity(gate, directory, keys, clock)
     accounts = Accounts(gate, keys, clock)
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
+    signon = None
+    if provider is not None:
+        signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock)
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     return Services(
         identity=identity,
@@ -159,6 +165,7 @@ def make_services(
         signers=SignerService(gate, clock),
         tenant_keys=TenantKeys(gate, keystore),
         federation=FederationService(gate, clock),
+        signon=signon,
         exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock),
         registry=Registry(gate, clock),
         providers=Providers(gate, Vault(keystore, clock), clock, networks or Networks(), look_up),

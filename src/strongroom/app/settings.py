@@ -23,9 +23,8 @@ import msgspec
 from msgspec import Meta
 
 from strongroom.app.audit_section import AuditSection
-from strongroom.app.identity_section import IdentitySection
+from strongroom.app.identity_section import IdentitySection, check_identity, check_networks
 from strongroom.app.vault_section import LOOPBACK, Section, SettingsError, VaultSection, check_vault
-from strongroom.providers import Networks
 
 __all__ = [
     "DEFAULT_UID_BASE",
@@ -367,17 +366,10 @@ def _check(settings: Settings) -> None:
             "`database.url` holds a password; put it into a file and name it in `database.password_file`"
         )
     check_vault(settings.vault)
-    _check_networks("gateway.upstream_networks", settings.gateway.upstream_networks)
-    _check_networks("identity.issuer_networks", settings.identity.issuer_networks)
+    check_networks("gateway.upstream_networks", settings.gateway.upstream_networks)
+    check_identity(settings.identity)
     if settings.gateway.default_output_tokens > settings.gateway.max_output_tokens:
         raise SettingsError("`gateway.default_output_tokens` is above `gateway.max_output_tokens`")
-
-
-def _check_networks(name: str, networks: tuple[str, ...]) -> None:
-    try:
-        Networks(networks)
-    except ValueError as error:
-        raise SettingsError(f"`{name}`: {error}") from None
 
 
 def _is_origin(text: str) -> bool:

@@ -7,13 +7,14 @@ against it. `ControlPlane.run` runs a coroutine of the services there.
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from strongroom.app.api import control_app
 from strongroom.app.checks import Check, Status
@@ -23,6 +24,7 @@ from strongroom.app.settings import Loaded, Settings
 from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.identity.accesstoken import public_keys
+from strongroom.identity.people import Provider
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Role
@@ -37,6 +39,8 @@ from strongroom.vault import FileKeystore, Keyring, Purpose
 from strongroom.wire import AsgiBridge, Limits, serve_tcp
 
 _Result = TypeVar("_Result")
+People: TypeAlias = Callable[[str], Provider]
+"""Makes the provider that people sign on with, of the URL at which browsers reach the console."""
 
 RELEASE: Final = Release(
     digest=f"sha256:{'a' * 64}",
@@ -82,8 +86,8 @@ class ControlPlane:
 
 
 @contextmanager
-def control_plane(database: TestDatabase, directory: Path) -> Generator[ControlPlane]:
-    """Serve over `database`, keeping keys in `directory`."""
+def control_plane(database: TestDatabase, directory: Path, *, people: People | None = None) -> Generator[ControlPlane]:
+    """Serve over `database`, keeping keys in `directory`; `people` sign on with the provider that it makes of the URL."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="control plane", daemon=True)
     thread.start()
@@ -93,7 +97,7 @@ def control_plane(database: TestDatabase, directory: Path) -> Generator[ControlP
 
     stack = AsyncExitStack()
     try:
-        services, port = run(_serve(database, directory, stack))
+        services, port = run(_serve(database, directory, stack, people))
         tokens, tenants, key_ids = run(_people(services))
         yield ControlPlane(port=port, services=services, tokens=tokens, tenants=tenants, key_ids=key_ids, run=run)
     finally:
@@ -114,7 +118,11 @@ async def loopback_look_up(host: str, port: int) -> list[str]:
         raise OSError("no such name in a test") from None
 
 
-async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack) -> tuple[Services, int]:
+async def _serve(
+    database: TestDatabase, directory: Path, stack: AsyncExitStack, people: People | None
+) -> tuple[Services, int]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     clock, keyring = SystemClock(), Keyring.open(directory / "keyring.json")
     keys, keystore = (
         keyring.derive(Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING),
@@ -142,6 +150,7 @@ async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack)
         doctor=doctor,
         networks=Networks(["127.0.0.0/8"]),
         issuer_networks=Networks(["127.0.0.0/8"]),
+        provider=None if people is None else people(url),
         look_up=loopback_look_up,
     )
     follower.start()
@@ -150,7 +159,7 @@ async def _serve(database: TestDatabase, directory: Path, stack: AsyncExitStack)
     bridge = await stack.enter_async_context(
         AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan()
     )
-    server = await serve_tcp(bridge, limits=Limits(max_body_bytes=256 * 1024))
+    server = await serve_tcp(bridge, sock=listening, limits=Limits(max_body_bytes=256 * 1024))
     stack.push_async_callback(server.close)
     if not await follower.ensure(10.0):
         raise RuntimeError("the feed could not be read")
@@ -176,6 +185,7 @@ def _parts(services: Services, engine: Engine) -> Parts:
         clock=services.clock,
         secure=False,
         demo=True,
+        signon=services.signon,
     )
 
 

@@ -11,6 +11,7 @@ THEMES: Final = ("auto", "light", "dark")
 
 _SESSION: Final = "strongroom"
 _THEME: Final = "strongroom-theme"
+SIGN_ON: Final = "strongroom-sign-on"
 _YEAR_S: Final = 365 * 86400
 
 
@@ -32,6 +33,22 @@ def session(value: str, *, secure: bool) -> Cookie:
         samesite="strict",
         secure=secure,
         max_age=None if value else 0,
+    )
+
+
+def signing_on(value: str, *, secure: bool) -> Cookie:
+    """Return the cookie that ties a sign-on at a provider to this browser, or with an empty value takes it away.
+
+    `Lax`, since the way back is another site's redirect; it says nothing but that the same browser came back.
+    """
+    return Cookie(
+        key=SIGN_ON,
+        value=value,
+        path="/sign-in/sso",
+        httponly=True,
+        samesite="lax",
+        secure=secure,
+        max_age=600 if value else 0,
     )
 
 

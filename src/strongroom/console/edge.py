@@ -86,6 +86,7 @@ def _visit(desk: Desk, request: Request[Any, Any, Any]) -> Visit:
         form=Form({}),
         theme=cookies.theme(request.cookies),
         cookie=request.cookies.get(cookies.session_name(secure=desk.parts.secure), ""),
+        sso=request.cookies.get(cookies.SIGN_ON, ""),
     )
 
 
@@ -158,6 +159,8 @@ def _response(desk: Desk, answer: Answer) -> Response[bytes]:
     )
     if answer.session is not None:
         response.cookies.append(cookies.session(answer.session, secure=secure))
+    if answer.sso is not None:
+        response.cookies.append(cookies.signing_on(answer.sso, secure=secure))
     if answer.theme is not None:
         response.cookies.append(cookies.for_theme(answer.theme, secure=secure))
     return response

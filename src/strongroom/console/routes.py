@@ -17,6 +17,7 @@ from strongroom.console import (
     providers,
     rules,
     signin,
+    sso,
     tenants,
     theme,
 )
@@ -53,6 +54,8 @@ _TENANT: Final = "/tenants/{tenant:str}"
 ROUTES: Final = (
     _get("/sign-in", signin.form, open=True),
     _post("/sign-in", signin.begin, open=True),
+    _get("/sign-in/sso", sso.start, open=True),
+    _get("/sign-in/sso/callback", sso.finish, open=True),
     _post("/sign-out", signin.end),
     _post("/theme", theme.choose, open=True),
     _get("/", overview.page),

@@ -43,6 +43,7 @@ class Session:
     credential: KeyId
     began: float
     seen: float
+    by_provider: bool = False
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(_ID_BYTES))
     notice: Notice | None = None
     _forms: dict[str, None] = field(default_factory=dict[str, None])
@@ -82,8 +83,8 @@ class Sessions:
         """Return how many there are."""
         return len(self._living)
 
-    def begin(self, credential: KeyId) -> str:
-        """Start a session for who has just shown `credential` whole; return the id for the cookie."""
+    def begin(self, credential: KeyId, *, by_provider: bool = False) -> str:
+        """Start a session for who has just proven who they are; return the id for the cookie."""
         now = self._clock.boottime()
         self._sweep(now)
         own = [key for key, session in self._living.items() if session.credential == credential]
@@ -92,7 +93,7 @@ class Sessions:
         while len(self._living) >= self._limit:
             del self._living[next(iter(self._living))]
         text = secrets.token_urlsafe(_ID_BYTES)
-        self._living[_hashed(text)] = Session(credential=credential, began=now, seen=now)
+        self._living[_hashed(text)] = Session(credential=credential, began=now, seen=now, by_provider=by_provider)
         return text
 
     def find(self, text: str, *, touch: bool = True) -> Session | None:

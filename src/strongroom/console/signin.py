@@ -15,26 +15,29 @@ from strongroom.policy import Action, Kind, Resource
 
 _OWN_PATH: Final = re.compile(r"/(?:[A-Za-z0-9._~?=&-][A-Za-z0-9._~?=&/-]*)?")  # no `//host`, no backslash, no percent
 _TOKEN_LIMIT: Final = 200
+_TOLD: Final = "That token does not open this console."
 
 
 async def form(visit: Visit) -> Answer:
     """Ask for a token."""
-    return visit.render("sign-in.html", next=own_path(visit.query.get("next", "")), failed=False)
+    return visit.render("sign-in.html", next=own_path(visit.query.get("next", "")), failed="")
 
 
 async def begin(visit: Visit) -> Answer:
     """Check a token and start a session."""
     after = own_path(visit.form.raw("next"))
+    if not visit.parts.tokens:
+        return failed(visit, after, "Tokens do not open this console; sign in with your organisation.")
     try:
         who = await visit.parts.door.admit(visit.form.raw("token").strip()[:_TOKEN_LIMIT], visit.peer, visit.ask())
         if who.role.is_workload:
             await visit.parts.gate.turned_away(f"key {who.credential}: a workload's", visit.ask())
-            return _failed(visit, after)
+            return failed(visit, after)
     except Refused as no:
         if no.refusal.kind is RefusalKind.UNAUTHENTICATED:
-            return _failed(visit, after)
+            return failed(visit, after)
         raise
-    await _record(visit, who)
+    await record(visit, who)
     visit.desk.sessions.end(visit.cookie)  # signing in again does not leave the former session behind
     return Answer(status=303, headers={"location": after}, session=visit.desk.sessions.begin(who.credential))
 
@@ -45,7 +48,7 @@ async def end(visit: Visit) -> Answer:
     return Answer(status=303, headers={"location": "/sign-in"}, session="")
 
 
-async def _record(visit: Visit, who: Principal) -> None:
+async def record(visit: Visit, who: Principal) -> None:
     """Write the sign-in down; when it cannot be written, nobody is signed in."""
     resource = Resource(kind=Kind.SELF, tenant=who.tenant)
     permit = visit.parts.gate.permit_platform if who.tenant is None else visit.parts.gate.permit
@@ -53,8 +56,9 @@ async def _record(visit: Visit, who: Principal) -> None:
         pass
 
 
-def _failed(visit: Visit, after: str) -> Answer:
-    return visit.render("sign-in.html", status=401, next=after, failed=True)
+def failed(visit: Visit, after: str, said: str = _TOLD) -> Answer:
+    """Return the page of signing in, which says that it did not work."""
+    return visit.render("sign-in.html", status=401, next=after, failed=said)
 
 
 def own_path(path: str) -> str:

@@ -38,6 +38,9 @@ async def confirm(visit: Visit, problem: Refusal | None = None) -> Answer:
     await visit.parts.identity.show_tenant(visit.who, where.tenant, visit.ask())
     if not visit.may(Action.TENANT_DELETE, Resource(kind=Kind.TENANT, tenant=where.tenant)):
         return visit.go(where.base)
+    stale = visit.stale(f"{where.base}/delete")
+    if stale is not None:
+        return stale
     keys = await visit.parts.identity.list_keys(visit.who, where.tenant, visit.ask())
     deployments = await visit.parts.registry.list_deployments(visit.who, where.tenant, visit.ask())
     return visit.render(
@@ -54,6 +57,9 @@ async def confirm(visit: Visit, problem: Refusal | None = None) -> Answer:
 async def delete(visit: Visit) -> Answer:
     """End a tenant whose name was typed out."""
     where = await place.of(visit)
+    stale = visit.stale(f"{where.base}/delete")
+    if stale is not None:
+        return stale
     if visit.form.raw("confirm").strip() != where.name:
         return await confirm(visit, invalid(f"Type {where.name} to confirm.", param="confirm"))
     await visit.parts.end_tenant(visit.who, where.tenant, visit.ask())

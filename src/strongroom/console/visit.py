@@ -19,6 +19,8 @@ from strongroom.console.sessions import Notice, Session, Sessions
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.door import Lease
 from strongroom.identity.http import noting
+from strongroom.identity.people import SignOn
+from strongroom.identity.people.signon import FRESH_S
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
@@ -54,6 +56,8 @@ class Parts:
         lease: whether the directory may be relied on now.
         secure: whether browsers reach it over TLS; cookies are bound to that.
         demo: whether the installation was seeded with demo accounts; every page says so.
+        signon: the organisation's own provider, if there is one.
+        tokens: whether an account's token opens the console too.
     """
 
     identity: Identity
@@ -73,6 +77,8 @@ class Parts:
     clock: Clock
     secure: bool
     demo: bool = False
+    signon: SignOn | None = None
+    tokens: bool = True
 
 
 class Desk:
@@ -96,6 +102,8 @@ class Answer:
     session: str | None = None
     """A session id for the cookie; an empty one takes the cookie away; None leaves it alone."""
     theme: str | None = None
+    sso: str | None = None
+    """What ties a sign-on at a provider to this browser; empty takes it away."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,6 +119,7 @@ class Visit:
     form: Form
     theme: str
     cookie: str = ""
+    sso: str = ""
     signed_in: tuple[Session, Principal] | None = None
 
     @property
@@ -154,6 +163,8 @@ class Visit:
             "place": None,
             "theme": self.theme,
             "demo": self.parts.demo,
+            "by_provider": self.parts.signon is not None,
+            "by_token": self.parts.tokens,
             "here": self.here(),
             "request_id": self.asked.request_id,
         }
@@ -172,6 +183,13 @@ class Visit:
     def _own_tenant(self) -> str | None:
         who = self.who
         return None if who.tenant is None else self.parts.directory.tenant_name(who.tenant)
+
+    def stale(self, back: str) -> Answer | None:
+        """Return the way to prove oneself again and come back, for what cannot be undone; None: it was done just now."""
+        if self.parts.clock.boottime() - self.session.began <= FRESH_S:
+            return None
+        to = f"next={quote(back, safe='')}"
+        return self.go(f"/sign-in/sso?fresh=1&{to}" if self.session.by_provider else f"/sign-in?{to}")
 
     def here(self) -> str:
         """Return this page's own address, for forms that come back to it."""

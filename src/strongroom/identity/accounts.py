@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from strongroom.identity import publish, secretkey, tables
 from strongroom.identity.issuing import fingerprint_of
@@ -15,6 +16,9 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, inv
 from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.store import Conflict, OperatorTx
 from strongroom.vault import PurposeKeys
+
+_ROLES: Final = frozenset({Role.OPERATOR, Role.APPROVER, Role.TENANT_ADMIN})
+"""What accounts are for; auditors sign on with their provider, which is where their end is said."""
 
 
 class Accounts:
@@ -33,8 +37,8 @@ class Accounts:
         Raises:
             Refused: INVALID when role and tenant do not fit, CONFLICT when the name is taken.
         """
-        if role.is_workload:
-            raise Refused(invalid(f"{role} is a workload's role, not a person's.", param="role"))
+        if role not in _ROLES:
+            raise Refused(invalid(f"{role} is not the role of an account.", param="role"))
         if (role is Role.TENANT_ADMIN) != (tenant is not None):
             raise Refused(invalid("A tenant administrator has a tenant; the other roles have none.", param="tenant"))
         account = Account(id=new_uuid(), name=name, role=role, demo=demo, created_at=self._clock.now(), tenant=tenant)

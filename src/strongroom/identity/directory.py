@@ -39,6 +39,7 @@ from strongroom.vault import Purpose, PurposeKeys
 
 _log: Final = logging.getLogger(__name__)
 _Told = TypeVar("_Told")
+_OF_TENANT: Final = frozenset({Role.TENANT_ADMIN, Role.TENANT_AUDITOR})
 _NOBODY: Final = bytes(32)  # compared against when the id is unknown; no fingerprint can be asked to match it
 _DIGEST: Final = 32
 _TELL: Final = "The API key is missing, malformed, unknown, expired or not allowed here."
@@ -278,7 +279,7 @@ def _credential(entry: FeedEntry) -> _Credential:
     else:
         # Accounts are the installation's to say, and none of them is somewhere as a workload is.
         bound = entry.tenant == PLATFORM and document.environment is None and document.workload is None
-        bound = bound and (document.role is Role.TENANT_ADMIN) == (tenant is not None)
+        bound = bound and (document.role in _OF_TENANT) == (tenant is not None)
     if not bound:
         raise ValueError("a credential that is not this row's to tell of")
     return _Credential(

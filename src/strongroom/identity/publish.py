@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -73,6 +74,24 @@ async def account_key(
         expires_at=expires_at,
         tenant=account.tenant,
         demo=account.demo,
+    )
+    await feed.publish(tx, documents.CREDENTIAL, key_id, documents.encode(document))
+
+
+async def person(
+    tx: OperatorTx, key_id: KeyId, role: Role, name: str, tenant: TenantId | None, expires_at: float
+) -> None:
+    """Tell of somebody who has signed on elsewhere, until `expires_at` (Unix seconds).
+
+    The fingerprint is of nothing: no text has it, so the credential holds a session up and can be shown by nobody.
+    """
+    document = CredentialDocument(
+        fingerprint=secrets.token_bytes(32),
+        pepper_version=1,
+        role=role,
+        name=name,
+        expires_at=expires_at,
+        tenant=tenant,
     )
     await feed.publish(tx, documents.CREDENTIAL, key_id, documents.encode(document))
 

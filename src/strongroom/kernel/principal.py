@@ -28,6 +28,8 @@ class Role(StrEnum):
     OPERATOR = "operator"  # runs the installation
     APPROVER = "approver"  # says yes to releases and elevations
     TENANT_ADMIN = "tenant-admin"  # administers one tenant
+    AUDITOR = "auditor"  # reads the installation and every tenant, until an agreed day
+    TENANT_AUDITOR = "tenant-auditor"  # reads one tenant, until an agreed day
     INFERENCE = "inference"  # a workload that asks models
     EVALUATION = "evaluation"  # a workload that measures models
     INGESTION = "ingestion"  # a workload that brings data in

@@ -20,6 +20,8 @@ PRINCIPAL_TYPES: Final = {
     Role.OPERATOR: "Operator",
     Role.APPROVER: "Approver",
     Role.TENANT_ADMIN: "TenantAdmin",
+    Role.AUDITOR: "Auditor",
+    Role.TENANT_AUDITOR: "TenantAuditor",
     Role.INFERENCE: "Inference",
     Role.EVALUATION: "Evaluation",
     Role.INGESTION: "Ingestion",

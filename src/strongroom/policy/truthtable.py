@@ -53,6 +53,7 @@ class Relation(StrEnum):
 COLUMNS: Final = {
     Role.OPERATOR: (Relation.INSTALLATION, Relation.TENANT, Relation.TENANT_ENV),
     Role.APPROVER: (Relation.INSTALLATION, Relation.TENANT, Relation.TENANT_ENV),
+    Role.AUDITOR: (Relation.INSTALLATION, Relation.TENANT, Relation.TENANT_ENV),
     Role.TENANT_ADMIN: (
         Relation.INSTALLATION,
         Relation.OWN,
@@ -73,6 +74,7 @@ COLUMNS: Final = {
 for _role in Role:
     if _role.is_placed:
         COLUMNS[_role] = COLUMNS[Role.INFERENCE]
+COLUMNS[Role.TENANT_AUDITOR] = COLUMNS[Role.TENANT_ADMIN]
 
 _HEAD: Final = """\
 Who may do what in Strongroom
@@ -107,6 +109,8 @@ _ROLES: Final = {
     Role.OPERATOR: "runs the installation and administers its tenants; belongs to no tenant",
     Role.APPROVER: "says yes to releases; belongs to no tenant",
     Role.TENANT_ADMIN: "administers one tenant, in all its environments",
+    Role.AUDITOR: "reads the installation and every tenant, until an agreed day; belongs to no tenant",
+    Role.TENANT_AUDITOR: "reads one tenant, in all its environments, until an agreed day",
     Role.INFERENCE: "a program that asks models, in one environment of one tenant",
     Role.EVALUATION: "a program that measures models, in one environment of one tenant",
     Role.INGESTION: "a program that brings data in, in one environment of one tenant",
@@ -150,7 +154,7 @@ class Line:
 
 def principals(role: Role) -> Iterator[Principal]:
     """Yield a caller of `role` for each place that one can have."""
-    tenant = None if role in {Role.OPERATOR, Role.APPROVER} else _OWN
+    tenant = None if role in {Role.OPERATOR, Role.APPROVER, Role.AUDITOR} else _OWN
     for environment in Environment if role.is_placed else (None,):
         yield Principal(
             role=role,

@@ -116,7 +116,7 @@ class Prover:
     def __init__(self, key: SecretKey) -> None:
         self._key: Final = key
         jwk = key.public.jwk()
-        self._jwk: Final = {name: jwk[name] for name in _MEMBERS if name in jwk}
+        self._jwk: Final[dict[str, str]] = {name: jwk[name] for name in _MEMBERS if name in jwk}
         self._alg: Final = "EdDSA" if key.public.algorithm is Algorithm.ED25519 else "ES256"
 
     def __repr__(self) -> str:

@@ -15,8 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, TypeAlias, cast
+from urllib.parse import parse_qs, urlencode
 
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey, generate_key
 from joserfc.jws import JWSRegistry
@@ -95,12 +97,16 @@ class LocalIssuer:
         url: its name, and where it is.
         keys: those in its key set; what signs is the first.
         answers: what a path answers instead of what it should: (status, body).
+        person: what is said of whoever signs on.
+        codes: what was asked for, by codes that were not redeemed yet.
         asked: how often each path was asked.
     """
 
     url: str
     keys: list[SigningKey] = field(default_factory=lambda: [SigningKey.make()])
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
+    person: dict[str, Any] = field(default_factory=lambda: {"sub": "248289761001"})
+    codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     asked: Counter[str] = field(default_factory=Counter[str])
 
     def rotate(self, alg: str = "ES256", *, keep: bool = True) -> SigningKey:
@@ -130,11 +136,40 @@ class LocalIssuer:
             return self.answers[path]
         if path == "/.well-known/openid-configuration":
             return 200, json.dumps(self.configuration()).encode()
+        if path.startswith("/authorize?"):
+            return self._authorize(path)
         return (200, self.key_set) if path == "/jwks" else (404, b"{}")
+
+    def _authorize(self, path: str) -> Answer:
+        """Sign the one person of this provider on, without asking, and send the browser back with a code."""
+        asked = {name: values[0] for name, values in parse_qs(path.partition("?")[2]).items()}
+        code = uuid.uuid4().hex
+        self.codes[code] = asked
+        back = {"code": code, "state": asked["state"], "iss": self.url}
+        return 302, f"{asked['redirect_uri']}?{urlencode(back)}".encode()
+
+    def redeem(self, form: dict[str, str]) -> Answer:
+        """Answer at the token endpoint: a code once, and with its verifier alone (RFC 7636 §4.6)."""
+        asked = self.codes.pop(form.get("code", ""), None)
+        challenge = encoded(sha256(form.get("code_verifier", "").encode()).digest())
+        if (
+            asked is None
+            or asked.get("code_challenge") != challenge
+            or form.get("redirect_uri") != asked["redirect_uri"]
+        ):
+            return 400, b'{"error": "invalid_grant"}'
+        now = int(time.time())
+        said = {"aud": asked["client_id"], "nonce": asked["nonce"], "auth_time": now, **self.person}
+        return 200, json.dumps({"access_token": "x", "token_type": "Bearer", "id_token": self.token(**said)}).encode()
 
     def configuration(self) -> dict[str, Any]:
         """Return the discovery document."""
-        return {"issuer": self.url, "jwks_uri": f"{self.url}/jwks"}
+        return {
+            "issuer": self.url,
+            "jwks_uri": f"{self.url}/jwks",
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/token",
+        }
 
 
 @contextmanager
@@ -145,7 +180,14 @@ def local_issuer() -> Generator[LocalIssuer]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            status, body = issuer.answer(self.path)
+            self._say(*issuer.answer(self.path))
+
+        def do_POST(self) -> None:
+            issuer.asked[self.path] += 1
+            content = self.rfile.read(int(self.headers["content-length"])).decode()
+            self._say(*issuer.redeem({name: values[0] for name, values in parse_qs(content).items()}))
+
+        def _say(self, status: int, body: bytes) -> None:
             self.send_response(status)
             if status // 100 == 3:  # noqa: PLR2004 - redirects
                 self.send_header("location", body.decode())

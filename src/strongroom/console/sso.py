@@ -1,0 +1,43 @@
+"""Signing on by the organisation's own provider: out to it, and back.
+
+The answer to the way back is a page of ours that goes on by itself: a browser sends a `SameSite=Strict` cookie with what a
+page of ours asks for, and not with what another site's redirect does.
+"""
+
+from __future__ import annotations
+
+from strongroom.console import errors, signin
+from strongroom.console.visit import Answer, Visit
+from strongroom.kernel.refusal import RefusalKind, Refused
+
+
+async def start(visit: Visit) -> Answer:
+    """Send the browser to the provider."""
+    signon = visit.parts.signon
+    if signon is None:
+        return errors.page(visit, errors.MISSING)
+    fresh = visit.query.get("fresh") == "1"
+    to, browser = await signon.begin(signin.own_path(visit.query.get("next", "")), fresh=fresh)
+    return Answer(status=303, headers={"location": to}, sso=browser)
+
+
+async def finish(visit: Visit) -> Answer:
+    """Take back who has signed on, and start a session."""
+    signon = visit.parts.signon
+    if signon is None:
+        return errors.page(visit, errors.MISSING)
+    try:
+        found = await signon.finish(dict(visit.query), visit.sso, visit.ask())
+        who = await visit.parts.door.readmit(found.credential, visit.peer, visit.ask())
+    except Refused as no:
+        if no.refusal.kind is not RefusalKind.UNAUTHENTICATED:
+            raise
+        await visit.parts.gate.turned_away(no.refusal.reason, visit.ask())
+        return signin.failed(
+            visit, "/", "You could not be signed in. Whoever runs this installation finds the reason in its log."
+        )
+    await signin.record(visit, who)
+    visit.desk.sessions.end(visit.cookie)
+    session = visit.desk.sessions.begin(found.credential, by_provider=True)
+    answer = visit.render("sso-done.html", next=found.after)
+    return Answer(status=200, body=answer.body, session=session, sso="")

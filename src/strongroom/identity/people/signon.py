@@ -1,0 +1,269 @@
+"""Signing on with a provider: authorization code with PKCE (OpenID Connect Core §3.1, RFC 7636), in numbered steps.
+
+1. `begin` makes state, nonce and verifier, and remembers them for ten minutes, for the browser that holds the other half.
+2. The browser comes back with a code: `finish` spends the state (once), and wants the same browser and the same issuer
+   (RFC 9207).
+3. The code is exchanged at the provider's token endpoint, with the verifier and, where there is one, the client's secret.
+4. The ID token is checked: signature by the provider's keys, issuer, audience, authorised party, nonce, times; where fresh
+   proof was asked for, that it is fresh (`auth_time`).
+5. The first mapping that fits says what the person is; their tenant lives.
+6. A credential that nobody can present is published, with an end; the session hangs on that.
+
+Whoever fails learns nothing of why; the reason is for the log.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from strongroom.identity import publish
+from strongroom.identity.federation.issuers import Issuers, NoKeys, Source
+from strongroom.identity.people.model import Mapping, first_fitting, name_of
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import KeyId, TenantId, new_key_id
+from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.signatures.jose import BadToken, check_times, load_object, moment, read
+
+CALLBACK: Final = "/sign-in/sso/callback"
+
+FRESH_S: Final = 300.0
+"""For how long somebody who has just proven who they are may do what cannot be undone."""
+
+_PENDING_S: Final = 600.0
+_MOST_PENDING: Final = 1024
+_KNOWN_WITHIN_S: Final = 5.0
+_MAX_AGE_S: Final = 600
+_BYTES: Final = 32
+_DESK: Final = Principal(role=Role.OPERATOR, name="single-sign-on", credential=KeyId(""))
+"""The installation itself, when it lets somebody in by its settings: no credential stands for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Where people sign on, and what they then are.
+
+    Attributes:
+        issuer: its name, as its tokens say it.
+        client_id: what Strongroom is called there.
+        client_secret: its secret there; None for a public client.
+        public_url: where browsers reach the console, without a path.
+        mappings: which claims make somebody what, the first that fits.
+        session_s: how long a session lasts at most.
+        ca: authorities (PEM) to trust for the provider instead of the system's.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str | None
+    public_url: str
+    mappings: Sequence[Mapping]
+    session_s: float
+    ca: str | None = None
+
+    def __repr__(self) -> str:
+        """Show no secret."""
+        return f"Provider({self.issuer})"
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where it sends browsers back to."""
+        return self.public_url.rstrip("/") + CALLBACK
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Pending:
+    browser: bytes
+    nonce: str
+    verifier: str
+    after: str
+    fresh: bool
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOn:
+    """Somebody who has signed on: the credential that their session hangs on, and where they wanted to go."""
+
+    credential: KeyId
+    after: str
+
+
+class SignOn:
+    """Signs people on by one provider. One event loop."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        issuers: Issuers,
+        gate: Gate,
+        find_tenant: Callable[[str], TenantId | None],
+        refresh: Callable[[float], Awaitable[bool]],
+        clock: Clock,
+    ) -> None:
+        self.provider: Final = provider
+        self._issuers: Final = issuers
+        self._gate: Final = gate
+        self._find_tenant: Final = find_tenant
+        self._refresh: Final = refresh
+        self._clock: Final = clock
+        self._pending: Final[OrderedDict[bytes, _Pending]] = OrderedDict()
+
+    async def begin(self, after: str, *, fresh: bool = False) -> tuple[str, str]:
+        """Return where to send the browser, and the secret that it must bring back in a cookie.
+
+        Raises:
+            Refused: UNAVAILABLE when the provider cannot be asked.
+        """
+        try:
+            found = await self._issuers.configuration(self._source())
+        except NoKeys as error:
+            raise _unavailable(str(error)) from None
+        where = found.get("authorization_endpoint")
+        if not isinstance(where, str) or not where.startswith(("https://", "http://")):
+            raise _unavailable("the provider names no place to sign on")
+        state, browser, nonce, verifier = (secrets.token_urlsafe(_BYTES) for _ in range(4))
+        now = self._clock.boottime()
+        while self._pending and (
+            len(self._pending) >= _MOST_PENDING or next(iter(self._pending.values())).began < now - _PENDING_S
+        ):
+            self._pending.popitem(last=False)
+        self._pending[_hashed(state)] = _Pending(_hashed(browser), nonce, verifier, after, fresh, now)
+        asked = {
+            "response_type": "code",
+            "client_id": self.provider.client_id,
+            "redirect_uri": self.provider.redirect_uri,
+            "scope": "openid profile email",
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": base64.urlsafe_b64encode(_hashed(verifier)).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+        }
+        if fresh:
+            asked |= {"prompt": "login", "max_age": "0"}
+        return f"{where}{'&' if '?' in where else '?'}{urlencode(asked)}", browser
+
+    async def finish(self, said: dict[str, str], browser: str, ask: Ask) -> SignedOn:
+        """Return who has come back from the provider.
+
+        Args:
+            said: the parameters that the browser brought.
+            browser: what its cookie holds.
+            ask: what goes into the audit entry.
+
+        Raises:
+            Refused: UNAUTHENTICATED whatever is wrong, UNAVAILABLE when it cannot be known now.
+        """
+        pending = self._pending.pop(_hashed(said.get("state", "")), None)
+        if pending is None or self._clock.boottime() - pending.began > _PENDING_S:
+            raise _refused("no sign-on was begun with this state, or it was finished, or it is too long ago")
+        if not hmac.compare_digest(_hashed(browser), pending.browser):
+            raise _refused("the sign-on was begun by another browser")
+        if said.get("iss", self.provider.issuer) != self.provider.issuer:
+            raise _refused("the answer is of another issuer")
+        if "error" in said or not said.get("code"):
+            raise _refused("the provider let nobody in")
+        try:
+            claims = await self._claims(said["code"], pending)
+        except (BadToken, NoKeys) as error:
+            raise _refused(str(error)) from None
+        credential = await self._let_in(claims, ask)
+        await self._refresh(_KNOWN_WITHIN_S)  # the session that hangs on it is looked up in this process next
+        return SignedOn(credential, pending.after)
+
+    async def _claims(self, code: str, pending: _Pending) -> dict[str, Any]:
+        """Do steps 3 and 4."""
+        provider = self.provider
+        found = await self._issuers.configuration(self._source())
+        endpoint, keys = found.get("token_endpoint"), found.get("jwks_uri")
+        if not isinstance(endpoint, str) or not isinstance(keys, str):
+            raise NoKeys("the provider names no token endpoint, or no keys")
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": provider.redirect_uri,
+            "client_id": provider.client_id,
+            "code_verifier": pending.verifier,
+        }
+        headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+        if provider.client_secret is not None:  # RFC 6749 §2.3.1
+            pair = f"{quote(provider.client_id, safe='')}:{quote(provider.client_secret, safe='')}"
+            headers.append((b"authorization", b"Basic " + base64.b64encode(pair.encode())))
+        content = await self._issuers.ask("POST", endpoint, provider.ca, tuple(headers), urlencode(form).encode())
+        text = load_object(content, "token answer").get("id_token")
+        if not isinstance(text, str):
+            raise BadToken("the provider gave no ID token")
+        token = read(text)
+        claims = dict(token.claims)
+        if claims.get("iss") != provider.issuer:
+            raise BadToken("the ID token is of another issuer")
+        if not await self._issuers.verified(Source(provider.issuer, keys_url=keys, ca=provider.ca), token):
+            raise BadToken("the ID token's signature is wrong")
+        self._check(claims, pending)
+        return claims
+
+    def _check(self, claims: dict[str, Any], pending: _Pending) -> None:
+        client, now = self.provider.client_id, self._clock.now().timestamp()
+        if claims.get("aud") not in (client, [client]) or claims.get("azp", client) != client:
+            raise BadToken("the ID token is for somebody else")
+        nonce = claims.get("nonce")
+        if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), pending.nonce.encode()):
+            raise BadToken("the ID token was made for another sign-on")
+        check_times(claims, now, _MAX_AGE_S)
+        if not isinstance(claims.get("sub"), str) or not claims["sub"]:
+            raise BadToken("the ID token is about nobody")
+        if pending.fresh:
+            proven = moment(claims, "auth_time")
+            if proven is None or proven < now - FRESH_S:
+                raise BadToken("fresh proof was asked for, and the provider's is old")
+
+    async def _let_in(self, claims: dict[str, Any], ask: Ask) -> KeyId:
+        """Do steps 5 and 6."""
+        now = self._clock.now()
+        mapping = first_fitting(self.provider.mappings, claims, now)
+        if mapping is None:
+            raise _refused("no mapping fits what the provider says of this person")
+        tenant = None if mapping.tenant is None else self._find_tenant(mapping.tenant)
+        if mapping.tenant is not None and tenant is None:
+            raise _refused(f"the mapping's tenant {mapping.tenant} is gone")
+        ends = now + timedelta(seconds=self.provider.session_s)
+        ends = ends if mapping.until is None else min(ends, mapping.until)
+        digest = sha256(f"{self.provider.issuer}\0{claims['sub']}".encode()).hexdigest()
+        credential, name = new_key_id(), name_of(claims, digest)
+        detail = {**ask.detail, "role": str(mapping.role), "name": name, "subject": digest[:32], "until": _said(ends)}
+        resource = Resource(kind=Kind.KEY, id=credential)
+        told = Ask(request_id=ask.request_id, detail=detail)
+        async with self._gate.permit_platform(_DESK, Action.KEY_CREATE, resource, told) as tx:
+            await publish.person(tx, credential, mapping.role, name, tenant, ends.timestamp())
+        return credential
+
+    def _source(self) -> Source:
+        return Source(self.provider.issuer, ca=self.provider.ca)
+
+
+def _said(moment_: datetime) -> str:
+    return moment_.isoformat(timespec="seconds")
+
+
+def _hashed(text: str) -> bytes:
+    return sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def _refused(reason: str) -> Refused:
+    tell = "You could not be signed in."
+    return Refused(Refusal(kind=RefusalKind.UNAUTHENTICATED, reason=f"single sign-on: {reason}", tell=tell))
+
+
+def _unavailable(reason: str) -> Refused:
+    tell = "The sign-in service of your organisation cannot be reached at the moment. Try again shortly."
+    return Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=f"single sign-on: {reason}", tell=tell))
