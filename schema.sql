@@ -431,6 +431,7 @@ CREATE TABLE gateway.record (
     cost_micro bigint DEFAULT 0 NOT NULL,
     rules_version text DEFAULT ''::text NOT NULL,
     decisions jsonb DEFAULT '{}'::jsonb NOT NULL,
+    batch uuid,
     CONSTRAINT record_cost_micro_check CHECK ((cost_micro >= 0)),
     CONSTRAINT record_decisions_check CHECK ((octet_length((decisions)::text) <= 4096)),
     CONSTRAINT record_dialect_check CHECK ((length(dialect) <= 32)),
@@ -477,6 +478,7 @@ CREATE TABLE gateway.record_default (
     cost_micro bigint DEFAULT 0 CONSTRAINT record_cost_micro_not_null NOT NULL,
     rules_version text DEFAULT ''::text CONSTRAINT record_rules_version_not_null NOT NULL,
     decisions jsonb DEFAULT '{}'::jsonb CONSTRAINT record_decisions_not_null NOT NULL,
+    batch uuid,
     CONSTRAINT record_cost_micro_check CHECK ((cost_micro >= 0)),
     CONSTRAINT record_decisions_check CHECK ((octet_length((decisions)::text) <= 4096)),
     CONSTRAINT record_dialect_check CHECK ((length(dialect) <= 32)),
@@ -1060,7 +1062,15 @@ CREATE INDEX nonce_at ON gateway.nonce USING btree (at);
 
 CREATE INDEX record_at ON ONLY gateway.record USING btree (tenant_id, at DESC, id DESC);
 
+CREATE INDEX record_batch ON ONLY gateway.record USING btree (tenant_id, batch, id) WHERE (batch IS NOT NULL);
+
+CREATE INDEX record_unsealed ON ONLY gateway.record USING btree (at, id) WHERE (batch IS NULL);
+
+CREATE INDEX record_default_at_id_idx ON gateway.record_default USING btree (at, id) WHERE (batch IS NULL);
+
 CREATE INDEX record_default_tenant_id_at_id_idx ON gateway.record_default USING btree (tenant_id, at DESC, id DESC);
+
+CREATE INDEX record_default_tenant_id_batch_id_idx ON gateway.record_default USING btree (tenant_id, batch, id) WHERE (batch IS NOT NULL);
 
 CREATE INDEX record_key ON ONLY gateway.record USING btree (tenant_id, key_id, at DESC);
 
@@ -1098,9 +1108,13 @@ CREATE UNIQUE INDEX provider_name ON providers.provider USING btree (name) WHERE
 
 CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
+ALTER INDEX gateway.record_unsealed ATTACH PARTITION gateway.record_default_at_id_idx;
+
 ALTER INDEX gateway.record_pkey ATTACH PARTITION gateway.record_default_pkey;
 
 ALTER INDEX gateway.record_at ATTACH PARTITION gateway.record_default_tenant_id_at_id_idx;
+
+ALTER INDEX gateway.record_batch ATTACH PARTITION gateway.record_default_tenant_id_batch_id_idx;
 
 ALTER INDEX gateway.record_key ATTACH PARTITION gateway.record_default_tenant_id_key_id_at_idx;
 
@@ -1265,6 +1279,10 @@ CREATE POLICY gateway_append ON gateway.nonce FOR INSERT TO sr_gateway WITH CHEC
 CREATE POLICY gateway_append ON gateway.record FOR INSERT TO sr_gateway WITH CHECK (true);
 
 CREATE POLICY gateway_erase ON gateway.nonce FOR DELETE TO sr_gateway USING ((at < (now() - '00:05:00'::interval)));
+
+CREATE POLICY keeper_read ON gateway.record FOR SELECT TO sr_keeper USING (true);
+
+CREATE POLICY keeper_seal ON gateway.record FOR UPDATE TO sr_keeper USING ((batch IS NULL)) WITH CHECK ((batch IS NOT NULL));
 
 ALTER TABLE gateway.key_first ENABLE ROW LEVEL SECURITY;
 
@@ -1602,6 +1620,9 @@ GRANT INSERT(nonce) ON TABLE gateway.nonce TO sr_gateway;
 
 GRANT SELECT ON TABLE gateway.record TO sr_control;
 GRANT INSERT ON TABLE gateway.record TO sr_gateway;
+GRANT SELECT ON TABLE gateway.record TO sr_keeper;
+
+GRANT UPDATE(batch) ON TABLE gateway.record TO sr_keeper;
 
 GRANT SELECT,INSERT,DELETE ON TABLE gateway.response TO sr_gateway;
 

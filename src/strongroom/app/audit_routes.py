@@ -118,6 +118,16 @@ class ReceiptDocument(msgspec.Struct, frozen=True, kw_only=True):
     vkey: str
 
 
+class RecordReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The proof of one record: its text, its path (base64) in a batch, and the receipt of the entry that commits to the batch."""
+
+    record: str
+    index: int
+    size: int
+    path: list[bytes]
+    batch: ReceiptDocument
+
+
 class KeyDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A verifier key, and the log or installation that it is for."""
 
@@ -302,6 +312,29 @@ async def prove_tenant_entry(
     return _receipt(*await services.logs.receipt(who, place, ask, entry))
 
 
+@get(
+    "/tenants/{tenant:str}/audit/records/{request_id:str}",
+    responses=READ,
+    summary="Prove the record of a request",
+    tags=["audit"],
+)
+async def prove_record(
+    tenant: FromPath[str], request_id: FromPath[str], services: TheServices, finder: TheFinder, who: Who, ask: Asked
+) -> RecordReceipt:
+    """Return the receipt of a request's record: that it stands, just so, in a batch to which a signed log commits."""
+    place = await finder.tenant(who, tenant, ask)
+    found = await services.records.prove(who, place, ask, _record_id(request_id))
+    batch = _receipt(*await services.logs.receipt(who, place, ask, found.batch))
+    return RecordReceipt(record=found.record, index=found.index, size=found.size, path=list(found.path), batch=batch)
+
+
+def _record_id(request_id: str) -> UUID:
+    try:
+        return UUID(hex=request_id.removeprefix("req_"))
+    except ValueError:
+        raise Refused(hidden("this is the id of no request")) from None
+
+
 @get("/audit/receipts/{entry:uuid}", responses=READ, summary="Prove an entry of the installation's log", tags=["audit"])
 async def prove_entry(entry: FromPath[UUID], services: TheServices, who: Who, ask: Asked) -> ReceiptDocument:
     """Return the receipt of an entry of the installation's log, which anybody can check offline."""
@@ -353,6 +386,7 @@ ROUTES: Final = (
     search_log,
     prove_tenant_entry,
     prove_entry,
+    prove_record,
     read_tenant_key,
     read_key,
     recover,

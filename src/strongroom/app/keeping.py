@@ -13,6 +13,7 @@ from strongroom.app.handover import Handover
 from strongroom.app.metrics import socket_of, teller
 from strongroom.audit.sealing import Notary, Sequencer, Trouble
 from strongroom.audit.sealing.remote import RemoteNotary, service
+from strongroom.gateway.record_seals import RecordSealer
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.metrics import Family, Figures, Label, Type
 from strongroom.store import Sealer, StoreError
@@ -48,15 +49,17 @@ async def keep(handover: Handover, stop: asyncio.Event) -> None:
     sealer = await _connected(handover, stop)
     if sealer is None:
         return
+    clock = SystemClock()
+    records = RecordSealer(sealer, clock)
     sequencer = Sequencer(
-        sealer, notary, SystemClock(), anchor_every_s=handover.settings.audit.anchor_every_s, tell=_log.warning
+        sealer, notary, clock, anchor_every_s=handover.settings.audit.anchor_every_s, tell=_log.warning
     )
 
     async def figures() -> Iterable[Figures]:
-        return figures_of(sequencer)
+        return figures_of(sequencer, records)
 
     showing = await serve_unix(teller(figures), socket_of(Path(handover.metrics_sockets), handover.name), mode=0o660)
-    working = asyncio.create_task(_rounds(sequencer), name="rounds")
+    working = asyncio.create_task(_rounds(sequencer, records), name="rounds")
     try:
         await stop.wait()
     finally:
@@ -67,10 +70,10 @@ async def keep(handover: Handover, stop: asyncio.Event) -> None:
         await sealer.close()
 
 
-async def _rounds(sequencer: Sequencer) -> None:
+async def _rounds(sequencer: Sequencer, records: RecordSealer) -> None:
     while True:
         try:
-            sealed = await sequencer.round()
+            sealed = await records.round() + await sequencer.round()
         except StoreError as error:
             _log.warning("audit log: nothing can be sealed now: %s", error)
             sequencer.trouble = Trouble.FAULT
@@ -97,10 +100,14 @@ async def _connected(handover: Handover, stop: asyncio.Event) -> Sealer | None:
     return None
 
 
-def figures_of(sequencer: Sequencer) -> Iterable[Figures]:
+def figures_of(sequencer: Sequencer, records: RecordSealer) -> Iterable[Figures]:
     """Return what the keeper counts. They name no tenant."""
     sealed = Family(Type.COUNTER, "strongroom_audit_sealed_total", "Entries that were given their place in a log.", ())
     sealed.add(by=sequencer.sealed)
+    held = Family(
+        Type.COUNTER, "strongroom_audit_records_sealed_total", "Records of requests that a log commits to.", ()
+    )
+    held.add(by=records.sealed)
     signed = Family(Type.COUNTER, "strongroom_audit_signed_total", "Heads of logs that the notary signed.", ())
     signed.add(by=sequencer.signed)
     forked = Family(
@@ -116,4 +123,4 @@ def figures_of(sequencer: Sequencer) -> Iterable[Figures]:
     )
     for kind in kinds:
         trouble.set(kind, to=int(sequencer.trouble.value == kind))
-    return sealed.figures(), signed.figures(), forked.figures(), trouble.figures()
+    return sealed.figures(), held.figures(), signed.figures(), forked.figures(), trouble.figures()

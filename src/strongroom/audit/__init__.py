@@ -9,7 +9,7 @@ Always true here:
 from strongroom.audit.model import DETAIL_LIMIT, TEXT_LIMIT, Entry, Outcome, check_detail, plain
 from strongroom.audit.sealing.model import ANCHOR, Pulse, Trouble
 from strongroom.audit.strangers import Strangers
-from strongroom.audit.tables import PAGE_LIMIT, append, append_batch, append_platform, recent
+from strongroom.audit.tables import PAGE_LIMIT, append, append_as_keeper, append_batch, append_platform, recent
 
 __all__ = [
     "ANCHOR",
@@ -22,6 +22,7 @@ __all__ = [
     "Strangers",
     "Trouble",
     "append",
+    "append_as_keeper",
     "append_batch",
     "append_platform",
     "check_detail",

@@ -31,7 +31,7 @@ _EPOCH_MS: Final = 1000
 
 _ACTIVITIES: Final[Mapping[str, int]] = MappingProxyType(
     {
-        **dict.fromkeys(("create", "add", "admit", "issue", "append", "open", "begin_epoch", "seal"), 1),
+        **dict.fromkeys(("create", "add", "admit", "issue", "append", "open", "begin_epoch", "seal_records"), 1),
         **dict.fromkeys(("read", "list", "see", "show", "explain", "whoami", "read_platform", "export", "prove"), 2),
         **dict.fromkeys(("update", "write", "write_ceiling", "restore", "rotate", "promote", "recover"), 3),
         **dict.fromkeys(("delete", "revoke", "withdraw", "erase", "drop"), 4),

@@ -90,9 +90,12 @@ async def append_platform(tx: Tx, entry: Entry) -> None:
     await tx.execute(_APPEND_PLATFORM, *columns_of(entry))
 
 
-async def append_as_keeper(tx: SealTx, entry: Entry) -> None:
-    """Append what the keeper has to say of the logs to the installation's."""
-    await tx.execute(_APPEND_PLATFORM, *columns_of(entry))
+async def append_as_keeper(tx: SealTx, entry: Entry, tenant: TenantId = PLATFORM) -> None:
+    """Append what the keeper has to say, to a tenant's log or to the installation's."""
+    if tenant == PLATFORM:
+        await tx.execute(_APPEND_PLATFORM, *columns_of(entry))
+    else:
+        await tx.execute(_APPEND, *columns_of(entry), tenant)
 
 
 async def append_batch(tx: AppendTx, batch: Sequence[tuple[TenantId, Entry]]) -> None:

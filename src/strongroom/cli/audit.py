@@ -180,7 +180,8 @@ def prove(
     *,
     tenant: Log = None,
     out: Annotated[
-        Path | None, Parameter(help="File for the receipt (C2SP tlog-proof); the entry goes beside it, as FILE.entry.")
+        Path | None,
+        Parameter(help="File for the receipt (C2SP tlog-proof); what it proves goes beside it, as FILE.entry."),
     ] = None,
     session: Session = HERE,
 ) -> None:
@@ -189,15 +190,23 @@ def prove(
     Examples:
         strongroom audit prove 01a20612-2907-769c-b786-f526efaa9026 --tenant acme --out entry.tlog-proof
         strongroom audit verify entry.tlog-proof --trust "$(strongroom audit key)"
+        strongroom audit prove req_01a206f399ed7ca59381b0e43fdb9588 --tenant acme --out answer.tlog-proof
 
     Args:
-        entry: its id, as `audit list --json`, `search` and `tail --json` show it.
+        entry: its id, as `audit list --json`, `search` and `tail --json` show it; or the id of a request to a model (`req_…`), for
+            the proof of its record.
         tenant: whose log.
         out: where to.
         session: how to ask.
     """
-    body = ask(session, "GET", place(*_where(tenant), "receipts", entry))
+    of_record = entry.startswith("req_")
+    if of_record and tenant is None:
+        raise usage("The record of a request is a tenant's.", "Say whose with --tenant.")
+    body = ask(session, "GET", place(*_where(tenant), "records" if of_record else "receipts", entry))
     found = decoded(body)
+    if of_record:
+        # In the receipt's own words: what proves the record within its batch is extra data, and proves itself by the root.
+        found = {"receipt": _with_extra(found), "event": found["batch"]["event"]}
     if out is not None:
         for path, text in ((out, found["receipt"]), (_entry_of(out), found["event"])):
             try:
@@ -209,6 +218,15 @@ def prove(
         output.raw(body)
     elif out is None:
         print(found["receipt"], end="")
+
+
+def _with_extra(found: dict[str, Any]) -> str:
+    """Return the receipt of a batch with one record of it as extra data (C2SP tlog-proof)."""
+    from strongroom.audit.tlog import Receipt  # noqa: PLC0415 - cryptography comes late
+
+    receipt = Receipt.parse(found["batch"]["receipt"])
+    more = {name: found[name] for name in ("record", "index", "size", "path")}
+    return str(Receipt(receipt.index, receipt.path, receipt.note, msgspec.json.encode(more)))
 
 
 def _entry_of(receipt: Path) -> Path:
@@ -271,9 +289,34 @@ def _receipt_holds(path: Path, trust: tuple[str, ...]) -> tuple[bool, str]:
         ) from None
     except (Malformed, UnicodeDecodeError) as error:
         return False, f"The receipt cannot be read: {error}."
+    if good and receipt.extra is not None:
+        return _record_holds(receipt.extra, entry)
     if good:
         return True, f"The entry is number {receipt.index} of {origin}, as it was signed."
     return False, "No trusted key has signed a log in which this entry stands there."
+
+
+class _InBatch(msgspec.Struct, frozen=True):
+    record: str
+    index: int
+    size: int
+    path: list[bytes]
+
+
+def _record_holds(extra: bytes, entry: bytes) -> tuple[bool, str]:
+    """Whether a record stands in the batch that an entry commits to; the entry itself was checked."""
+    from strongroom.audit.events import decode  # noqa: PLC0415 - as above
+    from strongroom.audit.tlog import leaf_hash, verify_inclusion  # noqa: PLC0415 - as above
+
+    try:
+        found, said = msgspec.json.decode(extra, type=_InBatch), decode(entry).unmapped
+        root = bytes.fromhex(said["root"])
+    except (msgspec.MsgspecError, ValueError, KeyError):
+        return False, "The receipt is of an entry that is no batch of records."
+    leaf = leaf_hash(found.record.encode())
+    if said.get("count") != str(found.size) or not verify_inclusion(leaf, found.index, found.size, found.path, root):
+        return False, "The batch that was signed does not hold this record."
+    return True, f"The record is number {found.index} of a signed batch of {found.size}: {found.record}"
 
 
 @AUDIT.command(name="key")

@@ -8,9 +8,11 @@ from uuid import UUID
 
 import msgspec
 
+from strongroom.gateway.record_seals import RecordProof, prove
 from strongroom.gateway.recording import ClosedAs
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refused, hidden
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.store import Record, TenantTx
 
@@ -106,6 +108,19 @@ class RecordReader:
         resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
         async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
             return await _recent(tx, before, since, status, outcome, max(1, min(limit, PAGE_LIMIT)))
+
+    async def prove(self, who: Principal, tenant: TenantId, ask: Ask, record: UUID) -> RecordProof:
+        """Return where a record stands in its batch.
+
+        Raises:
+            Refused: hidden when there is no such record, or it is not sealed yet.
+        """
+        resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
+        async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
+            found = await prove(tx, record)
+        if found is None:
+            raise Refused(hidden("no such record, or it is not sealed yet: that takes ten seconds"))
+        return found
 
 
 async def _recent(tx: TenantTx, *arguments: object) -> list[RecordRow]:

@@ -17,6 +17,10 @@ OTHERS: Final = {
     "authenticate": ("self", "Somebody showed a credential that does not count; in the installation's log."),
     "record.drop": ("gateway", "Records of requests were lost: how many, from when to when, and why."),
     "log.begin_epoch": ("audit-log", "A log began anew: what it follows, and what was signed of that and is lost."),
+    "log.seal_records": (
+        "audit-log",
+        "A batch of records of requests was sealed: how many, of when, and the root over them.",
+    ),
     "log.clock_back": ("audit-log", "The database's clock went back; the order of the log does not depend on it."),
 }
 """What is logged besides the verbs of the policy: its action, what it is about, and what it means."""

@@ -103,6 +103,11 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("GET", "/api/tenants/{tenant}/audit/entries"): ("/api/tenants/globex/audit/entries", None, 404),
     ("GET", "/api/tenants/{tenant}/audit/search"): ("/api/tenants/globex/audit/search", None, 404),
     ("GET", "/api/tenants/{tenant}/audit/key"): ("/api/tenants/globex/audit/key", None, 404),
+    ("GET", "/api/tenants/{tenant}/audit/records/{request_id}"): (
+        f"/api/tenants/globex/audit/records/req_{'0' * 32}",
+        None,
+        404,
+    ),
     ("GET", "/api/tenants/{tenant}/audit/receipts/{entry}"): (
         f"/api/tenants/globex/audit/receipts/{NOBODY}",
         None,
