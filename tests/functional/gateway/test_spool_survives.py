@@ -26,12 +26,13 @@ from strongroom.app.handover import Handover, pipe
 from strongroom.app.seed import INSTALLER
 from strongroom.app.settings import Settings
 from strongroom.gateway.testing import Asked, chat, chat_stream, whole
+from strongroom.kernel.clock import SystemClock
 from strongroom.policy import Ask
 from strongroom.rules.model import Level
 from strongroom.store import Database
 from strongroom.store.roles import GATEWAY
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import Keyring, Purpose
+from strongroom.vault import Broker, FileKeystore, Keyring, Purpose, Use
 
 if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Build, Plane
@@ -55,12 +56,21 @@ class Rig:
     @asynccontextmanager
     async def gateway(self) -> AsyncGenerator[Process]:
         """Run a gateway process until it is ready, and end it in order if it lives at the end of the block."""
-        keys = Keyring.open(self.plane.sockets / "keyring.json").derive(*Purpose).dump()
+        home = self.plane.sockets
+        keyring = Keyring.open(home / "keyring.json")
+        keys = keyring.derive(*Purpose).dump()
+        broker = Broker(FileKeystore(home / "vault", keyring, SystemClock()))
         handover = Handover(
             name="gateway-1", supervisor=os.getpid(), settings=Settings(), keys=keys, demo=True,
-            logins={GATEWAY: self.database.gateway}, home=str(self.plane.sockets),
-            worker_sockets=str(self.plane.sockets), spool=str(self.spool), metrics_sockets=str(self.plane.sockets), listen=self.listener.fileno(),
+            logins={GATEWAY: self.database.gateway}, home=str(home),
+            worker_sockets=str(home), spool=str(self.spool), metrics_sockets=str(home), listen=self.listener.fileno(),
+            vault_socket=str(home / "vault.sock"), vault_token=broker.admit("gateway-1", Use),
         )  # fmt: skip
+        async with broker.serving(home / "vault.sock", frozenset({os.geteuid()})), self._process(handover) as process:
+            yield process
+
+    @asynccontextmanager
+    async def _process(self, handover: Handover) -> AsyncGenerator[Process]:
         reading = pipe(handover)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "strongroom.app.processes", "gateway", str(reading),

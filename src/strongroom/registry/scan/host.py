@@ -123,7 +123,10 @@ class Host:
 
     def _receive(self, until: float) -> Answer:
         channel = self._open()
-        channel.settimeout(max(0.001, until - time.monotonic()))
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        channel.settimeout(left)
         data = channel.recv(MESSAGE)
         try:
             answer: Answer = msgspec.json.decode(data, type=Answer)
