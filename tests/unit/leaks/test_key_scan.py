@@ -193,6 +193,7 @@ def test_a_notebooks_output_is_looked_into_and_the_cell_is_told() -> None:
         (gzip.compress(b"x" * 9000)[:40], "damaged"),
         (zipped(zipped(zipped(zipped(zipped(zipped(KEY.encode())))))), "deeper"),
     ],
+    ids=["a zip cut short", "a gzip cut short", "a zip in a zip in a zip"],
 )
 def test_what_cannot_be_read_is_told_and_not_taken_for_clean(data: bytes, why: str) -> None:
     (broken,) = found(data).unreadable
