@@ -43,6 +43,12 @@ ALTER SCHEMA registry OWNER TO sr_owner;
 
 COMMENT ON SCHEMA registry IS 'model releases and where they are deployed';
 
+CREATE SCHEMA retention;
+
+ALTER SCHEMA retention OWNER TO sr_owner;
+
+COMMENT ON SCHEMA retention IS 'how long things are kept, what is kept beyond that and why, and what was dropped';
+
 CREATE SCHEMA rules;
 
 ALTER SCHEMA rules OWNER TO sr_owner;
@@ -171,6 +177,78 @@ end $$;
 ALTER FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) OWNER TO sr_owner;
 
 COMMENT ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) IS 'hands out shares of limits to a gateway; the one way to a counter for a role that serves';
+
+CREATE FUNCTION retention.drop_records(of_day date) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    of_tenant uuid := nullif(current_setting('strongroom.tenant', true), '')::uuid;
+    kept      integer;
+    gone      bigint;
+begin
+    select r.days into kept from retention.rule r
+    where r.class = 'records' and r.tenant_id in (of_tenant, '00000000-0000-0000-0000-000000000000')
+    order by r.tenant_id = of_tenant desc limit 1;
+    if kept is null or of_day >= (now() at time zone 'utc')::date - kept then
+        raise exception 'these records are to be kept' using errcode = 'check_violation';
+    end if;
+    if exists (select from retention.hold h where h.tenant_id = of_tenant and h.class = 'records' and h.released_at is null
+               and (h.until is null or h.until > now())) then
+        raise exception 'these records are held' using errcode = 'check_violation';
+    end if;
+    delete from gateway.record r where r.tenant_id = of_tenant and r.day = of_day;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION retention.drop_records(of_day date) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION retention.drop_records(of_day date) IS 'drops the records of one day of the tenant that is set, when a rule says so and nothing holds them';
+
+CREATE FUNCTION retention.tend_days(ahead integer) RETURNS TABLE(made bigint, dropped bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    today date := (now() at time zone 'utc')::date;
+    name  text;
+    found record;
+    empty boolean;
+begin
+    made := 0;
+    dropped := 0;
+    for number in 1 .. least(greatest(ahead, 0), 31) loop
+        name := 'record_' || to_char(today + number, 'YYYYMMDD');
+        if to_regclass('gateway.' || name) is null then
+            execute format('create table gateway.%I partition of gateway.record for values from (%L) to (%L)',
+                           name, today + number, today + number + 1);
+            execute format('alter table gateway.%I enable row level security, force row level security', name);
+            execute format('comment on table gateway.%I is %L', name, 'records of one day');
+            made := made + 1;
+        end if;
+    end loop;
+    for found in
+        select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = 'gateway.record'::regclass and c.relname ~ '^record_[0-9]{8}$'
+          and to_date(substring(c.relname from 8), 'YYYYMMDD') < today - 1
+    loop
+        -- The owner is bound by row security too, and would see nothing: it is asked without.
+        execute format('alter table gateway.%I no force row level security', found.relname);
+        execute format('select not exists (select from gateway.%I)', found.relname) into empty;
+        if empty then
+            execute format('drop table gateway.%I', found.relname);
+            dropped := dropped + 1;
+        else
+            execute format('alter table gateway.%I force row level security', found.relname);
+        end if;
+    end loop;
+    return next;
+end $_$;
+
+ALTER FUNCTION retention.tend_days(ahead integer) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION retention.tend_days(ahead integer) IS 'makes the partitions of days to come, and drops those of past days that are empty';
 
 CREATE TABLE audit.anchor (
     number bigint NOT NULL,
@@ -897,6 +975,68 @@ ALTER TABLE registry.target OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.target IS 'which providers answer for a deployment: their name for the model, weights, and who stands in';
 
+CREATE TABLE retention.hold (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    class text NOT NULL,
+    kind text NOT NULL,
+    owner text NOT NULL,
+    reason text NOT NULL,
+    until timestamp with time zone,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT now() NOT NULL,
+    released_at timestamp with time zone,
+    released_by text,
+    CONSTRAINT hold_check CHECK (((kind = 'hold'::text) OR (until IS NOT NULL))),
+    CONSTRAINT hold_class_check CHECK ((class = 'records'::text)),
+    CONSTRAINT hold_kind_check CHECK ((kind = ANY (ARRAY['hold'::text, 'exception'::text]))),
+    CONSTRAINT hold_owner_check CHECK (((octet_length(owner) >= 1) AND (octet_length(owner) <= 128))),
+    CONSTRAINT hold_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512))),
+    CONSTRAINT hold_tenant_id_check CHECK ((tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))
+);
+
+ALTER TABLE ONLY retention.hold FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE retention.hold OWNER TO sr_owner;
+
+COMMENT ON TABLE retention.hold IS 'why a tenant''s rows are kept beyond their days: a legal hold, or an exception that expires';
+
+CREATE TABLE retention.manifest (
+    tenant_id uuid NOT NULL,
+    class text NOT NULL,
+    day date NOT NULL,
+    rows bigint NOT NULL,
+    root bytea NOT NULL,
+    dropped_at timestamp with time zone DEFAULT now() NOT NULL,
+    request_id text NOT NULL,
+    CONSTRAINT manifest_root_check CHECK ((octet_length(root) = 32)),
+    CONSTRAINT manifest_rows_check CHECK ((rows > 0))
+);
+
+ALTER TABLE ONLY retention.manifest FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE retention.manifest OWNER TO sr_owner;
+
+COMMENT ON TABLE retention.manifest IS 'what was dropped: how many rows of which day, and the root over them; the same stands in the tenant''s log, signed';
+
+CREATE TABLE retention.rule (
+    tenant_id uuid NOT NULL,
+    class text NOT NULL,
+    days integer NOT NULL,
+    reason text NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rule_class_check CHECK ((class = 'records'::text)),
+    CONSTRAINT rule_days_check CHECK (((days >= 1) AND (days <= 3660))),
+    CONSTRAINT rule_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512)))
+);
+
+ALTER TABLE ONLY retention.rule FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE retention.rule OWNER TO sr_owner;
+
+COMMENT ON TABLE retention.rule IS 'for how many days a class of rows is kept; of a tenant, or (tenant_id zero) of all that have none of their own';
+
 CREATE TABLE rules.document (
     tenant_id uuid NOT NULL,
     kind text NOT NULL,
@@ -1035,6 +1175,15 @@ ALTER TABLE ONLY registry.release
 
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_pkey PRIMARY KEY (tenant_id, deployment_id, "position");
+
+ALTER TABLE ONLY retention.hold
+    ADD CONSTRAINT hold_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY retention.manifest
+    ADD CONSTRAINT manifest_pkey PRIMARY KEY (tenant_id, class, day, dropped_at);
+
+ALTER TABLE ONLY retention.rule
+    ADD CONSTRAINT rule_pkey PRIMARY KEY (tenant_id, class);
 
 ALTER TABLE ONLY rules.document
     ADD CONSTRAINT document_pkey PRIMARY KEY (tenant_id, kind, level, version);
@@ -1268,6 +1417,10 @@ CREATE POLICY own_tenant_change ON feed.entry FOR UPDATE TO sr_control USING (((
 
 CREATE POLICY platform_rows ON feed.entry TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid)) WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
 
+CREATE POLICY dropped_by ON gateway.record FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY dropped_by_day ON gateway.record FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY ended ON gateway.response FOR DELETE TO sr_gateway USING ((expires_at <= now()));
 
 CREATE POLICY gateway_append ON gateway.key_first FOR INSERT TO sr_gateway WITH CHECK (true);
@@ -1390,6 +1543,24 @@ CREATE POLICY own_tenant ON registry.target TO sr_control USING ((tenant_id = (N
 
 ALTER TABLE registry.target ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY dropped_by ON retention.hold FOR SELECT TO sr_owner USING (true);
+
+CREATE POLICY dropped_by ON retention.rule FOR SELECT TO sr_owner USING (true);
+
+ALTER TABLE retention.hold ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE retention.manifest ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY operator_all ON retention.hold TO sr_operator USING (true) WITH CHECK (true);
+
+CREATE POLICY operator_all ON retention.rule TO sr_operator USING (true) WITH CHECK (true);
+
+CREATE POLICY operator_read ON retention.manifest FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY own_tenant_append ON retention.manifest FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE retention.rule ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY default_read ON rules.document FOR SELECT TO sr_control USING (((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND ((NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid IS NOT NULL)));
 
 ALTER TABLE rules.document ENABLE ROW LEVEL SECURITY;
@@ -1430,6 +1601,9 @@ REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA registry TO sr_control;
 GRANT USAGE ON SCHEMA registry TO sr_operator;
 
+GRANT USAGE ON SCHEMA retention TO sr_operator;
+GRANT USAGE ON SCHEMA retention TO sr_control;
+
 GRANT USAGE ON SCHEMA rules TO sr_control;
 GRANT USAGE ON SCHEMA rules TO sr_operator;
 
@@ -1444,6 +1618,12 @@ REVOKE ALL ON FUNCTION feed.one_step() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) TO sr_gateway;
+
+REVOKE ALL ON FUNCTION retention.drop_records(of_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION retention.drop_records(of_day date) TO sr_control;
+
+REVOKE ALL ON FUNCTION retention.tend_days(ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION retention.tend_days(ahead integer) TO sr_operator;
 
 GRANT SELECT ON TABLE audit.anchor TO sr_control;
 GRANT SELECT ON TABLE audit.anchor TO sr_operator;
@@ -1758,6 +1938,25 @@ GRANT SELECT,INSERT ON TABLE registry.release TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE registry.target TO sr_control;
 GRANT SELECT ON TABLE registry.target TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE retention.hold TO sr_operator;
+
+GRANT UPDATE(released_at) ON TABLE retention.hold TO sr_operator;
+
+GRANT UPDATE(released_by) ON TABLE retention.hold TO sr_operator;
+
+GRANT SELECT ON TABLE retention.manifest TO sr_operator;
+GRANT INSERT ON TABLE retention.manifest TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE retention.rule TO sr_operator;
+
+GRANT UPDATE(days) ON TABLE retention.rule TO sr_operator;
+
+GRANT UPDATE(reason) ON TABLE retention.rule TO sr_operator;
+
+GRANT UPDATE(set_by) ON TABLE retention.rule TO sr_operator;
+
+GRANT UPDATE(set_at) ON TABLE retention.rule TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_control;
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;

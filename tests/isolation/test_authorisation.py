@@ -69,7 +69,14 @@ MAY = {
     Role.TENANT_ADMIN: ADMINISTRATION,
     Role.TENANT_AUDITOR: READING,
     Role.AUDITOR: READING
-    | {Action.TENANT_LIST, Action.ACCOUNT_LIST, Action.MODEL_LIST, Action.PROVIDER_READ, Action.AUDIT_READ_PLATFORM}
+    | {
+        Action.RETENTION_READ,
+        Action.TENANT_LIST,
+        Action.ACCOUNT_LIST,
+        Action.MODEL_LIST,
+        Action.PROVIDER_READ,
+        Action.AUDIT_READ_PLATFORM,
+    }
     | {Action.CONFIG_EXPLAIN, Action.METRICS_READ},
     Role.INFERENCE: {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.TOKEN_ISSUE, Action.WHOAMI},
     Role.EVALUATION: {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.TOKEN_ISSUE, Action.WHOAMI},

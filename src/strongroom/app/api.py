@@ -35,6 +35,7 @@ from strongroom.identity.signers import routes as signer_routes
 from strongroom.identity.tenantkeys import routes as tenantkey_routes
 from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
+from strongroom.retention import routes as retention_routes
 from strongroom.rules import routes as rules_routes
 from strongroom.rules import usage_routes
 from strongroom.store import Unavailable
@@ -66,6 +67,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *usage_routes.ROUTES,
             *routes.ROUTES,
             *audit_routes.ROUTES,
+            *retention_routes.ROUTES,
         ],
         guards=[http.bearer(services.door)],
         before_request=http.strict_body,
@@ -100,6 +102,7 @@ def _offered(services: Services) -> dict[str, object]:
         "registry": services.registry,
         "providers": services.providers,
         "rules": services.rules,
+        "retention": services.retention,
         "usage": services.usage,
         "finder": services.finder,
     }

@@ -20,9 +20,12 @@ from strongroom.app.settings import Explained, Loaded
 from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.kernel.clock import SystemClock
-from strongroom.policy import Engine
+from strongroom.kernel.ids import KeyId
+from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.refusal import Refused
+from strongroom.policy import Ask, Engine
 from strongroom.providers import Book, Networks
-from strongroom.store import Database, Unavailable
+from strongroom.store import Database, StoreError, Unavailable
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 from strongroom.store.roles import CONTROL, OPERATOR
@@ -30,6 +33,10 @@ from strongroom.vault import BrokeredKeystore
 from strongroom.wire import AsgiBridge
 
 _RETRY_S: Final = 0.5
+_FIRST_RUN_S: Final = 300.0
+_EVERY_S: Final = 6 * 3600.0
+SCHEDULE: Final = Principal(role=Role.OPERATOR, name="schedule", credential=KeyId(""))
+"""The control process when it does what nobody asked for at that moment; no credential stands for it."""
 _log = logging.getLogger(__name__)
 
 
@@ -77,14 +84,29 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     parts = _parts(services, engine, handover)
     follower.start()
     looking = asyncio.create_task(collected.run(), name="metrics")
+    dropping = asyncio.create_task(_drop_in_time(services), name="retention")
     try:
         async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
             yield bridge
     finally:
         looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        dropping.cancel()
+        await asyncio.gather(looking, dropping, return_exceptions=True)
         await follower.close()
         await database.close()
+
+
+async def _drop_in_time(services: Services) -> None:
+    """Drop what is due, every six hours; a run that fails is told in the log and made again."""
+    while True:
+        await asyncio.sleep(_FIRST_RUN_S)
+        try:
+            dropped = await services.retention.run(SCHEDULE, Ask())
+            if dropped:
+                _log.info("retention: dropped %d days of records", len(dropped))
+        except (Refused, StoreError) as error:
+            _log.warning("retention: %s", type(error).__name__)
+        await asyncio.sleep(_EVERY_S)
 
 
 def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:

@@ -29,6 +29,7 @@ from strongroom.kernel.principal import Principal
 from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogReader, Resource
 from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
+from strongroom.retention import Retention
 from strongroom.rules import Rules
 from strongroom.rules.usage import UsageReader
 from strongroom.store import Database
@@ -68,6 +69,7 @@ class Services:
     usage: UsageReader
     audit: AuditReader
     logs: LogReader
+    retention: Retention
     records: RecordReader
     finder: Finder
     door: Door
@@ -173,6 +175,7 @@ def make_services(
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate),
         logs=LogReader(gate),
+        retention=Retention(gate, clock),
         records=RecordReader(gate),
         finder=Finder(directory, identity, accounts),
         door=Door(directory, follower, gate),

@@ -20,6 +20,7 @@ from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.providers import PROVIDER
 from strongroom.cli.records import RECORDS
+from strongroom.cli.retention import RETENTION
 from strongroom.cli.rules import DISCLOSURE, RULES
 from strongroom.cli.scan import EPILOGUE as SCAN_EPILOGUE
 from strongroom.cli.scan import scan
@@ -87,6 +88,7 @@ def application() -> App:
         DISCLOSURE,
         AUDIT,
         RECORDS,
+        RETENTION,
         VAULT,
     ):
         app.command(room)

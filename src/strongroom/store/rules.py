@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-SCHEMAS: Final = ("identity", "registry", "audit", "feed", "gateway", "store", "providers", "limits", "rules")
+SCHEMAS: Final = (
+    "identity",
+    "registry",
+    "audit",
+    "feed",
+    "gateway",
+    "store",
+    "providers",
+    "limits",
+    "rules",
+    "retention",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,152 @@
+"""`strongroom retention …`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from cyclopts import App, Parameter
+
+from strongroom.cli import output
+from strongroom.cli.calls import ask, get, place
+from strongroom.cli.options import Tenant
+from strongroom.cli.session import HERE, ONLINE, Session, decoded
+
+RETENTION: Final = App(
+    name="retention",
+    group=ONLINE,
+    help_epilogue="",
+    help="Say how long records are kept, hold them, and drop what is due.",
+)
+_DUE: Final = ("name", "class", "day", "rows", "held_by")
+_HOLDS: Final = ("id", "tenant", "kind", "owner", "reason", "until")
+_RULES: Final = ("tenant", "class", "days", "reason", "set_by", "set_at")
+_DROPPED: Final = ("dropped_at", "tenant", "class", "day", "rows", "root")
+_Why = Annotated[str, Parameter(help="Why, for the audit log.")]
+
+
+@RETENTION.command(name="status")
+def status(*, session: Session = HERE) -> None:
+    """Show rules, holds, what is due and what was dropped last; with --json also how long each table's rows are kept.
+
+    Args:
+        session: how to ask.
+    """
+    body = ask(session, "GET", place("retention"))
+    if session.json:
+        output.raw(body)
+        return
+    found = decoded(body)
+    output.note("Rules")
+    output.listing(found["rules"], _RULES, empty="There is no rule: records are kept for ever.")
+    output.note("Holds and exceptions")
+    output.listing(found["holds"], _HOLDS, empty="Nothing is held.")
+    output.note("Due")
+    output.listing(found["due"], _DUE, empty="Nothing is due.")
+    output.note("Dropped last")
+    output.listing(found["dropped"], _DROPPED, empty="Nothing was dropped.")
+
+
+@RETENTION.command(name="plan")
+def plan(*, session: Session = HERE) -> None:
+    """Show what a run would drop now, and what holds the rest.
+
+    Args:
+        session: how to ask.
+    """
+    due: list[dict[str, Any]] = get(session, place("retention"))["due"]
+    if session.json:
+        import msgspec  # noqa: PLC0415 - only here
+
+        output.raw(msgspec.json.encode({"data": due}))
+    else:
+        output.listing(due, _DUE, empty="Nothing is due.")
+
+
+@RETENTION.command(name="run")
+def run(*, session: Session = HERE) -> None:
+    """Drop what is beyond its days and not held, now; the control process does so by itself every six hours.
+
+    Each drop is an entry of the tenant's log: how many rows, of which day, and the root over them.
+
+    Args:
+        session: how to ask.
+    """
+    body = ask(session, "POST", place("retention", "run"))
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(decoded(body)["data"], _DROPPED, empty="Nothing was dropped.")
+
+
+@RETENTION.command(name="set")
+def set_rule(
+    *,
+    days: Annotated[int, Parameter(help="For how many days records are kept, 1 to 3660.")],
+    reason: _Why,
+    tenant: Annotated[str | None, Parameter(help="Whose; of all that have no rule of their own if not given.")] = None,
+    session: Session = HERE,
+) -> None:
+    """Say for how many days records of requests are kept. Without a rule they are kept for ever.
+
+    Examples:
+        strongroom retention set --days 90 --reason "operational tier"
+        strongroom retention set --days 30 --tenant acme --reason "their contract, clause 7"
+
+    Args:
+        days: how many.
+        reason: why.
+        tenant: whose.
+        session: how to ask.
+    """
+    where = ("retention", "rule") if tenant is None else ("tenants", tenant, "retention", "rule")
+    output.raw(ask(session, "PUT", place(*where), {"days": days, "reason": reason}))
+    output.note(f"Records are kept for {days} days from now on.")
+
+
+@RETENTION.command(name="hold")
+def hold(
+    *,
+    tenant: Tenant,
+    owner: Annotated[str, Parameter(help="Who answers for it.")],
+    reason: _Why,
+    until: Annotated[
+        str | None,
+        Parameter(help="RFC 3339: an exception that ends then; without it, a legal hold until it is released."),
+    ] = None,
+    session: Session = HERE,
+) -> None:
+    """Keep a tenant's records beyond their days: a legal hold, or an exception that expires.
+
+    Args:
+        tenant: whose.
+        owner: who answers for it.
+        reason: why.
+        until: until when.
+        session: how to ask.
+    """
+    body = ask(
+        session,
+        "POST",
+        place("tenants", tenant, "retention", "holds"),
+        {"kind": "hold" if until is None else "exception", "owner": owner, "reason": reason, "until": until},
+    )
+    if session.json:
+        output.raw(body)
+    else:
+        output.record(decoded(body))
+
+
+@RETENTION.command(name="release")
+def release(hold: str, /, *, tenant: Tenant, reason: _Why, session: Session = HERE) -> None:
+    """Release a hold: what is beyond its days is dropped at the next run.
+
+    Args:
+        hold: its id.
+        tenant: whose.
+        reason: why.
+        session: how to ask.
+    """
+    output.raw(
+        ask(session, "POST", place("tenants", tenant, "retention", "holds", hold, "release"), {"reason": reason})
+    )
+    output.note("Released.")

@@ -1,0 +1,132 @@
+"""Values of retention, and how long each table's rows are kept."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum, unique
+from types import MappingProxyType
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+RECORDS: Final = "records"
+"""The class of rows that rules speak of: records of requests."""
+
+Days = Annotated[int, Meta(ge=1, le=3660)]
+Reason = Annotated[str, Meta(min_length=1, max_length=256)]
+Owner = Annotated[str, Meta(min_length=1, max_length=128)]
+
+_BY_RULE: Final = "for the days of the rule of its class and tenant; without a rule, for ever"
+_LEAF: Final = "for ever: a leaf of a log, or what proves one"
+_LIFE: Final = "as long as what it describes, and after its end as a tombstone, so that its id is never used again"
+
+KEPT: Final = MappingProxyType(
+    {
+        "gateway.record": _BY_RULE,
+        "gateway.record_default": _BY_RULE,
+        "gateway.nonce": "for five minutes; gateways erase what is older",
+        "gateway.response": "until its own end, which its request set; gateways erase what has ended",
+        "gateway.key_use": "as long as its key is there",
+        "gateway.key_first": "as long as its key is there",
+        "audit.entry": _LEAF,
+        "audit.platform_entry": _LEAF,
+        "audit.log": _LEAF,
+        "audit.tile": _LEAF,
+        "audit.checkpoint": _LEAF,
+        "audit.anchor": _LEAF,
+        "audit.pulse": "one row that moves",
+        "limits.counter": "as long as its tenant; one row for each limit",
+        "limits.holding": "until its gateway's share ends",
+        "retention.rule": "as long as it holds",
+        "retention.hold": "for ever: why something was kept",
+        "retention.manifest": "for ever: what was dropped",
+        "store.migration": "for ever: what made this database",
+        "feed.version": "one row that moves",
+        "feed.entry": _LIFE,
+        "rules.document": "for ever: by which rules was decided",
+        "registry.release": _LIFE,
+        "registry.deployment": _LIFE,
+        "registry.target": _LIFE,
+        "providers.provider": _LIFE,
+        "identity.tenant": _LIFE,
+        "identity.environment": _LIFE,
+        "identity.workload": _LIFE,
+        "identity.key": _LIFE,
+        "identity.signer": _LIFE,
+        "identity.account": _LIFE,
+        "identity.account_key": _LIFE,
+        "identity.delivery": _LIFE,
+        "identity.access_token": "until it ends",
+        "identity.federation_rule": _LIFE,
+    }
+)
+"""For how long the rows of each table are kept. A table that is not here fails the tests."""
+
+
+@unique
+class HoldKind(StrEnum):
+    """Why something is kept beyond its days."""
+
+    HOLD = "hold"  # a legal hold: until somebody releases it
+    EXCEPTION = "exception"  # until it expires
+
+
+class TenantRule(msgspec.Struct, frozen=True, kw_only=True):
+    """For how long a class of rows is kept; `tenant` null: for all that have no rule of their own."""
+
+    tenant: UUID | None
+    class_: str = msgspec.field(name="class")
+    days: int
+    reason: str
+    set_by: str
+    set_at: datetime
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a tenant's rows are kept beyond their days."""
+
+    tenant: UUID
+    id: UUID
+    class_: str = msgspec.field(name="class")
+    kind: HoldKind
+    owner: str
+    reason: str
+    until: datetime | None
+    set_by: str
+    set_at: datetime
+    released_at: datetime | None = None
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one day that are older than their rule wants, and what holds them, if anything does."""
+
+    tenant: UUID
+    name: str
+    class_: str = msgspec.field(name="class")
+    day: date
+    rows: int
+    held_by: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What was dropped. `root` is the root over the rows' texts (RFC 6962), hex; the same stands in the tenant's log."""
+
+    tenant: UUID
+    class_: str = msgspec.field(name="class")
+    day: date
+    rows: int
+    root: str
+    dropped_at: datetime
+    request_id: str
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How retention stands."""
+
+    rules: list[TenantRule]
+    holds: list[Hold]
+    due: list[Due]
+    dropped: list[Manifest]
+    kept: dict[str, str]

@@ -1,0 +1,144 @@
+"""What can be done about retention. Each method asks the gate first and does its work inside the answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from strongroom.audit.tlog import Leaves, leaf_hash
+from strongroom.gateway.record_seals import line
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import TenantId, new_uuid
+from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.retention import tables
+from strongroom.retention.model import KEPT, RECORDS, Due, Hold, HoldKind, Manifest, Status, TenantRule
+from strongroom.store import TenantTx
+
+AHEAD: Final = 7
+"""For how many days to come there are partitions."""
+
+
+class Retention:
+    """Rules, holds, what is due, and dropping it."""
+
+    def __init__(self, gate: Gate, clock: Clock) -> None:
+        self._gate: Final = gate
+        self._clock: Final = clock
+
+    async def status(self, who: Principal, ask: Ask) -> Status:
+        """Return how retention stands: rules, holds, what is due, what was dropped last."""
+        async with self._gate.permit_platform(who, Action.RETENTION_READ, _resource(None), ask) as tx:
+            tenants, rules = await tables.tenants(tx), await tables.rules(tx)
+            holds, dropped = await tables.holds(tx), await tables.manifests(tx)
+        due = [each for tenant, name in tenants for each in await self._due(who, ask, tenant, name, rules, holds)]
+        return Status(rules=rules, holds=holds, due=due, dropped=dropped, kept=dict(KEPT))
+
+    async def set_rule(self, who: Principal, tenant: TenantId | None, days: int, reason: str, ask: Ask) -> None:
+        """Say for how many days records are kept; `tenant` None: of all that have no rule of their own."""
+        noted = _noting(ask, days=str(days), reason=reason, tenant="" if tenant is None else str(tenant))
+        async with self._gate.permit_platform(who, Action.RETENTION_SET, _resource(None), noted) as tx:
+            await tables.set_rule(tx, tenant, days, reason, str(who))
+
+    async def hold(
+        self,
+        who: Principal,
+        tenant: TenantId,
+        kind: HoldKind,
+        owner: str,
+        reason: str,
+        until: datetime | None,
+        ask: Ask,
+    ) -> UUID:
+        """Hold a tenant's records and return the hold's id.
+
+        Raises:
+            Refused: INVALID for an exception that does not end, or has ended.
+        """
+        if kind is HoldKind.EXCEPTION and until is None:
+            raise Refused(invalid("An exception ends: say when.", param="until"))
+        if until is not None and until <= self._clock.now():
+            raise Refused(invalid("That is past.", param="until"))
+        id_ = new_uuid()
+        noted = _noting(ask, kind=kind.value, owner=owner, reason=reason, tenant=str(tenant), hold=str(id_))
+        async with self._gate.permit_platform(who, Action.HOLD_SET, _resource(None), noted) as tx:
+            await tables.set_hold(tx, tenant, id_, kind, owner, reason, until, str(who))
+        return id_
+
+    async def release(self, who: Principal, tenant: TenantId, id_: UUID, reason: str, ask: Ask) -> None:
+        """Let go of a hold.
+
+        Raises:
+            Refused: hidden when there is none such.
+        """
+        noted = _noting(ask, tenant=str(tenant), hold=str(id_), reason=reason)
+        async with self._gate.permit_platform(who, Action.HOLD_RELEASE, _resource(None), noted) as tx:
+            if not await tables.release(tx, tenant, id_, str(who)):
+                raise Refused(hidden("no such hold"))
+
+    async def run(self, who: Principal, ask: Ask) -> list[Manifest]:
+        """Drop what is due and not held, day by day, and tend the partitions; return what was dropped."""
+        dropped = [await self._drop(who, ask, each) for each in (await self.status(who, ask)).due if not each.held_by]
+        async with self._gate.permit_platform(who, Action.RETENTION_RUN, _resource(None), ask) as tx:
+            await tables.tend_days(tx, AHEAD)
+        return dropped
+
+    async def _due(
+        self, who: Principal, ask: Ask, tenant: TenantId, name: str, rules: list[TenantRule], holds: list[Hold]
+    ) -> list[Due]:
+        rule = next((each for each in rules if each.tenant == tenant), None)
+        rule = rule or next((each for each in rules if each.tenant is None), None)
+        if rule is None:
+            return []
+        async with self._gate.permit(who, Action.RETENTION_READ, _resource(tenant), ask) as tx:
+            found = await tables.days(tx, rule.days)
+        now = self._clock.now()
+        holding = [each for each in holds if each.tenant == tenant and (each.until is None or each.until > now)]
+        by = "; ".join(f"{each.kind} of {each.owner}: {each.reason}" for each in holding)
+        return [Due(tenant=tenant, name=name, class_=RECORDS, day=day, rows=rows, held_by=by) for day, rows in found]
+
+    async def _drop(self, who: Principal, ask: Ask, due: Due) -> Manifest:
+        """Drop one tenant's records of one day: the root over them first, then both in one transaction with its entry."""
+        tenant = TenantId(due.tenant)
+        async with self._gate.permit(who, Action.RETENTION_READ, _resource(tenant), ask) as tx:
+            count, root = await _root(tx, due.day)
+        noted = _noting(ask, **{"class": RECORDS, "day": due.day.isoformat(), "rows": str(count), "root": root.hex()})
+        async with self._gate.permit(who, Action.RETENTION_RUN, _resource(tenant), noted) as tx:
+            if (count, root) != await _root(tx, due.day) or await tables.drop(tx, due.day) != count:
+                raise Refused(_moved())
+            await tables.put_manifest(tx, due.day, count, root, ask.request_id)
+        return Manifest(
+            tenant=tenant,
+            class_=RECORDS,
+            day=due.day,
+            rows=count,
+            root=root.hex(),
+            dropped_at=self._clock.now(),
+            request_id=ask.request_id,
+        )
+
+
+async def _root(tx: TenantTx, day: date) -> tuple[int, bytes]:
+    tree = Leaves()
+    async for row in tables.rows(tx, day):
+        tree.append(leaf_hash(line(row)))
+    return len(tree), tree.root()
+
+
+def _resource(tenant: TenantId | None) -> Resource:
+    return Resource(kind=Kind.AUDIT_LOG, id="retention", tenant=tenant)
+
+
+def _noting(ask: Ask, **facts: str) -> Ask:
+    try:
+        return replace(ask, detail={**ask.detail, **{name: fact for name, fact in facts.items() if fact}})
+    except ValueError as error:
+        raise Refused(invalid(f"Not fit for the audit log: {error}.", param="reason")) from None
+
+
+def _moved() -> Refusal:
+    said = "Records came while they were dropped; nothing was. Run it again."
+    return Refusal(kind=RefusalKind.CONFLICT, reason=said, tell=said)
