@@ -23,10 +23,8 @@ WHOLE = msgspec.json.encode(
     chat("A short answer of some twenty words, as a small model gives it to a plain question." * 2)
 )
 EVENT = encode_data(msgspec.json.encode(chat_chunk(content=" word")))
-LAST = (
-    b"".join(encode_data(msgspec.json.encode(chunk)) for chunk in (chat_chunk("stop"), USAGE_CHUNK))
-    + b"data: [DONE]\n\n"
-)
+USED = {**chat_chunk("stop"), **USAGE_CHUNK}  # with an id, as OpenAI has it: MLflow's gateway breaks off without one
+LAST = b"".join(encode_data(msgspec.json.encode(chunk)) for chunk in (chat_chunk("stop"), USED)) + b"data: [DONE]\n\n"
 
 
 class _Asked(msgspec.Struct):

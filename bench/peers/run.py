@@ -36,6 +36,7 @@ from strongroom.runtime.rig import fields, scope
 from strongroom.store.testing import shared
 
 OURS: Final = "Strongroom, every control"
+BARE: Final = "its HTTP alone, no control"
 COLUMNS: Final = {
     "cpu_us@32": "CPU µs/request",
     "per_s@1": "req/s c=1",
@@ -95,7 +96,7 @@ def _last_words(home: Path) -> str:
     return (home / "log").read_text(errors="replace")[-300:]
 
 
-def _subject(how: Started, pid: int, port: int, upstream: int, upstream_pid: int) -> Subject:
+def _subject(how: Started, pid: int, port: int, upstream: int | Path, upstream_pid: int) -> Subject:
     def asked(*, path: bytes = b"/v1/chat/completions", extra: bytes = b"", stream: bool) -> bytes:
         data = body(max_tokens=EVENTS, stream=True) if stream else body(max_tokens=64)
         return load.request("sk-none", data, extra=extra, path=path)
@@ -142,6 +143,27 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @asynccontextmanager
+async def bare() -> AsyncGenerator[Subject]:
+    """Run the gateway's server and client with nothing between them."""
+    with tempfile.TemporaryDirectory(prefix="sr-bench-") as name:
+        worker = Path(name) / "worker.sock"
+        with plane.mock_worker(worker) as worker_pid, _bare(worker) as (pid, port):
+            how = Started([], {})
+            yield _subject(how, pid, port, worker, worker_pid)
+
+
+@contextmanager
+def _bare(worker: Path) -> Generator[tuple[int, int]]:
+    command = [sys.executable, "-m", "bench.peers.bare", str(worker)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own program
+        try:
+            assert process.stdout is not None
+            yield process.pid, int(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+@asynccontextmanager
 async def strongroom() -> AsyncGenerator[Subject]:
     """Run the gateway process of `strongroom up`, with a real PostgreSQL, every control on."""
     with (
@@ -168,13 +190,14 @@ async def strongroom() -> AsyncGenerator[Subject]:
 async def everybody(only: list[str], scale: int, soak_s: float) -> tuple[dict[str, Figures], dict[str, str]]:
     found, missing = dict[str, Figures](), dict[str, str]()
     with mock_upstream() as (upstream, upstream_pid):
-        for name in (*PEERS, OURS):
+        own = {BARE: bare, OURS: strongroom}
+        for name in (*PEERS, *own):
             if only and not any(word.lower() in name.lower() for word in only):
                 continue
             try:
                 async with AsyncExitStack() as stack:
                     subject = await stack.enter_async_context(
-                        strongroom() if name == OURS else peer(PEERS[name], upstream, upstream_pid)
+                        own[name]() if name in own else peer(PEERS[name], upstream, upstream_pid)
                     )
                     measure.keep_apart(subject.pid, subject.upstream_pid)
                     print(f"  {name} …", flush=True)
