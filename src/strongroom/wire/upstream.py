@@ -120,7 +120,6 @@ class Upstream(asyncio.Protocol):
         self.status = 0
         self.fields: list[tuple[bytes, bytes]] = []
         self.first: dict[bytes, bytes] = {}
-        self._field_bytes = 0
         self._head_bytes = 0
         self._interim = 0
         self._spoken = False
@@ -238,10 +237,11 @@ class Upstream(asyncio.Protocol):
                 self._spoken = True
                 if not data.startswith(b"H"):  # llhttp would also take RTSP, ICE and empty lines
                     raise ProtocolFault("malformed reply: not HTTP")
-            self._parser.feed_data(data)
             if not self.headed:
                 self._head_bytes += len(data)
-                self._check_head_size()
+            self._parser.feed_data(data)
+            if not self.headed and self._head_bytes > self._limits.max_header_bytes:
+                raise ProtocolFault("the reply's fields are too large")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             cause = error.__context__
             self._fail(cause if isinstance(cause, ClientError) else ProtocolFault(f"malformed reply: {error}"))
@@ -268,7 +268,6 @@ class Upstream(asyncio.Protocol):
             raise ProtocolFault("data follows the reply")
         self.fields = []
         self.first = {}
-        self._field_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep one field; a trailer is dropped."""
@@ -281,9 +280,6 @@ class Upstream(asyncio.Protocol):
         elif name in _SINGLE:
             raise ProtocolFault(f"more than one {name.decode('ascii')} field")
         self.fields.append((name, value))
-        self._field_bytes += len(name) + len(value) + 4
-        if len(self.fields) > self._limits.max_headers:
-            raise ProtocolFault("the reply has too many fields")
 
     def on_headers_complete(self) -> None:
         """Check the framing and let the head out."""
@@ -293,7 +289,10 @@ class Upstream(asyncio.Protocol):
             if status == _SWITCHING or self._interim > self._limits.max_interim:
                 raise ProtocolFault("an unwanted interim reply")
             return
-        if self._field_bytes > self._limits.max_header_bytes:
+        limits = self._limits
+        if len(self.fields) > limits.max_headers:
+            raise ProtocolFault("the reply has too many fields")
+        if self._head_bytes > limits.max_header_bytes and _bytes_of(self.fields) > limits.max_header_bytes:
             raise ProtocolFault("the reply's fields are too large")
         self.status = status
         self._check_framing(status)
@@ -332,6 +331,6 @@ class Upstream(asyncio.Protocol):
         if status in _BODILESS and encoding is not None:
             raise ProtocolFault("a reply that can have no body announces one")
 
-    def _check_head_size(self) -> None:
-        if not self.headed and self._head_bytes > self._limits.max_header_bytes:
-            raise ProtocolFault("the reply's fields are too large")
+
+def _bytes_of(fields: Headers) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in fields)
