@@ -12,6 +12,7 @@ from typing import Final
 from strongroom.app.handover import Handover
 from strongroom.app.metrics import socket_of, teller
 from strongroom.audit.sealing import Notary, Sequencer, Trouble
+from strongroom.audit.sealing.cosigning import Cosigner, WitnessAddress
 from strongroom.audit.sealing.remote import RemoteNotary, service
 from strongroom.gateway.record_seals import RecordSealer
 from strongroom.kernel.clock import SystemClock
@@ -51,12 +52,20 @@ async def keep(handover: Handover, stop: asyncio.Event) -> None:
         return
     clock = SystemClock()
     records = RecordSealer(sealer, clock)
+    cosigner = Cosigner(
+        [WitnessAddress.parse(each) for each in handover.settings.audit.witnesses], clock, tell=_log.warning
+    )
     sequencer = Sequencer(
-        sealer, notary, clock, anchor_every_s=handover.settings.audit.anchor_every_s, tell=_log.warning
+        sealer,
+        notary,
+        clock,
+        anchor_every_s=handover.settings.audit.anchor_every_s,
+        tell=_log.warning,
+        cosigner=cosigner,
     )
 
     async def figures() -> Iterable[Figures]:
-        return figures_of(sequencer, records)
+        return figures_of(sequencer, records, cosigner)
 
     showing = await serve_unix(teller(figures), socket_of(Path(handover.metrics_sockets), handover.name), mode=0o660)
     working = asyncio.create_task(_rounds(sequencer, records), name="rounds")
@@ -66,6 +75,7 @@ async def keep(handover: Handover, stop: asyncio.Event) -> None:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         await showing.close()
+        await cosigner.close()
         await notary.close()
         await sealer.close()
 
@@ -100,7 +110,7 @@ async def _connected(handover: Handover, stop: asyncio.Event) -> Sealer | None:
     return None
 
 
-def figures_of(sequencer: Sequencer, records: RecordSealer) -> Iterable[Figures]:
+def figures_of(sequencer: Sequencer, records: RecordSealer, cosigner: Cosigner) -> Iterable[Figures]:
     """Return what the keeper counts. They name no tenant."""
     sealed = Family(Type.COUNTER, "strongroom_audit_sealed_total", "Entries that were given their place in a log.", ())
     sealed.add(by=sequencer.sealed)
@@ -114,6 +124,8 @@ def figures_of(sequencer: Sequencer, records: RecordSealer) -> Iterable[Figures]
         Type.GAUGE, "strongroom_audit_forked", "Logs that do not follow from what the notary has signed.", ()
     )
     forked.set(to=len(sequencer.forked))
+    away = Family(Type.GAUGE, "strongroom_audit_witnesses_away", "Witnesses that did not cosign when last asked.", ())
+    away.set(to=cosigner.away)
     kinds = tuple(each.value for each in Trouble if each.value)
     trouble = Family(
         Type.GAUGE,
@@ -123,4 +135,4 @@ def figures_of(sequencer: Sequencer, records: RecordSealer) -> Iterable[Figures]
     )
     for kind in kinds:
         trouble.set(kind, to=int(sequencer.trouble.value == kind))
-    return sealed.figures(), held.figures(), signed.figures(), forked.figures(), trouble.figures()
+    return sealed.figures(), held.figures(), signed.figures(), forked.figures(), away.figures(), trouble.figures()

@@ -26,6 +26,7 @@ import hmac
 import json
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,9 +52,9 @@ class Key(NamedTuple):
     name: str
     public: bytes
 
-    def id_of(self, name: str) -> bytes:
-        """Return the id of this key in a note of the log `name`."""
-        return hashlib.sha256(name.encode() + b"\n\x01" + self.public).digest()[:4]
+    def id_of(self, name: str, kind: int = 1) -> bytes:
+        """Return the id of this key in a note of the log `name`, or as a witness's (kind 4)."""
+        return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + self.public).digest()[:4]
 
     def is_of(self, origin: str) -> bool:
         """Whether the key is meant for this log: it has its name, or one above it."""
@@ -209,13 +210,13 @@ def b64(text: str, where: str) -> bytes:
     return found
 
 
-def read_key(text: str) -> Key:
-    """Read a verifier key: `name+id+base64`."""
+def read_key(text: str, kind: int = 1) -> Key:
+    """Read a verifier key: `name+id+base64`; `kind` 1 is a log's, 4 a witness's."""
     name, _, rest = text.strip().partition("+")
     id_, _, content = rest.partition("+")
     found = base64.b64decode(content, validate=True)
     key = Key(name, found[1:])
-    if not name or found[:1] != b"\x01" or len(key.public) != HASH or key.id_of(name).hex() != id_:
+    if not name or found[:1] != bytes([kind]) or len(key.public) != HASH or key.id_of(name, kind).hex() != id_:
         raise ValueError(text)
     return key
 
@@ -254,6 +255,22 @@ def open_note(content: bytes, keys: list[Key], where: str) -> Head:
                     return head
                 raise Bad("edited", where, "the signature is not of this text: it was changed after it was signed")
     raise Bad("wrong key", where, "no trusted key has signed this; somebody else may have")
+
+
+def check_witness(note: str, key: Key, where: str) -> str:
+    """Check a witness's cosignature of a note (C2SP tlog-cosignature), and say when it saw it."""
+    text, _, below = note.rpartition("\n\n")
+    for row in below.split("\n"):
+        parts = row.split(" ")
+        if len(parts) == 3 and parts[:2] == ["—", key.name]:  # noqa: PLR2004 - dash, name, signature
+            value = b64(parts[2], where)
+            at = int.from_bytes(value[4:12], "big")
+            if value[:4] == key.id_of(key.name, 4) and ed25519_verifies(
+                key.public, f"cosignature/v1\ntime {at}\n{text}\n".encode(), value[12:]
+            ):
+                return f"cosigned by {key.name}, who saw the anchor at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(at))}"
+            raise Bad("edited", where, f"the cosignature of {key.name} is not of this text")
+    raise Bad("wrong key", where, f"the witness {key.name} has not cosigned this")
 
 
 def read_rows(folder: Path, where: str) -> list[bytes]:
@@ -376,8 +393,8 @@ def check_link(number: int, before: Head | None, entries: list[bytes], where: st
     return f"epoch {number} began anew after epoch {number - 1}, and says: {max(lost, 0)} signed entries are lost"
 
 
-def check_anchor(folder: Path, keys: list[Key], head: Head, tree: Tree) -> str:
-    """Check the anchor, and return what it says in words."""
+def check_anchor(folder: Path, keys: list[Key], witnesses: list[Key], head: Head, tree: Tree) -> list[str]:
+    """Check the anchor and its witnesses, and return what they say in words."""
     entry, text = (
         read(folder / "epoch.json", "anchor/epoch.json"),
         read(folder / "epoch.tlog-proof", "anchor/epoch.tlog-proof").decode(),
@@ -422,15 +439,18 @@ def check_anchor(folder: Path, keys: list[Key], head: Head, tree: Tree) -> str:
             f"entry {anchored.size}",
             "the anchor commits to another log of this size: two histories were signed",
         )
-    return f"anchored at {epoch['at']} (epoch {epoch['epoch']}) up to entry {anchored.size}; {head.size - anchored.size} newer ones are signed, not yet anchored"
+    said = f"anchored at {epoch['at']} (epoch {epoch['epoch']}) up to entry {anchored.size}"
+    newer = f"{head.size - anchored.size} newer ones are signed, not yet anchored"
+    return [f"{said}; {newer}", *(check_witness(note, each, "anchor/epoch.tlog-proof") for each in witnesses)]
 
 
-def verify(folder: Path, keys: list[Key]) -> dict[str, Any]:
+def verify(folder: Path, keys: list[Key], witnesses: list[Key] | None = None) -> dict[str, Any]:
     """Check an export.
 
     Args:
         folder: where it lies.
         keys: whom to trust.
+        witnesses: who must have cosigned the anchor.
 
     Returns:
         What was found, in words and figures.
@@ -443,12 +463,12 @@ def verify(folder: Path, keys: list[Key]) -> dict[str, Any]:
         if export["format"] != FORMAT:
             raise Bad("edited", "export.json", f"this is not of the format {FORMAT}")
         numbers = [int(each["epoch"]) for each in export["epochs"]]
-        return check_all(folder, numbers, keys)
+        return check_all(folder, numbers, keys, witnesses or [])
     except (KeyError, TypeError, AttributeError, IndexError, UnicodeDecodeError, ValueError) as error:
         raise Bad("edited", "export", f"a file is not of its format ({type(error).__name__})") from None
 
 
-def check_all(folder: Path, numbers: list[int], keys: list[Key]) -> dict[str, Any]:
+def check_all(folder: Path, numbers: list[int], keys: list[Key], witnesses: list[Key]) -> dict[str, Any]:
     """Check every epoch of the log, and the anchor of the last."""
     notes: list[str] = []
     before: Head | None = None
@@ -459,7 +479,7 @@ def check_all(folder: Path, numbers: list[int], keys: list[Key]) -> dict[str, An
         before, total = head, total + head.size
     head, entries, tree = check_log(folder / f"log/{numbers[-1]}", f"log/{numbers[-1]}", keys)
     notes += filter(None, [check_link(numbers[-1], before, entries, f"log/{numbers[-1]}")])
-    notes.append(check_anchor(folder / "anchor", keys, head, tree))
+    notes += check_anchor(folder / "anchor", keys, witnesses, head, tree)
     root = base64.b64encode(head.root).decode()
     return {"log": head.origin, "entries": total + head.size, "root": root, "notes": notes}
 
@@ -477,6 +497,12 @@ def main(words: list[str] | None = None) -> int:
         action="append",
         help="the verifier key of the installation or of the log, or a file that holds it; may be given again",
     )
+    parser.add_argument(
+        "--witness",
+        metavar="VKEY",
+        action="append",
+        help="a witness that must have cosigned the anchor; may be given again",
+    )
     parser.add_argument("--json", action="store_true", help="print the finding as JSON")
     given = parser.parse_args(words)
     if not given.folder.is_dir():
@@ -484,11 +510,12 @@ def main(words: list[str] | None = None) -> int:
     try:
         trust = given.trust or [read(given.folder / "vkey", "vkey").decode()]
         keys = [read_key(each if "+" in each else Path(each).read_text(encoding="utf-8")) for each in trust]
+        witnesses = [read_key(each, 4) for each in list[str](given.witness or [])]
     except (ValueError, OSError, Bad):
         parser.error("--trust takes a verifier key, `name+id+base64`, or a file that holds one")
     try:
         code = VERIFIED if given.trust else UNPINNED
-        found = {"verdict": "verified" if given.trust else "consistent", **verify(given.folder, keys)}
+        found = {"verdict": "verified" if given.trust else "consistent", **verify(given.folder, keys, witnesses)}
     except Bad as bad:
         code, found = BROKEN, {"verdict": "broken", "kind": bad.kind, "where": bad.where, "because": bad.said}
     if given.json:

@@ -13,6 +13,7 @@ from strongroom.cli import output
 from strongroom.cli.audit_export import export as write_export
 from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import FAILED, OK, Failure, usage
+from strongroom.cli.receipts import entry_of, receipt_holds, with_extra
 from strongroom.cli.records import moment
 from strongroom.cli.session import HERE, ONLINE, Json, Session, decoded
 
@@ -206,31 +207,18 @@ def prove(
     found = decoded(body)
     if of_record:
         # In the receipt's own words: what proves the record within its batch is extra data, and proves itself by the root.
-        found = {"receipt": _with_extra(found), "event": found["batch"]["event"]}
+        found = {"receipt": with_extra(found), "event": found["batch"]["event"]}
     if out is not None:
-        for path, text in ((out, found["receipt"]), (_entry_of(out), found["event"])):
+        for path, text in ((out, found["receipt"]), (entry_of(out), found["event"])):
             try:
                 path.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise usage(f"{path} cannot be written: {error.strerror}.") from None
-        output.note(f"The receipt stands in {out}, the entry in {_entry_of(out)}.")
+        output.note(f"The receipt stands in {out}, the entry in {entry_of(out)}.")
     if session.json:
         output.raw(body)
     elif out is None:
         print(found["receipt"], end="")
-
-
-def _with_extra(found: dict[str, Any]) -> str:
-    """Return the receipt of a batch with one record of it as extra data (C2SP tlog-proof)."""
-    from strongroom.audit.tlog import Receipt  # noqa: PLC0415 - cryptography comes late
-
-    receipt = Receipt.parse(found["batch"]["receipt"])
-    more = {name: found[name] for name in ("record", "index", "size", "path")}
-    return str(Receipt(receipt.index, receipt.path, receipt.note, msgspec.json.encode(more)))
-
-
-def _entry_of(receipt: Path) -> Path:
-    return receipt.with_name(f"{receipt.name}.entry")
 
 
 @AUDIT.command(name="verify")
@@ -240,6 +228,9 @@ def verify(
     *,
     trust: Annotated[
         tuple[str, ...], Parameter(help="The verifier key to trust, or a file that holds it (`strongroom audit key`).")
+    ] = (),
+    witness: Annotated[
+        tuple[str, ...], Parameter(help="A witness's key that must have cosigned the anchor of an export.")
     ] = (),
     json: Json = False,
 ) -> int:
@@ -251,19 +242,21 @@ def verify(
     Args:
         path: what `audit export` or `audit prove --out` wrote.
         trust: whom to trust.
+        witness: who must have cosigned.
         json: print the finding as JSON.
     """
     from strongroom.audit import strongroom_verify  # noqa: PLC0415 - it is a program of its own
 
     if path.is_dir():
         words = [str(path), *(word for key in trust for word in ("--trust", key)), *(["--json"] if json else [])]
+        words += [word for key in witness for word in ("--witness", key)]
         try:
             return strongroom_verify.main(words)
         except SystemExit as ended:
             return int(ended.code or 0)
     if not trust:
         raise usage("A receipt is checked with a key that is trusted.", "Give it with --trust.")
-    good, said = _receipt_holds(path, trust)
+    good, said = receipt_holds(path, trust)
     if json:
         output.raw(msgspec.json.encode({"verdict": "verified" if good else "broken", "because": said}))
     else:
@@ -271,69 +264,66 @@ def verify(
     return OK if good else FAILED
 
 
-def _receipt_holds(path: Path, trust: tuple[str, ...]) -> tuple[bool, str]:
-    from strongroom.audit.tlog import Malformed, NoteKey, Receipt  # noqa: PLC0415 - cryptography comes late
-
-    try:
-        keys = [NoteKey.parse(key if "+" in key else Path(key).read_text(encoding="utf-8")) for key in trust]
-    except (Malformed, OSError):
-        raise usage("--trust takes a verifier key, `name+id+base64`, or a file that holds one.") from None
-    try:
-        receipt, entry = Receipt.parse(path.read_text(encoding="utf-8")), _entry_of(path).read_bytes()
-        origin = receipt.checkpoint.origin
-        meant = [key.named(origin) for key in keys if origin == key.name or origin.startswith(f"{key.name}/")]
-        good = receipt.holds(entry, meant)
-    except OSError as error:
-        raise usage(
-            f"{error.filename} cannot be read: {error.strerror}.", "`audit prove --out` writes both files."
-        ) from None
-    except (Malformed, UnicodeDecodeError) as error:
-        return False, f"The receipt cannot be read: {error}."
-    if good and receipt.extra is not None:
-        return _record_holds(receipt.extra, entry)
-    if good:
-        return True, f"The entry is number {receipt.index} of {origin}, as it was signed."
-    return False, "No trusted key has signed a log in which this entry stands there."
-
-
-class _InBatch(msgspec.Struct, frozen=True):
-    record: str
-    index: int
-    size: int
-    path: list[bytes]
-
-
-def _record_holds(extra: bytes, entry: bytes) -> tuple[bool, str]:
-    """Whether a record stands in the batch that an entry commits to; the entry itself was checked."""
-    from strongroom.audit.events import decode  # noqa: PLC0415 - as above
-    from strongroom.audit.tlog import leaf_hash, verify_inclusion  # noqa: PLC0415 - as above
-
-    try:
-        found, said = msgspec.json.decode(extra, type=_InBatch), decode(entry).unmapped
-        root = bytes.fromhex(said["root"])
-    except (msgspec.MsgspecError, ValueError, KeyError):
-        return False, "The receipt is of an entry that is no batch of records."
-    leaf = leaf_hash(found.record.encode())
-    if said.get("count") != str(found.size) or not verify_inclusion(leaf, found.index, found.size, found.path, root):
-        return False, "The batch that was signed does not hold this record."
-    return True, f"The record is number {found.index} of a signed batch of {found.size}: {found.record}"
-
-
 @AUDIT.command(name="key")
-def key(*, tenant: Log = None, session: Session = HERE) -> None:
+def key(
+    *,
+    tenant: Log = None,
+    anchor: Annotated[bool, Parameter(negative="", help="Under the name of the anchor, for its witnesses.")] = False,
+    session: Session = HERE,
+) -> None:
     """Print the verifier key that signed logs are checked with: the installation's, or that of one tenant's log.
 
     Hand it to whoever checks exports by another way than the export, once, over a connection you trust.
 
     Args:
         tenant: whose log; the installation's key holds for every log.
+        anchor: as the anchor's.
         session: how to ask.
     """
     body = ask(session, "GET", place(*_where(tenant), "key"))
+    if anchor:
+        from strongroom.audit.tlog import NoteKey  # noqa: PLC0415 - cryptography comes late
+
+        of = NoteKey.parse(decoded(body)["vkey"])
+        print(of.named(f"{of.name}/anchor"))
+        return
     if session.json:
         output.raw(body)
     else:
         print(decoded(body)["vkey"])
+
+
+@AUDIT.command(name="witness")
+def witness(
+    *,
+    directory: Annotated[Path, Parameter(help="Where its key and its memory are, made if they are not there.")],
+    name: Annotated[str, Parameter(help="Its name, such as `witness.example.org/w1`.")],
+    log: Annotated[
+        tuple[str, ...],
+        Parameter(help="The verifier key of a log to witness, named as that log: `strongroom audit key --anchor`."),
+    ],
+    port: Annotated[int, Parameter(help="Port to listen on; TLS is a proxy's in front.")] = 8405,
+    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+) -> int:
+    """Be a witness for logs of others (C2SP tlog-witness), until Ctrl-C: it needs no installation, no database, and sees no entry.
+
+    Prints its own verifier key. The installation names it as `URL VKEY` in `audit.witnesses`.
+
+    Args:
+        directory: where it keeps what it must remember.
+        name: what it is called.
+        log: which logs.
+        port: where it listens.
+        host: where it listens.
+    """
+    from strongroom.app.witnessing import run  # noqa: PLC0415 - a program of its own
+    from strongroom.audit.tlog import Malformed  # noqa: PLC0415 - as above
+    from strongroom.audit.witness import WitnessBroken  # noqa: PLC0415 - as above
+
+    try:
+        return run(directory, name, log, host, port)
+    except (Malformed, WitnessBroken, OSError) as error:
+        raise Failure(f"The witness cannot run: {error}.") from None
 
 
 @AUDIT.command(name="recover")

@@ -15,7 +15,7 @@ from strongroom.audit.events import decode
 from strongroom.audit.sealing import Sequencer
 from strongroom.audit.testing import LocalNotary
 from strongroom.audit.tlog import leaf_hash, verify_inclusion
-from strongroom.cli.audit import _record_holds
+from strongroom.cli.receipts import record_holds
 from strongroom.gateway.record_seals import BATCH, SEAL, RecordSealer, prove
 from strongroom.gateway.tables import Common, RequestRecord, insert_records
 from strongroom.kernel.clock import SystemClock
@@ -70,9 +70,9 @@ async def test_a_record_is_proven_by_its_batch_and_the_batch_by_the_log(
     assert verify_inclusion(leaf_hash(proof.record.encode()), proof.index, proof.size, proof.path, root)
     assert f'"id":"{records[5].id}"' in proof.record
     extra = {"record": proof.record, "index": proof.index, "size": proof.size, "path": list(proof.path)}
-    assert _record_holds(msgspec.json.encode(extra), found[0].event)[0]
+    assert record_holds(msgspec.json.encode(extra), found[0].event)[0]
     for change in ({"record": proof.record.replace('"status":200', '"status":500')}, {"index": 36}, {"size": 36}):
-        assert not _record_holds(msgspec.json.encode(extra | change), found[0].event)[0]
+        assert not record_holds(msgspec.json.encode(extra | change), found[0].event)[0]
 
 
 async def test_many_records_are_many_batches_and_few_wait_for_each_other(

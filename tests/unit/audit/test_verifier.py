@@ -79,7 +79,7 @@ def test_it_runs_alone(folder: Path) -> None:
     )
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "Verified."), done.stderr
     assert re.findall(r"^(?:import|from) (\w+)", (folder / "strongroom_verify.py").read_text(), re.MULTILINE) == [
-        "__future__", "argparse", "base64", "functools", "hashlib", "hmac", "json", "re", "sys", "pathlib", "typing",
+        "__future__", "argparse", "base64", "functools", "hashlib", "hmac", "json", "re", "sys", "time", "pathlib", "typing",
     ]  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from strongroom.audit.events import encode
 from strongroom.audit.model import Entry, Outcome
 from strongroom.audit.sealing import tables
 from strongroom.audit.sealing.begin import begin_anew, first_origin
+from strongroom.audit.sealing.cosigning import Cosigner
 from strongroom.audit.sealing.model import ANCHOR, BATCH, Ask, Head, Trouble, Verdict
 from strongroom.audit.sealing.proving import growth, proofs
 from strongroom.audit.tlog import Note, NoteKey, leaf_hash
@@ -78,12 +79,14 @@ class Sequencer:
         *,
         anchor_every_s: float = 5.0,
         tell: Callable[[str], None],
+        cosigner: Cosigner | None = None,
     ) -> None:
         self._sealer: Final = sealer
         self._notary: Final = notary
         self._clock: Final = clock
         self._anchor_every_s: Final = anchor_every_s
         self._tell: Final = tell
+        self._cosigner: Final = cosigner
         self._holder: Final = new_uuid()
         self._key: NoteKey | None = None
         self._sizes: Final[dict[tuple[TenantId, int], int]] = {}
@@ -217,7 +220,11 @@ class Sequencer:
         await self._keep(list(zip(wanted, verdicts, strict=True)))
 
     async def _keep(self, found: Sequence[tuple[Head, Verdict]]) -> None:
-        good = [(head.tenant, head.epoch, head.size, verdict.note) for head, verdict in found if verdict.note]
+        good = [
+            (head.tenant, head.epoch, head.size, await self._cosigned(head, verdict.note))
+            for head, verdict in found
+            if verdict.note
+        ]
         for head, verdict in found:
             if not verdict.note:
                 self._fork(head, verdict)
@@ -227,6 +234,18 @@ class Sequencer:
                     raise Contended("another keeper seals the logs; one is enough")
                 await tables.signed(tx, good)
             self.signed += len(good)
+
+    async def _cosigned(self, head: Head, note: str) -> str:
+        """Return the anchor's note with the cosignatures of witnesses; another log's as it is."""
+        if head.tenant != ANCHOR or self._cosigner is None:
+            return note
+
+        async def prove(old: int) -> Sequence[bytes]:
+            async with self._sealer.look() as tx:
+                (ask,) = await proofs(tx, [(head, old)])
+            return ask.proof
+
+        return str(await self._cosigner.cosigned(Note.parse(note), prove))
 
     async def _anchor(self) -> None:
         """Commit to every log in a new epoch of the anchor, if one has grown and it is time."""
