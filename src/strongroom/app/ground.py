@@ -39,6 +39,7 @@ GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE})
 _BACKLOG: Final = 1024
 _ANSWERS_S: Final = 60.0
 _LOOK_S: Final = 0.1
+_LOG_S: Final = 30.0  # how long a start waits for the audit log to be sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,13 +286,19 @@ def children(
         yield child(name, "gateway", ports.gateway, partial(hand_gateway, name), uids.GATEWAY)
 
 
-async def _answers(pool: Pool, tell: Callable[[str], None]) -> bool:
-    """Whether a port is ready, or waits for nothing but an operator who looks into a forked audit log."""
+async def _answers(pool: Pool, tell: Callable[[str], None], since: float) -> bool:
+    """Whether a port is ready, or waits for nothing but its audit log: an operator who looks into a fork, or much to seal.
+
+    What an installation of before there were logs has in its table is sealed at the first start: that may be millions.
+    """
     ready, text = await said(pool)
     forked = f"audit log: {Trouble.FORKED}" in text
-    if forked:
+    slow = "audit log: " in text and asyncio.get_running_loop().time() - since > _LOG_S
+    if ready is not True and (forked or slow):
+        tell(f"changes are refused until it is sound; {text.partition(chr(10))[2].strip()}")
+    elif forked:
         tell(text.partition("\n")[2].strip())
-    return ready is True or forked
+    return ready is True or forked or slow
 
 
 def _file(setting: str, path: str | None) -> str | None:
@@ -318,11 +325,12 @@ async def answering(ports: Ports, tell: Callable[[str], None]) -> None:
         CannotStart: when they do not within a minute.
     """
     try:
+        since = asyncio.get_running_loop().time()
         async with asyncio.timeout(_ANSWERS_S):
             for url in (ports.gateway_url, ports.control_url):
                 pool = pool_of(url, ports.passport.context() if url.startswith("https:") else None)
                 try:
-                    while not await _answers(pool, tell):  # noqa: ASYNC110 - what is awaited is in other processes
+                    while not await _answers(pool, tell, since):  # noqa: ASYNC110 - what is awaited is in other processes
                         await asyncio.sleep(_LOOK_S)
                 finally:
                     await pool.close()
