@@ -78,6 +78,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         networks=networks,
         sockets=Path(handover.metrics_sockets),
         issuer_networks=Networks(handover.settings.identity.issuer_networks),
+        production=handover.settings.production,
         provider=provider(handover.settings.identity, handover.sso_secret, handover.sso_ca),
         grace_s=handover.settings.audit.grace_s,
     )
@@ -118,6 +119,7 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         usage=services.usage,
         providers=services.providers,
         audit=services.audit,
+        federation=services.federation,
         finder=services.finder,
         end_tenant=services.end_tenant,
         gate=services.gate,

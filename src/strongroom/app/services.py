@@ -146,13 +146,14 @@ def make_services(
     networks: Networks | None = None,
     issuer_networks: Networks | None = None,
     provider: Provider | None = None,
+    production: bool = False,
     look_up: LookUp = system_look_up,
     observer: Observer = ignore,
     grace_s: float | None = None,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
     gate = Gate(database, engine, clock, observer, grace_s=grace_s)
-    identity = Identity(gate, directory, keys, clock)
+    identity = Identity(gate, directory, keys, clock, production=production)
     accounts = Accounts(gate, keys, clock)
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
     signon = None

@@ -175,6 +175,7 @@ def _parts(services: Services, engine: Engine) -> Parts:
         usage=services.usage,
         providers=services.providers,
         audit=services.audit,
+        federation=services.federation,
         finder=services.finder,
         end_tenant=services.end_tenant,
         gate=services.gate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -14,6 +15,7 @@ from strongroom.cli.durations import seconds
 from strongroom.cli.failures import OK, UNDETERMINED, Failure
 from strongroom.cli.options import Environment, Tenant, Yes
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.signers import public_text
 
 KEY: Final = App(name="key", group=ONLINE, help_epilogue="", help="Issue, look at and revoke keys.")
 Deliver: TypeAlias = Annotated[
@@ -35,6 +37,12 @@ def create(
     label: Annotated[str | None, Parameter(help="A word to tell keys apart.")] = None,
     owner: Annotated[str | None, Parameter(help="Who answers for it; the workload's owner if not given.")] = None,
     purpose: Annotated[str | None, Parameter(help="What it is for; what its workload is for if not given.")] = None,
+    bind: Annotated[
+        Path | None,
+        Parameter(
+            help="File with its holder's public key (DPoP) or certificate (mTLS): without proof of it the key is worth nothing."
+        ),
+    ] = None,
     deliver: Deliver = None,
     session: Session = HERE,
 ) -> None:
@@ -50,6 +58,7 @@ def create(
         label: a word to tell keys apart.
         owner: who answers for it.
         purpose: what it is for.
+        bind: what it is bound to.
         deliver: hand it over by a delivery that opens once.
         session: how to ask.
     """
@@ -61,6 +70,7 @@ def create(
         "owner": owner,
         "purpose": purpose,
         "deliver_s": delivery(deliver),
+        "bound_to": None if bind is None else public_text(bind),
     }
     body = ask(session, "POST", place("tenants", tenant, "keys"), fields)
     if session.json:

@@ -58,7 +58,7 @@ def add(
     fields: dict[str, object] = {
         "environment": environment,
         "workload": workload,
-        "public_key": _read(public_key),
+        "public_key": public_text(public_key),
         "days": days,
         "label": label,
         "owner": owner,
@@ -109,7 +109,12 @@ def revoke(
         output.record(_short(decoded(body)))
 
 
-def _read(path: Path) -> str:
+def public_text(path: Path) -> str:
+    """Return the text of a file that holds a public key or a certificate.
+
+    Raises:
+        Failure: when it cannot be read, or holds a private key.
+    """
     try:
         with path.open("rb") as file:
             text = file.read(_LIMIT).decode("utf-8")

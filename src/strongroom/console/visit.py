@@ -18,6 +18,7 @@ from strongroom.console.render import Templates
 from strongroom.console.sessions import Notice, Session, Sessions
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.door import Lease
+from strongroom.identity.federation.service import FederationService
 from strongroom.identity.http import noting
 from strongroom.identity.people import SignOn
 from strongroom.identity.people.signon import FRESH_S
@@ -67,6 +68,7 @@ class Parts:
     usage: UsageReader
     providers: Providers
     audit: AuditReader
+    federation: FederationService
     finder: Finder
     end_tenant: EndTenant
     gate: Gate

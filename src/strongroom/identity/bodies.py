@@ -68,7 +68,13 @@ class MakeWorkload(Body, frozen=True, kw_only=True):
 
 
 class MakeKey(Body, frozen=True, kw_only=True):
-    """A key to be. `days` and `owner`, when left out, are the longest life allowed and the workload's owner."""
+    """A key to be. `days` and `owner`, when left out, are the longest life allowed and the workload's owner.
+
+    `bound_to` is a public key (PEM or JWK: the holder proves it with each request, DPoP) or a certificate (PEM: the holder's
+    connection shows it).
+    """
+
+    MULTILINE: ClassVar[frozenset[str]] = frozenset({"bound_to"})
 
     environment: Environment
     workload: NameText
@@ -77,6 +83,7 @@ class MakeKey(Body, frozen=True, kw_only=True):
     days: Days | None = None
     purpose: OwnerText | None = None
     deliver_s: DeliverS | None = None
+    bound_to: Annotated[str, Meta(min_length=1, max_length=16384)] | None = None
 
 
 class RevokeKey(Body, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ from strongroom.identity.federation.directory import Federation
 from strongroom.identity.model import Network, parse_networks, within
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, WorkloadId
-from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.principal import Confirmation, Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
@@ -294,12 +294,26 @@ def _credential(entry: FeedEntry) -> _Credential:
             tenant=tenant,
             environment=document.environment,
             workload=None if document.workload is None else WorkloadId(document.workload),
+            confirmation=_confirmation(document),
             replaced_by=KeyId(document.replaced_by) if document.replaced_by else None,
             replaced_at=document.replaced_at or None,
             retires_at=document.expires_at if document.replaced_at else None,
         ),
         document.demo,
     )
+
+
+def _confirmation(document: CredentialDocument) -> Confirmation | None:
+    """Return what a credential is bound to.
+
+    Raises:
+        ValueError: when half of it is missing: what was bound must not become free by losing a field.
+    """
+    if document.proof is msgspec.UNSET and document.thumbprint is msgspec.UNSET:
+        return None
+    if document.proof is msgspec.UNSET or document.thumbprint is msgspec.UNSET:
+        raise ValueError("a credential that is bound to nothing")
+    return Confirmation(document.proof, document.thumbprint)
 
 
 def _tenant(entry: FeedEntry) -> tuple[TenantId, str]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from strongroom.kernel.principal import Environment, Role
+from strongroom.kernel.principal import Environment, Proof, Role
 
 TENANT: Final = "tenant"
 CREDENTIAL: Final = "credential"
@@ -28,6 +28,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     """A credential that counts until `expires_at` (Unix seconds) unless it is withdrawn.
 
     `networks`: where it may be used from; empty means anywhere. `tenant` is None for accounts of the installation.
+    `proof` and `thumbprint`: what its holder must prove to have; both or neither.
     `replaced_at`: since when (Unix seconds) it has a successor, `replaced_by`, and counts for its overlap only.
     """
 
@@ -43,6 +44,8 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     demo: bool = False
     replaced_at: float | msgspec.UnsetType = msgspec.UNSET
     replaced_by: str | msgspec.UnsetType = msgspec.UNSET
+    proof: Proof | msgspec.UnsetType = msgspec.UNSET
+    thumbprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)] | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: TenantDocument | CredentialDocument) -> bytes:

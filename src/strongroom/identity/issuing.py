@@ -12,9 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from strongroom.identity import deliveries, publish, secretkey, tables
-from strongroom.identity.model import Delivery, Key, KeyException, Workload, key_ends, key_status
+from strongroom.identity.model import Delivery, Key, KeyException, Workload, key_ends, key_status, thumbprint_text
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
-from strongroom.kernel.principal import Role
+from strongroom.kernel.principal import Confirmation, Role
 from strongroom.kernel.refusal import Refused, invalid
 from strongroom.store import TenantTx
 from strongroom.vault import Purpose, PurposeKeys, seal, unseal
@@ -45,8 +45,9 @@ async def issue(
     owner: str = "",
     purpose: str = "",
     exception: KeyException | None = None,
+    bound: Confirmation | None = None,
 ) -> tuple[Key, secretkey.SecretKey]:
-    """Make a key of `holder`, and tell of it. `owner` and `purpose`: the workload's where they are empty."""
+    """Make a key of `holder`, bound to what is given, and tell of it. `owner` and `purpose`: the workload's where they are empty."""
     secret = secretkey.mint(holder.role, holder.environment)
     made = Key(
         id=secret.id,
@@ -62,6 +63,8 @@ async def issue(
         team=holder.team,
         pager=holder.pager,
         purpose=purpose or holder.purpose,
+        proof=None if bound is None else bound.proof,
+        thumbprint=None if bound is None else thumbprint_text(bound.thumbprint),
     )
     fingerprint = fingerprint_of(secret, keys)
     await tables.insert_key(tx, WorkloadId(holder.id), made, fingerprint, keys.current, purpose=purpose)

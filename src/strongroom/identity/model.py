@@ -5,6 +5,7 @@ They are msgspec structs because they are also what the control API shows: one d
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from strongroom.kernel.principal import Environment, Role
+from strongroom.kernel.principal import Confirmation, Environment, Proof, Role
 
 MAX_KEY_DAYS: Final = {Environment.DEV: 7, Environment.TEST: 30, Environment.PROD: 90}
 """Longest life of a static key, by environment."""
@@ -109,6 +110,10 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     replaced_by: str | None = None
     """The public id of its successor."""
     replaced_at: datetime | None = None
+    proof: Proof | None = None
+    """How its holder shows that it has what the key is bound to."""
+    thumbprint: str | None = None
+    """What it is bound to: SHA-256 of a public key (RFC 7638) or of a certificate, in base64url."""
     retires_at: datetime | None = None
     """When a replaced key stops counting, if it has not ended before."""
 
@@ -219,3 +224,15 @@ def within(peer: str, networks: tuple[Network, ...]) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return any(address in network for network in networks)
+
+
+def confirmation_of(key: Key) -> Confirmation | None:
+    """Return what `key` is bound to, if it is."""
+    if key.proof is None or key.thumbprint is None:
+        return None
+    return Confirmation(key.proof, base64.urlsafe_b64decode(key.thumbprint + "="))
+
+
+def thumbprint_text(thumbprint: bytes) -> str:
+    """Return a thumbprint as people and RFC 7800 write it."""
+    return base64.urlsafe_b64encode(thumbprint).rstrip(b"=").decode("ascii")

@@ -10,7 +10,7 @@ import msgspec
 
 from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, TenantDocument
-from strongroom.identity.model import Account, Delivery, Key, Tenant, key_ends
+from strongroom.identity.model import Account, Delivery, Key, Tenant, confirmation_of, key_ends
 from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Role
 from strongroom.store import OperatorTx, TenantTx, feed
@@ -28,7 +28,7 @@ async def tenant_gone(tx: OperatorTx, tenant_id: TenantId) -> None:
 
 async def key(tx: TenantTx, made: Key, workload: UUID, fingerprint: bytes, pepper_version: int) -> None:
     """Tell of a key of `workload`, new or changed. It counts until it, its exception or its overlap ends."""
-    ends = key_ends(made.expires_at, made.exception, made.retires_at)
+    ends, confirmation = key_ends(made.expires_at, made.exception, made.retires_at), confirmation_of(made)
     document = CredentialDocument(
         fingerprint=fingerprint,
         pepper_version=pepper_version,
@@ -39,6 +39,8 @@ async def key(tx: TenantTx, made: Key, workload: UUID, fingerprint: bytes, peppe
         environment=made.environment,
         workload=workload,
         networks=() if made.exception is None else made.exception.networks,
+        proof=msgspec.UNSET if confirmation is None else confirmation.proof,
+        thumbprint=msgspec.UNSET if confirmation is None else confirmation.thumbprint,
         replaced_at=msgspec.UNSET if made.replaced_at is None else made.replaced_at.timestamp(),
         replaced_by=msgspec.UNSET if made.replaced_by is None else made.replaced_by,
     )

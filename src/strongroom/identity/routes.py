@@ -11,6 +11,7 @@ from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from strongroom.identity import binding
 from strongroom.identity.accounts import Accounts
 from strongroom.identity.bodies import MakeAccount, MakeKey, MakeTenant, MakeWorkload, RevokeKey
 from strongroom.identity.finding import Finder
@@ -27,7 +28,9 @@ from strongroom.identity.model import (
 )
 from strongroom.identity.problems import READ, WRITE
 from strongroom.identity.service import Identity
-from strongroom.kernel.principal import Environment, Role
+from strongroom.kernel.principal import Confirmation, Environment, Role
+from strongroom.kernel.refusal import Refused, invalid
+from strongroom.signatures import BadKey
 
 TheIdentity: TypeAlias = NamedDependency[Identity]
 TheAccounts: TypeAlias = NamedDependency[Accounts]
@@ -158,8 +161,16 @@ async def create_key(
         days=data.days,
         purpose=data.purpose or "",
         deliver_s=data.deliver_s,
+        bound=None if data.bound_to is None else _bound(data.bound_to),
         ask=ask,
     )
+
+
+def _bound(text: str) -> Confirmation:
+    try:
+        return binding.read(text)
+    except BadKey as error:
+        raise Refused(invalid(f"A key cannot be bound to this: {error}.", param="bound_to")) from None
 
 
 @get("/tenants/{tenant:str}/keys/{key:str}", responses=READ, summary="Show a tenant's key", tags=["keys"])

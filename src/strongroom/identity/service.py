@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from strongroom.identity import issuing, publish, tables
 from strongroom.identity.directory import Directory
@@ -23,21 +23,29 @@ from strongroom.identity.model import (
 from strongroom.identity.signers import publish as signers
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId, new_uuid
-from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.principal import Confirmation, Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.store import Conflict, TenantTx
 from strongroom.vault import PurposeKeys
 
+_FREE: Final = (
+    "In production a static key of prod is bound to a key or a certificate of its holder: name its public half. Tokens by "
+    "exchange need no such key."
+)
+
 
 class Identity:
     """Tenants, environments, workloads and their keys; people's accounts are in `accounts.py`."""
 
-    def __init__(self, gate: Gate, directory: Directory, keys: PurposeKeys, clock: Clock) -> None:
+    def __init__(
+        self, gate: Gate, directory: Directory, keys: PurposeKeys, clock: Clock, *, production: bool = False
+    ) -> None:
         self._gate = gate
         self._directory = directory
         self._keys = keys
         self._clock = clock
+        self._production = production
 
     def find_tenant(self, text: str) -> TenantId:
         """Return the living tenant with this name or id.
@@ -189,6 +197,7 @@ class Identity:
         exception: KeyException | None = None,
         purpose: str = "",
         deliver_s: float | None = None,
+        bound: Confirmation | None = None,
         ask: Ask,
     ) -> NewKey:
         """Make a key for a workload; its text is in the answer, or in a delivery, and nowhere else.
@@ -204,11 +213,15 @@ class Identity:
             exception: a departure from the rules, bound to networks and time.
             purpose: what it is for, where that is narrower than what the workload is for.
             deliver_s: hand it over by a delivery that opens once, within so many seconds; None: in this answer.
+            bound: what its holder must prove to have; in production a key of prod is bound, or carries an exception.
             ask: what goes into the audit entry.
 
         Raises:
-            Refused: INVALID when it would live too long, hidden when there is no such workload.
+            Refused: INVALID when it would live too long or be free where it must be bound, hidden when there is no such
+                workload.
         """
+        if self._production and environment is Environment.PROD and bound is None and exception is None:
+            raise Refused(invalid(_FREE, param="bound_to"))
         resource = Resource(kind=Kind.KEY, tenant=tenant, environment=environment)
         async with self._gate.permit(who, Action.KEY_CREATE, resource, ask) as tx:
             await self._living(tx)
@@ -230,6 +243,7 @@ class Identity:
                 owner=owner or "",
                 purpose=purpose,
                 exception=exception,
+                bound=bound,
             )
             if deliver_s is None:
                 return NewKey(key=made, secret=secret.text)

@@ -16,15 +16,17 @@ from strongroom.identity.model import (
     KeyException,
     Tenant,
     Workload,
+    confirmation_of,
     key_ends,
     key_status,
+    thumbprint_text,
 )
 from strongroom.kernel.ids import AccountId, KeyId, TenantId, WorkloadId
-from strongroom.kernel.principal import Environment, Role
+from strongroom.kernel.principal import Environment, Proof, Role
 from strongroom.store import OperatorTx, Record, TenantTx
 
 _KEY_COLUMNS = """k.id, k.label, k.owner, k.created_at, k.expires_at, k.revoked_at, k.revoked_reason, k.exception,
-       k.replaced_by, k.replaced_at, k.retires_at,
+       k.replaced_by, k.replaced_at, k.retires_at, k.proof, k.thumbprint,
        w.environment, w.name AS workload, w.role, w.team, w.pager, coalesce(nullif(k.purpose, ''), w.purpose) AS purpose"""
 
 
@@ -169,10 +171,11 @@ async def insert_key(
     tx: TenantTx, workload: WorkloadId, key: Key, fingerprint: bytes, pepper_version: int, *, purpose: str = ""
 ) -> None:
     """Add a key of `workload` by its fingerprint. `purpose`: where it is narrower than the workload's."""
+    bound = confirmation_of(key)
     await tx.execute(
         """INSERT INTO identity.key (tenant_id, id, workload_id, fingerprint, pepper_version, label, owner,
-                                     created_at, expires_at, exception, purpose)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+                                     created_at, expires_at, exception, purpose, proof, thumbprint)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)""",
         tx.tenant,
         key.id,
         workload,
@@ -184,6 +187,8 @@ async def insert_key(
         key.expires_at,
         None if key.exception is None else msgspec.json.encode(key.exception).decode(),
         purpose,
+        None if bound is None else str(bound.proof),
+        None if bound is None else bound.thumbprint,
     )
 
 
@@ -370,6 +375,8 @@ def _key(row: Record, now: datetime) -> Key:
         team=row["team"],
         pager=row["pager"],
         purpose=row["purpose"],
+        proof=None if row["proof"] is None else Proof(row["proof"]),
+        thumbprint=None if row["thumbprint"] is None else thumbprint_text(row["thumbprint"]),
         replaced_by=row["replaced_by"],
         replaced_at=row["replaced_at"],
         retires_at=row["retires_at"],

@@ -86,7 +86,7 @@ class Visitor:
     def sign_in(self, who: str) -> None:
         self.go("/sign-in")
         self.page.get_by_label("Token").fill(self.plane.tokens[who])
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
         self.page.get_by_role("button", name="Sign out").wait_for()
 
     def heading(self) -> str:

@@ -284,3 +284,30 @@ def test_the_log_says_why_and_holds_no_code(
     connection.close()
     assert any(each["reason"].startswith("single sign-on: no mapping fits") for each in log)
     assert here.cookies.get("strongroom-sign-on", "x") not in json.dumps(log)
+
+
+def test_a_rule_is_seen_and_ended_in_the_console(visit: Visit, issuer: LocalIssuer) -> None:
+    here = visit("acme-admin")
+    here.go("/tenants/acme/federation")
+    expect(here.page.locator("main")).to_contain_text("No federation rule")
+    rule = {
+        "environment": "dev",
+        "workload": "inference",
+        "kind": "oidc",
+        "issuer": issuer.url,
+        "audience": "strongroom",
+        "subject": "repo:octo/app:environment:<b>live</b>",
+        "claims": {"repository_id": "1296269"},
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", here.plane.port, timeout=20)
+    fields = {"authorization": f"Bearer {here.plane.tokens['acme-admin']}", "content-type": "application/json"}
+    connection.request("POST", "/api/tenants/acme/federation", json.dumps(rule), fields)
+    assert connection.getresponse().status == 201
+    connection.close()
+    here.go("/tenants/acme/federation")
+    row = here.page.get_by_role("row").filter(has_text="repository_id=1296269")
+    expect(row).to_contain_text("<b>live</b>")
+    expect(row).to_contain_text("active")
+    row.get_by_role("button", name="End").click()
+    expect(here.page.locator(".notice")).to_contain_text("has ended")
+    expect(here.page.get_by_role("row").filter(has_text="repository_id=1296269")).to_contain_text("ended")

@@ -10,7 +10,7 @@ import msgspec
 
 from strongroom.identity import deliveries, issuing, publish
 from strongroom.identity import tables as identity
-from strongroom.identity.model import MAX_KEY_DAYS, Key, NewKey, key_expiry
+from strongroom.identity.model import MAX_KEY_DAYS, Key, NewKey, confirmation_of, key_expiry
 from strongroom.identity.rotation import tables
 from strongroom.identity.rotation.model import Rotated, lives, overlap
 from strongroom.kernel.clock import Clock
@@ -86,6 +86,7 @@ class Rotation:
                 owner=old.owner,
                 purpose="" if old.purpose == holder.purpose else old.purpose,
                 exception=old.exception,
+                bound=confirmation_of(old),
             )
             delivery = None
             if deliver_s is not None:

@@ -1,0 +1,111 @@
+"""A static key that is bound to what its holder has: a copy of it opens nothing; in production a key of prod is bound."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from strongroom.app.seed import INSTALLER
+from strongroom.app.testing import ControlPlane
+from strongroom.identity import Identity
+from strongroom.identity.service import loopback_exception
+from strongroom.kernel.ids import Name
+from strongroom.kernel.principal import Environment, Role
+from strongroom.kernel.refusal import Refused
+from strongroom.policy import Ask as Asked
+from strongroom.signatures import SecretKey
+from strongroom.signatures.dpop import Prover
+
+Ask = Any
+ACME = "/api/tenants/acme/keys"
+KEY = {"environment": "dev", "workload": "inference"}
+
+
+def test_a_bound_key_counts_with_proof_alone_and_so_does_its_successor(plane: ControlPlane, ask: Ask) -> None:
+    held = SecretKey.generate()
+    prover, thief, me = Prover(held), Prover.generate(), f"{plane.url}/api/whoami"
+    made = ask("POST", ACME, by="acme-admin", data=KEY | {"bound_to": held.public.pem()})
+    assert made.status == 201, made.text
+    assert (made.body["key"]["proof"], made.body["key"]["thumbprint"]) == ("dpop", prover.thumbprint)
+
+    def who(key: str, by: Prover | None = prover, scheme: str = "DPoP") -> int:
+        fields = {"authorization": f"{scheme} {key}"} | ({} if by is None else {"dpop": by.proof("GET", me, token=key)})
+        return int(ask("GET", "/api/whoami", headers=fields).status)
+
+    key = made.body["secret"]
+    assert who(key) == 200
+    assert [who(key, None), who(key, None, "Bearer"), who(key, thief), who(key, prover, "Bearer")] == [401] * 4
+    rotated = ask("POST", f"/api/keys/{made.body['key']['id']}/rotate", by="acme-admin", data={})
+    assert rotated.status in {200, 201}, rotated.text
+    assert rotated.body["key"]["thumbprint"] == prover.thumbprint
+    successor = rotated.body["secret"]
+    assert [who(successor), who(successor, None, "Bearer"), who(successor, thief)] == [200, 401, 401]
+    shown = ask("GET", f"{ACME}/{rotated.body['key']['id']}", by="acme-admin").body
+    assert (shown["proof"], shown["thumbprint"]) == ("dpop", prover.thumbprint)
+    free = ask("POST", ACME, by="acme-admin", data=KEY).body
+    assert (free["key"]["proof"], who(free["secret"], None, "Bearer")) == (None, 200)
+
+
+def test_a_key_is_bound_to_a_certificate_that_no_connection_here_shows(ask: Ask) -> None:
+    made = ask("POST", ACME, by="acme-admin", data=KEY | {"bound_to": certificate()})
+    assert (made.status, made.body["key"]["proof"]) == (201, "mtls")
+    assert len(base64.urlsafe_b64decode(made.body["key"]["thumbprint"] + "=")) == 32
+    assert ask("GET", "/api/whoami", by=made.body["secret"]).status == 401
+
+
+def certificate() -> str:
+    import datetime as dt  # noqa: PLC0415 - beside its only use
+
+    from cryptography import x509  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - as above
+
+    key = ed25519.Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "holder")])
+    now = dt.datetime.now(dt.UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1)).sign(key, None)
+    return made.public_bytes(Encoding.PEM).decode()
+
+
+@pytest.mark.parametrize("text", ["nonsense", SecretKey.generate().pem(), "-----BEGIN CERTIFICATE-----\nx\n", "{}"])
+def test_what_nobody_can_prove_binds_nothing(ask: Ask, text: str) -> None:
+    refused = ask("POST", ACME, by="acme-admin", data=KEY | {"bound_to": text})
+    assert (refused.status, refused.body["param"]) == (400, "bound_to")
+    assert text not in refused.text or text == "{}"
+
+
+def test_a_jwk_binds_as_its_pem_does(ask: Ask) -> None:
+    key = SecretKey.generate()
+    made = ask("POST", ACME, by="acme-admin", data=KEY | {"bound_to": json.dumps(key.public.jwk())})
+    assert made.body["key"]["thumbprint"] == Prover(key).thumbprint
+
+
+def test_in_production_a_key_of_prod_is_bound_or_carries_an_exception_that_ends(plane: ControlPlane) -> None:
+    services = plane.services
+    strict = Identity(services.gate, services.directory, services.identity._keys, services.clock, production=True)
+    prod, tenant = Environment.PROD, plane.tenants["globex"]
+
+    async def tried() -> None:
+        await services.identity.create_workload(
+            INSTALLER, tenant, environment=prod, name=Name("live"), role=Role.INFERENCE, owner="o", ask=Asked()
+        )
+
+        async def create(environment: Environment = prod, workload: str = "live", **more: Any) -> Any:
+            return await strict.create_key(
+                INSTALLER, tenant, environment=environment, workload=Name(workload), ask=Asked(), **more
+            )
+
+        with pytest.raises(Refused, match="bound to a key or a certificate"):
+            await create()
+        from strongroom.identity import binding  # noqa: PLC0415 - beside its only use
+
+        bound = await create(bound=binding.read(SecretKey.generate().public.pem()))
+        assert bound.key.proof == "dpop"
+        excepted = await create(exception=loopback_exception(services.clock.now(), 7))
+        assert excepted.key.exception.networks == ("127.0.0.0/8",)
+        await create(Environment.DEV, "inference")
+
+    plane.run(tried())
