@@ -745,6 +745,9 @@ CREATE TABLE identity.key (
     replaced_by text,
     replaced_at timestamp with time zone,
     retires_at timestamp with time zone,
+    proof text,
+    thumbprint bytea,
+    CONSTRAINT key_bound_whole CHECK (((proof IS NULL) = (thumbprint IS NULL))),
     CONSTRAINT key_check CHECK ((expires_at > created_at)),
     CONSTRAINT key_check1 CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
     CONSTRAINT key_check2 CHECK (((replaced_by IS NULL) = (replaced_at IS NULL))),
@@ -753,7 +756,9 @@ CREATE TABLE identity.key (
     CONSTRAINT key_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
     CONSTRAINT key_id_check CHECK ((id ~ '^[0-9a-z]{16}$'::text)),
     CONSTRAINT key_owner_check CHECK ((owner <> ''::text)),
-    CONSTRAINT key_pepper_version_check CHECK ((pepper_version > 0))
+    CONSTRAINT key_pepper_version_check CHECK ((pepper_version > 0)),
+    CONSTRAINT key_proof_check CHECK ((proof = ANY (ARRAY['dpop'::text, 'mtls'::text]))),
+    CONSTRAINT key_thumbprint_check CHECK ((octet_length(thumbprint) = 32))
 );
 
 ALTER TABLE ONLY identity.key FORCE ROW LEVEL SECURITY;
@@ -765,6 +770,8 @@ COMMENT ON TABLE identity.key IS 'credentials of workloads: a keyed fingerprint,
 COMMENT ON COLUMN identity.key.purpose IS 'what this key is for, where that is narrower than what its workload is for';
 
 COMMENT ON COLUMN identity.key.retires_at IS 'when a replaced key stops counting; it may end before that and never after';
+
+COMMENT ON COLUMN identity.key.thumbprint IS 'SHA-256 of what it is bound to: a public key (RFC 7638) or a certificate';
 
 CREATE TABLE identity.signer (
     tenant_id uuid NOT NULL,
@@ -1876,6 +1883,10 @@ GRANT SELECT(replaced_at) ON TABLE identity.key TO sr_operator;
 
 GRANT UPDATE(retires_at) ON TABLE identity.key TO sr_control;
 GRANT SELECT(retires_at) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT(proof) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT(thumbprint) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE identity.signer TO sr_control;
 

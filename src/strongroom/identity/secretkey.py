@@ -31,12 +31,14 @@ _KINDS: Final = {
     Role.OPERATOR: "opr",
     Role.APPROVER: "apr",
     Role.TENANT_ADMIN: "tad",
+    Role.AUDITOR: "aud",
+    Role.TENANT_AUDITOR: "tau",
 }
 _EVERYWHERE: Final = "all"
 _ROLES: Final = {kind: role for role, kind in _KINDS.items()}
 
 PATTERN: Final = re.compile(
-    r"srk_(?:inf|evl|ing|trn|sup|nbk|dlv|opr|apr|tad)_(?:dev|test|prod|all)_([0-9a-z]{16})_[0-9A-Za-z]{49}"
+    r"srk_(?:inf|evl|ing|trn|sup|nbk|dlv|opr|apr|tad|aud|tau)_(?:dev|test|prod|all)_([0-9a-z]{16})_[0-9A-Za-z]{49}"
 )
 """What a scanner looks for; confirm a match with `read`."""
 
