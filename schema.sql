@@ -676,6 +676,28 @@ ALTER TABLE identity.delivery OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.delivery IS 'links that hand a key over once: what they carry is gone with the first opening';
 
+CREATE TABLE identity.elevation (
+    request_id uuid NOT NULL,
+    break_glass boolean NOT NULL,
+    key_id text,
+    begun_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    ended_reason text,
+    review_due_at timestamp with time zone,
+    reviewed_at timestamp with time zone,
+    reviewer text,
+    review text,
+    CONSTRAINT elevation_check CHECK (((begun_at IS NULL) = (key_id IS NULL))),
+    CONSTRAINT elevation_check1 CHECK (((reviewed_at IS NULL) = (review IS NULL))),
+    CONSTRAINT elevation_check2 CHECK ((break_glass = (review_due_at IS NOT NULL))),
+    CONSTRAINT elevation_review_check CHECK ((length(review) <= 2000))
+);
+
+ALTER TABLE identity.elevation OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.elevation IS 'power for some minutes over one tenant: when it began and ended, and its review; for operators only';
+
 CREATE TABLE identity.environment (
     tenant_id uuid NOT NULL,
     name text NOT NULL,
@@ -773,6 +795,48 @@ COMMENT ON COLUMN identity.key.retires_at IS 'when a replaced key stops counting
 
 COMMENT ON COLUMN identity.key.thumbprint IS 'SHA-256 of what it is bound to: a public key (RFC 7638) or a certificate';
 
+CREATE TABLE identity.notice (
+    id uuid NOT NULL,
+    body jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    delivered_at timestamp with time zone
+);
+
+ALTER TABLE identity.notice OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.notice IS 'what somebody is to be paged with, until it was delivered; for operators only';
+
+CREATE TABLE identity.request (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    digest text NOT NULL,
+    subject jsonb NOT NULL,
+    about uuid,
+    person text NOT NULL,
+    material text NOT NULL,
+    requester text NOT NULL,
+    ticket text NOT NULL,
+    reason text NOT NULL,
+    needed integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    denied_at timestamp with time zone,
+    approved_at timestamp with time zone,
+    used_at timestamp with time zone,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT request_check CHECK ((expires_at > created_at)),
+    CONSTRAINT request_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text]))),
+    CONSTRAINT request_needed_check CHECK (((needed >= 0) AND (needed <= 5))),
+    CONSTRAINT request_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+    CONSTRAINT request_subject_check CHECK ((octet_length((subject)::text) <= 262144)),
+    CONSTRAINT request_ticket_check CHECK ((length(ticket) <= 100))
+);
+
+ALTER TABLE identity.request OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.request IS 'what was asked for, bound to the digest of exactly that; for operators only';
+
 CREATE TABLE identity.signer (
     tenant_id uuid NOT NULL,
     id text NOT NULL,
@@ -813,6 +877,24 @@ ALTER TABLE ONLY identity.tenant FORCE ROW LEVEL SECURITY;
 ALTER TABLE identity.tenant OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.tenant IS 'one row per tenant, kept after deletion so that its id is never used again';
+
+CREATE TABLE identity.vote (
+    request_id uuid NOT NULL,
+    person text NOT NULL,
+    material text NOT NULL,
+    voter text NOT NULL,
+    verdict text NOT NULL,
+    reason text NOT NULL,
+    digest text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT vote_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT vote_reason_check CHECK ((length(reason) <= 500)),
+    CONSTRAINT vote_verdict_check CHECK ((verdict = ANY (ARRAY['approve'::text, 'deny'::text])))
+);
+
+ALTER TABLE identity.vote OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.vote IS 'who approved or denied a request, with the reason; never changed; for operators only';
 
 CREATE TABLE identity.workload (
     tenant_id uuid NOT NULL,
@@ -1144,6 +1226,9 @@ ALTER TABLE ONLY identity.account
 ALTER TABLE ONLY identity.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY identity.elevation
+    ADD CONSTRAINT elevation_pkey PRIMARY KEY (request_id);
+
 ALTER TABLE ONLY identity.environment
     ADD CONSTRAINT environment_pkey PRIMARY KEY (tenant_id, name);
 
@@ -1153,11 +1238,20 @@ ALTER TABLE ONLY identity.federation_rule
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY identity.notice
+    ADD CONSTRAINT notice_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY identity.request
+    ADD CONSTRAINT request_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY identity.signer
     ADD CONSTRAINT signer_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY identity.tenant
     ADD CONSTRAINT tenant_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY identity.vote
+    ADD CONSTRAINT vote_pkey PRIMARY KEY (request_id, person);
 
 ALTER TABLE ONLY identity.workload
     ADD CONSTRAINT workload_pkey PRIMARY KEY (tenant_id, id);
@@ -1254,9 +1348,13 @@ CREATE INDEX key_replaced_by ON identity.key USING btree (tenant_id, replaced_by
 
 CREATE INDEX key_workload ON identity.key USING btree (tenant_id, workload_id);
 
+CREATE INDEX request_created ON identity.request USING btree (created_at DESC);
+
 CREATE INDEX signer_workload ON identity.signer USING btree (tenant_id, workload_id);
 
 CREATE UNIQUE INDEX tenant_name ON identity.tenant USING btree (name) WHERE (deleted_at IS NULL);
+
+CREATE UNIQUE INDEX vote_material ON identity.vote USING btree (request_id, material);
 
 CREATE UNIQUE INDEX workload_name ON identity.workload USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
@@ -1299,6 +1397,12 @@ ALTER TABLE ONLY identity.account
 ALTER TABLE ONLY identity.delivery
     ADD CONSTRAINT delivery_tenant_id_key_id_fkey FOREIGN KEY (tenant_id, key_id) REFERENCES identity.key(tenant_id, id);
 
+ALTER TABLE ONLY identity.elevation
+    ADD CONSTRAINT elevation_key_id_fkey FOREIGN KEY (key_id) REFERENCES identity.account_key(id);
+
+ALTER TABLE ONLY identity.elevation
+    ADD CONSTRAINT elevation_request_id_fkey FOREIGN KEY (request_id) REFERENCES identity.request(id);
+
 ALTER TABLE ONLY identity.environment
     ADD CONSTRAINT environment_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
@@ -1322,6 +1426,9 @@ ALTER TABLE ONLY identity.signer
 
 ALTER TABLE ONLY identity.signer
     ADD CONSTRAINT signer_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
+
+ALTER TABLE ONLY identity.vote
+    ADD CONSTRAINT vote_request_id_fkey FOREIGN KEY (request_id) REFERENCES identity.request(id);
 
 ALTER TABLE ONLY identity.workload
     ADD CONSTRAINT workload_tenant_id_environment_fkey FOREIGN KEY (tenant_id, environment) REFERENCES identity.environment(tenant_id, name);
@@ -1835,6 +1942,24 @@ GRANT UPDATE(sealed) ON TABLE identity.delivery TO sr_control;
 
 GRANT UPDATE(opened_at) ON TABLE identity.delivery TO sr_control;
 
+GRANT SELECT,INSERT ON TABLE identity.elevation TO sr_operator;
+
+GRANT UPDATE(key_id) ON TABLE identity.elevation TO sr_operator;
+
+GRANT UPDATE(begun_at) ON TABLE identity.elevation TO sr_operator;
+
+GRANT UPDATE(ends_at) ON TABLE identity.elevation TO sr_operator;
+
+GRANT UPDATE(ended_at) ON TABLE identity.elevation TO sr_operator;
+
+GRANT UPDATE(ended_reason) ON TABLE identity.elevation TO sr_operator;
+
+GRANT UPDATE(reviewed_at) ON TABLE identity.elevation TO sr_operator;
+
+GRANT UPDATE(reviewer) ON TABLE identity.elevation TO sr_operator;
+
+GRANT UPDATE(review) ON TABLE identity.elevation TO sr_operator;
+
 GRANT SELECT,INSERT ON TABLE identity.environment TO sr_control;
 GRANT SELECT,INSERT ON TABLE identity.environment TO sr_operator;
 
@@ -1888,6 +2013,20 @@ GRANT SELECT(proof) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT(thumbprint) ON TABLE identity.key TO sr_operator;
 
+GRANT SELECT,INSERT ON TABLE identity.notice TO sr_operator;
+
+GRANT UPDATE(delivered_at) ON TABLE identity.notice TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.request TO sr_operator;
+
+GRANT UPDATE(denied_at) ON TABLE identity.request TO sr_operator;
+
+GRANT UPDATE(approved_at) ON TABLE identity.request TO sr_operator;
+
+GRANT UPDATE(used_at) ON TABLE identity.request TO sr_operator;
+
+GRANT UPDATE(withdrawn_at) ON TABLE identity.request TO sr_operator;
+
 GRANT SELECT,INSERT ON TABLE identity.signer TO sr_control;
 
 GRANT UPDATE(revoked_at) ON TABLE identity.signer TO sr_control;
@@ -1899,6 +2038,8 @@ GRANT SELECT,INSERT ON TABLE identity.tenant TO sr_operator;
 
 GRANT UPDATE(deleted_at) ON TABLE identity.tenant TO sr_control;
 GRANT UPDATE(deleted_at) ON TABLE identity.tenant TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.vote TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE identity.workload TO sr_control;
 GRANT SELECT ON TABLE identity.workload TO sr_operator;

@@ -64,8 +64,16 @@ READING = {
 MAY = {
     Role.OPERATOR: set(Action)
     - {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.RULES_WRITE, Action.KEY_OPEN, Action.TOKEN_ISSUE}
-    - {Action.DATASET_ADD, Action.DATASET_READ, Action.TRAINING_RUN, Action.CASE_VIEW},
-    Role.APPROVER: {Action.MODEL_LIST, Action.WHOAMI},
+    - {Action.DATASET_ADD, Action.DATASET_READ, Action.TRAINING_RUN, Action.CASE_VIEW}
+    - {Action.ELEVATION_DECIDE, Action.ELEVATION_REVIEW},
+    Role.APPROVER: {
+        Action.MODEL_LIST,
+        Action.ELEVATION_READ,
+        Action.ELEVATION_DECIDE,
+        Action.ELEVATION_END,
+        Action.ELEVATION_REVIEW,
+        Action.WHOAMI,
+    },
     Role.TENANT_ADMIN: ADMINISTRATION,
     Role.TENANT_AUDITOR: READING,
     Role.AUDITOR: READING

@@ -28,6 +28,7 @@ from strongroom.console import Missing
 from strongroom.custody import routes as custody_routes
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
+from strongroom.identity.elevation import routes as elevation_routes
 from strongroom.identity.federation import oauth
 from strongroom.identity.federation import routes as federation_routes
 from strongroom.identity.rotation import routes as rotation_routes
@@ -61,6 +62,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
             *federation_routes.ROUTES,
+            *elevation_routes.ROUTES,
             *registry_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
@@ -99,6 +101,7 @@ def _offered(services: Services) -> dict[str, object]:
         "tenant_keys": services.tenant_keys,
         "federation": services.federation,
         "exchange": services.exchange,
+        "elevations": services.elevations,
         "registry": services.registry,
         "providers": services.providers,
         "rules": services.rules,

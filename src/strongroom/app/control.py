@@ -19,12 +19,14 @@ from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Explained, Loaded
 from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
+from strongroom.identity.elevation.notices import Hook
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask, Engine
 from strongroom.providers import Book, Networks
+from strongroom.rules import Rulebook
 from strongroom.store import Database, StoreError, Unavailable
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
@@ -43,13 +45,14 @@ _log = logging.getLogger(__name__)
 @asynccontextmanager
 async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     """Yield what answers on the control port."""
-    clock, keys, engine = SystemClock(), handover.purpose_keys, Engine.load()
+    clock, keys, engine = SystemClock(), handover.purpose_keys, Engine.load(production=handover.settings.production)
     directory = Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys)
-    book = Book()
+    book, rulebook = Book(), Rulebook()
 
     def told(entries: list[FeedEntry], full: bool) -> None:
         directory.apply(entries, full=full)
         book.apply(entries, full=full)
+        rulebook.apply(entries, full=full)
 
     follower = Follower(handover.logins[CONTROL], clock, told)
     database = await _connected(handover)
@@ -63,6 +66,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
 
     collected = Collected(Path(handover.metrics_sockets), Path(handover.keeper_metrics))
     networks = Networks(handover.settings.gateway.upstream_networks)
+    hook = handover.settings.elevation.webhook
     services = make_services(
         database,
         follower,
@@ -76,9 +80,11 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         figures=collected.text,
         is_scraper=lambda presented: is_token(presented, handover.metrics_token),
         networks=networks,
+        rulebook=rulebook,
+        hook=None if hook is None else Hook(hook, handover.webhook_secret),
+        production=handover.settings.production,
         sockets=Path(handover.metrics_sockets),
         issuer_networks=Networks(handover.settings.identity.issuer_networks),
-        production=handover.settings.production,
         provider=provider(handover.settings.identity, handover.sso_secret, handover.sso_ca),
         grace_s=handover.settings.audit.grace_s,
     )
@@ -86,13 +92,15 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     follower.start()
     looking = asyncio.create_task(collected.run(), name="metrics")
     dropping = asyncio.create_task(_drop_in_time(services), name="retention")
+    paging = asyncio.create_task(services.notices.run(), name="notices")
     try:
         async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
             yield bridge
     finally:
         looking.cancel()
         dropping.cancel()
-        await asyncio.gather(looking, dropping, return_exceptions=True)
+        paging.cancel()
+        await asyncio.gather(looking, dropping, paging, return_exceptions=True)
         await follower.close()
         await database.close()
 

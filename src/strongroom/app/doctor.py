@@ -23,6 +23,10 @@ from strongroom.app.running import Running
 from strongroom.app.services import Services
 from strongroom.app.settings import Edge, Settings, SettingsError, load
 from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import KeyId
+from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.refusal import Refused
+from strongroom.policy import Ask
 from strongroom.providers import PROVIDER, Book
 from strongroom.store import Dsn, StoreError
 from strongroom.store import format as formats
@@ -36,6 +40,7 @@ _MIB: Final = 2**20
 _DISK_FAILED: Final = 256 * _MIB
 _CLOCK_APART_S: Final = 2.0
 _NOT_BEFORE: Final = datetime(2026, 11, 1, tzinfo=UTC)
+_DOCTOR: Final = Principal(role=Role.OPERATOR, name="strongroom-doctor", credential=KeyId(""))
 NOTHING: Final = "nothing runs on this home"
 
 
@@ -111,6 +116,7 @@ async def online(services: Services, clock: Clock, worker_sockets: Path, book: B
         await _audit_log(services),
         _providers(book, clock.now()),
         await _vault(services),
+        await _reviews(services, clock.now()),
         _clock(clock.now(), None),
         _disk(worker_sockets),
     ]
@@ -143,6 +149,23 @@ async def _audit_log(services: Services) -> Check:
         status=Status.FAILED,
         detail=f"all was sealed and signed last {age}; {pulse.trouble or 'no keeper'}: {pulse.said}",
         fix=fixes.get(pulse.trouble, "see HOME/logs/keeper.log; it is started again by itself"),
+    )
+
+
+async def _reviews(services: Services, now: datetime) -> Check:
+    """Say which broken glass is still to be reviewed."""
+    try:
+        owed = await services.elevations.owed(_DOCTOR, Ask())
+    except (Refused, StoreError):
+        return unseen("reviews", "the database does not answer")
+    if not owed:
+        return Check(name="reviews", status=Status.OK, detail="no broken glass waits for a review")
+    late = [str(request) for request, due in owed if due < now]
+    return Check(
+        name="reviews",
+        status=Status.FAILED if late else Status.OK,
+        detail=f"{len(owed)} owed, {len(late)} of them late",
+        fix=f"an approver looks at the log and says so: `strongroom elevation review {owed[0][0]} --note …`",
     )
 
 

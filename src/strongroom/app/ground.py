@@ -15,6 +15,7 @@ from typing import Final
 
 from strongroom.app import handover, metrics, uids
 from strongroom.app.children import Child, ChildSpec
+from strongroom.app.elevation_section import webhook_secret
 from strongroom.app.handover import Handover
 from strongroom.app.knock import pool_of, said
 from strongroom.app.layout import STATES, Layout, make_private, reachable_by_all, record_state
@@ -204,6 +205,10 @@ def children(
     sso_ca = _file("identity.sso_ca_file", settings.identity.sso_ca_file)
 
     token_keys = public_keys(keyring.derive(Purpose.TOKEN_SIGNING).versions(Purpose.TOKEN_SIGNING))
+    try:
+        hook = webhook_secret(settings.elevation)
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"`elevation.webhook_secret_file`: {error}") from None
 
     def hand(
         name: str,
@@ -234,6 +239,7 @@ def children(
                 token_keys=token_keys,
                 sso_secret=sso_secret if name == "control" else None,
                 sso_ca=sso_ca,
+                webhook_secret=hook if name == "control" else b"",
                 listen=None if listen is None else listen.fileno(),
                 demo=options.demo,
                 tls=None if edge is None else handover.read_tls(edge, ports.passport),

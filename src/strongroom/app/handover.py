@@ -64,6 +64,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         token_keys: public keys that access tokens are signed by, by version (32 bytes each).
         sso_secret: what this installation proves itself with to the provider that people sign in with.
         sso_ca: authorities (PEM) to trust for it.
+        webhook_secret: what notices are signed with; empty when nobody is paged.
         metrics_token: SHA-256 of the token that reads metrics, if there is one.
         listen: the inherited listening socket's descriptor; None for a process that listens on none.
         keeper_metrics: where the keeper shows its figures.
@@ -88,6 +89,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     tls: Tls | None = None
     vault_socket: str = ""
     vault_token: bytes = b""
+    webhook_secret: bytes = b""
     metrics_token: bytes | None = None
     token_keys: dict[int, bytes] = {}
     sso_secret: str | None = None

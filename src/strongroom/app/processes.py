@@ -64,7 +64,10 @@ async def gateway(handover: Handover) -> None:
     """Serve the data plane until told to stop."""
     settings, clock, keys = handover.settings.gateway, SystemClock(), handover.purpose_keys
     login = handover.logins[GATEWAY]
-    snapshot = Snapshot(Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys), Engine.load())
+    snapshot = Snapshot(
+        Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys),
+        Engine.load(production=handover.settings.production),
+    )
     follower = Follower(login, clock, snapshot.apply)
     snapshot.follow(follower)
     recorder = Recorder(partial(Appender.connect, login), clock, await _spool(handover, clock))

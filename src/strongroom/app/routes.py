@@ -10,19 +10,22 @@ import msgspec
 from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, Parameter
+from msgspec import Meta
 
+from strongroom.app.dryrun import DryRun
 from strongroom.app.probes import RevocationProof
 from strongroom.app.services import Services
 from strongroom.audit import PAGE_LIMIT, Entry
 from strongroom.gateway.reading import RecordRow
 from strongroom.identity import Finder, Key
-from strongroom.identity.bodies import RevokeKey
+from strongroom.identity.bodies import Body, RevokeKey
 from strongroom.identity.http import Asked, Listing, Who, noting
 from strongroom.identity.model import AccountToken
 from strongroom.identity.problems import READ, WRITE
 from strongroom.identity.whoami import Whoami, whoami
 from strongroom.kernel.ids import parse_key_id
 from strongroom.kernel.refusal import Refused, hidden, invalid
+from strongroom.rules import Level
 
 TheServices: TypeAlias = NamedDependency[Services]
 TheFinder: TypeAlias = NamedDependency[Finder]
@@ -159,6 +162,36 @@ async def shred_tenant(tenant: FromPath[str], services: TheServices, finder: The
     await services.shred_tenant(who, await finder.tenant_to_end(who, tenant, ask), ask)
 
 
+class Rehearse(Body, frozen=True, kw_only=True):
+    """A document to be tried on what happened lately; null: as if it were withdrawn."""
+
+    document: Annotated[
+        dict[str, Any] | None, Meta(description="The document: its `rules`.", examples=[{"rules": [{"seed": True}]}])
+    ]
+
+
+@post(
+    "/tenants/{tenant:str}/rules/{kind:str}/{level:str}/dry-run",
+    responses=WRITE,
+    status_code=200,
+    summary="Try rules on what happened lately",
+    tags=["rules"],
+)
+async def rehearse_rules(
+    tenant: FromPath[str],
+    kind: FromPath[str],
+    level: FromPath[Level],
+    data: JSONBody[Rehearse],
+    services: TheServices,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+) -> DryRun:
+    """Return who of those who asked lately would gain or lose by a document; nothing is put in force."""
+    place = await finder.tenant(who, tenant, ask)
+    return await services.rehearsal.run(who, place, kind, level, data.document, ask)
+
+
 @get("/tenants/{tenant:str}/audit", responses=READ, summary="Read a tenant's log", tags=["audit"])
 async def read_tenant_log(
     tenant: FromPath[str],
@@ -243,6 +276,7 @@ ROUTES: Final = (
     revoke_proven,
     delete_tenant,
     shred_tenant,
+    rehearse_rules,
     read_tenant_log,
     read_records,
     read_log,

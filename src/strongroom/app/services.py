@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from strongroom.app.dryrun import Rehearsal
 from strongroom.app.probes import Prover
 from strongroom.custody import Custody
 from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.accesstoken import Signer
+from strongroom.identity.elevation import Elevations, Notices
+from strongroom.identity.elevation.notices import Hook
 from strongroom.identity.federation.exchange import Exchange
 from strongroom.identity.federation.issuers import Issuers
 from strongroom.identity.federation.service import FederationService
@@ -30,7 +34,8 @@ from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogR
 from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
 from strongroom.retention import Retention
-from strongroom.rules import Rules
+from strongroom.rules import Rulebook, Rules
+from strongroom.rules.access import ACCESS, OwnPolicies
 from strongroom.rules.usage import UsageReader
 from strongroom.store import Database
 from strongroom.store.follower import Follower
@@ -63,6 +68,8 @@ class Services:
     federation: FederationService
     exchange: Exchange
     signon: SignOn | None
+    elevations: Elevations
+    notices: Notices
     registry: Registry
     providers: Providers
     rules: Rules
@@ -74,6 +81,7 @@ class Services:
     finder: Finder
     door: Door
     gate: Gate
+    engine: Engine
     directory: Directory
     follower: Follower
     clock: Clock
@@ -100,6 +108,11 @@ class Services:
         await self.accounts.delete_of_tenant(who, tenant, ask)
         await self.registry.withdraw_all(who, tenant, ask)
         await self.rules.withdraw_all(who, tenant, ask)
+
+    @property
+    def rehearsal(self) -> Rehearsal:
+        """Rehearses documents of rules on what happened lately."""
+        return Rehearsal(self.rules, self.records, self.audit, self.identity, self.registry, self.engine)
 
     async def shred_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """End a tenant, and destroy its keys: what they sealed is unreadable in every copy, for good."""
@@ -150,9 +163,12 @@ def make_services(
     look_up: LookUp = system_look_up,
     observer: Observer = ignore,
     grace_s: float | None = None,
+    rulebook: Rulebook | None = None,
+    hook: Hook | None = None,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
-    gate = Gate(database, engine, clock, observer, grace_s=grace_s)
+    narrowed = None if rulebook is None else OwnPolicies(partial(rulebook.standing, ACCESS)).held
+    gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed)
     identity = Identity(gate, directory, keys, clock, production=production)
     accounts = Accounts(gate, keys, clock)
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
@@ -160,6 +176,7 @@ def make_services(
     if provider is not None:
         signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock)
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
+    notices = Notices(gate, clock, hook)
     return Services(
         identity=identity,
         accounts=accounts,
@@ -170,6 +187,10 @@ def make_services(
         federation=FederationService(gate, clock),
         signon=signon,
         exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock),
+        elevations=Elevations(
+            gate, engine, keys, clock, pages=notices.pages, production=production, noticed=notices.noticed
+        ),
+        notices=notices,
         registry=Registry(gate, clock),
         providers=Providers(gate, Vault(keystore, clock), clock, networks or Networks(), look_up),
         rules=Rules(gate, clock),
@@ -181,6 +202,7 @@ def make_services(
         finder=Finder(directory, identity, accounts),
         door=Door(directory, follower, gate),
         gate=gate,
+        engine=engine,
         directory=directory,
         follower=follower,
         clock=clock,

@@ -23,8 +23,10 @@ import msgspec
 from msgspec import Meta
 
 from strongroom.app.audit_section import AuditSection
+from strongroom.app.elevation_section import ElevationSection, check_elevation
 from strongroom.app.identity_section import IdentitySection, check_identity, check_networks
 from strongroom.app.vault_section import LOOPBACK, Section, SettingsError, VaultSection, check_vault
+from strongroom.app.workers_section import Count, WorkersSection
 
 __all__ = [
     "DEFAULT_UID_BASE",
@@ -32,6 +34,7 @@ __all__ = [
     "ControlSection",
     "DatabaseSection",
     "Edge",
+    "ElevationSection",
     "Explained",
     "GatewaySection",
     "Installation",
@@ -54,7 +57,6 @@ _NOT_SETTINGS: Final = frozenset(
 """Variables of the command line, read there."""
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Count = Annotated[int, Meta(ge=1, le=1024)]
 
 
 class Installation(Section, frozen=True, kw_only=True):
@@ -167,27 +169,6 @@ class DatabaseSection(Section, frozen=True, kw_only=True):
     password_file: Annotated[str | None, Meta(description="File with the password for `url`, mode 0600.")] = None
 
 
-class WorkersSection(Section, frozen=True, kw_only=True):
-    """Model workers on this machine."""
-
-    sandbox: (
-        Annotated[
-            Literal["required", "best"],
-            Meta(
-                description=(
-                    "`best` uses the strongest sandbox this machine allows and `doctor` says which; `required` refuses to "
-                    "start workers in anything less than the full one. Unset means `required` in production, else `best`."
-                )
-            ),
-        ]
-        | None
-    ) = None
-    slots: Annotated[Count, Meta(description="Requests a chat worker answers at a time.")] = 2
-    context_tokens: Annotated[int, Meta(ge=256, le=1_048_576, description="Context of each slot.")] = 4096
-    threads: Annotated[Count, Meta(description="Compute threads of each worker.")] = 1
-    memory_mib: Annotated[int, Meta(ge=256, description="Memory limit of each worker.")] = 1024
-
-
 class Settings(Section, frozen=True, kw_only=True):
     """Everything that can be set."""
 
@@ -199,6 +180,7 @@ class Settings(Section, frozen=True, kw_only=True):
     workers: WorkersSection = WorkersSection()
     vault: VaultSection = VaultSection()
     audit: AuditSection = AuditSection()
+    elevation: ElevationSection = ElevationSection()
 
     @property
     def production(self) -> bool:
@@ -368,6 +350,7 @@ def _check(settings: Settings) -> None:
     check_vault(settings.vault)
     check_networks("gateway.upstream_networks", settings.gateway.upstream_networks)
     check_identity(settings.identity)
+    check_elevation(settings.elevation)
     if settings.gateway.default_output_tokens > settings.gateway.max_output_tokens:
         raise SettingsError("`gateway.default_output_tokens` is above `gateway.max_output_tokens`")
 

@@ -32,7 +32,9 @@ from strongroom.policy import Ask, Engine
 from strongroom.providers import Networks
 from strongroom.registry import Release
 from strongroom.registry.model import Format, Operation
+from strongroom.rules import Rulebook
 from strongroom.store import Database
+from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
 from strongroom.vault import FileKeystore, Keyring, Purpose
@@ -130,7 +132,13 @@ async def _serve(
     )
     token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
     known = Directory(keys, clock, allow_demo=True, token_keys=token_keys)
-    follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
+    rulebook = Rulebook()
+
+    def told(entries: list[FeedEntry], full: bool) -> None:
+        known.apply(entries, full=full)
+        rulebook.apply(entries, full=full)
+
+    follower = Follower(database.control, clock, told)
     db = await Database.connect(database.control, database.operator)
     stack.push_async_callback(db.close)
 
@@ -146,6 +154,7 @@ async def _serve(
         keys,
         keystore,
         clock,
+        rulebook=rulebook,
         explain=Loaded(Settings(), {}).explain,
         doctor=doctor,
         networks=Networks(["127.0.0.0/8"]),

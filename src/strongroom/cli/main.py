@@ -13,15 +13,17 @@ from cyclopts import App, CycloptsError
 from strongroom.cli import deidentify, local, model_signing, redact, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
+from strongroom.cli.elevation import ELEVATION
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
 from strongroom.cli.keyscan import ENDPOINT, KEY
 from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
+from strongroom.cli.policy import POLICY
 from strongroom.cli.providers import PROVIDER
 from strongroom.cli.records import RECORDS
+from strongroom.cli.rehearse import DISCLOSURE, RULES
 from strongroom.cli.retention import RETENTION
-from strongroom.cli.rules import DISCLOSURE, RULES
 from strongroom.cli.scan import EPILOGUE as SCAN_EPILOGUE
 from strongroom.cli.scan import scan
 from strongroom.cli.session import ONLINE
@@ -64,6 +66,7 @@ def application() -> App:
     app.command(local.backup, group=local.LOCAL, help_epilogue="")
     app.command(local.restore, group=local.LOCAL, help_epilogue="")
     app.command(scan, group=local.LOCAL, help_epilogue=SCAN_EPILOGUE)
+    app.command(POLICY)
     app.command(signing.SIGNING)
     app.command(signing.sign_request, name="sign-request", group=local.LOCAL, help_epilogue="")
     app.command(verify.verify_response, name="verify-response", group=local.LOCAL, help_epilogue=verify.EPILOGUE)
@@ -90,6 +93,7 @@ def application() -> App:
         RECORDS,
         RETENTION,
         VAULT,
+        ELEVATION,
     ):
         app.command(room)
     return app

@@ -75,7 +75,7 @@ def show(kind: str, /, *, tenant: Whose = None, ceiling: Ceiling = False, sessio
         ceiling: the operator's word.
         session: how to ask.
     """
-    level = _level(tenant, ceiling=ceiling)
+    level = level_of(tenant, ceiling=ceiling)
     body = ask(session, "GET", _path(tenant, kind))
     if session.json:
         output.raw(body)
@@ -110,8 +110,8 @@ def put(
         expected: the version seen last, so that nobody else's is lost.
         session: how to ask.
     """
-    found = _read(file)
-    _written(session, found.kind.name, _level(tenant, ceiling=ceiling), tenant, found.document, reason, expected)
+    found = read_file(file)
+    _written(session, found.kind.name, level_of(tenant, ceiling=ceiling), tenant, found.document, reason, expected)
 
 
 @RULES.command(name="withdraw")
@@ -135,7 +135,7 @@ def withdraw(
         expected: the version seen last.
         session: how to ask.
     """
-    _written(session, kind, _level(tenant, ceiling=ceiling), tenant, None, reason, expected)
+    _written(session, kind, level_of(tenant, ceiling=ceiling), tenant, None, reason, expected)
 
 
 @RULES.command(name="history")
@@ -157,7 +157,7 @@ def history(
         limit: how many at most.
         session: how to ask.
     """
-    body = ask(session, "GET", _history(tenant, kind, _level(tenant, ceiling=ceiling), limit=limit))
+    body = ask(session, "GET", _history(tenant, kind, level_of(tenant, ceiling=ceiling), limit=limit))
     if session.json:
         output.raw(body)
     else:
@@ -184,7 +184,7 @@ def diff(
     """
     from strongroom.rules.files import written  # noqa: PLC0415 - `--help` must not wait for every kind of rules
 
-    found, level = _read(file), _level(tenant, ceiling=ceiling)
+    found, level = read_file(file), level_of(tenant, ceiling=ceiling)
     version = get(session, _path(tenant, found.kind.name))[level]
     before = "" if version is None else _text(version)
     after = written(found.kind.name, found.canonical)
@@ -324,7 +324,8 @@ def _history(tenant: str | None, kind: str, level: str, **query: object) -> str:
     return place("tenants", tenant, "rules", kind, level, "history", **query)
 
 
-def _level(tenant: str | None, *, ceiling: bool) -> str:
+def level_of(tenant: str | None, *, ceiling: bool) -> str:
+    """Return the level that the options mean; raise `Failure` for a ceiling without a tenant."""
     if tenant is None:
         if ceiling:
             raise usage("A ceiling is a tenant's.", "Name it with --tenant, or leave --ceiling out for the default.")
@@ -342,7 +343,8 @@ def _text(version: dict[str, Any]) -> str:
     return written(version["kind"], version["document"])
 
 
-def _read(file: Path) -> Any:
+def read_file(file: Path) -> Any:
+    """Return a document of a file, checked; raise `Failure` when it would not be taken."""
     from strongroom.rules.files import FileError, parse  # noqa: PLC0415 - as above
 
     try:

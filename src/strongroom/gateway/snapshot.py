@@ -23,6 +23,7 @@ from strongroom.providers import Book, ProviderDocument
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument, TargetDocument
 from strongroom.rules import Kind as Kinded
 from strongroom.rules import Rulebook, Subject, Terms
+from strongroom.rules.access import ACCESS
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 
@@ -185,7 +186,10 @@ class Snapshot:
         if decision is None:
             if len(self._decisions) >= _MAX_DECISIONS:
                 self._decisions.clear()
-            decision = self._decisions[key] = self._engine.decide(who, action, route.resource)
+            decision = self._engine.decide(who, action, route.resource)
+            if decision.allowed:
+                decision = self.terms(who, route).of(ACCESS).held(decision, who, action, route.resource)
+            self._decisions[key] = decision
         return decision
 
     def terms(self, who: Principal, route: Route) -> Terms:

@@ -27,12 +27,12 @@ from uuid import UUID
 import msgspec
 
 from strongroom.identity import accesstoken, documents, secretkey
-from strongroom.identity.documents import CredentialDocument, TenantDocument
+from strongroom.identity.documents import CredentialDocument, ElevationDocument, TenantDocument
 from strongroom.identity.federation.directory import Federation
 from strongroom.identity.model import Network, parse_networks, within
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, WorkloadId
-from strongroom.kernel.principal import Confirmation, Environment, Principal, Role
+from strongroom.kernel.principal import Confirmation, Elevation, Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
@@ -245,7 +245,10 @@ class Directory:
     def has(self, role: Role) -> bool:
         """Whether anybody holds a credential of `role` that counts now, from anywhere."""
         return any(
-            known.principal.role is role and not known.networks and self._unusable(known, "") is None
+            known.principal.role is role
+            and known.principal.elevation is None
+            and not known.networks
+            and self._unusable(known, "") is None
             for rows in self._credentials.values()
             for known in rows.values()
         )
@@ -280,6 +283,8 @@ def _credential(entry: FeedEntry) -> _Credential:
         # Accounts are the installation's to say, and none of them is somewhere as a workload is.
         bound = entry.tenant == PLATFORM and document.environment is None and document.workload is None
         bound = bound and (document.role in _OF_TENANT) == (tenant is not None)
+    if document.elevation:
+        bound = bound and document.role is Role.OPERATOR
     if not bound:
         raise ValueError("a credential that is not this row's to tell of")
     return _Credential(
@@ -298,6 +303,7 @@ def _credential(entry: FeedEntry) -> _Credential:
             replaced_by=KeyId(document.replaced_by) if document.replaced_by else None,
             replaced_at=document.replaced_at or None,
             retires_at=document.expires_at if document.replaced_at else None,
+            elevation=_elevation(document.elevation) if document.elevation else None,
         ),
         document.demo,
     )
@@ -314,6 +320,16 @@ def _confirmation(document: CredentialDocument) -> Confirmation | None:
     if document.proof is msgspec.UNSET or document.thumbprint is msgspec.UNSET:
         raise ValueError("a credential that is bound to nothing")
     return Confirmation(document.proof, document.thumbprint)
+
+
+def _elevation(told: ElevationDocument) -> Elevation:
+    return Elevation(
+        id=told.id,
+        ticket=told.ticket,
+        tenant=TenantId(told.tenant),
+        actions=frozenset(told.actions),
+        break_glass=told.break_glass,
+    )
 
 
 def _tenant(entry: FeedEntry) -> tuple[TenantId, str]:

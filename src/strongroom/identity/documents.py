@@ -24,12 +24,23 @@ class TenantDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", t
     name: str
 
 
+class ElevationDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What a credential that was made for an elevation covers; it does nothing besides."""
+
+    id: str
+    ticket: str
+    tenant: UUID
+    actions: tuple[str, ...]
+    break_glass: bool = False
+
+
 class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag="credential/1"):
     """A credential that counts until `expires_at` (Unix seconds) unless it is withdrawn.
 
     `networks`: where it may be used from; empty means anywhere. `tenant` is None for accounts of the installation.
     `proof` and `thumbprint`: what its holder must prove to have; both or neither.
     `replaced_at`: since when (Unix seconds) it has a successor, `replaced_by`, and counts for its overlap only.
+    `elevation`: what an operator's credential is bound to.
     """
 
     fingerprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -46,6 +57,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     replaced_by: str | msgspec.UnsetType = msgspec.UNSET
     proof: Proof | msgspec.UnsetType = msgspec.UNSET
     thumbprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)] | msgspec.UnsetType = msgspec.UNSET
+    elevation: ElevationDocument | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: TenantDocument | CredentialDocument) -> bytes:

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from strongroom.identity import documents
-from strongroom.identity.documents import CredentialDocument, TenantDocument
+from strongroom.identity.documents import CredentialDocument, ElevationDocument, TenantDocument
 from strongroom.identity.model import Account, Delivery, Key, Tenant, confirmation_of, key_ends
 from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Role
@@ -65,7 +65,13 @@ async def delivery(
 
 
 async def account_key(
-    tx: OperatorTx, account: Account, key_id: KeyId, fingerprint: bytes, pepper_version: int, expires_at: float
+    tx: OperatorTx,
+    account: Account,
+    key_id: KeyId,
+    fingerprint: bytes,
+    pepper_version: int,
+    expires_at: float,
+    elevation: ElevationDocument | msgspec.UnsetType = msgspec.UNSET,
 ) -> None:
     """Tell of a new account token; `expires_at` in Unix seconds."""
     document = CredentialDocument(
@@ -76,6 +82,7 @@ async def account_key(
         expires_at=expires_at,
         tenant=account.tenant,
         demo=account.demo,
+        elevation=elevation,
     )
     await feed.publish(tx, documents.CREDENTIAL, key_id, documents.encode(document))
 

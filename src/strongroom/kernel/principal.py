@@ -75,10 +75,30 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elevation:
+    """Power that was asked for and approved: one tenant, these actions, until its credential ends.
+
+    Attributes:
+        id: the request that it was approved by.
+        ticket: what it is for; each act under it is recorded with this.
+        tenant: the one tenant that it reaches.
+        actions: the verbs that it covers.
+        break_glass: whether nobody had to approve it, and somebody was paged instead.
+    """
+
+    id: str
+    ticket: str
+    tenant: TenantId
+    actions: frozenset[str]
+    break_glass: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A verified caller.
 
     `replaced_by`, `replaced_at` and `retires_at` (Unix seconds) are set while its credential has a successor and still counts.
+    `elevation` is set for a credential that was made for one, and which does nothing besides.
     `tenant` is None for accounts of the installation. `environment` and `workload` are set for those that are
     placed (`Role.is_placed`). Where `confirmation` is set, whoever lets the caller in still owes the check of its proof.
     """
@@ -93,6 +113,7 @@ class Principal:
     replaced_at: float | None = None
     retires_at: float | None = None
     confirmation: Confirmation | None = None
+    elevation: Elevation | None = None
 
     def __str__(self) -> str:
         """Return `role/name`, for the audit log."""

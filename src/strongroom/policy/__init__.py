@@ -11,6 +11,7 @@ from strongroom.policy.events import EntryLost, Passed
 from strongroom.policy.gate import Gate
 from strongroom.policy.logs import LogReader
 from strongroom.policy.model import EVERY, KNOWN_BY, Action, Kind, Resource, Sensitivity
+from strongroom.policy.narrowing import Narrowing
 from strongroom.policy.reading import AuditReader
 from strongroom.policy.recorder import Ask
 
@@ -27,6 +28,7 @@ __all__ = [
     "Gate",
     "Kind",
     "LogReader",
+    "Narrowing",
     "Passed",
     "PolicyError",
     "Resource",

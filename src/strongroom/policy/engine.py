@@ -29,7 +29,7 @@ from strongroom.policy import facts
 from strongroom.policy.model import Action, Resource
 
 NO_CONTEXT: Final[Mapping[str, str | bool]] = MappingProxyType({})
-"""The circumstances of a request; the schema declares none yet, so any other context is a no."""
+"""What a question says besides; the engine adds what it knows itself (`facts.circumstances`)."""
 
 _POLICIES: Final = "policies.cedar"
 _SCHEMA: Final = "schema.cedarschema"
@@ -59,8 +59,10 @@ class Decision:
 class Engine:
     """Answers from one set of policies, parsed and validated once. A decision takes 0.2 to 0.3 ms; cache above it."""
 
-    def __init__(self, policies: str, schema: str) -> None:
+    def __init__(self, policies: str, schema: str, *, production: bool = False) -> None:
         """Parse and validate.
+
+        `production` is a circumstance of every question: there, an operator needs an elevation for customers' matters.
 
         Raises:
             PolicyError: when either text does not parse, a policy does not hold against the schema, or has
@@ -76,11 +78,12 @@ class Engine:
             raise PolicyError("; ".join(str(error) for error in verdict.errors))
         _refuse_nameless(policies)
         self.version: Final = _digest(policies, schema)
+        self._production: Final = production
 
     @classmethod
-    def load(cls) -> Self:
+    def load(cls, *, production: bool = False) -> Self:
         """Return an engine over the policies that come with the product; raise `PolicyError` when they do not hold."""
-        return cls(*packaged())
+        return cls(*packaged(), production=production)
 
     def decide(
         self, principal: Principal, action: Action, resource: Resource, context: Mapping[str, str | bool] = NO_CONTEXT
@@ -91,7 +94,8 @@ class Engine:
                 "principal": facts.principal_uid(principal),
                 "action": facts.action_uid(action),
                 "resource": facts.resource_uid(resource),
-                "context": dict(context),
+                "context": facts.circumstances(principal, action, resource, production=self._production)
+                | dict(context),
             },
             facts.entities(principal, resource),
         )

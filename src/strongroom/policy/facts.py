@@ -49,6 +49,7 @@ RESOURCE_TYPES: Final = {
     Kind.AUDIT_LOG: "AuditLog",
     Kind.CONFIGURATION: "Configuration",
     Kind.VAULT: "Vault",
+    Kind.ELEVATION: "Elevation",
     Kind.SELF: "Self",
 }
 
@@ -80,6 +81,13 @@ def entities(who: Principal, resource: Resource) -> str:
             {"uid": resource_uid(resource), "attrs": thing, "parents": []},
         ]
     )
+
+
+def circumstances(who: Principal, action: Action, resource: Resource, *, production: bool) -> dict[str, bool]:
+    """Return what holds at the moment of asking: whether the caller is elevated, and for this very thing."""
+    elevation = who.elevation
+    covered = elevation is not None and elevation.tenant == resource.tenant and action.value in elevation.actions
+    return {"elevated": elevation is not None, "covered": covered, "production": production}
 
 
 def _place(tenant: object, environment: object) -> dict[str, str]:

@@ -19,10 +19,10 @@ After a permit:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from strongroom.audit import Pulse
 from strongroom.audit.sealing import tables
@@ -30,12 +30,15 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
-from strongroom.policy.engine import Engine
+from strongroom.policy.engine import Decision, Engine
 from strongroom.policy.model import KNOWN_BY, Action, Resource, goes_on_unsealed
 from strongroom.policy.recorder import Ask, Case, Recorder
 from strongroom.store import Database, OperatorTx, TenantTx, Tx
 
 _HOLDS_S: Final = 1.0
+
+Narrowed: TypeAlias = Callable[[Decision, Principal, Action, Resource], Decision]
+"""Returns what is left of a decision when a tenant's own policies were asked too."""
 
 
 class Gate:
@@ -49,6 +52,7 @@ class Gate:
         observer: Observer = ignore,
         *,
         grace_s: float | None = None,
+        narrowed: Narrowed | None = None,
     ) -> None:
         """Make a gate.
 
@@ -57,9 +61,11 @@ class Gate:
             engine: decides.
             clock: dates entries.
             observer: is told what passed.
+            narrowed: what a tenant's own policies make of a yes to its own people; it can only take away.
             grace_s: how long the audit log may go unsealed before changes are refused; None: for ever.
         """
         self._grace_s: Final = grace_s
+        self._narrowed: Final = narrowed
         self._database: Final = database
         self._engine: Final = engine
         self._recorder: Final = Recorder(database, clock, observer)
@@ -208,7 +214,10 @@ class Gate:
             )
 
     def _decide(self, who: Principal, action: Action, resource: Resource, ask: Ask | None) -> Case:
-        return Case(who, action, resource, ask or Ask(), self._engine.decide(who, action, resource))
+        decision = self._engine.decide(who, action, resource)
+        if self._narrowed is not None:
+            decision = self._narrowed(decision, who, action, resource)
+        return Case(who, action, resource, ask or Ask(), decision)
 
     async def _refuse(self, case: Case) -> Refused:
         """Record a refusal and return it, ready to be raised."""

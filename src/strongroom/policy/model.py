@@ -45,6 +45,7 @@ class Kind(StrEnum):
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
     VAULT = "vault"
+    ELEVATION = "elevation"
     SELF = "self"
 
 
@@ -147,6 +148,13 @@ class Action(StrEnum):
     DATABASE_RESTORE = ("database.restore", Kind.CONFIGURATION, "Bring the installation's database back from a backup.")
     VAULT_READ = ("vault.read", Kind.VAULT, "See how the keystore is and which tenants have keys; no key is shown.")
     VAULT_ROTATE = ("vault.rotate", Kind.VAULT, "Add a version of the master key, and re-wrap tenants' keys under it.")
+    ELEVATION_REQUEST = ("elevation.request", Kind.ELEVATION, "Ask for power over one tenant, for some minutes.")
+    ELEVATION_BREAK_GLASS = ("elevation.break_glass", Kind.ELEVATION, "Take it without approval; somebody is paged.")
+    ELEVATION_READ = ("elevation.read", Kind.ELEVATION, "Read requests for elevation and what became of them.")
+    ELEVATION_DECIDE = ("elevation.decide", Kind.ELEVATION, "Approve or deny somebody else's request for elevation.")
+    ELEVATION_BEGIN = ("elevation.begin", Kind.ELEVATION, "Get the token of one's own approved elevation, once.")
+    ELEVATION_END = ("elevation.end", Kind.ELEVATION, "End an elevation, or withdraw the request for one.")
+    ELEVATION_REVIEW = ("elevation.review", Kind.ELEVATION, "Review what was done after somebody broke the glass.")
     MODEL_INVOKE = ("model.invoke", Kind.DEPLOYMENT, "Ask a deployed model: chat, completions or embeddings.")
     MODEL_SEE = ("model.see", Kind.DEPLOYMENT, "See that a deployed model exists.")
     DATASET_ADD = ("dataset.add", Kind.DATASET, "Bring data in; it arrives in quarantine.")
@@ -168,6 +176,7 @@ _TAKES_AWAY_OR_LOOKS: Final = frozenset(
         "whoami",
         "delete",
         "revoke",
+        "end",
         "recover",
         "restore",
         "invoke",
@@ -201,6 +210,7 @@ KNOWN_BY: Final = {
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),
     Kind.VAULT: (Action.VAULT_READ,),
+    Kind.ELEVATION: (Action.ELEVATION_READ,),
     Kind.SELF: (Action.WHOAMI,),
 }
 """Who may do one of these may know that the resource exists, and is told "not you" instead of "nothing here"."""

@@ -53,7 +53,8 @@ class Ask:
         Raises:
             ValueError: as `audit.check_detail`.
         """
-        audit.check_detail({**self.detail, "policy": "", "signal": "", "unwritten_before": ""})
+        said_here = ("policy", "signal", "unwritten_before", "elevation", "ticket", "break_glass")
+        audit.check_detail({**self.detail, **dict.fromkeys(said_here, "")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,15 @@ class Case:
     resource: Resource
     ask: Ask
     decision: Decision
+
+
+def _elevation(who: Principal) -> dict[str, str]:
+    """Return what stands in the entry of everything that is done under an elevation."""
+    found = who.elevation
+    if found is None:
+        return {}
+    glass = {"break_glass": "yes"} if found.break_glass else {}
+    return {"elevation": found.id, "ticket": found.ticket, **glass}
 
 
 class _Undone(Exception):  # noqa: N818 - it ends a transaction that was meant to be undone
@@ -229,7 +239,7 @@ class Recorder:
             outcome=outcome,
             reason=audit.plain(reason),
             request_id=case.ask.request_id,
-            detail={**case.ask.detail, "policy": case.decision.version},
+            detail={**case.ask.detail, **_elevation(case.who), "policy": case.decision.version},
         )
 
     def _lost(self, case: Case, fault: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from itertools import product
 from pathlib import Path
@@ -20,17 +20,17 @@ from typing import Final
 from uuid import UUID
 
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
-from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.principal import Elevation, Environment, Principal, Role
 from strongroom.policy.engine import Engine
 from strongroom.policy.model import Action, Resource, Sensitivity
 
 FILE: Final = Path("tests/isolation/authorisation.txt")
 COMMAND: Final = "python -m strongroom.policy.truthtable"
 
-_OWN: Final = TenantId(UUID("0198c000-0000-7000-8000-00000000000a"))
-_OTHER: Final = TenantId(UUID("0198c000-0000-7000-8000-00000000000b"))
+OWN: Final = TenantId(UUID("0198c000-0000-7000-8000-00000000000a"))
+OTHER: Final = TenantId(UUID("0198c000-0000-7000-8000-00000000000b"))
 _CREDENTIAL: Final = KeyId("0123456789abcdef")
-_WORKLOAD: Final = WorkloadId(UUID("0198c000-0000-7000-8000-0000000000ff"))
+WORKLOAD: Final = WorkloadId(UUID("0198c000-0000-7000-8000-0000000000ff"))
 
 
 @unique
@@ -152,9 +152,21 @@ class Line:
     allowed: bool
 
 
+_STANDINGS: Final = ("standing", "in production", "elevated for it", "for another action", "for another tenant")
+_ELEVATIONS: Final = """
+operator in a tenant, standing and elevated
+-------------------------------------------
+
+What an operator may do to a thing of a tenant, somewhere in it: by the token that it has anyway, in development and in
+production; and in production under an elevation for this action on this tenant, for every other action on it, and for
+every action on another tenant.
+
+"""
+
+
 def principals(role: Role) -> Iterator[Principal]:
     """Yield a caller of `role` for each place that one can have."""
-    tenant = None if role in {Role.OPERATOR, Role.APPROVER, Role.AUDITOR} else _OWN
+    tenant = None if role in {Role.OPERATOR, Role.APPROVER, Role.AUDITOR} else OWN
     for environment in Environment if role.is_placed else (None,):
         yield Principal(
             role=role,
@@ -162,7 +174,7 @@ def principals(role: Role) -> Iterator[Principal]:
             credential=_CREDENTIAL,
             tenant=tenant,
             environment=environment,
-            workload=_WORKLOAD if role.is_placed else None,
+            workload=WORKLOAD if role.is_placed else None,
         )
 
 
@@ -170,7 +182,7 @@ def things(action: Action) -> Iterator[Resource]:
     """Yield what `action` works on, in every place and of every sensitivity."""
     for sensitivity in Sensitivity:
         yield Resource(kind=action.kind, sensitivity=sensitivity)
-        for tenant, environment in product((_OWN, _OTHER), (None, *Environment)):
+        for tenant, environment in product((OWN, OTHER), (None, *Environment)):
             yield Resource(kind=action.kind, tenant=tenant, environment=environment, sensitivity=sensitivity)
 
 
@@ -220,7 +232,7 @@ def render(engine: Engine, answered: Iterable[Line] | None = None) -> str:
                 for action in Action
             ]
             text += _grid(["", *COLUMNS[role]], rows, wide)
-    return text + _CREDENTIALS + _credentials(engine)
+    return text + _CREDENTIALS + _credentials(engine) + _ELEVATIONS + _elevations(engine)
 
 
 def _credentials(engine: Engine) -> str:
@@ -231,7 +243,7 @@ def _credentials(engine: Engine) -> str:
             _cell({
                 sensitivity: {
                     engine.decide(who, action, Resource(
-                        kind=action.kind, tenant=_OWN, environment=environment, sensitivity=sensitivity, holder=holder
+                        kind=action.kind, tenant=OWN, environment=environment, sensitivity=sensitivity, holder=holder
                     )).allowed
                 }
                 for sensitivity in Sensitivity
@@ -243,6 +255,42 @@ def _credentials(engine: Engine) -> str:
     ]  # fmt: skip
     titles = [f"{by}, {environment}" for by in _MADE_BY for environment in Environment]
     return _grid(["", *titles], rows, max(len(row[0]) for row in rows))
+
+
+def _elevations(engine: Engine) -> str:
+    """Return what an operator may do in a tenant: standing, in production, and under elevations."""
+    standing = next(principals(Role.OPERATOR))
+
+    def answer(action: Action, tenant: TenantId | None, covers: frozenset[str], *, production: bool) -> str:
+        elevation = None if tenant is None else Elevation(id="e", ticket="t", tenant=tenant, actions=covers)
+        who = replace(standing, elevation=elevation)
+        asked = {
+            sensitivity: {
+                engine.decide(
+                    who,
+                    action,
+                    Resource(kind=action.kind, tenant=OWN, environment=each, sensitivity=sensitivity),
+                    {"production": production},
+                ).allowed
+                for each in (None, *Environment)
+            }
+            for sensitivity in Sensitivity
+        }
+        return _cell({sensitivity: {any(found)} for sensitivity, found in asked.items()})
+
+    others = frozenset(action.value for action in Action)
+    rows = [
+        [
+            action.value,
+            answer(action, None, frozenset(), production=False),
+            answer(action, None, frozenset(), production=True),
+            answer(action, OWN, frozenset({action.value}), production=True),
+            answer(action, OWN, others - {action.value}, production=True),
+            answer(action, OTHER, others, production=True),
+        ]
+        for action in Action
+    ]
+    return _grid(["", *_STANDINGS], rows, max(len(action) for action in Action))
 
 
 def _cell(answers: dict[Sensitivity, set[bool]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from strongroom.rules.access import ACCESS
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.kind import Kind
 from strongroom.rules.limits import LIMITS
@@ -12,7 +13,7 @@ from strongroom.rules.residency import RESIDENCY
 from strongroom.rules.signing import SIGNING
 from strongroom.rules.tools import TOOLS
 
-_ALL: Final[tuple[Kind[Any, Any], ...]] = (DISCLOSURE, TOOLS, LIMITS, SIGNING, RECORDS, RESIDENCY)
+_ALL: Final[tuple[Kind[Any, Any], ...]] = (DISCLOSURE, TOOLS, LIMITS, SIGNING, RECORDS, RESIDENCY, ACCESS)
 
 KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}
 """By name, in the order in which they are shown."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from strongroom.rules.kind import Document, Kind, RuleT, Said, TermsT, fitting
@@ -47,6 +47,10 @@ class Standing(Generic[RuleT]):
     default: Held[RuleT] | None = None
     ceiling: Held[RuleT] | None = None
     own: Held[RuleT] | None = None
+
+    def with_(self, level: Level, held: Held[RuleT] | None) -> Standing[RuleT]:
+        """Return them with another document at `level`."""
+        return replace(self, **{level.value: held})
 
     @property
     def above(self) -> Held[RuleT] | None:

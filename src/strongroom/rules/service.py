@@ -57,12 +57,14 @@ class Rules:
         self, who: Principal, tenant: TenantId, kind: str, subject: Subject, ask: Ask
     ) -> tuple[Standing[Any], list[Why]]:
         """Return the documents of one kind in force for `tenant`, and field by field what they come to for `subject`."""
+        standing = await self.standing(who, tenant, kind, ask)
+        return standing, explain(kind_named(kind), standing, subject)
+
+    async def standing(self, who: Principal, tenant: TenantId, kind: str, ask: Ask) -> Standing[Any]:
+        """Return the documents of one kind in force for `tenant`."""
         named = kind_named(kind)
         found = {each.level: _held(named, each) for each in await self.in_force(who, tenant, ask, kind)}
-        standing = Standing(
-            default=found.get(Level.DEFAULT), ceiling=found.get(Level.CEILING), own=found.get(Level.OWN)
-        )
-        return standing, explain(named, standing, subject)
+        return Standing(default=found.get(Level.DEFAULT), ceiling=found.get(Level.CEILING), own=found.get(Level.OWN))
 
     async def history(
         self,
@@ -159,6 +161,19 @@ def kind_named(text: str) -> Kind[Any, Any]:
     if found is None:
         raise Refused(hidden("no such kind of document"))
     return found
+
+
+def candidate(kind: str, level: Level, document: object) -> tuple[Kind[Any, Any], Held[Any] | None]:
+    """Return a document that is not in force as if it were; None withdraws.
+
+    Raises:
+        Refused: as writing it would be.
+    """
+    named = kind_named(kind)
+    if document is None:
+        return named, None
+    body = _encoded(named, document)
+    return named, Held(level=level, version=0, digest=digest(body), document=named.decode(body))
 
 
 def _held(kind: Kind[Any, Any], version: Version) -> Held[Any] | None:

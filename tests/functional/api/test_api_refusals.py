@@ -33,6 +33,8 @@ FEDERATION: Final = {
     "subject": "s",
 }
 NOBODY: Final = "0190a000-0000-7000-8000-000000000000"
+ELEVATION: Final = {"tenant": "acme", "actions": ["audit.read"], "ticket": "T-1", "reason": "because"}
+DECISION: Final = {"digest": f"sha256:{'0' * 64}", "reason": "because"}
 WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
 
 # Each route, as acme's administrator would have to write it to reach globex or the installation: path, body, and the
@@ -48,6 +50,20 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("GET", "/api/vault"): ("/api/vault", None, 404),
     ("POST", "/api/vault/rotation"): ("/api/vault/rotation", None, 404),
     ("POST", "/api/vault/rewrap"): ("/api/vault/rewrap", {"most": 1}, 404),
+    ("POST", "/api/tenants/{tenant}/rules/{kind}/{level}/dry-run"): (
+        "/api/tenants/globex/rules/disclosure/own/dry-run",
+        {"document": {"rules": []}},
+        404,
+    ),
+    ("GET", "/api/elevations"): ("/api/elevations", None, 404),
+    ("POST", "/api/elevations"): ("/api/elevations", ELEVATION, 404),
+    ("POST", "/api/elevations/break-glass"): ("/api/elevations/break-glass", ELEVATION, 404),
+    ("GET", "/api/elevations/{elevation}"): (f"/api/elevations/{NOBODY}", None, 404),
+    ("POST", "/api/elevations/{elevation}/approve"): (f"/api/elevations/{NOBODY}/approve", DECISION, 404),
+    ("POST", "/api/elevations/{elevation}/deny"): (f"/api/elevations/{NOBODY}/deny", DECISION, 404),
+    ("POST", "/api/elevations/{elevation}/begin"): (f"/api/elevations/{NOBODY}/begin", None, 404),
+    ("POST", "/api/elevations/{elevation}/end"): (f"/api/elevations/{NOBODY}/end", {}, 404),
+    ("POST", "/api/elevations/{elevation}/review"): (f"/api/elevations/{NOBODY}/review", {"note": "x"}, 404),
     ("GET", "/api/tenants/{tenant}/environments"): ("/api/tenants/globex/environments", None, 404),
     ("GET", "/api/tenants/{tenant}/workloads"): ("/api/tenants/globex/workloads", None, 404),
     ("POST", "/api/tenants/{tenant}/workloads"): ("/api/tenants/globex/workloads", WORKLOAD, 404),
@@ -245,10 +261,15 @@ def test_a_workload_key_administers_nothing(plane: ControlPlane, ask: Ask, case:
 
 
 @pytest.mark.parametrize("case", CASES, ids=" ".join)
-def test_an_approver_reads_the_catalogue_and_no_more(plane: ControlPlane, ask: Ask, case: tuple[str, str]) -> None:
+def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
+    plane: ControlPlane, ask: Ask, case: tuple[str, str]
+) -> None:
     path, data, _ = CASES[case]
     answer = ask(case[0], path.format(globex_key=plane.key_ids["globex"]), by="approver", data=data)
-    assert answer.status == (200 if case[1] in {"/api/whoami", "/api/models"} else 404), answer.text
+    asks = {("POST", "/api/elevations"), ("POST", "/api/elevations/break-glass")}
+    asks |= {("POST", "/api/elevations/{elevation}/begin")}  # it may know of elevations, and not have one
+    open_to_it = {"/api/whoami", "/api/models"} | ({"/api/elevations"} if case[0] == "GET" else set())
+    assert answer.status == (403 if case in asks else 200 if case[1] in open_to_it else 404), answer.text
 
 
 def test_nothing_of_the_above_was_done(plane: ControlPlane, ask: Ask) -> None:

@@ -92,3 +92,74 @@ def test_what_a_caller_can_learn_is_said_in_plain_words(
     assert (argued.code, whole in argued.err) == (2, False)
     assert run("rules", "explain", "tools", "--key", key, "--model", "tiny").code == 0
     assert run("disclosure", "explain", "--key", key, "--model", "tiny", by="acme-admin").code == 1
+
+
+ACCESS = """\
+kind = "access"
+
+[[rules]]
+name = "no new keys"
+forbid = '''
+@id("no-new-keys")
+forbid (principal is TenantAdmin, action == Action::"key.create", resource);
+'''
+"""
+
+
+def test_a_tenants_own_policies_are_tried_on_what_happened_then_bind_its_people_alone(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "access.toml"
+    file.write_text(ACCESS)
+    key = ("key", "create", "--tenant", "acme", "--env", "dev", "--workload", "inference")
+    assert run(*key, by="acme-admin").code == 0
+    tried = run("rules", "dry-run", str(file), "--tenant", "acme", "--json", by="acme-admin")
+    assert tried.code == 0, tried.err
+    (loses,) = [each for each in tried.json["data"] if each["what"] == "key.create"]
+    assert (loses["change"], loses["times"], loses["before"]["allowed"]) == ("loses", 1, True)
+    assert "no-new-keys" in loses["after"]["reason"]
+    assert run(*key, by="acme-admin").code == 0  # nothing was put in force
+    assert run("rules", "dry-run", str(file), "--tenant", "globex", by="acme-admin").code == 1
+
+    assert run("rules", "set", str(file), "--tenant", "acme", "--reason", "by CI alone", by="acme-admin").code == 0
+    refused = run(*key, by="acme-admin")
+    assert (refused.code, "does not permit key.create" in refused.err) == (1, True)
+    entry = next(
+        each
+        for each in run("audit", "list", "--tenant", "acme", "--json").json["data"]
+        if (each["action"], each["outcome"]) == ("key.create", "refused")
+    )
+    assert "the tenant's own policies: forbidden by no-new-keys" in entry["reason"]
+    assert run(*key).code == 0  # the operator's word is not the tenant's to take
+    assert (
+        run("key", "create", "--tenant", "globex", "--env", "dev", "--workload", "inference", by="globex-admin").code
+        == 0
+    )
+    assert run("rules", "withdraw", "access", "--tenant", "acme", "--reason", "done", by="acme-admin").code == 0
+    assert run(*key, by="acme-admin").code == 0
+
+    file.write_text(ACCESS.replace("forbid (", "permit ("))
+    no = run("rules", "set", str(file), "--tenant", "acme", "--reason", "more", by="acme-admin")
+    assert (no.code, "only forbid" in no.err) == (1, True)
+
+
+def test_policies_are_checked_tested_compared_and_explained_without_a_server(inside: Run, tmp_path: Path) -> None:
+    held = inside("policy", "check", "--json")
+    assert (held.code, held.json["holds"], held.json["digest"][:7]) == (0, True, "sha256:")
+    own = tmp_path / "own.cedar"
+    own.write_text('@id("x") permit (principal, action, resource);')
+    assert inside("policy", "check", str(own), "--own", "--json").json["holds"] is False
+    own.write_text('@id("x") forbid (principal is Notebook, action, resource);')
+    assert inside("policy", "check", str(own), "--own").code == 0
+    cases = tmp_path / "cases.toml"
+    line = '[[case]]\nrole = "inference"\naction = "model.invoke"\nenvironment = "prod"\ntenant = "{}"\nexpect = "{}"\n'
+    cases.write_text(line.format("own", "allow") + line.format("other", "deny"))
+    assert inside("policy", "test", str(cases), "--json").json == {"cases": 2, "failed": []}
+    cases.write_text(line.format("other", "allow"))
+    assert inside("policy", "test", str(cases)).code == 1
+    cases.write_text("nothing = 1")
+    assert inside("policy", "test", str(cases)).code == 2
+    why = inside(
+        "policy", "explain", "--role", "notebook", "--action", "model.invoke", "--environment", "prod", "--json"
+    )
+    assert (why.code, why.json["allowed"]) == (1, False)
+    assert why.json["policies"]
+    assert inside("policy", "explain", "--role", "king", "--action", "whoami").code == 2

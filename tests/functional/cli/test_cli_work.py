@@ -195,3 +195,28 @@ def test_a_vault_is_rotated_and_a_tenant_shredded_by_operators_alone(run: Run, t
         "allowed",
         "allowed",
     ]
+
+
+def test_an_elevation_goes_from_the_request_to_its_end_by_commands(run: Run) -> None:
+    asked = ("--tenant", "acme", "--action", "audit.read", "--ticket", "SUP-7", "--reason", "a customer asks")
+    wanted = run("elevation", "request", *asked, "--minutes", "5", "--json")
+    assert wanted.code == 0, wanted.err
+    request = wanted.json["id"]
+    for by, code in (("operator", 1), ("acme-admin", 1), ("approver", 0), ("approver", 1)):
+        assert run("elevation", "approve", request, "--reason", "fine", by=by).code == code
+    second = run("account", "create", "approver-2", "--role", "approver", "--json").json["token"]
+    seen = run("elevation", "approve", request, "--reason", "too", by=second)
+    assert (seen.code, "audit.read in tenant" in seen.err) == (0, True)
+    begun = run("elevation", "begin", request, "--json")
+    token = begun.json["token"]
+    assert run("audit", "list", "--tenant", "acme", by=token).code == 0
+    for words in (("key", "list", "--tenant", "acme"), ("audit", "list", "--tenant", "globex"), ("tenant", "list")):
+        assert run(*words, by=token).code == 1
+    mine = [
+        each for each in run("audit", "list", "--tenant", "acme", "--json").json["data"] if each["detail"].get("ticket")
+    ]
+    assert [each["detail"]["ticket"] for each in mine] == ["SUP-7"]
+    assert run("elevation", "end", request, "--reason", "done").code == 0
+    assert run("audit", "list", "--tenant", "acme", by=token).code == 1
+    (listed,) = [each for each in run("elevation", "list", "--json").json["data"] if each["id"] == request]
+    assert (listed["phase"], listed["approvals"], token in str(listed)) == ("ended", 2, False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from strongroom.policy import Ask, Engine
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import FileKeystore, Keyring, Purpose
+from strongroom.vault import FileKeystore, Keyring, Purpose, PurposeKeys
 
 DEV = Environment.DEV
 ASK = Ask()
@@ -32,6 +32,7 @@ HERE = "127.0.0.1"
 class House:
     services: Services
     database: TestDatabase
+    keys: PurposeKeys = field(repr=False)
 
     async def tenant(self, name: str) -> TenantId:
         return TenantId((await self.services.identity.create_tenant(INSTALLER, Name(name), ASK)).id)
@@ -74,6 +75,6 @@ async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]
         db, follower, known, Engine.load(), keys, keystore, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
     )
     follower.start()
-    yield House(services, database)
+    yield House(services, database, keys)
     await follower.close()
     await db.close()

@@ -109,39 +109,6 @@ async def test_the_request_as_it_goes_out(upstream: Upstream) -> None:
     assert upstream.connections == 1
 
 
-async def test_each_request_has_its_own_secret_and_the_pool_keeps_none(upstream: Upstream) -> None:
-    headers = ((b"x-a", b"b"),)
-    async with pooled(upstream) as pool:
-        for secret in (b"first", b"second", None):
-            field = None if secret is None else (b"authorization", b"Bearer " + secret)
-            response = await pool.open("GET", "/", headers, timeout_s=5, secret=field)
-            assert await response.read(2) == b"ok"
-            response.close()
-        with pytest.raises(ValueError, match="control"):
-            await pool.open("GET", "/", headers, timeout_s=5, secret=(b"authorization", b"x\r\nhost: other"))
-        kept = repr(vars(pool))
-    assert [b"Bearer first" in request for request in upstream.requests] == [True, False, False]
-    assert [b"Bearer second" in request for request in upstream.requests] == [False, True, False]
-    assert "x-a" in kept
-    assert "Bearer" not in kept
-
-
-async def test_a_closed_response_tells_nothing_of_the_next_caller_s(upstream: Upstream) -> None:
-    async with pooled(upstream) as pool:
-        first = await pool.open("GET", "/", timeout_s=5)
-        assert await first.read(2) == b"ok"
-        first.close()
-        second = await pool.open("GET", "/", timeout_s=5)
-        first.close()  # again: the connection is another's now
-        with pytest.raises(RuntimeError):
-            await first.read(2)
-        with pytest.raises(RuntimeError):
-            await anext(aiter(first.stream()))
-        assert await second.read(2) == b"ok"
-        second.close()
-    assert upstream.connections == 1
-
-
 @pytest.mark.parametrize(
     ("method", "path", "headers"),
     [

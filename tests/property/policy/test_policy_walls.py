@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
-from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.principal import Elevation, Environment, Principal, Role
 from strongroom.policy import Action, Engine, Kind, Resource, Sensitivity
 
 ENGINE = Engine.load()
+PRODUCTION = Engine.load(production=True)
 # Few, so that they meet; two of them alike but for one digit.
 TENANTS = [TenantId(UUID(int=n)) for n in (1, 2, 0x10, 1 << 127)]
 
@@ -98,3 +99,21 @@ def test_names_and_ids_decide_nothing(question: tuple[Principal, Action, Resourc
     who, action, resource = question
     renamed = replace(who, name=name, credential=KeyId(credential))
     assert ENGINE.decide(who, action, resource).allowed == ENGINE.decide(renamed, action, resource).allowed
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    questions(), st.sampled_from(TENANTS), st.frozensets(st.sampled_from([each.value for each in Action]), max_size=4)
+)
+def test_an_elevation_is_no_more_than_was_approved_and_opens_nothing_elsewhere(
+    question: tuple[Principal, Action, Resource], tenant: TenantId, actions: frozenset[str]
+) -> None:
+    """Isolation test 21: another tenant, another action."""
+    who, action, resource = question
+    elevated = replace(who, elevation=Elevation(id="e", ticket="t", tenant=tenant, actions=actions))
+    covered = resource.tenant == tenant and action.value in actions
+    for engine in (ENGINE, PRODUCTION):
+        if engine.decide(elevated, action, resource).allowed:
+            assert covered or action is Action.WHOAMI
+    if PRODUCTION.decide(who, action, resource).allowed:  # production takes away, and gives nothing
+        assert ENGINE.decide(who, action, resource).allowed

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 
 from strongroom.identity import Directory, documents, secretkey
-from strongroom.identity.documents import CredentialDocument, TenantDocument
+from strongroom.identity.documents import CredentialDocument, ElevationDocument, TenantDocument
 from strongroom.kernel.ids import PLATFORM, TenantId
-from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.principal import Elevation, Environment, Principal, Role
+from strongroom.kernel.refusal import Refusal
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
 
@@ -51,6 +52,40 @@ def knowing(
     directory = Directory(PEPPERS, clock or Clock(), allow_demo=allowed)
     directory.apply([entry], full=True)
     return directory
+
+
+def test_an_elevation_counts_until_its_end_and_for_an_operator_alone() -> None:
+    """Isolation test 21: after expiry."""
+    key, clock, tenant = secretkey.mint(Role.OPERATOR, None), Clock(), UUID(int=7)
+    covers = ElevationDocument(id="e", ticket="SUP-1", tenant=tenant, actions=("audit.read",))
+
+    def told(role: Role) -> Directory:
+        document = CredentialDocument(
+            fingerprint=PEPPERS.mac(Purpose.KEY_PEPPER, key.text.encode(), version=1) or b"",
+            pepper_version=1,
+            role=role,
+            name="somebody",
+            expires_at=2_000,
+            elevation=covers,
+        )
+        entry = FeedEntry(
+            tenant=PLATFORM, kind=documents.CREDENTIAL, id=key.id, version=1, body=documents.encode(document),
+            deleted=False,
+        )  # fmt: skip
+        directory = Directory(PEPPERS, clock, allow_demo=True)
+        directory.apply([entry], full=True)
+        return directory
+
+    directory = told(Role.OPERATOR)
+    who = directory.authenticate(key.text, "127.0.0.1")
+    assert isinstance(who, Principal)
+    assert who.elevation == Elevation(
+        id="e", ticket="SUP-1", tenant=TenantId(tenant), actions=frozenset({"audit.read"}), break_glass=False
+    )
+    assert not directory.has(Role.OPERATOR)  # it is nobody's way to run the installation
+    clock.seconds = 2_000
+    assert isinstance(directory.authenticate(key.text, "127.0.0.1"), Refusal)  # known a moment ago, and over
+    assert len(told(Role.APPROVER)) == 0
 
 
 def found(*, demo: bool, allowed: bool) -> tuple[bool, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -145,7 +146,7 @@ def test_a_verb_on_the_wrong_kind_of_thing_is_refused(engine: Engine) -> None:
 
 
 def test_a_context_that_the_schema_does_not_know_is_refused(engine: Engine) -> None:
-    decision = engine.decide(WORKLOAD, Action.MODEL_INVOKE, MODEL, {"elevated": True})
+    decision = engine.decide(WORKLOAD, Action.MODEL_INVOKE, MODEL, {"colour": "red"})
     assert not decision.allowed
     assert decision.reason.startswith("undecidable: ")
 
@@ -176,10 +177,11 @@ def test_an_unknown_role_verb_or_kind_is_refused(engine: Engine, principal: str,
 
 def test_an_unknown_sensitivity_counts_as_restricted(engine: Engine) -> None:
     place = {"tenant": str(ACME), "environment": "prod"}
-    uids = {
+    uids: dict[str, Any] = {
         "principal": {"type": "Evaluation", "id": "a"},
         "action": {"type": "Action", "id": "model.invoke"},
         "resource": {"type": "Deployment", "id": "b"},
+        "context": {"elevated": False, "covered": False, "production": False},
     }
 
     def ask(sensitivity: str) -> bool:

@@ -1,0 +1,207 @@
+"""What a document of rules would have changed for those who asked lately: who would gain, who would lose.
+
+Nothing is written, and nothing is asked again: the callers and deployments of the tenant's newest records, and for the
+kind `access` what its people did lately, are held against the documents in force, and against those with the candidate.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from strongroom.audit import Entry
+from strongroom.gateway.reading import PAGE_LIMIT, RecordReader, RecordRow
+from strongroom.identity import Identity
+from strongroom.identity.model import Workload
+from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy import Action, Ask, AuditReader, Engine, Resource
+from strongroom.policy import Kind as Thing
+from strongroom.registry import Registry
+from strongroom.rules import Level, Rules, Subject
+from strongroom.rules.access import ACCESS, everything
+from strongroom.rules.resolve import Standing, settle
+from strongroom.rules.service import candidate
+
+_PAGES: Final = 5
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """What would change for one caller.
+
+    Attributes:
+        who: the caller: role and name, with the environment of a workload.
+        what: the model that it asked, or the action that it did.
+        times: how often, in what was looked at.
+        change: `loses`, `gains`, or `differs` where it is neither alone.
+        before: what holds now, by field; for `access`, the answer.
+        after: what would hold.
+    """
+
+    who: str
+    what: str
+    times: int
+    change: Literal["loses", "gains", "differs"]
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What a candidate would have changed. `looked_at`: records and log entries; `callers`: how many different ones."""
+
+    kind: str
+    level: Level
+    looked_at: int
+    callers: int
+    data: list[Changed]
+
+
+class Rehearsal:
+    """Rehearses documents on what happened lately."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        records: RecordReader,
+        audit: AuditReader,
+        identity: Identity,
+        registry: Registry,
+        engine: Engine,
+    ) -> None:
+        self._rules = rules
+        self._records = records
+        self._audit = audit
+        self._identity = identity
+        self._registry = registry
+        self._engine = engine
+
+    async def run(
+        self, who: Principal, tenant: TenantId, kind: str, level: Level, document: object, ask: Ask
+    ) -> DryRun:
+        """Return what `document` in the place of the one in force would have changed.
+
+        Raises:
+            Refused: as writing it would be: INVALID naming the field, hidden for a kind that there is none of.
+        """
+        named, held = candidate(kind, level, document)
+        before = await self._rules.standing(who, tenant, kind, ask)
+        after = before.with_(level, held)
+        rows = await self._recent(who, tenant, ask)
+        workloads = {each.id: each for each in await self._identity.list_workloads(who, tenant, ask)}
+        names = {each.id: each.name for each in await self._registry.list_deployments(who, tenant, ask)}
+        asked: Counter[tuple[UUID, str, UUID]] = Counter(
+            (row.workload, row.key, row.deployment) for row in rows if row.deployment is not None
+        )
+        found: list[Changed] = []
+        for (workload, key, deployment), times in asked.items():
+            caller, model = workloads.get(workload), names.get(deployment)
+            if caller is None or model is None or not caller.role.is_workload:
+                continue
+            if named is ACCESS:
+                invoked = _model(tenant, caller, deployment)
+                found += self._decided(
+                    before, after, _caller(tenant, caller, key), Action.MODEL_INVOKE, invoked, times, model
+                )
+                continue
+            subject = Subject(
+                environment=caller.environment, role=caller.role, workload=caller.name, key=KeyId(key), model=model
+            )
+            old, new = settle(named, before, subject), settle(named, after, subject)
+            if old != new:
+                both = named.meet(old, new)
+                change: Literal["loses", "gains", "differs"] = (
+                    "loses" if both == new else "gains" if both == old else "differs"
+                )
+                found.append(
+                    Changed(
+                        who=f"{caller.role}/{caller.name} in {caller.environment}", what=model, times=times, change=change,
+                        before=_fields(old), after=_fields(new),
+                    )
+                )  # fmt: skip
+        entries: Sequence[Entry] = ()
+        if named is ACCESS:
+            entries = await self._audit.of_tenant(who, tenant, ask, limit=PAGE_LIMIT)
+            found += self._of_people(before, after, tenant, entries)
+        return DryRun(kind=kind, level=level, looked_at=len(rows) + len(entries), callers=len(asked), data=found)
+
+    async def _recent(self, who: Principal, tenant: TenantId, ask: Ask) -> list[RecordRow]:
+        rows: list[RecordRow] = []
+        for _ in range(_PAGES):
+            last = rows[-1].id if rows else None
+            page = await self._records.of_tenant(who, tenant, ask, limit=PAGE_LIMIT, before=last)
+            rows += page
+            if len(page) < PAGE_LIMIT:
+                break
+        return rows
+
+    def _of_people(
+        self, before: Standing[Any], after: Standing[Any], tenant: TenantId, entries: Sequence[Entry]
+    ) -> list[Changed]:
+        """Hold what the tenant's administrators did lately against both."""
+        done = Counter(
+            (entry.actor, entry.action, entry.resource)
+            for entry in entries
+            if entry.actor.startswith(f"{Role.TENANT_ADMIN}/")
+        )
+        found: list[Changed] = []
+        for (actor, action, path), times in done.items():
+            resource = _resource(tenant, path)
+            if resource is not None and action in set(Action):
+                who = Principal(
+                    role=Role.TENANT_ADMIN, name=actor.partition("/")[2], credential=KeyId(""), tenant=tenant
+                )
+                found += self._decided(before, after, who, Action(action), resource, times, action)
+        return found
+
+    def _decided(
+        self, before: Standing[Any], after: Standing[Any], who: Principal, action: Action, resource: Resource, times: int,
+        what: str,
+    ) -> list[Changed]:  # fmt: skip
+        said = self._engine.decide(who, action, resource)
+        old, new = (everything(each).held(said, who, action, resource) for each in (before, after))
+        if old.allowed is new.allowed:
+            return []
+        place = f" in {who.environment}" if who.environment else ""
+        return [
+            Changed(
+                who=f"{who}{place}", what=what, times=times, change="gains" if new.allowed else "loses",
+                before={"allowed": old.allowed, "reason": old.reason}, after={"allowed": new.allowed, "reason": new.reason},
+            )
+        ]  # fmt: skip
+
+
+def _fields(terms: Any) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(terms)
+    return found
+
+
+def _caller(tenant: TenantId, workload: Workload, key: str) -> Principal:
+    return Principal(
+        role=workload.role,
+        name=workload.name,
+        credential=KeyId(key),
+        tenant=tenant,
+        environment=workload.environment,
+        workload=WorkloadId(workload.id),
+    )
+
+
+def _model(tenant: TenantId, workload: Workload, deployment: UUID) -> Resource:
+    return Resource(kind=Thing.DEPLOYMENT, id=str(deployment), tenant=tenant, environment=workload.environment)
+
+
+def _resource(tenant: TenantId, path: str) -> Resource | None:
+    """Return what an entry was about, from its path; None for what is not the tenant's."""
+    parts = path.split("/")
+    if parts[:2] != ["tenant", str(tenant)]:
+        return None
+    environment = Environment(parts[2]) if parts[2] in set(Environment) else None
+    rest = parts[3:] if environment else parts[2:]
+    try:
+        return Resource(kind=Thing(rest[0]), id=rest[1], tenant=tenant, environment=environment)
+    except (ValueError, IndexError):
+        return None
