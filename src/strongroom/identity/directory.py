@@ -217,6 +217,7 @@ class Directory:
         return None if known is None else known.expires_at
 
     def _unusable(self, known: _Credential, peer: str) -> str | None:
+        """Return why a key that is right does not count. What depends on the moment or the caller `authenticate` asks, too."""
         tenant = known.principal.tenant
         if known.expires_at <= self._clock.now().timestamp():
             return "expired"
