@@ -1,6 +1,6 @@
 """What the privacy engine finds, what it takes for something that it is not, and what it costs.
 
-    .venv/bin/python bench/privacy [--set FILE] [--prompts FILE] [--misses LABEL]
+    .venv/bin/python bench/privacy [--set FILE] [--prompts FILE] [--misses LABEL] [--splits NUMBER]
 
 FILE of `--set` is a labelled set in the form of presidio-research (`synth_dataset_v2.json`), of `--prompts` self-instruct's JSON
 lines; neither is shipped. Without them the set is our own (`made.py`) and the prompts are our documentation. Presidio is
@@ -32,6 +32,7 @@ from bench.privacy.quality import (
     score,
     total,
 )
+from bench.privacy.streams import splits
 
 ROOT = Path(__file__).parents[2]
 CLEAN = ("A plain prompt has words and nothing else, and most of what people ask a model is of that kind. " * 11)[:1000]
@@ -106,6 +107,7 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--set", type=Path)
     options.add_argument("--prompts", type=Path)
+    options.add_argument("--splits", type=int, default=10_000)
     options.add_argument("--misses", nargs="*", default=[])
     given = options.parse_args()
     texts = examples(1500) if given.set is None else read(given.set)
@@ -132,6 +134,8 @@ def main() -> None:
     print("findings of the default types in code")
     for name, find in default.items():
         false_alarms(name, find, code)
+    print("\nstreams")
+    splits(given.splits)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ async def check(rig: Rig) -> None:
             client = await rig.ask(request)
             assert client.status == 200, b"".join(client.pieces)
             assert client.finished
-            assert len(client.pieces) >= pieces
+            assert len(client.pieces) >= pieces // 16  # what is held back leaves in larger pieces
 
 
 async def total(rig: Rig, request: Request, each: int) -> tuple[float, float]:

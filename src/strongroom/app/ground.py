@@ -274,6 +274,7 @@ def children(
             Purpose.CACHE_SCOPE,
             Purpose.ANSWER_SIGNING,
             Purpose.KEPT_RESPONSE,
+            Purpose.PRIVACY_TOKEN,
         )
         return hand(name, settings.gateway, ports.gateway, (GATEWAY,), purposes, broker.admit(name, GATEWAY_USES))
 

@@ -28,6 +28,7 @@ from strongroom.app.metrics import socket_of, teller
 from strongroom.app.probes import answering
 from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
+from strongroom.gateway.guard import Guards
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.ledger import WAIT_S
@@ -86,7 +87,8 @@ async def gateway(handover: Handover) -> None:
     meter = Meter(Ledger(leases, clock, lasts_s=2 * settings.answer_timeout_s), clock)
     bounds = Quota(responses=settings.kept_responses, octets=settings.kept_mib * 2**20)
     responses = Responses(partial(Cabinet.connect, login), vault, clock, before=keys, bounds=bounds)
-    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses)
+    guards = Guards(keys.key(Purpose.PRIVACY_TOKEN), recorder.metrics.found.add)
+    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses, guards)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()
     writing = asyncio.create_task(recorder.run(), name="recorder")

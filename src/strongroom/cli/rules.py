@@ -70,7 +70,7 @@ def show(kind: str, /, *, tenant: Whose = None, ceiling: Ceiling = False, sessio
     """Print the document in force, as a file that `rules set` takes.
 
     Args:
-        kind: disclosure, tools, limits, signing, records or residency.
+        kind: disclosure, tools, limits, signing, records, residency or privacy.
         tenant: whose.
         ceiling: the operator's word.
         session: how to ask.
@@ -128,7 +128,7 @@ def withdraw(
     """Take a document out of force: of a ceiling, the default holds again; of a tenant's own, nothing is narrowed.
 
     Args:
-        kind: disclosure, tools, limits, signing, records or residency.
+        kind: disclosure, tools, limits, signing, records, residency or privacy.
         reason: why.
         tenant: whose.
         ceiling: the operator's word.
@@ -151,7 +151,7 @@ def history(
     """List the versions of a document, the newest first: who wrote each, when and why.
 
     Args:
-        kind: disclosure, tools, limits, signing, records or residency.
+        kind: disclosure, tools, limits, signing, records, residency or privacy.
         tenant: whose.
         ceiling: the operator's word.
         limit: how many at most.
@@ -239,7 +239,7 @@ def explain(
     """Say field by field what holds for a key that asks a model, and which document and rule said so.
 
     Args:
-        kind: disclosure, tools, limits, signing, records or residency.
+        kind: disclosure, tools, limits, signing, records, residency or privacy.
         key: its public id.
         model: by name.
         tenant: whose.

@@ -22,6 +22,8 @@ from strongroom.gateway.spool import Closed, Opened
 from strongroom.kernel.metrics import Family, Figures, Label, Type
 from strongroom.kernel.principal import Environment
 from strongroom.kernel.refusal import RefusalKind
+from strongroom.privacy import KINDS
+from strongroom.privacy.actions import Action
 
 LOCAL: Final = "local"
 DIALECT: Final = Label(name="dialect", values=("openai", "anthropic", "oip"))
@@ -33,6 +35,10 @@ TOKEN: Final = Label(name="gen_ai_token_type", values=("input", "output"))
 STATE: Final = Label(name="state", values=("up", "down"))
 BREAKER: Final = Label(name="state", values=tuple(State))
 TARGET: Final = Label(name="target", values=("", LOCAL, "provider"))
+
+DIRECTION: Final = Label(name="direction", values=("input", "output"))
+FOUND: Final = Label(name="type", values=(*KINDS, "custom"))
+ACTION: Final = Label(name="action", values=tuple(Action))
 
 DURATION_S: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST_S: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -77,6 +83,10 @@ class Metrics:
             "Records that could not be kept; each tenant's log says whose.",
             (),
         )
+        self.found: Final = Family(
+            counter, "strongroom_privacy_findings_total", "Personal data and secrets that were met, and what became of them.",
+            (DIRECTION, FOUND, ACTION),
+        )  # fmt: skip
         self.shipped: Final = Family(
             counter, "strongroom_records_shipped_total", "Records that the database has taken.", ()
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from strongroom.audit import Entry, Outcome, plain
-from strongroom.gateway import disclose, signals, tools
+from strongroom.gateway import disclose, guard, signals, tools
 from strongroom.gateway.decisions import Decisions
 from strongroom.gateway.exchange.ports import in_words_of
 from strongroom.gateway.limits import Meter
@@ -28,7 +28,7 @@ from strongroom.rules.records import RecordsMode
 from strongroom.wire import Reply
 
 _DENIALS: Final = frozenset({RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN, RefusalKind.HIDDEN})
-_DENIED: Final = frozenset({disclose.CODE, tools.CODE})
+_DENIED: Final = frozenset({disclose.CODE, guard.CODE, tools.CODE})
 """What a caller may not ask for, and stands in the audit log as that."""
 
 

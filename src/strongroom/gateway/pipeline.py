@@ -16,9 +16,11 @@ Dialects decode and write (`surface.py` says which); everything here is said onc
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import Final
 
 from strongroom.gateway import disclose, retiring, tools
+from strongroom.gateway.guard import Guards
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Meter
 from strongroom.gateway.lookups import Lookups, no_model
@@ -67,7 +69,9 @@ class Gateway:
         desk: SigningDesk,
         meter: Meter,
         responses: Responses | None = None,
+        guards: Guards | None = None,
     ) -> None:
+        self._guards = guards or Guards(secrets.token_bytes(32), recorder.metrics.found.add)
         self._snapshot = snapshot
         self._upstreams = upstreams
         self._recorder = recorder
@@ -187,7 +191,7 @@ class Gateway:
             return signing
         return SIGNING.meet(signing, self._snapshot.strictest(admitted.authenticated.principal, SIGNING))
 
-    async def _screen(self, admitted: Admitted) -> Screened | Refusal:
+    async def _screen(self, admitted: Admitted) -> Screened | Refusal:  # noqa: PLR0911 - one return for each control's no
         """Return what may be asked. Each control that looks at an ask before it is sent is one line here."""
         asked, terms = admitted.decoded.ask, admitted.terms.of(DISCLOSURE)
         no = disclose.check(asked, terms)
@@ -197,6 +201,13 @@ class Gateway:
         no = tools.check(ask, admitted.terms.of(TOOLS))
         if no is not None:
             return no
+        guard = self._guards.of(admitted.terms, admitted.authenticated.principal)
+        ask = guard.ask(ask)
+        if isinstance(ask, Refusal):
+            return ask
+        own = guard.echo(admitted.decoded.own)
+        if isinstance(own, Refusal):
+            return own
         ask = disclose.shaped(ask, terms)
         authenticated = admitted.authenticated
         reservation = await self._meter.reserve(admitted, ask)
@@ -209,7 +220,7 @@ class Gateway:
         if unrecorded is not None:
             reservation.release()
             return unrecorded
-        return Screened(admitted, ask, recording, reservation)
+        return Screened(admitted, ask, recording, reservation, guard, own)
 
     def _route(self, screened: Screened) -> Routed | Refusal:
         admitted = screened.admitted

@@ -73,6 +73,11 @@ class Recording:
         """Whether what became of the request is written."""
         self.first_byte_us: int | None = None
 
+    @property
+    def strict(self) -> bool:
+        """Whether nothing may leave before a record of it is durable."""
+        return self._strict
+
     def open(self) -> Refusal | None:
         """Write the opening record; return the no of a strict tenant whose records cannot be made durable now."""
         if self._strict and self._spool.trouble:

@@ -8,6 +8,8 @@ Always true here:
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -32,6 +34,8 @@ from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Header
 
 _MAX_NO_BYTES: Final = 64 * 1024
 _OK: Final = 200
+_STALL_S: Final = 1.0
+"""After so long without more, what is held of a stream and is nobody's goes on."""
 _JSON: Final = b"application/json"
 _EVENT_STREAM: Final = b"text/event-stream"
 
@@ -58,6 +62,7 @@ class Relay:
         self._ask = ask = routed.screened.ask
         self._terms = admitted.terms.of(DISCLOSURE)
         self._watch: tools.Watch
+        self._guard = routed.screened.guard
         self._party = admitted.route.tenant.int  # which a table finds sooner than a UUID
         self._dialect = received.match.dialect
         self._recording = routed.screened.recording
@@ -67,12 +72,15 @@ class Relay:
             created=created,
             ask=ask,
             wants_usage=decoded.wants_usage,
-            own=decoded.own,
+            own=routed.screened.own,
             turn=decoded.turn,
         )
         self._writer = (
             self._dialect.stream(self._naming) if isinstance(ask, ChatAsk | CompletionAsk) and ask.stream else None
         )
+        self._stalls: asyncio.TimerHandle | None = None
+        self._fed = 0.0
+        self._over = False
         self.usage = Usage()
         self.asked = False
         """Whether the engine has the request, so that answering it may have used something."""
@@ -107,8 +115,10 @@ class Relay:
         no = tools.check_answer(answer, self._ask)
         if no is not None:
             return no
-        answer = disclose.strip_answer(answer, self._ask, self._terms)
-        body = self._dialect.whole(answer, self._naming)
+        told = self._guard.answer(disclose.strip_answer(answer, self._ask, self._terms))
+        if isinstance(told, Refusal):
+            return told
+        body = self._dialect.whole(told, self._naming)
         self._recording.first_byte()
         if (no := await self._concluded()) is not None:
             return no
@@ -116,14 +126,27 @@ class Relay:
         return None
 
     async def _stream(self, response: Response) -> Refusal | None:
+        try:
+            return await self._streamed(response)
+        finally:
+            self._over = True
+            if self._stalls is not None:
+                self._stalls.cancel()
+
+    async def _streamed(self, response: Response) -> Refusal | None:
         _check(response, _EVENT_STREAM)
         assert self._writer is not None  # noqa: S101 - `run` asked
         self._watch = tools.Watch(self._ask)
         reader = self.routed.target.protocol.reader(self._ask)
+        loop = asyncio.get_running_loop()
         async for piece in response.stream():
             events = self._pass(reader.feed(piece))
             if isinstance(events, Refusal):
                 return events
+            if self._guard.held:
+                self._fed = loop.time()
+                if self._stalls is None:  # a stream that comes to a stop does not keep back what is nobody's
+                    self._stalls = loop.call_later(_STALL_S, self._stalled)
             data = self._writer.feed(events) if events else b""
             if data and not self._reply.started and (no := await self._recording.durable()) is not None:
                 return no
@@ -175,18 +198,53 @@ class Relay:
             if isinstance(event, Used):
                 self.usage = event.usage
         watched = self._watch.feed(events)
-        return watched if isinstance(watched, Refusal) else disclose.strip_events(watched, self._ask, self._terms)
+        if isinstance(watched, Refusal):
+            return watched
+        return self._guard.events(disclose.strip_events(watched, self._ask, self._terms))
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         if data or last:
-            if not self._reply.started:
-                self._recording.first_byte()
-                self._reply.start(200, self._seal.head(self._headers(stream=True)))
+            self._begin()
             data = self._seal.passing(data)
             # In one piece: a client that stops at the last word has read the signature too, and keeps its connection.
             await self._reply.write(data + self._seal.ending() if last else data)
 
+    def _stalled(self) -> None:
+        loop = asyncio.get_running_loop()
+        left = self._fed + _STALL_S - loop.time()
+        if left > 0.01:  # noqa: PLR2004 - more came meanwhile
+            self._stalls = loop.call_later(left, self._stalled)
+            return
+        self._stalls = None
+        if self._writer is None or self._over or (not self._reply.started and self._recording.strict):
+            return
+        events = self._guard.hasten()
+        if events:
+            with contextlib.suppress(
+                ClientError, ConnectionError, RuntimeError
+            ):  # whoever reads the engine finds it out
+                self._put(self._writer.feed(events))
+
+    def _put(self, data: bytes) -> None:
+        if data:
+            self._begin()
+            self._reply.push(self._seal.passing(data))
+
+    async def _flush(self) -> None:
+        """Tell what was held of a stream that ends badly: it came before its end, and was looked at."""
+        if self._writer is None or not self._guard.held:
+            return
+        data = self._writer.feed(self._guard.rest())
+        if data and (self._reply.started or await self._recording.durable() is None):
+            await self._write(data)
+
+    def _begin(self) -> None:
+        if not self._reply.started:
+            self._recording.first_byte()
+            self._reply.start(200, self._seal.head(self._headers(stream=True)))
+
     async def _failed(self, refusal: Refusal) -> Relayed | Refusal:
+        await self._flush()
         if not self._reply.started or self._writer is None:
             return refusal
         # The status has gone out as 200: an error event is what is left, and no last word after it.

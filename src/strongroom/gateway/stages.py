@@ -12,6 +12,7 @@ from msgspec import Struct
 from strongroom.gateway.exchange.answers import Usage
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.exchange.ports import Decoded
+from strongroom.gateway.guard import Guard
 from strongroom.gateway.limits.ledger import Reservation
 from strongroom.gateway.recording import ClosedAs, Recording
 from strongroom.gateway.snapshot import Route
@@ -57,6 +58,8 @@ class Screened(Struct, frozen=True):
     ask: Ask  # as it was decoded, and bounded
     recording: Recording  # opened
     reservation: Reservation  # of what it may use at most
+    guard: Guard  # looked at the ask, and looks at the answer
+    own: object  # what the dialect kept of the request, as it may be told again
 
 
 class Routed(Struct, frozen=True):

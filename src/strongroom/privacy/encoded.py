@@ -17,7 +17,7 @@ SEGMENT: Final = 2048  # characters; a multiple of 4, so each segment of a base6
 _SHORTEST: Final = 16
 _READABLE: Final = 0.9  # share of characters that text has and noise has not
 
-_ANCHORS: Final = Prefilter((r"[a-z0-9+/_-]{16}", r"%[0-9a-f]{2}"))
+ANCHORS: Final = Prefilter((r"[a-z0-9+/_-]{16}", r"%[0-9a-f]{2}"))
 _RUN: Final = Pattern(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _PERCENT: Final = Pattern(r"[A-Za-z0-9._~+%@:/-]*%[0-9A-Fa-f]{2}[A-Za-z0-9._~+%@:/-]*")
 _HEXADECIMAL: Final = frozenset(b"0123456789abcdefABCDEF")
@@ -34,7 +34,7 @@ class Piece(NamedTuple):
 
 def decoded(data: bytes) -> Iterator[Piece]:
     """Yield the pieces of a folded view that decode to text."""
-    met = _ANCHORS.hits(data)
+    met = ANCHORS.hits(data)
     if 0 in met:
         for spans in _RUN.each(data):
             yield from _segments(data, *spans[0])

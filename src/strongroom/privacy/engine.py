@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from strongroom.privacy.encoded import decoded
+from strongroom.privacy.encoded import ANCHORS, decoded
 from strongroom.privacy.folding import Folded, fold
 from strongroom.privacy.kinds import DEFAULT_KINDS, KINDS
 from strongroom.privacy.matching import Prefilter
@@ -34,11 +34,11 @@ class Patterns:
             tuple(number for number, rule in enumerate(self.rules) if any(places[a] == index for a in rule.anchors))
             for index in range(len(anchors))
         )
-        self._prefilter = Prefilter(anchors)
+        self.prefilter = Prefilter(anchors)
 
     def met(self, data: bytes) -> list[Rule]:
         """Return the rules of which an anchor occurs, for who has bytes that need no folding."""
-        met = self._prefilter.hits(data)
+        met = self.prefilter.hits(data)
         if not met:
             return []
         return [self.rules[number] for number in sorted({each for anchor in met for each in self._by_anchor[anchor]})]
@@ -91,6 +91,13 @@ class Engine:
         for detector in self._more:
             found += detector.find(text)
         return resolve(span for span in found if span.confidence >= self._least) if found else []
+
+    def quiet(self, text: str) -> bool:
+        """Say whether `find` would find nothing because nothing that any rule begins with occurs: the cheapest look there is."""
+        if self._lexicon is not None or self._more:
+            return False
+        data = fold(text).data
+        return not self._patterns.prefilter.hits(data) and (not self._unwrap or not ANCHORS.hits(data))
 
     def _inside(self, folded: Folded) -> Iterable[Span]:
         for piece in decoded(folded.data):

@@ -8,12 +8,22 @@ from strongroom.rules.access import ACCESS
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.kind import Kind
 from strongroom.rules.limits import LIMITS
+from strongroom.rules.privacy import PRIVACY
 from strongroom.rules.records import RECORDS
 from strongroom.rules.residency import RESIDENCY
 from strongroom.rules.signing import SIGNING
 from strongroom.rules.tools import TOOLS
 
-_ALL: Final[tuple[Kind[Any, Any], ...]] = (DISCLOSURE, TOOLS, LIMITS, SIGNING, RECORDS, RESIDENCY, ACCESS)
+_ALL: Final[tuple[Kind[Any, Any], ...]] = (
+    DISCLOSURE,
+    TOOLS,
+    LIMITS,
+    SIGNING,
+    RECORDS,
+    RESIDENCY,
+    ACCESS,
+    PRIVACY,
+)
 
 KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}
 """By name, in the order in which they are shown."""

@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     ANSWER_SIGNING = "answer-signing"  # seeds of the keys that sign answers; their public halves are published
     KEPT_RESPONSE = "kept-response"  # seals answers that a workload asked to have kept
     DELIVERY = "delivery"  # what a delivery carries; its key comes from the delivery's own text and never from here
+    PRIVACY_TOKEN = "privacy-token"  # noqa: S105 - a name; from which the keys of tokens in the place of personal data come
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
     VAULT = "vault"  # seals tenants' keys in the embedded keystore
 

@@ -120,6 +120,17 @@ class Reply:
             RuntimeError: outside `start`…`end`, or beyond the announced length; the connection is cut then.
             ClientGone: when there is nobody to answer.
         """
+        self.push(chunk)
+        if not self._line.writable:
+            await self._line.drained()
+
+    def push(self, chunk: bytes) -> None:
+        """Write a piece as `write` does, without waiting: for little, by whoever cannot wait.
+
+        Raises:
+            RuntimeError: as `write`.
+            ClientGone: as `write`.
+        """
         self._require_open()
         if self._mute or not chunk:
             return
@@ -132,8 +143,6 @@ class Reply:
                     self.abort()
                     raise RuntimeError("the body is longer than announced")
             self._line.write(chunk)
-        if not self._line.writable:
-            await self._line.drained()
 
     async def end(self) -> None:
         """Finish a streamed answer.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from strongroom.gateway.exchange.endpoints import Endpoint
 from strongroom.gateway.exchange.ports import Outgoing
+from strongroom.gateway.guard import passing
 from strongroom.gateway.metrics import Metrics
 from strongroom.gateway.protocols.worker import Worker
 from strongroom.gateway.recording import Recording
@@ -93,7 +94,7 @@ def relay(pieces: Sequence[bytes], *, usage: bool) -> tuple[Relayed | Refusal, C
     caller: Any = Caller()
     nowhere: Any = None
     recording = Recording(nowhere, SystemClock(), None, Metrics(), strict=False, started=0.0)
-    screened = Screened(admitted, decoded.ask, recording, nowhere)
+    screened = Screened(admitted, decoded.ask, recording, nowhere, passing(), None)
     routed = Routed(screened, (Way(Target(pool, Worker(), "tiny", ()), Outgoing("/", (), b"")),))
     return asyncio.run(
         Relay(routed, caller, 7, lambda _: Seal(None, None, SystemClock())).run(AskLimits(timeout_s=5))

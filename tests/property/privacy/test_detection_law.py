@@ -8,7 +8,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strongroom.privacy import Engine, every_kind, resolve
@@ -24,6 +24,7 @@ INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u202a\u202e\u2066"
 texts = st.text(max_size=300) | st.text(alphabet="0123456789 -.@/:+()abAB\n\u200b４", max_size=200)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_spans_are_in_order_within_the_text_and_apart(text: str) -> None:
     end = 0
@@ -32,6 +33,7 @@ def test_spans_are_in_order_within_the_text_and_apart(text: str) -> None:
         end = span.end
 
 
+@settings(deadline=None)
 @given(texts)
 def test_folding_maps_each_byte_to_its_character(text: str) -> None:
     folded = fold(text)
@@ -43,6 +45,7 @@ def test_folding_maps_each_byte_to_its_character(text: str) -> None:
             assert text[start] in "@＠﹫"
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_invisible_character_hides_a_number(data: st.DataObject) -> None:
     number = data.draw(st.sampled_from(["4111111111111111", "5555 5555 5555 4444", "DE89370400440532013000"]))
@@ -52,6 +55,7 @@ def test_no_invisible_character_hides_a_number(data: st.DataObject) -> None:
     assert masked in {"pay [CREDIT_CARD] now", "pay [IBAN] now"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.floats(0, 1)), max_size=8))
 def test_overlapping_spans_cover_together_what_each_covered(drawn: list[tuple[int, int, float]]) -> None:
     spans = [Span(start, start + size, "email", sure, "") for start, size, sure in drawn]
@@ -85,6 +89,7 @@ def masked(value: Any) -> Any:
             return value
 
 
+@settings(deadline=None)
 @given(documents, st.booleans(), st.sampled_from([None, 2]))
 def test_redacted_json_is_the_json_of_the_redacted(document: Any, plain: bool, indent: int | None) -> None:
     text = json.dumps(document, ensure_ascii=plain, indent=indent)

@@ -13,8 +13,8 @@ from pathlib import Path
 from bench.stages.rig import EVENTS, rig
 from bench.stages.run import calls, check
 
-MOST = 150
-MOST_AN_EVENT = 13.0
+MOST = 197
+MOST_AN_EVENT = 18.0
 
 
 async def counted(directory: Path) -> tuple[Counter[str], Counter[str]]:

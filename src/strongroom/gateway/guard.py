@@ -1,0 +1,279 @@
+"""Personal data and secrets in what is asked and answered, on the neutral form and so in every dialect.
+
+Always true here:
+- what is sent to a model, kept or told was looked at by the rules that hold for this caller and this model (`rules/privacy.py`);
+- tool definitions, calls and answers in JSON stay JSON; of a stream nothing leaves that could still become part of a finding;
+- a token is put back for the very request that it was made in, and stays what it is anywhere else;
+- of what was found types and numbers are told, never a piece of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from msgspec.structs import replace as with_
+
+from strongroom.gateway.exchange.answers import (
+    Answer,
+    Call,
+    CallDelta,
+    Choice,
+    Event,
+    Finished,
+    Generation,
+    Prediction,
+    ReasoningDelta,
+    TextDelta,
+    TokenScore,
+)
+from strongroom.gateway.guard_asks import Asked
+from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Rules, changed, rules_of
+from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.privacy import Engine, Span
+from strongroom.privacy.stream import Held
+from strongroom.privacy.tokens import Tokens, Vault, find
+from strongroom.rules import Terms
+from strongroom.rules.privacy import PRIVACY
+
+__all__ = ["CODE", "Guard", "Guards", "passing"]
+
+_TOKEN: Final = "token"  # noqa: S105 - what a token in an answer is called among spans
+_MOST: Final = 4096
+
+
+class Guards:
+    """Makes the guard of each request. One for a gateway process.
+
+    Args:
+        key: from which the keys of the tenants' tokens are derived.
+        count: is told of each finding.
+    """
+
+    def __init__(self, key: bytes, count: Count) -> None:
+        self._key = key
+        self._made: dict[Terms, Rules] = {}
+        self._count = count
+
+    def __repr__(self) -> str:
+        """Show no key."""
+        return "Guards()"
+
+    def of(self, terms: Terms, who: Principal) -> Guard:
+        """Return the guard of one request."""
+        made = self._made.get(terms)
+        if made is None:
+            if len(self._made) >= _MOST:
+                self._made.clear()
+            made = self._made[terms] = rules_of(terms.of(PRIVACY))
+        return Guard(made, self._count, partial(self._vault, who))
+
+    def _vault(self, who: Principal) -> Vault:
+        # One key a tenant, environment and workload, each framed by its length.
+        scope = "".join(f"{len(part)}:{part}" for part in (str(who.tenant), str(who.environment), str(who.workload)))
+        return Vault(Tokens(hmac.new(self._key, scope.encode(), hashlib.sha256).digest()))
+
+
+def _uncounted(direction: str, kind: str, action: str) -> None:
+    del direction, kind, action
+
+
+def passing() -> Guard:
+    """Return a guard that lets everything pass: for tests of what stands beside it."""
+    return Guard(Rules(None, None, unchecked=True, tokens=False), _uncounted, lambda: Vault(Tokens(bytes(32))))
+
+
+class Guard(Asked):
+    """Looks at one request and its answer."""
+
+    __slots__ = ("_scores", "held")
+
+    def __init__(self, rules: Rules, count: Count, make_vault: Callable[[], Vault]) -> None:
+        super().__init__(rules, count, make_vault)
+        self.held: dict[tuple[int, type[TextDelta | ReasoningDelta]], Held] = {}
+        self._scores: dict[int, TokenScores] = {}
+        self._json = False
+
+    def answer(self, answer: Answer) -> Answer | Refusal:
+        """Return what of a whole answer may be told, or why nothing of it is."""
+        way = self._rules.output
+        if way is None and self._vault is None:
+            return answer
+        try:
+            if isinstance(answer, Generation):
+                if self._vault is None and way is not None and _says_plainly(answer, way.engine):
+                    return answer
+                choices = tuple([self._choice(each) for each in answer.choices])
+                return answer if choices == answer.choices else with_(answer, choices=choices)
+            if isinstance(answer, Prediction) and way is not None:
+                outputs = tuple([self._tensor(each, way, "output") for each in answer.outputs])
+                return answer if outputs == answer.outputs else with_(answer, outputs=outputs)
+        except Blocked as blocked:
+            return _cut(blocked.kind)
+        return answer
+
+    def events(self, events: list[Event]) -> list[Event] | Refusal:
+        """Return what of a stream may leave now, or why it ends here."""
+        if self._rules.output is None and self._vault is None:
+            return events
+        passed: list[Event] = []
+        try:
+            for event in events:
+                if isinstance(event, TextDelta | ReasoningDelta):
+                    passed += self._delta(event)
+                elif isinstance(event, CallDelta):
+                    passed += self._rest(event.choice)  # what was said before a call is told before it
+                    passed.append(with_(event, arguments=self._out_json(event.arguments)))
+                elif isinstance(event, Finished):
+                    passed += self._rest(event.choice)
+                    passed.append(event)
+                else:
+                    passed.append(event)
+        except Blocked as blocked:
+            return _cut(blocked.kind)
+        return passed
+
+    def hasten(self) -> list[Event]:
+        """Return what may leave of a stream that has come to a stop: words, and no part of anything that is open."""
+        passed: list[Event] = []
+        for (choice, kind), held in self.held.items():
+            text = held.hasten()
+            self._settle(held)
+            if text:
+                passed.append(self._event(choice, kind, text, held))
+        return passed
+
+    def rest(self) -> list[Event]:
+        """Return what is still held of a stream that ends here, for whatever reason."""
+        passed: list[Event] = []
+        try:
+            for choice in sorted({place[0] for place in self.held}):
+                passed += self._rest(choice)
+        except Blocked:  # what ends the answer says so already
+            return passed
+        return passed
+
+    def _choice(self, choice: Choice) -> Choice:
+        text = None if choice.text is None else self._out_json(choice.text)
+        reasoning = None if choice.reasoning is None else self._out(choice.reasoning)
+        calls = tuple([self._call(each) for each in choice.calls]) if choice.calls else choice.calls
+        scores = choice.scores if text == choice.text else None  # they would spell out what was replaced
+        return changed(choice, text=text, reasoning=reasoning, calls=calls, scores=scores)
+
+    def _call(self, call: Call) -> Call:
+        return changed(call, arguments=self._out_json(call.arguments))
+
+    def _out(self, text: str, name: str = "") -> str:
+        way = self._rules.output
+        masked = text if way is None else self._look(text, way, "output", name)
+        return masked if self._vault is None else self._vault.restore(masked)
+
+    def _out_json(self, text: str) -> str:
+        return self._json_text(text, self._told)
+
+    def _told(self, text: str, *, name: str = "") -> str:
+        return self._out(text, name)
+
+    def _delta(self, event: TextDelta | ReasoningDelta) -> list[Event]:
+        place = event.choice, type(event)
+        held = self.held.get(place)
+        if held is None:
+            json = isinstance(event, TextDelta) and (self._json or event.text.lstrip()[:1] in JSON_BEGINS)
+            held = Held(self._found, self._replacement, json=json)
+            self.held[place] = held
+        if isinstance(event, TextDelta) and event.scores is not None:
+            self._scores.setdefault(event.choice, TokenScores()).take(event.scores)
+        text = held.feed(event.text)
+        if not text:
+            return []
+        if held.met:
+            self._settle(held)
+        return [self._event(event.choice, type(event), text, held)]
+
+    def _rest(self, choice: int) -> list[Event]:
+        passed: list[Event] = []
+        for place in [each for each in self.held if each[0] == choice]:
+            held = self.held.pop(place)
+            text = held.finish()
+            self._settle(held)
+            if text:
+                passed.append(self._event(choice, place[1], text, held))
+        return passed
+
+    def _event(self, choice: int, kind: type[TextDelta | ReasoningDelta], text: str, held: Held) -> Event:
+        if kind is ReasoningDelta:
+            return ReasoningDelta(choice, text)
+        scores = self._scores.get(choice)
+        return TextDelta(choice, text, None if scores is None else scores.give(held.gone))
+
+    def _found(self, text: str) -> Sequence[Span]:
+        way = self._rules.output
+        spans = list(way.engine.find(text)) if way is not None else []
+        if self._vault is None:
+            return spans
+        tokens = [Span(start, end, _TOKEN, 1.0, "a token") for start, end, _ in find(text)]
+        apart = [s for s in spans if not any(s.start < t.end and t.start < s.end for t in tokens)]
+        return sorted([*apart, *tokens])
+
+    def _replacement(self, kind: str, value: str) -> str:
+        if kind == _TOKEN:
+            return value if self._vault is None else self._vault.restore(value)
+        way = self._rules.output
+        return value if way is None else self._stand_in(way, kind, value)
+
+    def _settle(self, held: Held) -> None:
+        if held.met:
+            spans = [span for span in held.met if span.kind != _TOKEN]
+            if self._rules.output is not None:
+                self._count(spans, self._rules.output, "output")
+            for scores in self._scores.values():
+                scores.hide(held.met)
+            held.met = []
+
+
+class TokenScores:
+    """Scores of the tokens of a streamed text, until the text that they spell has left."""
+
+    __slots__ = ("_at", "_hidden", "_waiting")
+
+    def __init__(self) -> None:
+        self._at = 0
+        self._waiting: list[tuple[int, int, TokenScore]] = []
+        self._hidden: list[Span] = []
+
+    def take(self, scores: tuple[TokenScore, ...]) -> None:
+        for score in scores:
+            self._waiting.append((self._at, self._at + len(score.token), score))
+            self._at += len(score.token)
+
+    def hide(self, spans: Sequence[Span]) -> None:
+        self._hidden += spans
+
+    def give(self, gone: int) -> tuple[TokenScore, ...] | None:
+        """Return the scores of what has left, without those of what was replaced."""
+        ready = [each for each in self._waiting if each[1] <= gone]
+        self._waiting = self._waiting[len(ready) :]
+        told = [s for start, end, s in ready if not any(h.start < end and start < h.end for h in self._hidden)]
+        return tuple(told) or None
+
+
+def _says_plainly(answer: Generation, engine: Engine) -> bool:
+    texts: list[str] = []
+    for choice in answer.choices:
+        if choice.calls or choice.reasoning is not None:
+            return False
+        texts.append(choice.text or "")
+    return engine.quiet("\n".join(texts))
+
+
+def _cut(kind: str) -> Refusal:
+    return Refusal(
+        kind=RefusalKind.FORBIDDEN,
+        reason=f"privacy: {kind} in the answer",
+        tell="The answer held something that the privacy rules do not let leave. It ends here.",
+        code=CODE,
+    )

@@ -1,0 +1,174 @@
+"""The asking side of the guard: every text of an ask, wherever it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, cast
+
+from msgspec import Struct, ValidationError, convert, to_builtins
+from msgspec.structs import replace as with_
+
+from strongroom.gateway.exchange.asks import (
+    Ask,
+    CallPart,
+    ChatAsk,
+    CompletionAsk,
+    CountAsk,
+    EmbeddingAsk,
+    InferAsk,
+    Message,
+    ModerationAsk,
+    Part,
+    ResultPart,
+    TextPart,
+    Tool,
+)
+from strongroom.gateway.guard_looks import CODE, Blocked, Looks, Way, changed, said_of
+from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
+from strongroom.privacy import Engine
+from strongroom.privacy.actions import Action
+
+
+class Asked(Looks):
+    """Looks at one ask."""
+
+    __slots__ = ("_json",)
+
+    _json: bool
+
+    def ask(self, ask: Ask) -> Ask | Refusal:
+        """Return what may be sent to a model, or why nothing of it is."""
+        way = self._rules.input
+        self._json = isinstance(ask, ChatAsk) and ask.format is not None and ask.format.kind != "text"
+        if way is None or _plain(ask, way.engine):
+            return ask
+        try:
+            return self._asked(ask, way)
+        except Blocked as blocked:
+            tell = f"The privacy rules do not let this be sent: it holds {said_of(blocked.kind)}."
+            return Refusal(
+                kind=RefusalKind.INVALID, reason=f"privacy: {blocked.kind} in the request", tell=tell, code=CODE
+            )
+
+    def echo(self, own: object) -> object | Refusal:
+        """Return what a dialect kept of the request, to tell it again and to keep it, without what may not be sent."""
+        way = self._rules.input
+        if way is None or not isinstance(own, Struct):
+            return own
+        given = to_builtins(own)
+        changed = self._object(given, Way(way.engine, _echoed(way.actions)))
+        if changed is given:
+            return own
+        try:
+            return convert(changed, type(own))
+        except ValidationError:  # a mask is longer than what its field may hold
+            tell = "The privacy rules replace a part of this request that must not change. Leave personal data out of its names."
+            return invalid(tell, code=CODE)
+
+    def _asked(self, ask: Ask, way: Way) -> Ask | Refusal:
+        match ask:
+            case ChatAsk() | CountAsk():
+                return self._chat(ask, way)
+            case CompletionAsk():
+                return changed(ask, prompt=self._in(ask.prompt, way), sampling=self._sampling(ask, way))
+            case EmbeddingAsk():
+                return self._embedding(ask, way)
+            case ModerationAsk():
+                return changed(ask, inputs=tuple([self._in(each, way) for each in ask.inputs]))
+            case InferAsk():
+                return changed(ask, inputs=tuple([self._tensor(each, way, "input") for each in ask.inputs]))
+            case _:
+                return ask
+
+    def _chat(self, ask: ChatAsk | CountAsk, way: Way) -> Ask:
+        messages = ask.messages
+        looked = [self._message(each, way) for each in messages]
+        if any(one is not other for one, other in zip(looked, messages, strict=True)):
+            messages = tuple(looked)
+        tools = tuple([self._tool(each, way) for each in ask.tools]) if ask.tools else ask.tools
+        if isinstance(ask, CountAsk):
+            return changed(ask, messages=messages, tools=tools)
+        form = ask.format
+        if form is not None and (form.schema is not None or form.description):
+            description = None if form.description is None else self._in(form.description, way)
+            form = changed(form, schema=self._object(form.schema, way), description=description)
+        return changed(ask, messages=messages, tools=tools, format=form, sampling=self._sampling(ask, way))
+
+    def _sampling(self, ask: ChatAsk | CompletionAsk, way: Way) -> Any:
+        stop = ask.sampling.stop
+        return ask.sampling if not stop else changed(ask.sampling, stop=tuple([self._in(each, way) for each in stop]))
+
+    def _message(self, message: Message, way: Way) -> Message:
+        parts = tuple([self._part(each, way) for each in message.parts])
+        same = all(one is other for one, other in zip(parts, message.parts, strict=True))
+        named = message.name is not None and bool(way.engine.find(message.name))
+        if same and not named:
+            return message
+        return with_(message, parts=parts, name=None if named else message.name)
+
+    def _part(self, part: Part, way: Way) -> Part:
+        match part:
+            case TextPart():
+                return changed(part, text=self._in(part.text, way))
+            case CallPart():
+                return changed(part, arguments=self._in_json(part.arguments, way))
+            case ResultPart():
+                return changed(part, content=self._in_json(part.content, way))
+
+    def _tool(self, tool: Tool, way: Way) -> Tool:
+        description = None if tool.description is None else self._in(tool.description, way)
+        return changed(tool, description=description, parameters=self._object(tool.parameters, way))
+
+    def _object(self, value: Any, way: Way) -> Any:
+        """Return what JSON came to, with the texts in it looked at; the very same where nothing was found."""
+        whole: Any = value
+        match value:
+            case str():
+                return self._in(value, way)
+            case list():
+                items = [self._object(each, way) for each in whole]
+                return whole if all(a is b for a, b in zip(items, whole, strict=True)) else items
+            case dict():
+                members = {str(key): self._object(each, way) for key, each in cast("dict[Any, Any]", whole).items()}
+                return whole if all(members[str(key)] is whole[key] for key in whole) else members
+            case _:
+                return value
+
+    def _embedding(self, ask: EmbeddingAsk, way: Way) -> EmbeddingAsk | Refusal:
+        if ask.inputs and not isinstance(ask.inputs[0], str):
+            if self._rules.unchecked:
+                return ask
+            return invalid(
+                "Lists of tokens cannot be looked into, and are not taken here. Send texts.", param="inputs", code=CODE
+            )
+        texts = cast("tuple[str, ...]", ask.inputs)
+        return changed(ask, inputs=tuple([self._in(each, way) for each in texts]))
+
+    def _in(self, text: str, way: Way) -> str:
+        return self._look(text, way, "input")
+
+    def _in_json(self, text: str, way: Way) -> str:
+        return self._json_text(text, partial(self._look, way=way, direction="input"))
+
+
+def _plain(ask: Ask, engine: Engine) -> bool:
+    """Say whether an ask is texts alone, in which nothing is to be found: most are."""
+    if isinstance(ask, CompletionAsk):
+        return not ask.sampling.stop and engine.quiet(ask.prompt)
+    if not isinstance(ask, ChatAsk) or ask.tools or ask.format is not None or ask.sampling.stop:
+        return False
+    texts: list[str] = []
+    for message in ask.messages:
+        if message.name is not None:
+            return False
+        for part in message.parts:
+            if not isinstance(part, TextPart):
+                return False
+            texts.append(part.text)
+    return engine.quiet("\n".join(texts))
+
+
+def _echoed(actions: Mapping[str, Action]) -> dict[str, Action]:
+    """Return actions for what is told again: tokens would be put back at once, so they are masks; what blocks has blocked."""
+    return {kind: Action.MASK if action is Action.TOKENISE else action for kind, action in actions.items()}

@@ -1,0 +1,139 @@
+"""What looking at a text comes to, in either direction: spans found, counted, and what stands in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace as with_
+
+from strongroom.gateway.exchange.asks import Tensor
+from strongroom.privacy import CUSTOM, KINDS, Detector, Engine, Span
+from strongroom.privacy.actions import Action, mask, replace
+from strongroom.privacy.custom import CustomDetector, CustomPattern
+from strongroom.privacy.fields import find_in_field
+from strongroom.privacy.jsontext import Leaf, NotJson, rewrite
+from strongroom.privacy.tokens import Vault
+from strongroom.rules.privacy import Privacy, action_on
+
+Count: TypeAlias = Callable[[str, str, str], None]
+"""Is told of each finding: direction, type and action."""
+
+CODE: Final = "privacy_blocked"
+_Struct = TypeVar("_Struct", bound=Struct)
+JSON_BEGINS: Final = ("{", "[", '"')
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What is looked for in one direction, and what becomes of it; nothing is looked for that would pass."""
+
+    engine: Engine
+    actions: Mapping[str, Action]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the privacy terms of one caller and one model come to."""
+
+    input: Way | None
+    output: Way | None
+    unchecked: bool
+    tokens: bool
+
+
+def rules_of(terms: Privacy) -> Rules:
+    """Return what the terms come to."""
+    own = [CustomPattern(each.name, each.pattern, each.validator) for each in terms.patterns]
+    detectors: list[Detector] = [CustomDetector(own)] if own else []
+    names = [*KINDS, *(CUSTOM + each.name for each in own)]
+    made = [
+        _way({name: action_on(actions, name) for name in names}, detectors) for actions in (terms.input, terms.output)
+    ]
+    tokens = any(way is not None and Action.TOKENISE in way.actions.values() for way in made)
+    return Rules(made[0], made[1], terms.unchecked, tokens)
+
+
+def _way(actions: Mapping[str, Action], detectors: Sequence[Detector]) -> Way | None:
+    acting = {name: action for name, action in actions.items() if action is not Action.ALLOW}
+    return Way(Engine(acting, more=detectors), acting) if acting else None
+
+
+class Blocked(Exception):  # noqa: N818 - never leaves the guard
+    """Something was found for which the whole is refused."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Looks:
+    """Looks at texts by the rules of one request; the asking and the answering side share it."""
+
+    __slots__ = ("_make_vault", "_rules", "_tell", "_vault")
+
+    def __init__(self, rules: Rules, count: Count, make_vault: Callable[[], Vault]) -> None:
+        self._rules = rules
+        self._tell = count
+        self._make_vault = make_vault
+        self._vault: Vault | None = None
+
+    def _tensor(self, tensor: Tensor, way: Way, direction: str) -> Tensor:
+        if not any(isinstance(each, str) for each in tensor.data):
+            return tensor
+        data = [
+            self._look(each, way, direction, tensor.name) if isinstance(each, str) else each for each in tensor.data
+        ]
+        return tensor if data == tensor.data else with_(tensor, data=data)
+
+    def _look(self, text: str, way: Way, direction: str, name: str = "") -> str:
+        spans = find_in_field(way.engine.find, name, text) if name else way.engine.find(text)
+        if not spans:
+            return text
+        self._count(spans, way, direction)
+        return replace(text, spans, partial(self._stand_in, way))
+
+    def _json_text(self, text: str, look: Callable[..., str]) -> str:
+        if text[:1] in JSON_BEGINS:
+            try:
+                return rewrite(text, lambda leaf: _leaf(leaf, look))
+            except NotJson:
+                pass
+        return look(text)
+
+    def _stand_in(self, way: Way, kind: str, value: str) -> str:
+        match way.actions.get(kind, Action.MASK):
+            case Action.ALLOW | Action.ALERT:
+                return value
+            case Action.TOKENISE:
+                if self._vault is None:
+                    self._vault = self._make_vault()
+                return self._vault.put(kind, value)
+            case _:
+                return mask(kind, value)
+
+    def _count(self, spans: Sequence[Span], way: Way, direction: str) -> None:
+        for span in spans:
+            action = way.actions.get(span.kind, Action.MASK)
+            self._tell(direction, span.kind if span.kind in KINDS else "custom", action)
+            if action is Action.BLOCK:
+                raise Blocked(span.kind)
+
+
+def _leaf(leaf: Leaf, look: Callable[..., str]) -> str:
+    return look(leaf.value) if leaf.is_name else look(leaf.value, name=leaf.name)
+
+
+def changed(value: _Struct, **fields: Any) -> _Struct:
+    """Return a struct with fields in their new values, or the very same where none is new."""
+    new = {name: field for name, field in fields.items() if getattr(value, name) != field}
+    return with_(value, **new) if new else value
+
+
+def said_of(kind: str) -> str:
+    """Return what a type is, in words for whoever is refused."""
+    known = KINDS.get(kind)
+    return "what the tenant's own rules name" if known is None else known.says

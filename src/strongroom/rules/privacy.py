@@ -1,0 +1,195 @@
+"""What becomes of personal data and secrets in what is asked and answered: the kind `privacy`.
+
+Always true here:
+- nobody speaks: secrets and numbers, addresses and codes that point to one person are masked, both ways; names, streets and
+  what points to somebody only together with other facts pass, since a model is asked about these all day;
+- an action is said for a class (`secret`, `identifier`, `indirect`) or for one type; a type's own word goes before its class's;
+- of two words the stricter holds where a tenant's document meets its ceiling: allow, alert, tokenise, mask, block;
+- a document that cannot be read blocks secrets and masks everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from strongroom.privacy import CUSTOM, KINDS, Classification, classification
+from strongroom.privacy.actions import Action
+from strongroom.privacy.custom import VALIDATORS, BadPattern, CustomDetector, CustomPattern
+from strongroom.rules.kind import FieldKind
+from strongroom.rules.model import DocumentError, Rule
+
+Actions: TypeAlias = dict[str, Action]
+CLASSES: Final = tuple(each.value for each in Classification)
+STRICTNESS: Final = (Action.ALLOW, Action.ALERT, Action.TOKENISE, Action.MASK, Action.BLOCK)
+MAX_PATTERNS: Final = 32
+
+PatternName: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)")]
+
+
+class OwnPattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A type of the tenant's own: `custom.NAME`.
+
+    Attributes:
+        name: what it is called.
+        pattern: in RE2's syntax; letter case does not count.
+        validator: what the letters and digits of a match must be.
+    """
+
+    name: PatternName
+    pattern: Annotated[str, Meta(min_length=1, max_length=500)]
+    validator: str = "none"
+
+
+_PASSING: Final = ("person", "street_address", "username")
+_LEAST: Final[Actions] = {
+    "secret": Action.MASK,
+    "identifier": Action.MASK,
+    "indirect": Action.ALLOW,
+    **dict.fromkeys(_PASSING, Action.ALLOW),
+}
+_MOST: Final[Actions] = dict.fromkeys(CLASSES, Action.ALLOW)
+_STRICT: Final[Actions] = {"secret": Action.BLOCK, "identifier": Action.MASK, "indirect": Action.MASK}
+
+
+class Privacy(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of personal data and secrets between one caller and one model. The defaults are the least.
+
+    Attributes:
+        input: actions on what is asked, by class or type.
+        output: actions on what is answered.
+        patterns: types of the tenant's own.
+        unchecked: whether what cannot be looked into (lists of tokens) may be sent.
+    """
+
+    input: Actions = msgspec.field(default_factory=lambda: dict(_LEAST))
+    output: Actions = msgspec.field(default_factory=lambda: dict(_LEAST))
+    patterns: tuple[OwnPattern, ...] = ()
+    unchecked: bool = True
+
+
+class PrivacyRule(Rule, frozen=True, kw_only=True):
+    """One rule of a privacy document; what it does not speak of is left to others."""
+
+    input: dict[str, Action] | None = None
+    output: dict[str, Action] | None = None
+    patterns: Annotated[tuple[OwnPattern, ...], Meta(max_length=MAX_PATTERNS)] | None = None
+    unchecked: bool | None = None
+
+
+def action_on(actions: Mapping[str, Action], kind: str) -> Action:
+    """Return what becomes of a type."""
+    own = actions.get(kind)
+    return actions.get(classification(kind).value, Action.MASK) if own is None else own
+
+
+def stricter(one: Action, other: Action) -> Action:
+    """Return the stricter of two actions."""
+    return max(one, other, key=STRICTNESS.index)
+
+
+def _meet(one: Actions, other: Actions) -> Actions:
+    names = [*CLASSES, *sorted((one.keys() | other.keys()) - set(CLASSES))]
+    met = {name: stricter(_of(one, name), _of(other, name)) for name in names}
+    return {name: action for name, action in met.items() if name in CLASSES or action is not met[classification(name)]}
+
+
+def _of(actions: Actions, name: str) -> Action:
+    return actions.get(name, Action.MASK) if name in CLASSES else action_on(actions, name)
+
+
+def _over(base: Actions, said: Actions) -> Actions:
+    """Return `base` with a closer rule's word over it: what is said of a class goes for all of its types."""
+    spoken = {name for name in said if name in CLASSES}
+    kept = {name: action for name, action in base.items() if name in CLASSES or classification(name) not in spoken}
+    return kept | said
+
+
+def _union(one: tuple[OwnPattern, ...], other: tuple[OwnPattern, ...]) -> tuple[OwnPattern, ...]:
+    return tuple(sorted({*one, *other}, key=lambda each: (each.name, each.pattern)))
+
+
+def _say(which: str) -> Callable[[Actions], str]:
+    words = {
+        Action.ALLOW: "passes",
+        Action.ALERT: "passes and is told",
+        Action.TOKENISE: "is replaced by tokens",
+        Action.MASK: "is masked",
+        Action.BLOCK: "is refused",
+    }
+
+    def say(actions: Actions) -> str:
+        return f"In {which}: " + ", ".join(f"{name} {words[action]}" for name, action in actions.items()) + "."
+
+    return say
+
+
+class PrivacyKind(FieldKind[PrivacyRule, Privacy]):
+    """The kind `privacy`: actions lie over one another, from the widest rule to the closest."""
+
+    def check_rule(self, rule: PrivacyRule, place: str) -> None:
+        """Refuse a type that does not exist, and a pattern that cannot be used."""
+        own = {each.name for each in rule.patterns or ()}
+        for way, actions in (("input", rule.input), ("output", rule.output)):
+            for name in actions or ():
+                if name not in CLASSES and name not in KINDS and not name.startswith(CUSTOM):
+                    raise DocumentError("There is no such class or type", f"{place}.{way}")
+        if len(own) < len(rule.patterns or ()):
+            raise DocumentError("Two patterns have the same name", f"{place}.patterns")
+        for index, each in enumerate(rule.patterns or ()):
+            if each.validator not in VALIDATORS:
+                raise DocumentError(f"Validators are {', '.join(VALIDATORS)}", f"{place}.patterns[{index}].validator")
+            try:
+                CustomDetector([CustomPattern(each.name, each.pattern, each.validator)])
+            except BadPattern as error:
+                raise DocumentError(str(error).rstrip("."), f"{place}.patterns[{index}].pattern") from None
+
+    def _decided(self, rules: Sequence[PrivacyRule], name: str, base: Any) -> Any:
+        if name == "unchecked":
+            return super()._decided(rules, name, base)
+        speaking = sorted((rule for rule in rules if getattr(rule, name) is not None), key=lambda rule: rule.aim)
+        value: Any = base
+        for aim in sorted({rule.aim for rule in speaking}):
+            alike = [getattr(rule, name) for rule in speaking if rule.aim == aim]
+            if name == "patterns":
+                for each in alike:
+                    value = _union(value, each)
+                continue
+            said: Actions = {}
+            for each in alike:
+                said = {key: stricter(said.get(key, action), action) for key, action in {**said, **each}.items()}
+                said |= {key: stricter(said[key], action) for key, action in each.items()}
+            value = _over(value, said)
+        return value
+
+
+NARROWER: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "input": _meet,
+    "output": _meet,
+    "patterns": _union,
+    "unchecked": lambda one, other: one and other,
+}
+WORDS: Final[dict[str, Callable[[Any], str]]] = {
+    "input": _say("what is asked"),
+    "output": _say("what is answered"),
+    "patterns": lambda value: (
+        f"Types of the tenant's own: {', '.join(each.name for each in value)}." if value else "No types of its own."
+    ),
+    "unchecked": lambda value: (
+        "Lists of tokens, which cannot be looked into, may be sent." if value else "Lists of tokens are refused."
+    ),
+}
+
+PRIVACY: Final = PrivacyKind(
+    "privacy",
+    "What becomes of personal data and secrets in what is asked and answered.",
+    PrivacyRule,
+    least=Privacy(),
+    most=Privacy(input=dict(_MOST), output=dict(_MOST)),
+    narrower=NARROWER,
+    words=WORDS,
+    unreadable=Privacy(input=dict(_STRICT), output=dict(_STRICT), unchecked=False),
+)
