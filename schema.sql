@@ -1025,6 +1025,22 @@ ALTER TABLE registry.deployment OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.deployment IS 'which release a tenant calls by which name in which environment';
 
+CREATE TABLE registry.evidence (
+    release_digest text NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    account_id uuid,
+    statement bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT evidence_check CHECK (((kind = 'approval'::text) = (account_id IS NOT NULL))),
+    CONSTRAINT evidence_kind_check CHECK ((kind = ANY (ARRAY['manifest'::text, 'scan'::text, 'signature'::text, 'approval'::text]))),
+    CONSTRAINT evidence_statement_check CHECK (((octet_length(statement) >= 1) AND (octet_length(statement) <= 16777216)))
+);
+
+ALTER TABLE registry.evidence OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.evidence IS 'manifests of releases and signed statements about them; added, never changed; of the installation, not of a tenant';
+
 CREATE TABLE registry.release (
     digest text NOT NULL,
     name text NOT NULL,
@@ -1268,6 +1284,9 @@ ALTER TABLE ONLY providers.provider
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY registry.evidence
+    ADD CONSTRAINT evidence_pkey PRIMARY KEY (release_digest, id);
+
 ALTER TABLE ONLY registry.release
     ADD CONSTRAINT release_name_version UNIQUE (name, version);
 
@@ -1362,6 +1381,8 @@ CREATE UNIQUE INDEX provider_name ON providers.provider USING btree (name) WHERE
 
 CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
+CREATE INDEX evidence_made ON registry.evidence USING btree (release_digest, made_at DESC, id DESC);
+
 ALTER INDEX gateway.record_unsealed ATTACH PARTITION gateway.record_default_at_id_idx;
 
 ALTER INDEX gateway.record_pkey ATTACH PARTITION gateway.record_default_pkey;
@@ -1444,6 +1465,12 @@ ALTER TABLE ONLY registry.deployment
 
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.evidence
+    ADD CONSTRAINT evidence_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.account(id);
+
+ALTER TABLE ONLY registry.evidence
+    ADD CONSTRAINT evidence_release_digest_fkey FOREIGN KEY (release_digest) REFERENCES registry.release(digest);
 
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers.provider(id);
@@ -1578,6 +1605,8 @@ ALTER TABLE gateway.response ENABLE ROW LEVEL SECURITY;
 ALTER TABLE identity.access_token ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.account ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY approvers ON identity.account FOR SELECT TO sr_control USING (((role = 'approver'::text) AND (tenant_id IS NULL)));
 
 ALTER TABLE identity.delivery ENABLE ROW LEVEL SECURITY;
 
@@ -1928,7 +1957,12 @@ GRANT UPDATE(revoked_reason) ON TABLE identity.access_token TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE identity.account TO sr_operator;
 
+GRANT SELECT(id) ON TABLE identity.account TO sr_control;
+
+GRANT SELECT(role) ON TABLE identity.account TO sr_control;
+
 GRANT UPDATE(deleted_at) ON TABLE identity.account TO sr_operator;
+GRANT SELECT(deleted_at) ON TABLE identity.account TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE identity.account_key TO sr_operator;
 
@@ -2084,6 +2118,9 @@ GRANT SELECT,INSERT ON TABLE registry.deployment TO sr_control;
 GRANT SELECT ON TABLE registry.deployment TO sr_operator;
 
 GRANT UPDATE(deleted_at) ON TABLE registry.deployment TO sr_control;
+
+GRANT SELECT ON TABLE registry.evidence TO sr_control;
+GRANT SELECT,INSERT ON TABLE registry.evidence TO sr_operator;
 
 GRANT SELECT ON TABLE registry.release TO sr_control;
 GRANT SELECT,INSERT ON TABLE registry.release TO sr_operator;

@@ -20,12 +20,14 @@ from strongroom.app.seed import INSTALLER
 from strongroom.app.settings import Settings
 from strongroom.gateway.upstreams import worker_socket
 from strongroom.identity import Directory, Identity
+from strongroom.identity.accounts import Accounts
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Role
 from strongroom.policy import Ask, Engine, Gate
-from strongroom.registry import Registry, Release
-from strongroom.registry.model import Format, Operation
+from strongroom.registry import Registry
+from strongroom.registry.admission import Admission, RegistryKeys
+from strongroom.registry.admission.testing import admitted, digest_of, release_of
 from strongroom.rules import Level, Rules
 from strongroom.store import Database
 from strongroom.store.roles import GATEWAY
@@ -33,7 +35,7 @@ from strongroom.store.testing import TestDatabase, TestServer
 from strongroom.vault import Keyring, Purpose, PurposeKeys
 
 Also = Callable[[Gate, Registry, TenantId], Awaitable[None]]
-DIGEST = f"sha256:{'a' * 64}"
+DIGEST = digest_of("tiny")
 DEV = Environment.DEV
 PRODUCT = ("strongroom.app.processes",)
 """What runs, and its first arguments, as `python -m` has them."""
@@ -80,12 +82,9 @@ async def _seed(database: TestDatabase, keys: PurposeKeys, also: Also | None) ->
     db = await Database.connect(database.control, database.operator)
     gate = Gate(db, Engine.load(), clock)
     identity = Identity(gate, Directory(keys, clock, allow_demo=False), keys, clock)
-    registry = Registry(gate, clock)
-    release = Release(
-        digest=DIGEST, name="tiny", version="1", kind=Operation.CHAT, format=Format.GGUF, bytes=1, source="bench",
-        admitted_at=clock.now(),
-    )  # fmt: skip
-    await registry.admit(INSTALLER, release, Ask())
+    admission = Admission(gate, RegistryKeys(keys), clock)
+    registry, release = Registry(gate, clock, admission), release_of("tiny")
+    await admitted(registry, admission, Accounts(gate, keys, clock), INSTALLER, [release])
     tenant = TenantId((await identity.create_tenant(INSTALLER, Name("acme"), Ask())).id)
     await identity.create_workload(
         INSTALLER, tenant, environment=DEV, name=Name("inference"), role=Role.INFERENCE, owner="bench", ask=Ask()

@@ -63,11 +63,19 @@ READING = {
 }
 MAY = {
     Role.OPERATOR: set(Action)
-    - {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.RULES_WRITE, Action.KEY_OPEN, Action.TOKEN_ISSUE}
+    - {
+        Action.MODEL_APPROVE,
+        Action.MODEL_INVOKE,
+        Action.MODEL_SEE,
+        Action.RULES_WRITE,
+        Action.KEY_OPEN,
+        Action.TOKEN_ISSUE,
+    }
     - {Action.DATASET_ADD, Action.DATASET_READ, Action.TRAINING_RUN, Action.CASE_VIEW}
     - {Action.ELEVATION_DECIDE, Action.ELEVATION_REVIEW},
     Role.APPROVER: {
         Action.MODEL_LIST,
+        Action.MODEL_APPROVE,
         Action.ELEVATION_READ,
         Action.ELEVATION_DECIDE,
         Action.ELEVATION_END,

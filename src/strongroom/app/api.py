@@ -36,6 +36,7 @@ from strongroom.identity.signers import routes as signer_routes
 from strongroom.identity.tenantkeys import routes as tenantkey_routes
 from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
+from strongroom.registry.admission import routes as admission_routes
 from strongroom.retention import routes as retention_routes
 from strongroom.rules import routes as rules_routes
 from strongroom.rules import usage_routes
@@ -64,6 +65,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *federation_routes.ROUTES,
             *elevation_routes.ROUTES,
             *registry_routes.ROUTES,
+            *admission_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
             *usage_routes.ROUTES,
@@ -103,6 +105,7 @@ def _offered(services: Services) -> dict[str, object]:
         "exchange": services.exchange,
         "elevations": services.elevations,
         "registry": services.registry,
+        "admission": services.admission,
         "providers": services.providers,
         "rules": services.rules,
         "retention": services.retention,

@@ -265,7 +265,12 @@ def children(
         roles = (CONTROL, OPERATOR)
         token = broker.admit("control", CONTROL_USES, manages=True)
         return hand(
-            "control", settings.control, ports.control, roles, (Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING), token
+            "control",
+            settings.control,
+            ports.control,
+            roles,
+            (Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY),
+            token,
         )
 
     def hand_gateway(name: str) -> int:

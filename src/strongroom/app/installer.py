@@ -19,6 +19,7 @@ from strongroom.kernel.principal import Role
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
+from strongroom.registry.admission import Admission, RegistryKeys
 from strongroom.rules import Rules
 from strongroom.store import Database, Dsn, Unavailable
 from strongroom.store.follower import Follower
@@ -38,7 +39,7 @@ async def installer(
     Raises:
         Unavailable: when the database cannot be read.
     """
-    clock, keys = SystemClock(), keyring.derive(Purpose.KEY_PEPPER)
+    clock, keys = SystemClock(), keyring.derive(Purpose.KEY_PEPPER, Purpose.REGISTRY)
     directory = Directory(keys, clock, allow_demo=demo)
     follower = Follower(
         passwords.login(CONTROL, admin), clock, lambda entries, full: directory.apply(entries, full=full)
@@ -49,10 +50,12 @@ async def installer(
         if not await follower.ensure(_FIRST_READ_S):
             raise Unavailable("the database could not be read")
         gate = Gate(database, Engine.load(), clock)
+        admission = Admission(gate, RegistryKeys(keys), clock)
         yield Seed(
             Identity(gate, directory, keys, clock),
             Accounts(gate, keys, clock),
-            Registry(gate, clock),
+            Registry(gate, clock, admission),
+            admission,
             directory,
             clock,
             gate,

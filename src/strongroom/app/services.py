@@ -33,6 +33,7 @@ from strongroom.kernel.principal import Principal
 from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogReader, Resource
 from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
+from strongroom.registry.admission import Admission, RegistryKeys
 from strongroom.retention import Retention
 from strongroom.rules import Rulebook, Rules
 from strongroom.rules.access import ACCESS, OwnPolicies
@@ -71,6 +72,7 @@ class Services:
     elevations: Elevations
     notices: Notices
     registry: Registry
+    admission: Admission
     providers: Providers
     rules: Rules
     usage: UsageReader
@@ -175,6 +177,7 @@ def make_services(
     signon = None
     if provider is not None:
         signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock)
+    admission = Admission(gate, RegistryKeys(keys), clock)
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
     return Services(
@@ -191,7 +194,8 @@ def make_services(
             gate, engine, keys, clock, pages=notices.pages, production=production, noticed=notices.noticed
         ),
         notices=notices,
-        registry=Registry(gate, clock),
+        registry=Registry(gate, clock, admission),
+        admission=admission,
         providers=Providers(gate, Vault(keystore, clock), clock, networks or Networks(), look_up),
         rules=Rules(gate, clock),
         usage=UsageReader(gate, clock),

@@ -30,8 +30,7 @@ from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Role
 from strongroom.policy import Ask, Engine
 from strongroom.providers import Networks
-from strongroom.registry import Release
-from strongroom.registry.model import Format, Operation
+from strongroom.registry.admission.testing import admitted, release_of
 from strongroom.rules import Rulebook
 from strongroom.store import Database
 from strongroom.store.feed import FeedEntry
@@ -44,16 +43,7 @@ _Result = TypeVar("_Result")
 People: TypeAlias = Callable[[str], Provider]
 """Makes the provider that people sign on with, of the URL at which browsers reach the console."""
 
-RELEASE: Final = Release(
-    digest=f"sha256:{'a' * 64}",
-    name="tiny",
-    version="1",
-    kind=Operation.CHAT,
-    format=Format.GGUF,
-    bytes=1,
-    source="made for a test",
-    admitted_at=SystemClock().now(),
-)
+RELEASE: Final = release_of("tiny")
 _CHECKS: Final = (Check(name="database", status=Status.OK, detail="answers"),)
 
 
@@ -127,7 +117,7 @@ async def _serve(
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     clock, keyring = SystemClock(), Keyring.open(directory / "keyring.json")
     keys, keystore = (
-        keyring.derive(Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING),
+        keyring.derive(Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY),
         FileKeystore(directory / "vault", keyring, clock),
     )
     token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
@@ -204,7 +194,7 @@ async def _people(services: Services) -> tuple[dict[str, str], dict[str, TenantI
     ask, tokens, tenants, key_ids = Ask(), dict[str, str](), dict[str, TenantId](), dict[str, str]()
     for name, role in (("operator", Role.OPERATOR), ("approver", Role.APPROVER)):
         tokens[name] = (await services.accounts.create(INSTALLER, Name(name), role, ask=ask)).token
-    await services.registry.admit(INSTALLER, RELEASE, ask)
+    await admitted(services.registry, services.admission, services.accounts, INSTALLER, [RELEASE])
     for name in ("acme", "globex"):
         tenant = TenantId((await services.identity.create_tenant(INSTALLER, Name(name), ask)).id)
         tenants[name] = tenant

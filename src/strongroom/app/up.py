@@ -128,7 +128,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         )
         with progress.step("catalogue") as step:
             async with installer(admin, passwords, keyring, keystore, demo=options.demo) as seed:
-                await seed.admit([release.record for release in releases])
+                await seed.admit(releases)
                 if options.demo:
                     await seed.demo(
                         places.demo, [each.record for each in releases], ports.gateway_url, ports.control_url

@@ -10,7 +10,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strongroom.cli import deidentify, local, model_signing, redact, signing, verify
+from strongroom.cli import deidentify, local, model_signing, redact, releases, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.elevation import ELEVATION
@@ -46,8 +46,8 @@ Examples:
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 undetermined.
 """
-_OFFLINE: Final = (model_signing.sign, model_signing.verify_signature)
-"""Commands of `model` that need no server, kept apart from those that do; they register themselves when they are imported."""
+_OF_MODEL: Final = (model_signing.sign, model_signing.verify_signature, releases.show)
+"""Commands of `model` that register themselves when their modules are imported."""
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 

@@ -115,6 +115,7 @@ class Action(StrEnum):
     ACCOUNT_DELETE = ("account.delete", Kind.ACCOUNT, "Delete an account and end its keys.")
     MODEL_LIST = ("model.list", Kind.RELEASE, "Read the installation's catalogue of model releases.")
     MODEL_ADMIT = ("model.admit", Kind.RELEASE, "Add a release to the installation's catalogue.")
+    MODEL_APPROVE = ("model.approve", Kind.RELEASE, "Say that a release may be deployed in an environment.")
     DEPLOYMENT_CREATE = ("deployment.create", Kind.DEPLOYMENT, "Deploy a release in an environment.")
     DEPLOYMENT_LIST = ("deployment.list", Kind.DEPLOYMENT, "List a tenant's deployments.")
     DEPLOYMENT_DELETE = ("deployment.delete", Kind.DEPLOYMENT, "Withdraw a deployment.")

@@ -6,8 +6,10 @@ Always true here:
   to keep as they say: no digest stands for what answers there, and the record of a request has none;
 - what the gateways route by is published in the transaction that changes it.
 
-`scan/` looks at a release's files, and needs nothing else of this room. Signatures and approvals are not here yet: today's
-releases are those whose digests the installation pins.
+- a release is deployed only where `admission/` says that it may be: scanned, signed and approved, each by a statement whose
+  signature holds.
+
+`scan/` looks at a release's files and `oms/` signs them; both need nothing else of this room.
 """
 
 from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument

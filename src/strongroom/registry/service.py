@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -15,6 +16,8 @@ from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.providers import tables as provider_tables
 from strongroom.providers.model import Named, ProviderKind
 from strongroom.registry import tables
+from strongroom.registry.admission import Admission, Proof
+from strongroom.registry.admission.model import Subject
 from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument
 from strongroom.registry.model import SERVED_BY, Deployment, Operation, Release, Target, in_path
 from strongroom.store import Conflict, feed
@@ -23,23 +26,39 @@ from strongroom.store import Conflict, feed
 class Registry:
     """Releases of the installation, deployments of its tenants."""
 
-    def __init__(self, gate: Gate, clock: Clock) -> None:
+    def __init__(self, gate: Gate, clock: Clock, admission: Admission) -> None:
         self._gate = gate
         self._clock = clock
+        self._admission = admission
 
-    async def admit(self, who: Principal, release: Release, ask: Ask) -> None:
-        """Add a release to the catalogue. Adding it again changes nothing.
+    async def admit(
+        self, who: Principal, release: Release, ask: Ask, prove: Callable[[Subject], Proof] | None = None
+    ) -> None:
+        """Add a release to the catalogue, and what proves it. Adding it again changes nothing.
+
+        Args:
+            who: the caller.
+            release: what to add.
+            ask: the request.
+            prove: makes the proof, where what there is does not count today; without it a release is listed and can
+                be deployed nowhere.
 
         Raises:
             Refused: CONFLICT when its name and version already point at another digest.
         """
         resource = Resource(kind=Kind.RELEASE, id=release.digest)
+        subject = Subject(digest=release.digest, name=release.name, version=release.version)
         try:
             async with self._gate.permit_platform(who, Action.MODEL_ADMIT, resource, ask) as tx:
                 await tables.insert_release(tx, release)
+                if prove is None or await self._admission.proven(tx, subject):
+                    return
         except Conflict:
             tell = f"{release.name}@{release.version} is another release already."
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+        proof = await asyncio.to_thread(prove, subject)  # reads every file: no transaction waits for that
+        async with self._gate.permit_platform(who, Action.MODEL_ADMIT, resource, ask) as tx:
+            await self._admission.keep(tx, subject, proof)
 
     async def list_releases(self, who: Principal, ask: Ask) -> list[Release]:
         """Return the catalogue."""
@@ -56,7 +75,8 @@ class Registry:
         """Let a tenant's workloads in `environment` ask the release `digest` under `name`.
 
         Raises:
-            Refused: INVALID for a release that was never admitted, or is not for that environment; CONFLICT when the name is taken there.
+            Refused: INVALID for a release that was never admitted, or is not for that environment; FORBIDDEN for one that
+                is not scanned, signed and approved for it; CONFLICT when the name is taken there.
         """
         deployment, now = DeploymentId(new_uuid()), self._clock.now()
         resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
@@ -70,6 +90,7 @@ class Registry:
                 written = await tables.release_format(tx, digest)
                 if written is not None and (barred := written.barred_from(environment)) is not None:
                     raise Refused(invalid(barred, param="release"))
+                await self._admission.demand(tx, digest, environment)
                 await tables.insert_deployment(tx, deployment, environment, name, digest, now)
                 route = RouteDocument(
                     environment=environment, name=name, release=digest, kind=kind, created=int(now.timestamp())

@@ -49,6 +49,7 @@ KEPT: Final = MappingProxyType(
         "registry.release": _LIFE,
         "registry.deployment": _LIFE,
         "registry.target": _LIFE,
+        "registry.evidence": _LIFE,
         "providers.provider": _LIFE,
         "identity.tenant": _LIFE,
         "identity.environment": _LIFE,

@@ -45,6 +45,10 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("open-policy", "identity.workload.operator_read"): "operators list workloads across tenants",
     ("open-policy", "identity.key.operator_read"): "operators list keys across tenants; fingerprints are not granted",
     ("open-policy", "identity.account.operator_all"): "accounts are the installation's",
+    (
+        "open-policy",
+        "identity.account.approvers",
+    ): "which accounts are approvers, by id alone; they belong to no tenant",
     ("open-policy", "registry.deployment.operator_read"): "operators list deployments across tenants",
     ("open-policy", "registry.target.operator_read"): "operators list deployments across tenants",
     ("open-policy", "providers.provider.operator_all"): "providers are the installation's",

@@ -34,6 +34,7 @@ class Purpose(StrEnum):
     DELIVERY = "delivery"  # what a delivery carries; its key comes from the delivery's own text and never from here
     PRIVACY_TOKEN = "privacy-token"  # noqa: S105 - a name; from which the keys of tokens in the place of personal data come
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
+    REGISTRY = "registry"  # signs what is known of releases: verdicts, models, approvals
     VAULT = "vault"  # seals tenants' keys in the embedded keystore
 
 

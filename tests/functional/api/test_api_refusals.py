@@ -35,6 +35,7 @@ FEDERATION: Final = {
 NOBODY: Final = "0190a000-0000-7000-8000-000000000000"
 ELEVATION: Final = {"tenant": "acme", "actions": ["audit.read"], "ticket": "T-1", "reason": "because"}
 DECISION: Final = {"digest": f"sha256:{'0' * 64}", "reason": "because"}
+APPROVAL: Final = {"environment": "dev", "reason": "because"}
 WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
 
 # Each route, as acme's administrator would have to write it to reach globex or the installation: path, body, and the
@@ -166,6 +167,8 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("GET", "/api/providers/{name}"): ("/api/providers/x", None, 404),
     ("PATCH", "/api/providers/{name}"): ("/api/providers/x", {"region": "eu"}, 404),
     ("DELETE", "/api/providers/{name}"): ("/api/providers/x", None, 404),
+    ("GET", "/api/models/{name}/{version}"): ("/api/models/none/1", None, 404),
+    ("POST", "/api/models/{name}/{version}/approvals"): ("/api/models/none/1/approvals", APPROVAL, 403),
     ("GET", "/api/tenants/{tenant}/providers"): ("/api/tenants/globex/providers", None, 404),
     ("GET", "/api/accounts"): ("/api/accounts", None, 404),
     ("POST", "/api/accounts"): ("/api/accounts", {"name": "x", "role": "operator"}, 404),

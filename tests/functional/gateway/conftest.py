@@ -33,13 +33,16 @@ from strongroom.gateway.testing import Asked, WorkerDouble, chat, whole
 from strongroom.gateway.upstreams import Upstreams, worker_socket
 from strongroom.identity import Directory, Identity, KeyException
 from strongroom.identity.accesstoken import public_keys
+from strongroom.identity.accounts import Accounts
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.providers import Networks, Providers
 from strongroom.providers.secrets import SCOPE
-from strongroom.registry import Registry, Release
+from strongroom.registry import Registry
+from strongroom.registry.admission import Admission, RegistryKeys
+from strongroom.registry.admission.testing import admitted, digest_of, release_of
 from strongroom.registry.model import Format, Operation
 from strongroom.rules import Level, Rules
 from strongroom.store import Appender, Cabinet, Database, Lessor
@@ -52,9 +55,9 @@ from strongroom.wire import Limits, Server, serve_tcp
 PATIENCE_S = 10.0
 OPERATOR = Principal(role=Role.OPERATOR, name="tests", credential=KeyId(""))
 RELEASES = {
-    "tiny": (f"sha256:{'a' * 64}", Operation.CHAT),
-    "vectors": (f"sha256:{'b' * 64}", Operation.EMBEDDING),
-    "rows": (f"sha256:{'c' * 64}", Operation.INFER),
+    "tiny": (digest_of("tiny"), Operation.CHAT),
+    "vectors": (digest_of("vectors"), Operation.EMBEDDING),
+    "rows": (digest_of("rows"), Operation.INFER),
 }
 DEV = Environment.DEV
 
@@ -247,20 +250,15 @@ async def predicts(asked: Asked) -> None:
 BEHAVIOURS = {"tiny": healthy, "vectors": embeds, "rows": predicts}
 
 
-async def _people(identity: Identity, registry: Registry, rules: Rules) -> tuple[dict[str, TenantId], dict[str, str]]:
+async def _people(
+    identity: Identity, registry: Registry, rules: Rules, admission: Admission, accounts: Accounts
+) -> tuple[dict[str, TenantId], dict[str, str]]:
     tenants, keys = dict[str, TenantId](), dict[str, str]()
-    for name, (digest, kind) in RELEASES.items():
-        release = Release(
-            digest=digest,
-            name=name,
-            version="1",
-            kind=kind,
-            format=Format.ONNX if kind is Operation.INFER else Format.GGUF,
-            bytes=1,
-            source="made for a test",
-            admitted_at=SystemClock().now(),
-        )
-        await registry.admit(OPERATOR, release, Ask())
+    releases = [
+        release_of(name, kind, Format.ONNX if kind is Operation.INFER else Format.GGUF)
+        for name, (_, kind) in RELEASES.items()
+    ]
+    await admitted(registry, admission, accounts, OPERATOR, releases)
     for name in ("acme", "globex"):
         tenant = tenants[name] = TenantId((await identity.create_tenant(OPERATOR, Name(name), Ask())).id)
         await identity.create_workload(
@@ -288,9 +286,10 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     db = await Database.connect(database.control, database.operator)
     stack.push_async_callback(db.close)
     gate = Gate(db, Engine.load(), clock)
-    identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock)
+    admission = Admission(gate, RegistryKeys(keys), clock)
+    identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock, admission)
     rules = Rules(gate, clock)
-    tenants, texts = await _people(identity, registry, rules)
+    tenants, texts = await _people(identity, registry, rules, admission, Accounts(gate, keys, clock))
     recorder = Recorder(partial(Appender.connect, database.gateway), clock, Spool(home / "spool", "gateway-1", clock))
     networks = Networks(["127.0.0.0/8"])
     vault = embedded(home)

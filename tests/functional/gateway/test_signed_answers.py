@@ -14,6 +14,7 @@ import pytest
 
 from strongroom.cli import main
 from strongroom.gateway.testing import STREAM_END, STREAM_HEAD, chat, chat_chunk, chat_stream, event, says, whole
+from strongroom.registry.admission.testing import digest_of
 from strongroom.signatures import PublicKey, SecretKey
 from strongroom.signatures.answers import MARK
 from strongroom.signatures.exchange import Finding, Outcome, Saved, check, parse
@@ -26,7 +27,7 @@ KEYS = "/.well-known/strongroom/answer-keys"
 MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
 WHOLE = json.dumps({"model": "tiny", "messages": MESSAGES}).encode()
 STREAMED = json.dumps({"model": "tiny", "messages": MESSAGES, "stream": True}).encode()
-RELEASE = f"sha256:{'a' * 64}"
+RELEASE = digest_of("tiny")
 
 
 @pytest.fixture(scope="module")

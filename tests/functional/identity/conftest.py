@@ -61,7 +61,7 @@ class House:
 async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]:
     clock, keys = (
         SystemClock(),
-        Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING),
+        Keyring.open(tmp_path / "keyring.json").derive(*Purpose),
     )
     keystore = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), clock)
     known = Directory(keys, clock, allow_demo=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from strongroom.app.models import LocalRelease
 from strongroom.app.seed import INSTALLER, Seed
 from strongroom.identity.model import KeyException
 from strongroom.identity.secretkey import read
@@ -17,8 +19,11 @@ from strongroom.kernel.ids import KeyId, Name
 from strongroom.kernel.principal import Environment, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask
-from strongroom.registry import Operation, Release
+from strongroom.registry import Operation
+from strongroom.registry.admission.testing import PATH, admitted, content, digest_of, release_of
 from strongroom.registry.model import Format
+from strongroom.runtime.digests import Artefact, Digest, manifest_digest
+from strongroom.runtime.digests import Format as FileFormat
 
 if TYPE_CHECKING:
     from tests.functional.identity.conftest import House
@@ -26,13 +31,6 @@ if TYPE_CHECKING:
 DEV, PROD = Environment.DEV, Environment.PROD
 ASK = Ask()
 HERE = "127.0.0.1"
-
-
-def release(digit: str, name: str, kind: Operation = Operation.CHAT) -> Release:
-    return Release(
-        digest=f"sha256:{digit * 64}", name=name, version="1", kind=kind, format=Format.GGUF, bytes=1, source="a test",
-        admitted_at=SystemClock().now(),
-    )  # fmt: skip
 
 
 async def test_a_key_works_until_it_is_revoked_and_stays_dead(house: House) -> None:
@@ -173,12 +171,14 @@ async def test_a_key_bound_to_a_network_works_from_there_only(house: House) -> N
 
 async def test_a_name_is_taken_once_and_a_deployment_needs_an_admitted_release(house: House) -> None:
     acme, globex = await house.tenant("acme"), await house.tenant("globex")
-    registry, one, two = house.services.registry, release("a", "m"), release("b", "m")
+    registry, one = house.services.registry, release_of("m")
+    two = replace(one, digest=digest_of("another"))
     with pytest.raises(Refused) as unknown:
         await registry.deploy(INSTALLER, acme, DEV, Name("m"), one.digest, ASK)
     assert unknown.value.refusal.param == "release"
-    await registry.admit(INSTALLER, one, ASK)
-    await registry.admit(INSTALLER, one, ASK)
+    services = house.services
+    for _ in range(2):
+        await admitted(registry, services.admission, services.accounts, INSTALLER, [one])
     for tenant in (acme, globex):
         await registry.deploy(INSTALLER, tenant, DEV, Name("m"), one.digest, ASK)
     for attempt in (
@@ -198,8 +198,8 @@ async def test_a_name_is_taken_once_and_a_deployment_needs_an_admitted_release(h
 async def test_a_skops_model_is_deployed_in_dev_only(house: House) -> None:
     acme = await house.tenant("acme")
     registry = house.services.registry
-    model = replace(release("5", "tried-out"), kind=Operation.INFER, format=Format.SKOPS)
-    await registry.admit(INSTALLER, model, ASK)
+    model = release_of("tried-out", Operation.INFER, Format.SKOPS)
+    await admitted(registry, house.services.admission, house.services.accounts, INSTALLER, [model])
     for environment in (Environment.TEST, Environment.PROD):
         with pytest.raises(Refused) as refused:
             await registry.deploy(INSTALLER, acme, environment, Name("tried-out"), model.digest, ASK)
@@ -208,25 +208,35 @@ async def test_a_skops_model_is_deployed_in_dev_only(house: House) -> None:
     await registry.deploy(INSTALLER, acme, DEV, Name("tried-out"), model.digest, ASK)
 
 
+def _local(place: Path, name: str, kind: Operation = Operation.CHAT) -> LocalRelease:
+    path = place / name
+    path.write_bytes(content(name))
+    digest = Digest(hashlib.sha256(content(name)).hexdigest())
+    files = (Artefact(name=PATH, digest=digest, path=path, format=FileFormat.GGUF, size=path.stat().st_size),)
+    return LocalRelease(replace(release_of(name, kind), digest=f"sha256:{manifest_digest(files)}"), files)
+
+
 async def test_seeding_the_demo_again_makes_nothing_twice(house: House, tmp_path: Path) -> None:
     services, path = house.services, tmp_path / "demo.json"
     seed = Seed(
         services.identity,
         services.accounts,
         services.registry,
+        services.admission,
         services.directory,
         services.clock,
         services.gate,
         services.rules,
         services.providers,
     )
-    releases = [release("a", "smollm2-135m"), release("b", "minilm", Operation.EMBEDDING)]
-    await seed.admit(releases)
+    local = [_local(tmp_path, "smollm2-135m"), _local(tmp_path, "minilm", Operation.EMBEDDING)]
+    releases = [each.record for each in local]
+    await seed.admit(local)
     await seed.demo(path, releases, "http://g", "http://c")
     await house.known()
     first = path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600
-    await seed.admit(releases)
+    await seed.admit(local)
     await seed.demo(path, releases, "http://g", "http://c")
     assert path.read_bytes() == first
     tenants = await services.identity.list_tenants(INSTALLER, ASK)

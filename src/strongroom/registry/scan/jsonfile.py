@@ -9,6 +9,7 @@ from typing import Final
 from strongroom.registry.scan.jsonread import JsonReader, T, shown
 from strongroom.registry.scan.limits import LIMITS
 from strongroom.registry.scan.looks import Looks
+from strongroom.registry.scan.names import unplain
 from strongroom.registry.scan.tape import Malformed, Tape
 
 _CODE_KEYS: Final = {
@@ -31,7 +32,7 @@ _TARGETS: Final = frozenset({"_target_", "__target__"})
 _PROSE: Final = frozenset({".md", ".markdown", ".rst", ".txt"})
 _BEGINS: Final = re.compile(rb'[ \t\r\n]*(?:\{[ \t\r\n]*["}]|\[[ \t\r\n]*(?:["{}\[\]0-9-]|true|false|null))')
 _LIBRARY: Final = re.compile(r"sentence_transformers\.[\w.]+")
-_DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_LIBRARIES: Final = re.compile(r"(?:transformers|diffusers|sentence_transformers|peft|timm)(?:\.|$)")
 
 
 def recognised(head: bytes, name: str) -> bool:
@@ -85,5 +86,9 @@ def _value(looks: Looks, base: str, path: list[str | None], key: str, text: str,
         looks.add("code", f"A layer is of the module {shown(text)}, which holds no layers.")
     elif base == "modules.json" and key == "type" and not _LIBRARY.fullmatch(text):
         looks.add("code", f"A module of type {shown(text)} is code of the release.")
+    elif key == "parent_library" and not _LIBRARIES.match(text):
+        looks.add("code", f"An adapter is loaded through {shown(text)}, which is no library of models.")
+    elif "weight_map" in path and unplain(text) is not None:
+        looks.add("slip", f"An index leads out of its directory, to {shown(text)}.")
     elif base == "model_index.json" and key == "_class_name" and path[-1] is None:
         looks.add("code", "A pipeline names a class in a file of the release.")

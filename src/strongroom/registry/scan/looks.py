@@ -11,7 +11,7 @@ import hashlib
 import re
 from typing import Final
 
-from strongroom.registry.scan import pickles, template
+from strongroom.registry.scan import growth, pickles, template
 from strongroom.registry.scan.jsonread import shown
 from strongroom.registry.scan.limits import KIB, LIMITS
 from strongroom.registry.scan.model import Finding, Level, Template
@@ -63,7 +63,7 @@ class Looks:
             digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
             self.templates.append(Template(name=name[:_NAME], sha256=digest))
         else:
-            self.add(template.RULE, f"There are more than {LIMITS.findings} chat templates.")
+            self.add(growth.RULE, f"There are more than {LIMITS.findings} chat templates.")
         try:
             template.check(text)
         except Malformed as fault:
@@ -74,7 +74,7 @@ class Looks:
         if "chat_template" in key or (_JINJA.search(value) and _KEYED.search(key)):
             self.chat_template(key, value)
         elif _JINJA.search(value) and _ESCAPES.search(value):
-            self.add(template.RULE, f"The text {shown(key)} holds a template that reaches for the program it runs in.")
+            self.add(growth.RULE, f"The text {shown(key)} holds a template that reaches for the program it runs in.")
         if len(value) >= _SHORTEST:
             self._encoded(key, value)
 

@@ -14,7 +14,7 @@ import os
 import stat
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -70,10 +70,36 @@ def scan(
         Unscannable: when there is nothing to look at.
         CannotScan: when the scanner's process cannot be started.
     """
+    return _reported(os.fspath(path), lambda sweep: sweep.run(path), clock, limits, wanted, progress)
+
+
+def scan_files(files: Mapping[str, Path], *, clock: Clock, named: str, limits: Limits | None = None) -> Report:
+    """Look at a release's files where they lie under other names, as a store of blobs has them.
+
+    Args:
+        files: where each lies, by its path in the release.
+        clock: says when it was.
+        named: what the release is called.
+        limits: of the scanner's process.
+
+    Raises:
+        CannotScan: when the scanner's process cannot be started.
+    """
+    return _reported(named, lambda sweep: sweep.run_files(files), clock, limits, (), None)
+
+
+def _reported(
+    path: str,
+    look: Callable[[Sweep], None],
+    clock: Clock,
+    limits: Limits | None,
+    wanted: Iterable[str],
+    progress: Progress | None,
+) -> Report:
     began, started = time.monotonic(), rfc3339(clock.now())
     with Host(limits or Limits()) as host:
         sweep = Sweep(host, progress)
-        sweep.run(path)
+        look(sweep)
         present = {tool.name for tool in host.plugins}
         sweep.tree += [
             Finding(rule="missing-scanner", level=Level.UNDETERMINED, message=f"The scanner {name} is not installed.")
@@ -82,10 +108,9 @@ def scan(
         ]
         plugins, sandbox = host.plugins, _sandbox(host.lacks)
     files = tuple(report for _, report in sorted(sweep.files.items()))
-    findings = tuple(sweep.tree)
     verdicts = Counter(each.verdict for each in files)
     return Report(
-        path=os.fspath(path),
+        path=path,
         verdict=sweep.verdict(),
         scanner=scanner(),
         ruleset=ruleset_digest(),
@@ -100,7 +125,7 @@ def scan(
             refused=verdicts[Verdict.REFUSED],
             undetermined=verdicts[Verdict.UNDETERMINED],
         ),
-        findings=findings,
+        findings=tuple(sweep.tree),
         files=files,
     )
 
@@ -158,6 +183,22 @@ class Sweep:
             )
         else:
             self._single(path, about.st_size)
+
+    def run_files(self, files: Mapping[str, Path]) -> None:
+        """Look at files by the names that a release gives them, wherever they lie."""
+        for name, place in sorted(files.items(), key=lambda each: (not each[0].lower().endswith(".onnx"), each[0])):
+            if (why := unplain(name)) is not None:
+                self._refuse(name, "name", why)
+            tree = _opened(place.absolute().parent)
+            try:
+                size = place.lstat().st_size
+                claims = self._file(tree, place.name, size, tuple(self._claims.get(name, ())), called=name)
+            finally:
+                tree.close()
+            for claim in claims:
+                self._claims.setdefault(claim.file, []).append(claim)
+        for name in self._claims.keys() - files.keys():
+            self._say("external-data", f"A model's data is in {name!r}, which is not there.")
 
     # -- one file -----------------------------------------------------------------------------------------------
 
@@ -237,23 +278,26 @@ class Sweep:
             place = f"{way}/{claim.file}" if way else claim.file
             self._claims.setdefault(place, []).append(Claim(place, claim.offset, claim.length))
 
-    def _file(self, tree: Tree, path: str, size: int, claims: tuple[Claim, ...] = ()) -> tuple[Claim, ...]:
+    def _file(
+        self, tree: Tree, path: str, size: int, claims: tuple[Claim, ...] = (), called: str = ""
+    ) -> tuple[Claim, ...]:
         found: tuple[Claim, ...] = ()
+        name = _shown(called or path)
 
         def moved(at: int) -> None:
             if self._progress is not None:
-                self._progress(_shown(path), self._done + at, self._all)
+                self._progress(name, self._done + at, self._all)
 
         moved(0)
         try:
             with tree.open(path) as descriptor:
                 before = os.fstat(descriptor)
-                report, found = self._host.scan(descriptor, _shown(path), before.st_size, claims, moved)
+                report, found = self._host.scan(descriptor, name, before.st_size, claims, moved)
                 after = os.fstat(descriptor)
         except OSError as error:
             why = error.strerror or str(error)
             report = FileReport(
-                path=_shown(path),
+                path=name,
                 size=size,
                 verdict=Verdict.UNDETERMINED,
                 findings=(Finding(rule="unreadable", level=Level.UNDETERMINED, message=f"It cannot be read: {why}."),),

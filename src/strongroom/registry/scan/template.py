@@ -21,11 +21,9 @@ from jinja2 import Environment, TemplateError, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 
+from strongroom.registry.scan.growth import Growth, bad
 from strongroom.registry.scan.jsonread import shown
 from strongroom.registry.scan.limits import LIMITS
-from strongroom.registry.scan.tape import Malformed
-
-RULE: Final = "template"
 
 METHODS: Final = frozenset({
     "capitalize", "changed", "copy", "count", "cycle", "endswith", "find", "get", "index", "isdigit", "items", "join",
@@ -73,7 +71,6 @@ _ALLOWED: Final = (
 _HIDDEN: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _TAGS: Final = range(0xE0000, 0xE0080)
 _WHETHER: Final = frozenset({"defined", "undefined"})
-_MOST_FACTOR: Final = 10_000
 _MOST_FILL: Final = 1_000
 _FILLING: Final = frozenset({"indent", "batch", "slice"})
 _NAMED: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -97,10 +94,10 @@ def check(text: str) -> None:
         Malformed: naming the first thing that is not on it.
     """
     if len(text.encode(errors="replace")) > LIMITS.template_bytes:
-        raise _bad(f"A template is longer than {LIMITS.template_bytes} bytes")
+        raise bad(f"A template is longer than {LIMITS.template_bytes} bytes")
     for each in text:
         if each in _HIDDEN or ord(each) in _TAGS or (unicodedata.category(each) == "Cc" and each not in "\n\r\t"):
-            raise _bad(f"A template holds a character that is not shown, U+{ord(each):04X}")
+            raise bad(f"A template holds a character that is not shown, U+{ord(each):04X}")
     _Gate(_parsed(text)).check()
 
 
@@ -111,13 +108,9 @@ def _parsed(text: str) -> nodes.Template:
     try:
         return environment.parse(text)
     except TemplateError as error:
-        raise _bad(f"This is no template: {shown(str(error))}", 0) from None
+        raise bad(f"This is no template: {shown(str(error))}", 0) from None
     except (RecursionError, MemoryError):
-        raise _bad("A template nests too deep") from None
-
-
-def _bad(said: str, line: int = 0) -> Malformed:
-    return Malformed(RULE, f"{said} (line {line})." if line else f"{said}.")
+        raise bad("A template nests too deep") from None
 
 
 class _Gate:
@@ -130,6 +123,7 @@ class _Gate:
         self._assigned = {argument.name for macro in self._macros.values() for argument in macro.args}
         self._built: frozenset[str] = frozenset()
         self._follow_built()
+        self._growth = Growth(tree, self._assigned)
 
     def check(self) -> None:
         count = 0
@@ -138,12 +132,12 @@ class _Gate:
             node, depth, rounds = pending.pop()
             count += 1
             if count > LIMITS.template_nodes or depth > LIMITS.template_depth:
-                raise _bad("A template is longer, or nests deeper, than any may", node.lineno)
+                raise bad("A template is longer, or nests deeper, than any may", node.lineno)
             if not isinstance(node, _ALLOWED):
-                raise _bad(f"A template may not use {type(node).__name__.lower()}", node.lineno)
+                raise bad(f"A template may not use {type(node).__name__.lower()}", node.lineno)
             inner = rounds * self._look(node)
             if inner > LIMITS.template_rounds:
-                raise _bad("A template loops more often than any may", node.lineno)
+                raise bad("A template loops more often than any may", node.lineno)
             pending += [(each, depth + 1, inner) for each in node.iter_child_nodes()]
 
     def _look(self, node: nodes.Node) -> int:  # noqa: C901, PLR0912 - one kind of node a branch
@@ -156,7 +150,7 @@ class _Gate:
             case nodes.Filter():
                 self._filter(node)
             case nodes.Test() if node.name not in TESTS:
-                raise _bad(f"A template may not test {shown(node.name)}", node.lineno)
+                raise bad(f"A template may not test {shown(node.name)}", node.lineno)
             case nodes.Call():
                 self._call(node)
             case nodes.Name():
@@ -166,18 +160,18 @@ class _Gate:
             case nodes.Const():
                 self._constant(node)
             case nodes.Keyword() if node.key.startswith("_"):
-                raise _bad(f"A template may not name {shown(node.key)}", node.lineno)
+                raise bad(f"A template may not name {shown(node.key)}", node.lineno)
             case nodes.Macro() | nodes.CallBlock():
                 if getattr(node, "name", "").startswith("_"):
-                    raise _bad("A macro's name begins with an underscore", node.lineno)
+                    raise bad("A macro's name begins with an underscore", node.lineno)
             case nodes.Mul():
-                self._product(node)
+                self._growth.product(node)
             case nodes.Assign() | nodes.AssignBlock():
-                self._assignment(node)
+                self._growth.assignment(node)
             case nodes.For():
                 if node.recursive:
-                    raise _bad("A template may not loop into itself", node.lineno)
-                return _rounds(node.iter)
+                    raise bad("A template may not loop into itself", node.lineno)
+                return self._growth.rounds(node.iter)
             case _:
                 pass
         return 1
@@ -188,96 +182,77 @@ class _Gate:
         name = node.name
         private = name.startswith("_") and (name not in self._assigned or name.startswith("__"))
         if private or name in NEVER:
-            raise _bad(f"A template may not name {shown(name)}", node.lineno)
+            raise bad(f"A template may not name {shown(name)}", node.lineno)
         if name in CALLS and node.ctx == "load" and id(node) not in self._called and name not in self._assigned:
-            raise _bad(f"A template may only call {shown(name)}", node.lineno)
+            raise bad(f"A template may only call {shown(name)}", node.lineno)
 
     def _field(self, name: str, node: nodes.Node) -> None:
         """Refuse a field that is none of a request's: Python's own begin with an underscore, or are listed."""
         if not _NAMED.fullmatch(name) or "__" in name or name in INTERNAL or name.startswith(_INTERNAL_FAMILIES):
-            raise _bad(f"A template may not reach for {shown(name)}", node.lineno)
+            raise bad(f"A template may not reach for {shown(name)}", node.lineno)
 
     def _item(self, node: nodes.Getitem) -> None:
         key = node.arg
         if isinstance(key, nodes.Const):
             if isinstance(key.value, str) and key.value.startswith("_"):
-                raise _bad(f"A template may not reach for {shown(key.value)}", node.lineno)
+                raise bad(f"A template may not reach for {shown(key.value)}", node.lineno)
         elif not isinstance(key, nodes.Slice) and self._builds(key):
-            raise _bad("A template may not make up the name of what it reaches for", node.lineno)
+            raise bad("A template may not make up the name of what it reaches for", node.lineno)
 
     def _constant(self, node: nodes.Const) -> None:
         if isinstance(node.value, str) and "__" in node.value and re.search(r"__[a-z]|[a-z]__", node.value):
-            raise _bad(f"A template may not hold {shown(node.value)}", node.lineno)
+            raise bad(f"A template may not hold {shown(node.value)}", node.lineno)
 
     # -- filters and calls --------------------------------------------------------------------------------------
 
     def _filter(self, node: nodes.Filter) -> None:  # noqa: C901 - one demand a branch
         if node.name not in FILTERS:
-            raise _bad(f"A template may not filter by {shown(node.name)}", node.lineno)
+            raise bad(f"A template may not filter by {shown(node.name)}", node.lineno)
         if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise _bad("A template may not hand on arguments that it does not name", node.lineno)
+            raise bad("A template may not hand on arguments that it does not name", node.lineno)
         if node.name == "map":
             self._map(node)
         elif node.name in BY_ATTRIBUTE:
             self._by_attribute(node.args[:1], node)
             for each in node.args[1:2]:
                 if not isinstance(each, nodes.Const) or each.value not in TESTS:
-                    raise _bad("A template may not test by a name that it makes up", node.lineno)
+                    raise bad("A template may not test by a name that it makes up", node.lineno)
         elif node.name in {"select", "reject"}:
             for each in node.args[:1]:
                 if not isinstance(each, nodes.Const) or each.value not in TESTS:
-                    raise _bad("A template may not test by a name that it makes up", node.lineno)
+                    raise bad("A template may not test by a name that it makes up", node.lineno)
         self._by_attribute([each.value for each in node.kwargs if each.key == "attribute"], node)
         for each in node.args if node.name in _FILLING else ():
             if not isinstance(each, nodes.Const) or (isinstance(each.value, int) and abs(each.value) > _MOST_FILL):
-                raise _bad("A template may not fill up a text", node.lineno)
+                raise bad("A template may not fill up a text", node.lineno)
 
     def _map(self, node: nodes.Filter) -> None:
         if node.kwargs or len(node.args) != 1:
-            raise _bad("A template may not map by attribute", node.lineno)
+            raise bad("A template may not map by attribute", node.lineno)
         name = node.args[0]
         if not isinstance(name, nodes.Const) or name.value not in MAPPED:
-            raise _bad("A template may not map by this filter", node.lineno)
+            raise bad("A template may not map by this filter", node.lineno)
 
     def _by_attribute(self, given: list[nodes.Expr], node: nodes.Filter) -> None:
         for each in given:
             if not isinstance(each, nodes.Const):
-                raise _bad("A template may not make up the name of an attribute", node.lineno)
+                raise bad("A template may not make up the name of an attribute", node.lineno)
             for part in str(each.value).split("."):
                 if not part.isdigit():
                     self._field(part, node)
 
     def _call(self, node: nodes.Call) -> None:
         if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise _bad("A template may not hand on arguments that it does not name", node.lineno)
+            raise bad("A template may not hand on arguments that it does not name", node.lineno)
         match node.node:
             case nodes.Name(name=name):
                 if name not in CALLS and name not in self._macros and name != "caller":
-                    raise _bad(f"A template may not call {shown(name)}", node.lineno)
+                    raise bad(f"A template may not call {shown(name)}", node.lineno)
             case nodes.Getattr(attr=attr):
                 if attr not in METHODS:
-                    raise _bad(f"A template may not call {shown(attr)}", node.lineno)
+                    raise bad(f"A template may not call {shown(attr)}", node.lineno)
             case _:
-                raise _bad("A template may not call what it makes up", node.lineno)
-
-    # -- growth -------------------------------------------------------------------------------------------------
-
-    def _product(self, node: nodes.Mul) -> None:
-        for each in (node.left, node.right):
-            if isinstance(each, nodes.Const) and isinstance(each.value, int) and abs(each.value) > _MOST_FACTOR:
-                raise _bad("A template may not multiply by so much", node.lineno)
-        if isinstance(node.left, nodes.Mul) or isinstance(node.right, nodes.Mul):
-            raise _bad("A template may not multiply a product", node.lineno)
-
-    def _assignment(self, node: nodes.Assign | nodes.AssignBlock) -> None:
-        """Refuse to double: thirty lines of `b = a ~ a` would fill a memory."""
-        value = node.node if isinstance(node, nodes.Assign) else None
-        if value is None or not isinstance(value, nodes.Add | nodes.Concat | nodes.Mul):
-            return
-        used = [_spelt(each) for each in _leaves(value)]
-        own = [each for each in used if each and each.split(".")[0] in self._assigned]
-        if len(own) != len(set(own)):
-            raise _bad("A template may not double a text into itself", node.lineno)
+                raise bad("A template may not call what it makes up", node.lineno)
 
     # -- what a template makes itself ---------------------------------------------------------------------------
 
@@ -352,32 +327,3 @@ def _targets(node: nodes.Node) -> Iterator[str]:
         yield node.name
     for each in node.find_all(nodes.Name):
         yield each.name
-
-
-def _rounds(node: nodes.Node) -> int:
-    """Return how often a loop runs where it counts with constants, or refuse to guess."""
-    if not (isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name == "range"):
-        return 1
-    for each in node.find_all((nodes.Mul, nodes.Pow)):
-        raise _bad("A template may not count so far", each.lineno)
-    most = max((abs(each.value) for each in node.find_all(nodes.Const) if isinstance(each.value, int)), default=1)
-    return max(1, most)
-
-
-def _leaves(node: nodes.Node) -> Iterator[nodes.Node]:
-    if isinstance(node, nodes.Add | nodes.Mul):
-        yield from _leaves(node.left)
-        yield from _leaves(node.right)
-    elif isinstance(node, nodes.Concat):
-        for each in node.nodes:
-            yield from _leaves(each)
-    else:
-        yield node
-
-
-def _spelt(node: nodes.Node) -> str:
-    if isinstance(node, nodes.Name):
-        return node.name
-    if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name):
-        return f"{node.node.name}.{node.attr}"
-    return ""

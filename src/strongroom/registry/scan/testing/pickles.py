@@ -133,6 +133,8 @@ def code() -> Iterator[Sample]:
         "marshalled": {"function": ["4wEAAAAAAAAAAAAAAAEAAAACAAAAQwAAAHMIAAAAZAFTAA=="]},
         "jsonpickle": {"py/object": "posix.system", "py/reduce": [{"py/function": "posix.system"}]},
         "hydra": {"model": {"_target_": "os.system", "command": "id"}},
+        "adapter-library": {"auto_mapping": {"base_model_class": "system", "parent_library": "os"}},
+        "index-leads-out": {"weight_map": {"a": "../../other/model.safetensors"}},
         "jinja-in-prompt": {"system_prompt": "{{ cycler.__init__.__globals__.os.popen('id').read() }}"},
         "jinja-anywhere": {"note": "{% if x %}{{ ''.__class__.__mro__ }}{% endif %}"},
     }

@@ -1,0 +1,143 @@
+"""`strongroom model show`, `explain`, `approve` and `diff`: a release's files, and why it may serve where."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from cyclopts import Parameter, validators
+
+from strongroom.cli import output
+from strongroom.cli.calls import ask, get, place
+from strongroom.cli.failures import FAILED, OK, usage
+from strongroom.cli.models import MODEL
+from strongroom.cli.options import Environment
+from strongroom.cli.session import HERE, ONLINE, Session, decoded
+
+_FILES: Final = ("path", "size", "sha256")
+_APPROVE_EPILOGUE: Final = """
+Example:
+  strongroom model approve credit-risk@1.0.0 --env prod --reason "evaluated, ticket 4711" \\
+      --token-file approver.token
+"""
+
+
+@MODEL.command(name="show", group=ONLINE, help_epilogue="")
+def show(release: str, /, *, session: Session = HERE) -> None:
+    """Show a release's files and where it may serve.
+
+    Args:
+        release: NAME@VERSION.
+        session: how to ask.
+    """
+    name, version = _named(release)
+    body = ask(session, "GET", place("models", name, version))
+    if session.json:
+        output.raw(body)
+        return
+    found = decoded(body)
+    serves = [each["environment"] for each in found["standing"] if each["may_serve"]]
+    output.record({"release": release, "digest": found["digest"], "may serve in": serves or "nowhere"})
+    output.listing(found["files"], _FILES, empty="Its manifest is missing.")
+
+
+@MODEL.command(
+    name="explain",
+    group=ONLINE,
+    help_epilogue="""
+Exit codes: 0 it may serve in every environment that was asked about, 1 it may not.
+""",
+)
+def explain(
+    release: str,
+    /,
+    *,
+    environment: Annotated[
+        Environment | None, Parameter(alias="--env", help="That environment alone [default: all three].")
+    ] = None,
+    session: Session = HERE,
+) -> int:
+    """Say in plain words why a release may or may not serve, and where.
+
+    Args:
+        release: NAME@VERSION.
+        environment: that environment alone.
+        session: how to ask.
+    """
+    name, version = _named(release)
+    found = get(session, place("models", name, version))
+    standing = [each for each in found["standing"] if environment in {None, each["environment"]}]
+    if session.json:
+        output.raw(msgspec.json.encode({"digest": found["digest"], "standing": standing}))
+    else:
+        for each in standing:
+            print(f"{each['environment']}: {release} {'may serve' if each['may_serve'] else 'may NOT serve'}.")
+            for reason in each["reasons"]:
+                print(f"  {'yes' if reason['met'] else 'NO ':<4} {output.text(reason['because'])}")
+    return OK if all(each["may_serve"] for each in standing) else FAILED
+
+
+@MODEL.command(name="approve", group=ONLINE, help_epilogue=_APPROVE_EPILOGUE)
+def approve(
+    release: str,
+    /,
+    *,
+    environment: Environment,
+    reason: Annotated[str, Parameter(help="Why, in your words; it is signed with the rest.")],
+    tenant: Annotated[str | None, Parameter(help="For that tenant alone [default: for all].")] = None,
+    days: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=400), help="How long it lasts.")] = 90,
+    session: Session = HERE,
+) -> None:
+    """Approve a release for an environment, as an approver: never its author, and each person counts once.
+
+    Args:
+        release: NAME@VERSION.
+        environment: where it may be deployed.
+        reason: why.
+        tenant: for that tenant alone.
+        days: how long.
+        session: how to ask; an approver's token.
+    """
+    name, version = _named(release)
+    fields: dict[str, object] = {"environment": environment, "reason": reason, "tenant": tenant, "days": days}
+    body = ask(session, "POST", place("models", name, version, "approvals"), fields)
+    if session.json:
+        output.raw(body)
+        return
+    found = decoded(body)
+    counted = next(each["because"] for each in found["reasons"] if each["demand"] == "approval")
+    output.note(f"Approved, until {days} days from now. {counted}")
+
+
+@MODEL.command(name="diff", group=ONLINE, help_epilogue="\nExit codes: 0 the same files, 1 not.\n")
+def diff(before: str, after: str, /, *, session: Session = HERE) -> int:
+    """Show which files differ between two releases.
+
+    Args:
+        before: NAME@VERSION.
+        after: NAME@VERSION.
+        session: how to ask.
+    """
+    old, new = (_files(session, each) for each in (before, after))
+    rows = [
+        {"path": path, "change": "added" if path not in old else "removed" if path not in new else "changed"}
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    ]
+    if session.json:
+        output.raw(msgspec.json.encode({"data": rows}))
+    else:
+        output.listing(rows, ("change", "path"), empty="The files are the same.")
+    return FAILED if rows else OK
+
+
+def _files(session: Session, release: str) -> dict[str, Any]:
+    files: list[dict[str, Any]] = get(session, place("models", *_named(release)))["files"]
+    return {each["path"]: each["sha256"] for each in files}
+
+
+def _named(release: str) -> tuple[str, str]:
+    name, _, version = release.partition("@")
+    if not name or not version:
+        raise usage("A release is NAME@VERSION.", "`strongroom model list` shows what there is.")
+    return name, version

@@ -1,0 +1,94 @@
+"""What is demanded of a release, and what it comes to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from strongroom.kernel.principal import Environment
+
+
+@unique
+class Risk(StrEnum):
+    """How much may go wrong with a release."""
+
+    STANDARD = "standard"
+    HIGH = "high"
+
+
+@unique
+class EvidenceKind(StrEnum):
+    """What a piece of evidence is."""
+
+    MANIFEST = "manifest"
+    SCAN = "scan"
+    SIGNATURE = "signature"
+    APPROVAL = "approval"
+
+
+APPROVALS: Final = {
+    Risk.STANDARD: {Environment.DEV: 1, Environment.TEST: 1, Environment.PROD: 2},
+    Risk.HIGH: {Environment.DEV: 1, Environment.TEST: 2, Environment.PROD: 3},
+}
+"""How many people must have approved."""
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One piece, as it is stored: nothing of it is believed before its signature was verified."""
+
+    kind: EvidenceKind
+    statement: bytes
+    account: UUID | None
+    made_at: datetime
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What a release comes with when it is admitted: its manifest, and statements about it.
+
+    Attributes:
+        manifest: canonical JSON.
+        scan: the verdict, in a DSSE envelope.
+        signature: an OMS bundle.
+    """
+
+    manifest: bytes
+    scan: bytes
+    signature: bytes
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is demanded, whether it is met, and in plain words why or why not."""
+
+    demand: str
+    met: bool
+    because: str
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a release may be deployed in an environment, for a tenant or for all, and every reason."""
+
+    environment: Environment
+    tenant: str | None
+    may_serve: bool
+    reasons: tuple[Reason, ...]
+
+    def refusal(self) -> str:
+        """Return in one sentence what is not met."""
+        return " ".join(reason.because for reason in self.reasons if not reason.met)
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """The release that is judged, as the catalogue names it."""
+
+    digest: str
+    name: str
+    version: str
+
+    @property
+    def called(self) -> str:
+        """Return what signatures call it."""
+        return f"{self.name}@{self.version}"

@@ -1,0 +1,220 @@
+"""What can be done about a release's standing: prove it when it is admitted, approve it, explain it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from strongroom.identity import tables as identity_tables
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Environment, Principal
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.registry.admission import manifest as manifests
+from strongroom.registry.admission import tables
+from strongroom.registry.admission.judge import Case, judge
+from strongroom.registry.admission.keys import RegistryKeys
+from strongroom.registry.admission.model import EvidenceKind, Proof, Risk, Standing, Subject
+from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved, read_scan, scanned
+from strongroom.registry.oms.service import sign_files
+from strongroom.registry.scan import Report
+from strongroom.registry.scan.rules import ruleset_digest
+from strongroom.registry.scan.service import scan_files
+from strongroom.store import OperatorTx, TenantTx
+
+MAX_DAYS: Final = 400
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A release with its files, and its standing in each environment."""
+
+    digest: str
+    name: str
+    version: str
+    files: tuple[manifests.File, ...]
+    standing: tuple[Standing, ...]
+
+
+class Admission:
+    """Proves, approves and judges releases."""
+
+    def __init__(self, gate: Gate, keys: RegistryKeys, clock: Clock) -> None:
+        self._gate = gate
+        self._keys = keys
+        self._clock = clock
+        self._ruleset = ruleset_digest()
+
+    def prove(self, subject: Subject, manifest: bytes, files: Mapping[str, Path], author: str, risk: Risk) -> Proof:
+        """Scan a release's files and sign verdict and model. Takes as long as reading them.
+
+        Args:
+            subject: the release.
+            manifest: its manifest.
+            files: where each of its files lies, by its path in the manifest.
+            author: the account that brings it.
+            risk: how much may go wrong with it.
+
+        Raises:
+            CannotScan: when the scanner cannot be started.
+        """
+        return self.seal(subject, manifest, scan_files(files, clock=self._clock, named=subject.called), author, risk)
+
+    def seal(self, subject: Subject, manifest: bytes, report: Report, author: str, risk: Risk) -> Proof:
+        """Sign what a scan said of a release's files, and the release."""
+        verdict = scanned(report, subject, author, risk, self._keys.scanner())
+        signature, _ = sign_files(subject.called, manifests.read(manifest).digests, self._keys.signer())
+        return Proof(manifest=manifest, scan=verdict, signature=signature)
+
+    async def proven(self, tx: OperatorTx, subject: Subject) -> bool:
+        """Whether verdict and signature of a release count today, whoever approved it."""
+        case = await self._case(tx, subject)
+        demands = judge(case, Environment.DEV, None).reasons
+        return all(reason.met for reason in demands if reason.demand != "approval")
+
+    async def keep(self, tx: OperatorTx, subject: Subject, proof: Proof) -> None:
+        """Keep what a release comes with."""
+        now = self._clock.now()
+        for kind, statement in (
+            (EvidenceKind.MANIFEST, proof.manifest),
+            (EvidenceKind.SCAN, proof.scan),
+            (EvidenceKind.SIGNATURE, proof.signature),
+        ):
+            await tables.insert(tx, subject.digest, kind, statement, None, now)
+
+    async def approve(
+        self,
+        who: Principal,
+        name: str,
+        version: str,
+        environment: Environment,
+        *,
+        tenant: TenantId | None,
+        days: int,
+        reason: str,
+        ask: Ask,
+    ) -> Standing:
+        """Approve a release for an environment, until a day: one person's word, signed by that person's key.
+
+        Args:
+            who: the approver.
+            name: of the release.
+            version: of the release.
+            environment: where it may be deployed.
+            tenant: for which tenant; None: for all.
+            days: how long.
+            reason: why, in the approver's words.
+            ask: the request.
+
+        Raises:
+            Refused: hidden for a release that there is not, FORBIDDEN for its author, INVALID for one whose files or
+                verdict do not count, or for words and days that cannot be.
+        """
+        if not 1 <= days <= MAX_DAYS:
+            raise Refused(invalid(f"An approval lasts 1 to {MAX_DAYS} days.", param="days"))
+        if not reason.strip() or len(reason) > 1000:  # noqa: PLR2004 - a paragraph
+            raise Refused(invalid("Say why, in up to 1,000 characters.", param="reason"))
+        resource = Resource(kind=Kind.RELEASE, id=_id(name, version))
+        async with self._gate.permit_platform(who, Action.MODEL_APPROVE, resource, ask) as tx:
+            subject = await self._named(tx, name, version)
+            account = await identity_tables.account_named(tx, who.name)
+            if account is None:
+                raise Refused(hidden("an approval by nobody's account"))
+            case = await self._case(tx, subject)
+            before = judge(case, environment, None if tenant is None else str(tenant))
+            if not all(each.met for each in before.reasons if each.demand != "approval"):
+                raise Refused(invalid(f"It cannot be approved. {before.refusal()}", param="version"))
+            self._refuse_author(case, who.name)
+            now = self._clock.now()
+            terms = Terms(
+                approver=account.name,
+                environment=environment,
+                tenant=EVERY_TENANT if tenant is None else str(tenant),
+                expires=now + timedelta(days=days),
+                reason=reason,
+                version=version,
+            )
+            statement = approved(subject, terms, now, self._keys.approver(account.id))
+            await tables.insert(tx, subject.digest, EvidenceKind.APPROVAL, statement, account.id, now)
+            return judge(await self._case(tx, subject), environment, None if tenant is None else str(tenant))
+
+    async def show(self, who: Principal, name: str, version: str, tenant: TenantId | None, ask: Ask) -> Shown:
+        """Return a release's files, and why it may or may not be deployed where.
+
+        Raises:
+            Refused: hidden for a release that there is not.
+        """
+        async with self._reading(who, name, version, ask) as tx:
+            subject = await self._named(tx, name, version)
+            case = await self._case(tx, subject)
+            whose = who.tenant or tenant
+            standing = tuple(judge(case, each, None if whose is None else str(whose)) for each in Environment)
+            files: tuple[manifests.File, ...] = ()
+            for each in case.of(EvidenceKind.MANIFEST):
+                try:
+                    found = manifests.read(each.statement)
+                except manifests.BadManifest:
+                    continue
+                files = found.files if found.digest == subject.digest else files
+            return Shown(
+                digest=subject.digest, name=subject.name, version=subject.version, files=files, standing=standing
+            )
+
+    async def demand(self, tx: TenantTx, digest: str, environment: Environment) -> None:
+        """Refuse a release that may not be deployed in `environment` for the transaction's tenant.
+
+        Raises:
+            Refused: FORBIDDEN, with every reason that is not met.
+        """
+        subject = await tables.subject_of(tx, digest)
+        if subject is None:
+            raise Refused(invalid("No release with this digest was admitted.", param="release"))
+        standing = judge(await self._case(tx, subject), environment, str(tx.tenant))
+        if not standing.may_serve:
+            tell = f"{subject.called} may not be deployed in {environment}. {standing.refusal()}"
+            raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
+
+    def _refuse_author(self, case: Case, name: str) -> None:
+        for each in case.of(EvidenceKind.SCAN):
+            if read_scan(each.statement, self._keys.scanners()).author == name:
+                tell = "Who made a release does not approve it."
+                raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
+
+    async def _named(self, tx: OperatorTx | TenantTx, name: str, version: str) -> Subject:
+        subject = await tables.subject_named(tx, name, version)
+        if subject is None:
+            raise Refused(hidden(f"no release {name}@{version}"))
+        return subject
+
+    async def _case(self, tx: OperatorTx | TenantTx, subject: Subject) -> Case:
+        return Case(
+            subject,
+            await tables.of_release(tx, subject.digest),
+            await tables.approvers(tx),
+            self._keys,
+            self._ruleset,
+            self._clock.now(),
+        )
+
+    @asynccontextmanager
+    async def _reading(
+        self, who: Principal, name: str, version: str, ask: Ask
+    ) -> AsyncGenerator[OperatorTx | TenantTx]:
+        resource = Resource(kind=Kind.RELEASE, id=_id(name, version))
+        if who.tenant is not None:
+            async with self._gate.permit(who, Action.MODEL_LIST, resource, ask) as tx:
+                yield tx
+        else:
+            async with self._gate.permit_platform(who, Action.MODEL_LIST, resource, ask) as platform:
+                yield platform
+
+
+def _id(name: str, version: str) -> str:
+    """Return what the log calls a release: a resource's id takes letters, digits, dots, colons and dashes."""
+    return ":".join(re.sub(r"[^A-Za-z0-9.-]", "-", each) for each in (name, version))[:128]
