@@ -23,6 +23,7 @@ from strongroom.gateway.testing import (
     whole,
 )
 from strongroom.gateway.upstreams import worker_socket
+from strongroom.registry.admission.testing import digest_of
 
 if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Plane
@@ -243,7 +244,7 @@ async def test_a_caller_who_leaves_before_the_first_word_frees_the_worker_too(pl
 async def test_a_worker_that_is_not_there_is_a_503_that_says_when_to_come_back(plane: Plane) -> None:
     from strongroom.kernel.principal import Environment  # noqa: PLC0415 - for the socket's name only
 
-    path = worker_socket(plane.sockets, Environment.DEV, f"sha256:{'a' * 64}")
+    path = worker_socket(plane.sockets, Environment.DEV, digest_of("tiny"))
     aside = path.with_suffix(".aside")
     path.rename(aside)
     plane.chat.behaviour = hangs_up(b"")  # and the connections that are still open end

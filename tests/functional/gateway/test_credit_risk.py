@@ -9,6 +9,7 @@ import pytest
 
 from strongroom.gateway.upstreams import worker_socket
 from strongroom.kernel.principal import Environment
+from strongroom.registry.admission.testing import digest_of
 from strongroom.runtime.rig import Rig
 from strongroom.runtime.spec import Kind
 
@@ -31,7 +32,7 @@ def worker() -> Generator[Rig]:
 @pytest.fixture
 async def served(plane: Plane, worker: Rig) -> AsyncGenerator[Plane]:
     """Put the real worker where the gateway looks for the release `rows`."""
-    path = worker_socket(plane.sockets, Environment.DEV, f"sha256:{'c' * 64}")
+    path = worker_socket(plane.sockets, Environment.DEV, digest_of("rows"))
     kept = path.with_suffix(".kept")
     path.rename(kept)
     path.symlink_to(worker.socket(Kind.INFER))
