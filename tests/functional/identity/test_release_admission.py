@@ -137,7 +137,7 @@ async def test_nobody_approves_their_own(house: House) -> None:
 async def test_only_approvers_approve(role: Role, house: House) -> None:
     acme = await listed(house)
     whose: dict[str, Any] = {} if role is Role.OPERATOR else {"tenant": acme}
-    place = {"environment": DEV, "workload": UUID(int=1)} if role is Role.INFERENCE else {}
+    place: dict[str, Any] = {"environment": DEV, "workload": UUID(int=1)} if role is Role.INFERENCE else {}
     with pytest.raises(Refused):
         await approve(house, Principal(role=role, name="one", credential=KeyId(""), **whose, **place))
 

@@ -71,7 +71,7 @@ def _manifest(case: Case, reasons: list[Reason]) -> manifests.Manifest | None:
                 found = manifests.read(each.statement)
             except manifests.BadManifest:
                 continue
-            said = f"Its manifest, of {len(found.files)} files, is the one that it is named by."
+            said = f"Its manifest is the one that it is named by (files: {len(found.files)})."
             reasons.append(Reason(demand="manifest", met=True, because=said))
             return found
     said = "There is no manifest with the digest that it is named by."

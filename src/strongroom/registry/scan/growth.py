@@ -91,20 +91,17 @@ class Growth:
 def _assigned_values(tree: nodes.Template) -> dict[str, list[nodes.Node]]:
     """Return what each name, and each field of a namespace, is set to."""
     found: dict[str, list[nodes.Node]] = {}
-    for node in tree.find_all((nodes.Assign, nodes.With)):
-        pairs = (
-            [(node.target, node.node)]
-            if isinstance(node, nodes.Assign)
-            else zip(node.targets, node.values, strict=True)
-        )
-        for target, value in pairs:
-            found.setdefault(spelt(target), []).append(value)
-            if isinstance(value, nodes.Call) and isinstance(value.node, nodes.Name) and value.node.name in _MAKERS:
-                for each in value.kwargs:
-                    found.setdefault(f"{spelt(target)}.{each.key}", []).append(each.value)
-            if isinstance(target, nodes.Tuple) and isinstance(value, nodes.Tuple):
-                for part, given in zip(target.items, value.items, strict=False):
-                    found.setdefault(spelt(part), []).append(given)
+    pairs: list[tuple[nodes.Node, nodes.Node]] = [(each.target, each.node) for each in tree.find_all(nodes.Assign)]
+    for block in tree.find_all(nodes.With):
+        pairs += zip(block.targets, block.values, strict=True)
+    for target, value in pairs:
+        found.setdefault(spelt(target), []).append(value)
+        if isinstance(value, nodes.Call) and isinstance(value.node, nodes.Name) and value.node.name in _MAKERS:
+            for each in value.kwargs:
+                found.setdefault(f"{spelt(target)}.{each.key}", []).append(each.value)
+        if isinstance(target, nodes.Tuple) and isinstance(value, nodes.Tuple):
+            for part, given in zip(target.items, value.items, strict=False):
+                found.setdefault(spelt(part), []).append(given)
     return found
 
 

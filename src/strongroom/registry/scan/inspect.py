@@ -145,7 +145,9 @@ class _One:
             self._looks.add("name", told, level=Level.NOTE)
 
     def _text(self, head: bytes) -> None:
-        if jsonfile.recognised(head, self._name) and not text.is_template_by_name(self._name):
+        if jsonfile.recognised(head, self._name, whole=len(head) == self._tape.size) and not text.is_template_by_name(
+            self._name
+        ):
             self.kind = Kind.JSON
             if text.is_code_by_name(self._name):
                 self._looks.add("code", "A file of this name is code, which no release brings along.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import PurePosixPath
 from typing import Final
@@ -31,16 +32,36 @@ _MODULES: Final = frozenset(
 _TARGETS: Final = frozenset({"_target_", "__target__"})
 _PROSE: Final = frozenset({".md", ".markdown", ".rst", ".txt"})
 _BEGINS: Final = re.compile(rb'[ \t\r\n]*(?:\{[ \t\r\n]*["}]|\[[ \t\r\n]*(?:["{}\[\]0-9-]|true|false|null))')
+_UNFINISHED: Final = 2048
+"""How far before the end of what was seen an unfinished text may begin."""
 _LIBRARY: Final = re.compile(r"sentence_transformers\.[\w.]+")
 _LIBRARIES: Final = re.compile(r"(?:transformers|diffusers|sentence_transformers|peft|timm)(?:\.|$)")
 
 
-def recognised(head: bytes, name: str) -> bool:
-    """Whether a file that begins so says that it is JSON: text may begin with a bracket, too."""
+def recognised(head: bytes, name: str, *, whole: bool) -> bool:
+    """Whether a file that begins so says that it is JSON: text may begin with a bracket, too, and lines may be JSON each.
+
+    Args:
+        head: how it begins.
+        name: its name, which says that it is when it ends in `.json`.
+        whole: whether `head` is all of it.
+    """
     suffix = PurePosixPath(name).suffix.lower()
-    return (suffix == ".json" and head.lstrip()[:1] in {b"{", b"["}) or (
-        suffix not in _PROSE and _BEGINS.match(head) is not None
-    )
+    if suffix == ".json":
+        return head.lstrip()[:1] in {b"{", b"["}
+    return suffix not in _PROSE and _BEGINS.match(head) is not None and _goes_on(head, whole=whole)
+
+
+def _goes_on(head: bytes, *, whole: bool) -> bool:
+    """Whether one value begins here, and nothing follows it that is seen."""
+    text = head.decode(errors="ignore").lstrip(" \t\r\n")
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except json.JSONDecodeError as error:
+        return not whole and (error.msg.startswith("Unterminated") or error.pos >= len(text) - _UNFINISHED)
+    except RecursionError:
+        return True  # the strict reader says how deep it may be
+    return not text[end:].strip()
 
 
 def parse(tape: Tape, looks: Looks, name: str) -> None:

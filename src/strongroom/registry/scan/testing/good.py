@@ -194,6 +194,9 @@ def _documents() -> Iterator[Sample]:
         "windows": ("README.txt", "one\r\ntwo\r\n"),
         "mark": ("README.txt", "\ufeffhello\n"),
         "requirements": ("requirements.txt", "numpy==2.0\ntokenizers>=0.20\n"),
+        "lines": ("train.jsonl", '{"text": "a", "n": 1}\n{"text": "b", "n": 2}\n'),
+        "references": ("NOTES", "[1] One paper\n[2] Another\n"),
+        "settings": ("train.cfg", "[model]\nname = a\n"),
         "labels": ("labels.csv", "id,label\n0,cat\n1,dog\n"),
         "html-in-markdown": ("README.md", '<div align="center">\n<img src="logo.png">\n</div>\n\n# A model\n'),
     }
