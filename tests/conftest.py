@@ -22,6 +22,7 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from strongroom.store import Appender, Database
 from strongroom.store.testing import TestDatabase, TestServer, shared
@@ -30,6 +31,11 @@ pytest_plugins = [
     "plugins.memory",  # where temporary files lie
     "plugins.live",  # the real product: `installation`, `target`, `start_up`
 ]
+
+
+# A law is no measurement of speed: a machine with other work to do fails no test.
+settings.register_profile("strongroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("strongroom")
 
 
 def pytest_configure(config: pytest.Config) -> None:
