@@ -61,6 +61,10 @@ KEPT: Final = MappingProxyType(
         "identity.delivery": _LIFE,
         "identity.access_token": "until it ends",
         "identity.federation_rule": _LIFE,
+        "identity.request": "for ever: who asked for power, or for a change, and why",
+        "identity.vote": "for ever: who said yes or no to it, and why",
+        "identity.elevation": "for ever: when that power began and ended, and its review",
+        "identity.notice": "for ever: what somebody was paged with, and when it was taken",
     }
 )
 """For how long the rows of each table are kept. A table that is not here fails the tests."""
