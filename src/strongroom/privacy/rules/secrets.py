@@ -118,7 +118,7 @@ _KEYS: Final = (
 )  # fmt: skip
 
 _CLOUD: Final = (
-    ("AWS access key", r"\b(?:a3t[a-z0-9]|akia|asia|abia|acca|aroa|aida)[a-z0-9]{16}", r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"),
+    ("AWS access key", r"\b(?:a3t[a-z0-9]|akia|asia|abia|acca|aroa|aida)[a-z0-9]{16}", r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"),
     ("AWS Bedrock key", r"absk[a-z0-9+/]{60}", r"ABSK[A-Za-z0-9+/]{60,}={0,2}"),
     ("Alibaba access key", r"\bltai[a-z0-9]{12}", r"LTAI[A-Za-z0-9]{12,20}"),
     ("Google service account", r"\"private_key_id\"", r"\"private_key_id\"\s{0,4}:\s{0,4}\"[a-f0-9]{40}\""),
@@ -134,8 +134,7 @@ _WEBHOOKS: Final = (
 
 
 def _varied(data: bytes, start: int, end: int) -> bool:
-    value = data[start:end].decode("latin-1")
-    return entropy(value) >= _VARIED and not value.endswith("EXAMPLE")
+    return entropy(data[start:end].decode("latin-1")) >= _VARIED
 
 
 def _key(kind: str, name: str, anchor: str, source: str) -> Rule:
