@@ -750,6 +750,36 @@ ALTER TABLE identity.federation_rule OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.federation_rule IS 'whose token is taken for which workload; never changed, so what was given out under one means what it meant';
 
+CREATE TABLE identity.incident (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    reason text NOT NULL,
+    report jsonb NOT NULL,
+    cause text,
+    fix text,
+    closed_at timestamp with time zone,
+    closed_by text,
+    CONSTRAINT incident_cause_check CHECK (((length(cause) >= 1) AND (length(cause) <= 2000))),
+    CONSTRAINT incident_check CHECK (((closed_at IS NULL) = (cause IS NULL))),
+    CONSTRAINT incident_check1 CHECK (((closed_at IS NULL) = (closed_by IS NULL))),
+    CONSTRAINT incident_fix_check CHECK ((length(fix) <= 2000)),
+    CONSTRAINT incident_kind_check CHECK ((kind = 'key-leak'::text)),
+    CONSTRAINT incident_opened_by_check CHECK (((length(opened_by) >= 1) AND (length(opened_by) <= 200))),
+    CONSTRAINT incident_reason_check CHECK ((length(reason) <= 200)),
+    CONSTRAINT incident_report_check CHECK ((octet_length((report)::text) <= 1048576)),
+    CONSTRAINT incident_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 128)))
+);
+
+ALTER TABLE ONLY identity.incident FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.incident OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.incident IS 'what went wrong, what was done at once, and the cause, without which none is closed';
+
 CREATE TABLE identity.key (
     tenant_id uuid NOT NULL,
     id text NOT NULL,
@@ -769,6 +799,8 @@ CREATE TABLE identity.key (
     retires_at timestamp with time zone,
     proof text,
     thumbprint bytea,
+    bindings jsonb,
+    CONSTRAINT key_bindings_check CHECK ((octet_length((bindings)::text) <= 16384)),
     CONSTRAINT key_bound_whole CHECK (((proof IS NULL) = (thumbprint IS NULL))),
     CONSTRAINT key_check CHECK ((expires_at > created_at)),
     CONSTRAINT key_check1 CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
@@ -794,6 +826,8 @@ COMMENT ON COLUMN identity.key.purpose IS 'what this key is for, where that is n
 COMMENT ON COLUMN identity.key.retires_at IS 'when a replaced key stops counting; it may end before that and never after';
 
 COMMENT ON COLUMN identity.key.thumbprint IS 'SHA-256 of what it is bound to: a public key (RFC 7638) or a certificate';
+
+COMMENT ON COLUMN identity.key.bindings IS 'each takes away from what the role allows; null: nothing is bound';
 
 CREATE TABLE identity.notice (
     id uuid NOT NULL,
@@ -1251,6 +1285,9 @@ ALTER TABLE ONLY identity.environment
 ALTER TABLE ONLY identity.federation_rule
     ADD CONSTRAINT federation_rule_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY identity.incident
+    ADD CONSTRAINT incident_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1363,6 +1400,8 @@ CREATE INDEX delivery_key ON identity.delivery USING btree (tenant_id, key_id);
 
 CREATE INDEX federation_rule_workload ON identity.federation_rule USING btree (tenant_id, workload_id);
 
+CREATE INDEX incident_open ON identity.incident USING btree (tenant_id, opened_at DESC);
+
 CREATE INDEX key_replaced_by ON identity.key USING btree (tenant_id, replaced_by) WHERE (replaced_by IS NOT NULL);
 
 CREATE INDEX key_workload ON identity.key USING btree (tenant_id, workload_id);
@@ -1432,6 +1471,9 @@ ALTER TABLE ONLY identity.federation_rule
 
 ALTER TABLE ONLY identity.federation_rule
     ADD CONSTRAINT federation_rule_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
+
+ALTER TABLE ONLY identity.incident
+    ADD CONSTRAINT incident_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -1614,6 +1656,8 @@ ALTER TABLE identity.environment ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.federation_rule ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE identity.incident ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE identity.key ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY operator_all ON identity.account TO sr_operator USING (true) WITH CHECK (true);
@@ -1633,6 +1677,8 @@ CREATE POLICY own_tenant ON identity.delivery TO sr_control USING ((tenant_id = 
 CREATE POLICY own_tenant ON identity.environment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.federation_rule TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON identity.incident TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.key TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -2006,6 +2052,18 @@ GRANT UPDATE(ended_at) ON TABLE identity.federation_rule TO sr_control;
 
 GRANT UPDATE(ended_reason) ON TABLE identity.federation_rule TO sr_control;
 
+GRANT SELECT,INSERT ON TABLE identity.incident TO sr_control;
+
+GRANT UPDATE(report) ON TABLE identity.incident TO sr_control;
+
+GRANT UPDATE(cause) ON TABLE identity.incident TO sr_control;
+
+GRANT UPDATE(fix) ON TABLE identity.incident TO sr_control;
+
+GRANT UPDATE(closed_at) ON TABLE identity.incident TO sr_control;
+
+GRANT UPDATE(closed_by) ON TABLE identity.incident TO sr_control;
+
 GRANT SELECT,INSERT ON TABLE identity.key TO sr_control;
 
 GRANT SELECT(tenant_id) ON TABLE identity.key TO sr_operator;
@@ -2046,6 +2104,9 @@ GRANT SELECT(retires_at) ON TABLE identity.key TO sr_operator;
 GRANT SELECT(proof) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT(thumbprint) ON TABLE identity.key TO sr_operator;
+
+GRANT UPDATE(bindings) ON TABLE identity.key TO sr_control;
+GRANT SELECT(bindings) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE identity.notice TO sr_operator;
 

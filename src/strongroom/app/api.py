@@ -26,6 +26,7 @@ from strongroom.app.metrics import MEDIA_TYPE
 from strongroom.app.services import Services
 from strongroom.console import Missing
 from strongroom.custody import routes as custody_routes
+from strongroom.custody.incidents import routes as incident_routes
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
 from strongroom.identity.elevation import routes as elevation_routes
@@ -60,6 +61,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *identity_routes.ROUTES,
             *rotation_routes.ROUTES,
             *custody_routes.ROUTES,
+            *incident_routes.ROUTES,
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
             *federation_routes.ROUTES,
@@ -99,6 +101,7 @@ def _offered(services: Services) -> dict[str, object]:
         "accounts": services.accounts,
         "rotation": services.rotation,
         "custody": services.custody,
+        "incidents": services.incidents,
         "signers": services.signers,
         "tenant_keys": services.tenant_keys,
         "federation": services.federation,

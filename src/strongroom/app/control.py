@@ -12,6 +12,7 @@ from typing import Final
 from strongroom.app.api import control_app
 from strongroom.app.checks import Check
 from strongroom.app.doctor import online
+from strongroom.app.geo import source
 from strongroom.app.handover import Handover
 from strongroom.app.identity_section import provider
 from strongroom.app.metrics import Collected, is_token
@@ -46,7 +47,8 @@ _log = logging.getLogger(__name__)
 async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     """Yield what answers on the control port."""
     clock, keys, engine = SystemClock(), handover.purpose_keys, Engine.load(production=handover.settings.production)
-    directory = Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys)
+    geo = source(handover.settings.identity.geo_database)
+    directory = Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys, geo=geo)
     book, rulebook = Book(), Rulebook()
 
     def told(entries: list[FeedEntry], full: bool) -> None:

@@ -23,6 +23,15 @@ class IdentitySection(Section, frozen=True, kw_only=True):
             )
         ),
     ] = ()
+    geo_database: Annotated[
+        str | None,
+        Meta(
+            description=(
+                "MaxMind DB file (.mmdb) that says in which country an address is, and whose network; without one no country "
+                "is known, and a key that is bound to countries is refused."
+            )
+        ),
+    ] = None
     sso_issuer: Annotated[
         str | None,
         Meta(description="OpenID Connect provider that people sign in to the console with, as its tokens name it."),

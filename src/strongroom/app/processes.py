@@ -23,6 +23,7 @@ from typing import Final
 
 import uvloop
 
+from strongroom.app.geo import source
 from strongroom.app.handover import Handover, admission, receive
 from strongroom.app.metrics import socket_of, teller
 from strongroom.app.probes import answering
@@ -65,13 +66,13 @@ async def gateway(handover: Handover) -> None:
     """Serve the data plane until told to stop."""
     settings, clock, keys = handover.settings.gateway, SystemClock(), handover.purpose_keys
     login = handover.logins[GATEWAY]
-    snapshot = Snapshot(
-        Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys),
-        Engine.load(production=handover.settings.production),
-    )
+    geo = source(handover.settings.identity.geo_database)
+    known = Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys, geo=geo)
+    snapshot = Snapshot(known, Engine.load(production=handover.settings.production))
     follower = Follower(login, clock, snapshot.apply)
     snapshot.follow(follower)
     recorder = Recorder(partial(Appender.connect, login), clock, await _spool(handover, clock))
+    recorder.uses.geo = geo
     vault = Vault(BrokeredKeystore(Path(handover.vault_socket), handover.vault_token), clock)
     with contextlib.suppress(VaultUnavailable, KeysDestroyed):  # `keep` asks again; until then providers are not asked
         await vault.keys(SCOPE)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from strongroom.app.dryrun import Rehearsal
 from strongroom.app.probes import Prover
 from strongroom.custody import Custody
+from strongroom.custody.incidents import Incidents
 from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.accesstoken import Signer
@@ -64,6 +65,7 @@ class Services:
     accounts: Accounts
     rotation: Rotation
     custody: Custody
+    incidents: Incidents
     signers: SignerService
     tenant_keys: TenantKeys
     federation: FederationService
@@ -172,6 +174,7 @@ def make_services(
     narrowed = None if rulebook is None else OwnPolicies(partial(rulebook.standing, ACCESS)).held
     gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed)
     identity = Identity(gate, directory, keys, clock, production=production)
+    rotation, custody = Rotation(gate, keys, clock, directory.geo), Custody(gate, engine, clock)
     accounts = Accounts(gate, keys, clock)
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
     signon = None
@@ -183,8 +186,9 @@ def make_services(
     return Services(
         identity=identity,
         accounts=accounts,
-        rotation=Rotation(gate, keys, clock),
-        custody=Custody(gate, engine, clock),
+        rotation=rotation,
+        custody=custody,
+        incidents=Incidents(gate, custody, identity, rotation, clock),
         signers=SignerService(gate, clock),
         tenant_keys=TenantKeys(gate, keystore),
         federation=FederationService(gate, clock),

@@ -18,6 +18,23 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 from strongroom.cli.signers import public_text
 
 KEY: Final = App(name="key", group=ONLINE, help_epilogue="", help="Issue, look at and revoke keys.")
+Networks: TypeAlias = Annotated[
+    tuple[str, ...], Parameter(name="--network", negative="", help="Bind it to a network (CIDR); may be repeated.")
+]
+Countries: TypeAlias = Annotated[
+    tuple[str, ...],
+    Parameter(name="--country", negative="", help="Bind it to a country (ISO 3166, such as DE); needs a geo source."),
+]
+Agents: TypeAlias = Annotated[
+    tuple[str, ...], Parameter(name="--agent", negative="", help="Bind it to a client by its name, without a version.")
+]
+Hours: TypeAlias = Annotated[
+    tuple[str, ...],
+    Parameter(name="--hours", negative="", help="Bind it to hours in UTC, such as 'mon-fri 08:00-18:00'."),
+]
+Models: TypeAlias = Annotated[
+    tuple[str, ...], Parameter(name="--model", negative="", help="Let it ask this deployment only; may be repeated.")
+]
 Deliver: TypeAlias = Annotated[
     str | None,
     Parameter(help="Hand it over by a delivery that opens once, within so long (60s to 24h), instead of showing it."),
@@ -44,6 +61,11 @@ def create(
         ),
     ] = None,
     deliver: Deliver = None,
+    network: Networks = (),
+    country: Countries = (),
+    agent: Agents = (),
+    hours: Hours = (),
+    model: Models = (),
     session: Session = HERE,
 ) -> None:
     """Issue a key to a workload. Its secret is shown once, here, and is kept nowhere.
@@ -60,6 +82,11 @@ def create(
         purpose: what it is for.
         bind: what it is bound to.
         deliver: hand it over by a delivery that opens once.
+        network: where it may be used.
+        country: in which countries.
+        agent: by which clients.
+        hours: when.
+        model: for which deployments.
         session: how to ask.
     """
     fields: dict[str, object] = {
@@ -71,6 +98,7 @@ def create(
         "purpose": purpose,
         "deliver_s": delivery(deliver),
         "bound_to": None if bind is None else public_text(bind),
+        "bindings": bindings(network, country, agent, hours, model) or None,
     }
     body = ask(session, "POST", place("tenants", tenant, "keys"), fields)
     if session.json:
@@ -201,6 +229,18 @@ def shown_once(made: dict[str, Any], fields: dict[str, Any]) -> None:
     output.note("Give the delivery to who will hold the key. It opens once: `strongroom key open --token-file -`.")
 
 
+def bindings(
+    networks: tuple[str, ...],
+    countries: tuple[str, ...],
+    agents: tuple[str, ...],
+    hours: tuple[str, ...],
+    models: tuple[str, ...],
+) -> dict[str, list[str]]:
+    """Return what a key is bound to, as the API takes it."""
+    given = {"networks": networks, "countries": countries, "agents": agents, "hours": hours, "models": models}
+    return {name: list(values) for name, values in given.items() if values}
+
+
 def delivery(text: str | None) -> float | None:
     """Return for how long a delivery can be opened, in seconds; None: there is to be none."""
     return None if text is None else seconds(text, "--deliver")
@@ -208,6 +248,10 @@ def delivery(text: str | None) -> float | None:
 
 def short(key: dict[str, Any]) -> dict[str, Any]:
     """Return a key's fields with its exception in a line."""
+    held = key.pop("bindings", None)
+    if held:
+        parts = [f"{name} {', '.join(values)}" for name, values in held.items() if values]
+        key = key | {"bound to": "; ".join(parts)}
     exception = key.pop("exception", None)
     if exception is None:
         return key

@@ -16,6 +16,7 @@ from strongroom.cli.audit import AUDIT
 from strongroom.cli.elevation import ELEVATION
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
+from strongroom.cli.incidents import INCIDENT
 from strongroom.cli.keyscan import ENDPOINT, KEY
 from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
@@ -79,6 +80,7 @@ def application() -> App:
         WORKLOAD,
         KEY,
         ENDPOINT,
+        INCIDENT,
         SIGNER,
         FEDERATION,
         TOKEN,

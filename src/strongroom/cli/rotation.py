@@ -9,7 +9,20 @@ from cyclopts import Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, place
 from strongroom.cli.durations import seconds
-from strongroom.cli.keys import KEY, Deliver, delivery, short, shown_once
+from strongroom.cli.failures import usage
+from strongroom.cli.keys import (
+    KEY,
+    Agents,
+    Countries,
+    Deliver,
+    Hours,
+    Models,
+    Networks,
+    bindings,
+    delivery,
+    short,
+    shown_once,
+)
 from strongroom.cli.session import HERE, Session, decoded
 
 
@@ -70,6 +83,47 @@ def rotate(
         output.note(f"The old key {key_id} is {old['status']}: nothing takes it any more.")
 
 
+@KEY.command(name="bind")
+def bind(
+    key_id: str,
+    /,
+    *,
+    network: Networks = (),
+    country: Countries = (),
+    agent: Agents = (),
+    hours: Hours = (),
+    model: Models = (),
+    nothing: Annotated[bool, Parameter(negative="", help="Take away what it is bound to.")] = False,
+    reason: Annotated[str | None, Parameter(help="Why; it stands in the audit log.")] = None,
+    tenant: Annotated[str | None, Parameter(help="Whose; needed where the key no longer lives.")] = None,
+    session: Session = HERE,
+) -> None:
+    """Say anew where, by what, when and for what a key may be used. It takes the place of what was said before.
+
+    Used otherwise, the key is refused like a dead one, and the tenant's audit log has it with a signal.
+
+    Args:
+        key_id: its public id, 16 characters.
+        network: where it may be used.
+        country: in which countries.
+        agent: by which clients.
+        hours: when.
+        model: for which deployments.
+        nothing: bind it to nothing any more.
+        reason: why.
+        tenant: whose.
+        session: how to ask.
+    """
+    bound = bindings(network, country, agent, hours, model)
+    if bool(bound) == nothing:
+        raise usage("Say what to bind the key to, or --nothing.")
+    body = ask(session, "POST", place("keys", key_id, "bind", tenant=tenant), {"bindings": bound, "reason": reason})
+    if session.json:
+        output.raw(body)
+    else:
+        output.record(short(decoded(body)))
+
+
 @KEY.command(name="open")
 def open_delivery(*, session: Session = HERE) -> None:
     """Take a key out of its delivery, which is read like a token: from --token-file (`-` is standard input).
@@ -87,4 +141,4 @@ def open_delivery(*, session: Session = HERE) -> None:
         shown_once(made, short(made["key"]))
 
 
-__all__ = ["KEY", "open_delivery", "rotate"]
+__all__ = ["KEY", "bind", "open_delivery", "rotate"]

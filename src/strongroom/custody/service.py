@@ -108,7 +108,8 @@ class Custody:
                     decided[place] = self._may(tenant, key, each)
                 if decided[place]:
                     mine.append(each)
-            found[key.id] = mine
+            only = None if key.bindings is None else key.bindings.models
+            found[key.id] = [each for each in mine if each.name in only] if only else mine
         return found
 
     def _may(self, tenant: TenantId, key: Key, deployment: Deployment) -> bool:

@@ -19,7 +19,7 @@ from strongroom.gateway.snapshot import Route, Snapshot
 from strongroom.gateway.spool import Opened
 from strongroom.gateway.stages import Admitted, Received, Recorded, Relayed
 from strongroom.kernel.clock import Clock
-from strongroom.kernel.ids import PLATFORM, new_uuid
+from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
@@ -153,6 +153,8 @@ class Notes:
             self._recorder.deny(self._denial(received, told, who, route))
         if refusal.kind in _DENIALS or refusal.code in _DENIED or refusal.audited:
             self._recorder.deny(self._denial(received, refusal, who, route))
+            if refusal.about is not None:  # the installation has it as a stranger's; whose key it was hears of it too
+                self._recorder.deny(self._denial(received, refusal, who, route, refusal.about))
         answer = received.match.dialect.refuse(refusal, received.request_id)
         if who is not None:
             recording = recording or self.recording(received, who, route)
@@ -164,18 +166,28 @@ class Notes:
         await reply.send(*answer)
         return None
 
-    def _denial(self, received: Received, refusal: Refusal, who: Principal | None, route: Route | None) -> Denial:
+    def _denial(
+        self,
+        received: Received,
+        refusal: Refusal,
+        who: Principal | None,
+        route: Route | None,
+        about: tuple[TenantId, KeyId] | None = None,
+    ) -> Denial:
         tenant = PLATFORM if who is None or who.tenant is None else who.tenant
+        credential: str = "" if who is None else who.credential
+        if who is None and about is not None:
+            tenant, credential = about
         entry = Entry(
             id=new_uuid(),
             at=self._clock.now(),
             actor="unknown" if who is None else str(who),
-            credential="" if who is None else who.credential,
+            credential=credential,
             action=Action.MODEL_INVOKE if received.match.endpoint.needs else Action.MODEL_SEE,
             resource=f"gateway/{received.match.endpoint}" if route is None else str(route.resource),
             outcome=Outcome.REFUSED,
             reason=plain(refusal.reason),
             request_id=received.request_id,
-            detail={"peer": received.request.peer},
+            detail={"peer": received.request.peer} | ({"signal": refusal.signal} if refusal.signal else {}),
         )
         return Denial(tenant, entry)

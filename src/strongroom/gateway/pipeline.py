@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import Final
 
 from strongroom.gateway import disclose, retiring, tools
@@ -36,6 +37,7 @@ from strongroom.gateway.surface import NoMatch, match
 from strongroom.gateway.upstreams import LOCAL, Upstreams
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import new_uuid, second_of
+from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
 from strongroom.rules.disclosure import DISCLOSURE
@@ -108,10 +110,7 @@ class Gateway:
         authenticated = await self._authenticate(received)
         if isinstance(authenticated, Refusal):
             return await self._notes.refuse(received, authenticated, reply)
-        self._notes.used(received, authenticated.principal)
-        if authenticated.principal.retires_at is not None:
-            reply.announce(retiring.fields(authenticated.principal))
-            self._notes.retiring(received, authenticated.principal)
+        self._greet(authenticated, reply)
         if received.match.endpoint.needs is None:
             return await self._lookups.answer(authenticated, reply)
         admitted = self._admit(authenticated)
@@ -161,7 +160,21 @@ class Gateway:
             unproven = await self._desk.proven(received.request, found, presented)
             if unproven is not None:
                 return unproven
-        return Authenticated(received, found)
+        outside = self._outside(received, found) if found.bound else None
+        return Authenticated(received, found) if outside is None else outside
+
+    def _greet(self, authenticated: Authenticated, reply: Reply) -> None:
+        """Take note of the use; whoever holds an old key is told that it is."""
+        received, who = authenticated.received, authenticated.principal
+        self._notes.used(received, who)
+        if who.retires_at is not None:
+            reply.announce(retiring.fields(who))
+            self._notes.retiring(received, who)
+
+    def _outside(self, received: Received, who: Principal) -> Refusal | None:
+        """Return why a key that is bound may not be used like this."""
+        agent = received.request.header(b"user-agent") or b""
+        return self._snapshot.directory.outside(who, received.request.peer, agent.decode("latin-1"))
 
     def _admit(self, authenticated: Authenticated) -> Admitted | Refusal:
         received, who = authenticated.received, authenticated.principal
@@ -174,7 +187,9 @@ class Gateway:
             return decoded
         access = self._snapshot.access(who, decoded.ask.model)
         if access is None:
-            return no_model("no such deployment in the caller's tenant and environment")
+            no = no_model("no such deployment in the caller's tenant and environment")
+            crosses = self._snapshot.elsewhere(who, decoded.ask.model)
+            return replace(no, signal="environment-crossing") if crosses else no
         route = access.route
         if access.terms is None:
             seen = self._snapshot.decide(who, Action.MODEL_SEE, route).allowed

@@ -262,7 +262,18 @@ class Recorder:
         told = f"{self._strangers.counted} more requests without a valid key"
         self._strangers.counted = 0
         self.spool.deny(
-            Denied(PLATFORM, new_uuid(), self._clock.now(), _ACTOR, "", "model.invoke", _HERE, told, "", {})
+            Denied(
+                PLATFORM,
+                new_uuid(),
+                self._clock.now(),
+                _ACTOR,
+                "",
+                "model.invoke",
+                _HERE,
+                told,
+                "",
+                {"signal": "failure-burst"},
+            )
         )
 
 

@@ -150,16 +150,24 @@ class Snapshot:
 
     def route(self, who: Principal, name: str) -> Route | None:
         """Return the deployment that `name` means to `who`: in its own tenant and environment or nowhere."""
-        if who.tenant is None or who.environment is None:
+        if who.tenant is None or who.environment is None or (who.models is not None and name not in who.models):
             return None
         return self._routes.get((who.tenant, who.environment, name))
+
+    def elsewhere(self, who: Principal, name: str) -> bool:
+        """Whether `name` is a deployment of the caller's tenant in another environment. For who watches, not for the caller."""
+        return who.tenant is not None and any(
+            (who.tenant, each, name) in self._routes for each in Environment if each is not who.environment
+        )
 
     def routes(self, who: Principal | None = None) -> Iterator[Route]:
         """Yield every route, or those of the caller's own tenant and environment."""
         if who is None:
             yield from self._by_id.values()
         elif who.tenant is not None and who.environment is not None:
-            yield from self._of_place.get((who.tenant, who.environment), {}).values()
+            for route in self._of_place.get((who.tenant, who.environment), {}).values():
+                if who.models is None or route.name in who.models:
+                    yield route
 
     def access(self, who: Principal, name: str) -> Access | None:
         """Return what asking the deployment that `name` means to `who` comes to; None: there is none.

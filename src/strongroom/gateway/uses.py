@@ -17,6 +17,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from strongroom.identity.bindings import Geo
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Principal
@@ -69,8 +70,9 @@ class First(Struct, frozen=True):
 class Uses:
     """What this process has noted of keys, and what it has yet to write. One thread."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, geo: Geo | None = None) -> None:
         self._clock: Final = clock
+        self.geo = geo
         self._slot = 0
         self._seen: set[tuple[KeyId, str, str]] = set()
         self._scopes: set[tuple[KeyId, str]] = set()
@@ -80,7 +82,7 @@ class Uses:
         self.uses: list[Use] = []
         self.firsts: list[First] = []
 
-    def note(self, who: Principal, address: str, agent: str, at: float, country: str = "") -> bool:
+    def note(self, who: Principal, address: str, agent: str, at: float) -> bool:
         """Take note of a use at `at` (CLOCK_BOOTTIME); return whether there is something new to write."""
         slot = int(at) // SLOT_S
         if slot != self._slot or len(self._seen) > _MOST:
@@ -89,7 +91,7 @@ class Uses:
         if key in self._seen:
             return False
         self._seen.add(key)
-        return self._new(who, address, agent, country)
+        return self._new(who, address, agent)
 
     def scope(self, who: Principal, value: str) -> bool:
         """Take note of what a key is used for: an operation and a model; return whether it is new to this process."""
@@ -116,7 +118,7 @@ class Uses:
         self.uses = [*uses, *self.uses][:_MOST_PENDING]
         self.firsts = [*firsts, *self.firsts][:_MOST_PENDING]
 
-    def _new(self, who: Principal, address: str, agent: str, country: str) -> bool:
+    def _new(self, who: Principal, address: str, agent: str) -> bool:
         if who.tenant is None or not who.role.is_workload:
             return False
         count = self._of_key[who.credential] = self._of_key.get(who.credential, 0) + 1
@@ -124,6 +126,9 @@ class Uses:
             if count > _MOST_OF_A_KEY + 1:
                 return False
             address, agent = _MORE, _MORE
+        country, operator = "", ""
+        if self.geo is not None and address != _MORE:
+            country, operator = self.geo.country(address), self.geo.network(address)
         if len(self._ever) > _MOST:
             self._ever.clear()
         self._ever.add(who.credential)
@@ -131,7 +136,7 @@ class Uses:
         hour = datetime.fromtimestamp(now.timestamp() // SLOT_S * SLOT_S, UTC)
         if len(self.uses) < _MOST_PENDING:
             self.uses.append(Use(who.tenant, who.credential, hour, address[:64], plain_agent(agent), country, who))
-        for kind, value in _facts(address, agent, country):
+        for kind, value in _facts(address, agent, country, operator):
             self._first(who, kind, value)
         return True
 
@@ -169,11 +174,13 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((parsed, bits), strict=False))
 
 
-def _facts(address: str, agent: str, country: str) -> Iterator[tuple[str, str]]:
+def _facts(address: str, agent: str, country: str, operator: str) -> Iterator[tuple[str, str]]:
     if address != _MORE:
         network, client = network_of(address), family(agent)
         yield "use", ""
-        if network:
+        if operator:
+            yield "asn", operator
+        elif network:
             yield "network", network
         yield "agent", client or "(none)"
     if country:

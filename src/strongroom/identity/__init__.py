@@ -12,12 +12,13 @@ from strongroom.identity.accounts import Accounts
 from strongroom.identity.directory import Directory
 from strongroom.identity.door import Door
 from strongroom.identity.finding import Finder
-from strongroom.identity.model import Account, Environments, Key, KeyException, NewKey, Tenant, Workload
+from strongroom.identity.model import Account, Delivery, Environments, Key, KeyException, NewKey, Tenant, Workload
 from strongroom.identity.service import Identity
 
 __all__ = [
     "Account",
     "Accounts",
+    "Delivery",
     "Directory",
     "Door",
     "Environments",

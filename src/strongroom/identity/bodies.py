@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from strongroom.identity.bindings import Bindings
 from strongroom.identity.model import MIN_KEY_DAYS
 from strongroom.kernel.principal import Environment
 
@@ -84,6 +85,7 @@ class MakeKey(Body, frozen=True, kw_only=True):
     purpose: OwnerText | None = None
     deliver_s: DeliverS | None = None
     bound_to: Annotated[str, Meta(min_length=1, max_length=16384)] | None = None
+    bindings: Bindings | None = None
 
 
 class RevokeKey(Body, frozen=True, kw_only=True):

@@ -27,9 +27,10 @@ from uuid import UUID
 import msgspec
 
 from strongroom.identity import accesstoken, documents, secretkey
+from strongroom.identity.bindings import Bound, Geo
 from strongroom.identity.documents import CredentialDocument, ElevationDocument, TenantDocument
 from strongroom.identity.federation.directory import Federation
-from strongroom.identity.model import Network, parse_networks, within
+from strongroom.identity.networks import Network, parse_networks, within
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Confirmation, Elevation, Environment, Principal, Role
@@ -42,6 +43,7 @@ _Told = TypeVar("_Told")
 _OF_TENANT: Final = frozenset({Role.TENANT_ADMIN, Role.TENANT_AUDITOR})
 _NOBODY: Final = bytes(32)  # compared against when the id is unknown; no fingerprint can be asked to match it
 _DIGEST: Final = 32
+_ELSEWHERE: Final = "used from outside its networks"
 _TELL: Final = "The API key is missing, malformed, unknown, expired or not allowed here."
 
 
@@ -54,6 +56,7 @@ class _Credential(msgspec.Struct, frozen=True):
     networks: tuple[Network, ...]
     principal: Principal
     demo: bool
+    bound: Bound | None = None
 
 
 class _Proven(msgspec.Struct, frozen=True):
@@ -73,13 +76,22 @@ class Directory:
     """
 
     def __init__(
-        self, keys: PurposeKeys, clock: Clock, *, allow_demo: bool, token_keys: Mapping[int, bytes] | None = None
+        self,
+        keys: PurposeKeys,
+        clock: Clock,
+        *,
+        allow_demo: bool,
+        token_keys: Mapping[int, bytes] | None = None,
+        geo: Geo | None = None,
     ) -> None:
         """Take what credentials are checked with; without `token_keys` (`accesstoken.public_keys`) no token counts."""
         self.federation: Final = Federation(token_keys or {})
         self._keys = keys
         self._clock = clock
         self._allow_demo = allow_demo
+        self.geo: Final = geo
+        # Whose key an id was, of those that were withdrawn: a use of one is told to its tenant.
+        self._ended: dict[KeyId, TenantId] = {}
         # By id, then by whose row it is: a row of one tenant can neither take over nor withdraw another's.
         self._credentials: dict[KeyId, dict[TenantId, _Credential]] = {}
         self._tenants: dict[TenantId, str] = {}
@@ -95,6 +107,7 @@ class Directory:
         self._proven.clear()
         if full:
             self._credentials.clear()
+            self._ended.clear()
             self._tenants.clear()
             self._by_name.clear()
         for entry in entries:
@@ -107,6 +120,8 @@ class Directory:
         key_id = KeyId(entry.id)
         rows = self._credentials.setdefault(key_id, {})
         rows.pop(entry.tenant, None)
+        if entry.deleted and entry.tenant != PLATFORM:
+            self._ended[key_id] = entry.tenant
         credential = None if entry.deleted else _readable(entry, _credential)
         if credential is not None:
             rows[entry.tenant] = credential
@@ -165,14 +180,24 @@ class Directory:
         if fingerprint is None:
             return refused(f"key {key_id}: made under a pepper that is not held here")
         if not hmac.compare_digest(fingerprint, expected) or known is None:
-            return refused(f"key {key_id}: " + ("unknown or withdrawn" if known is None else "wrong secret"))
+            return refused(f"key {key_id}: wrong secret") if known is not None else self._unknown(key_id)
         if (known.principal.role, known.principal.environment) != (told.role, told.environment):
             return refused(f"key {key_id}: its document is of another role or environment than the key")
         reason = self._unusable(known, peer)
         if reason is not None:
-            return refused(f"key {key_id}: {reason}")
+            tenant = known.principal.tenant
+            about = None if tenant is None or tenant not in self._tenants else (tenant, key_id)
+            signal = {"expired": "ended-key-used", _ELSEWHERE: "outside-network"}.get(reason, "")
+            return refused(f"key {key_id}: {reason}", signal=signal, about=about)
         self._proven[digest] = _Proven(digest, known.expires_at, known.networks, known.principal)
         return known.principal
+
+    def _unknown(self, key_id: KeyId) -> Refusal:
+        """Return the no to a key that counts no more, or never did; the tenant whose it was is to hear of its use."""
+        tenant = self._ended.get(key_id)
+        if tenant is None or tenant not in self._tenants:
+            return refused(f"key {key_id}: unknown or withdrawn")
+        return refused(f"key {key_id}: unknown or withdrawn", signal="revoked-key-used", about=(tenant, key_id))
 
     def _by_token(self, presented: str, peer: str) -> Principal | Refusal:
         found = self.federation.check(presented, self._clock.now().timestamp())
@@ -203,6 +228,17 @@ class Directory:
             return refused(f"key {key_id}: {reason}")
         return known.principal
 
+    def outside(self, who: Principal, peer: str, agent: str) -> Refusal | None:
+        """Return why a key that is bound may not be used like this, or nothing. For principals that are `bound`."""
+        known = self._known(who.credential)
+        if known is None or known.bound is None:
+            return refused(f"key {who.credential}: its bindings are gone")
+        broken = known.bound.broken(peer, agent, self._clock.now(), self.geo)
+        if broken is None:
+            return None
+        about = None if who.tenant is None else (who.tenant, who.credential)
+        return refused(f"key {who.credential}: {broken[1]}", signal=broken[0], about=about)
+
     def counts(self, key_id: KeyId) -> bool:
         """Return whether a key would be taken now from where it may be used: not whether anybody holds it."""
         known = self._known(key_id)
@@ -226,7 +262,7 @@ class Directory:
         if known.demo and not self._allow_demo:
             return "demo accounts are refused in production mode"
         if known.networks and not within(peer, known.networks):
-            return "used from outside its networks"
+            return _ELSEWHERE
         return None
 
     def find_tenant(self, text: str) -> TenantId | None:
@@ -288,6 +324,7 @@ def _credential(entry: FeedEntry) -> _Credential:
         bound = bound and document.role is Role.OPERATOR
     if not bound:
         raise ValueError("a credential that is not this row's to tell of")
+    tied = Bound(document.bindings) if document.bindings else None
     return _Credential(
         document.fingerprint,
         document.pepper_version,
@@ -305,8 +342,11 @@ def _credential(entry: FeedEntry) -> _Credential:
             replaced_at=document.replaced_at or None,
             retires_at=document.expires_at if document.replaced_at else None,
             elevation=_elevation(document.elevation) if document.elevation else None,
+            bound=tied is not None,
+            models=None if tied is None else tied.models,
         ),
         document.demo,
+        tied,
     )
 
 
@@ -349,6 +389,6 @@ def parse_tenant(text: str) -> TenantId | None:
     return TenantId(found) if str(found) == text else None
 
 
-def refused(reason: str) -> Refusal:
+def refused(reason: str, *, signal: str = "", about: tuple[TenantId, KeyId] | None = None) -> Refusal:
     """Return the one no for every credential that does not count; `reason` is for the log."""
-    return Refusal(kind=RefusalKind.UNAUTHENTICATED, reason=reason, tell=_TELL)
+    return Refusal(kind=RefusalKind.UNAUTHENTICATED, reason=reason, tell=_TELL, signal=signal, about=about)

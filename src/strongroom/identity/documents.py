@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from strongroom.identity.bindings import Bindings
 from strongroom.kernel.principal import Environment, Proof, Role
 
 TENANT: Final = "tenant"
@@ -58,6 +59,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     proof: Proof | msgspec.UnsetType = msgspec.UNSET
     thumbprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)] | msgspec.UnsetType = msgspec.UNSET
     elevation: ElevationDocument | msgspec.UnsetType = msgspec.UNSET
+    bindings: Bindings | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: TenantDocument | CredentialDocument) -> bytes:

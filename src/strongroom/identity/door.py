@@ -57,6 +57,8 @@ class Door:
         found = self._directory.authenticate(presented, peer)
         if isinstance(found, Principal) and found.confirmation is not None:
             found = self._proven(found, found.confirmation, presented or "", shown, time.time() if now is None else now)
+        if isinstance(found, Principal) and found.bound:
+            found = self._directory.outside(found, peer, "") or found
         return await self._let_in(found, ask)
 
     async def readmit(self, key_id: KeyId, peer: str, ask: Ask) -> Principal:

@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from strongroom.identity import deliveries, publish, secretkey, tables
+from strongroom.identity.bindings import Bindings, Geo, checked
 from strongroom.identity.model import Delivery, Key, KeyException, Workload, key_ends, key_status, thumbprint_text
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Confirmation, Role
@@ -46,6 +47,7 @@ async def issue(
     purpose: str = "",
     exception: KeyException | None = None,
     bound: Confirmation | None = None,
+    bindings: Bindings | None = None,
 ) -> tuple[Key, secretkey.SecretKey]:
     """Make a key of `holder`, bound to what is given, and tell of it. `owner` and `purpose`: the workload's where they are empty."""
     secret = secretkey.mint(holder.role, holder.environment)
@@ -65,6 +67,7 @@ async def issue(
         purpose=purpose or holder.purpose,
         proof=None if bound is None else bound.proof,
         thumbprint=None if bound is None else thumbprint_text(bound.thumbprint),
+        bindings=bindings,
     )
     fingerprint = fingerprint_of(secret, keys)
     await tables.insert_key(tx, WorkloadId(holder.id), made, fingerprint, keys.current, purpose=purpose)
@@ -89,6 +92,18 @@ async def deliver(
     await deliveries.insert(tx, delivery, made.id, sealed, now)
     await publish.delivery(tx, delivery, made, workload, fingerprint_of(token, keys), keys.current)
     return delivery
+
+
+def bindable(bindings: Bindings, geo: Geo | None) -> Bindings:
+    """Return bindings that can be held to.
+
+    Raises:
+        Refused: INVALID, saying what cannot.
+    """
+    try:
+        return checked(bindings, geo)
+    except ValueError as error:
+        raise Refused(invalid(f"Not what a key can be bound to: {error}.", param="bindings")) from None
 
 
 def delivery_life(seconds: float) -> float:

@@ -6,14 +6,13 @@ They are msgspec structs because they are also what the control API shows: one d
 from __future__ import annotations
 
 import base64
-import ipaddress
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 
+from strongroom.identity.bindings import Bindings
 from strongroom.kernel.principal import Confirmation, Environment, Proof, Role
 
 MAX_KEY_DAYS: Final = {Environment.DEV: 7, Environment.TEST: 30, Environment.PROD: 90}
@@ -33,8 +32,6 @@ PURPOSES: Final = {
 
 MIN_KEY_DAYS: Final = 60 / 86_400
 """Shortest life of a key: a minute. What is shorter ends before it can be used, or before it was made."""
-
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$(?!\n)"
 Owner = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_ONE_LINE)]
@@ -116,6 +113,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     """What it is bound to: SHA-256 of a public key (RFC 7638) or of a certificate, in base64url."""
     retires_at: datetime | None = None
     """When a replaced key stops counting, if it has not ended before."""
+    bindings: Bindings | None = None
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,26 +202,6 @@ def key_expiry(now: datetime, days: float | None, limit_days: int) -> datetime:
     if not MIN_KEY_DAYS <= days <= limit_days:
         raise ValueError(f"a key here lives at least a minute and at most {limit_days} days")
     return now + timedelta(days=days)
-
-
-def parse_networks(networks: Sequence[str]) -> tuple[Network, ...]:
-    """Return `networks` (CIDR text) parsed.
-
-    Raises:
-        ValueError: when one is not a network.
-    """
-    return tuple(ipaddress.ip_network(text) for text in networks)
-
-
-def within(peer: str, networks: tuple[Network, ...]) -> bool:
-    """Return whether `peer` is an address in one of `networks`."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:  # a unix socket has no address: a network-bound key cannot be used over it
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)
 
 
 def confirmation_of(key: Key) -> Confirmation | None:

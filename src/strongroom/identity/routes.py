@@ -162,6 +162,7 @@ async def create_key(
         purpose=data.purpose or "",
         deliver_s=data.deliver_s,
         bound=None if data.bound_to is None else _bound(data.bound_to),
+        bindings=data.bindings,
         ask=ask,
     )
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
 from strongroom.identity import issuing, publish, tables
+from strongroom.identity.bindings import Bindings
 from strongroom.identity.directory import Directory
 from strongroom.identity.federation import publish as federation
 from strongroom.identity.model import (
@@ -184,6 +185,22 @@ class Identity:
             await tables.delete_workload(tx, WorkloadId(workload.id), now)
         return ended
 
+    async def freeze_workload(
+        self, who: Principal, tenant: TenantId, environment: Environment, name: Name, reason: str, ask: Ask
+    ) -> list[KeyId]:
+        """End everything that a workload gets in by, and leave the workload: keys, signers and federation rules.
+
+        It stops until somebody issues a key again. Returns the keys that this ended.
+        """
+        resource = Resource(kind=Kind.KEY, tenant=tenant, environment=environment)
+        async with self._gate.permit(who, Action.KEY_REVOKE, resource, ask) as tx:
+            workload = WorkloadId((await _workload(tx, environment, name)).id)
+            now = self._clock.now()
+            ended = await self._end_keys(tx, now, reason, workload=workload)
+            await signers.end(tx, now, reason, workload)
+            await federation.end(tx, now, reason, workload)
+        return ended
+
     async def create_key(
         self,
         who: Principal,
@@ -198,6 +215,7 @@ class Identity:
         purpose: str = "",
         deliver_s: float | None = None,
         bound: Confirmation | None = None,
+        bindings: Bindings | None = None,
         ask: Ask,
     ) -> NewKey:
         """Make a key for a workload; its text is in the answer, or in a delivery, and nowhere else.
@@ -214,6 +232,7 @@ class Identity:
             purpose: what it is for, where that is narrower than what the workload is for.
             deliver_s: hand it over by a delivery that opens once, within so many seconds; None: in this answer.
             bound: what its holder must prove to have; in production a key of prod is bound, or carries an exception.
+            bindings: where, by what, when and for what it may be used.
             ask: what goes into the audit entry.
 
         Raises:
@@ -244,6 +263,9 @@ class Identity:
                 purpose=purpose,
                 exception=exception,
                 bound=bound,
+                bindings=None
+                if bindings is None or bindings.empty
+                else issuing.bindable(bindings, self._directory.geo),
             )
             if deliver_s is None:
                 return NewKey(key=made, secret=secret.text)

@@ -99,6 +99,7 @@ class Principal:
 
     `replaced_by`, `replaced_at` and `retires_at` (Unix seconds) are set while its credential has a successor and still counts.
     `elevation` is set for a credential that was made for one, and which does nothing besides.
+    `bound`: its credential has bindings, which hold at each use; `models`: the only ones it may ask, where it is bound to some.
     `tenant` is None for accounts of the installation. `environment` and `workload` are set for those that are
     placed (`Role.is_placed`). Where `confirmation` is set, whoever lets the caller in still owes the check of its proof.
     """
@@ -112,6 +113,8 @@ class Principal:
     replaced_by: KeyId | None = None
     replaced_at: float | None = None
     retires_at: float | None = None
+    bound: bool = False
+    models: frozenset[str] | None = None
     confirmation: Confirmation | None = None
     elevation: Elevation | None = None
 

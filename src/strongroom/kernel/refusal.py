@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from strongroom.kernel.ids import KeyId, TenantId
+
 
 @unique
 class RefusalKind(StrEnum):
@@ -39,6 +41,7 @@ class Refusal:
         fields: of LIMITED: header fields that say where the caller stands, where its rules disclose them.
         audited: whether it stands in the audit log, though not every no of its kind does.
         signal: a word for who watches, where this no is one of those that tell of an attack; it goes into the audit entry.
+        about: of UNAUTHENTICATED: whose key it was, where that is known; the entry stands in that tenant's log.
     """
 
     kind: RefusalKind
@@ -50,6 +53,7 @@ class Refusal:
     fields: tuple[tuple[bytes, bytes], ...] = ()
     audited: bool = False
     signal: str = ""
+    about: tuple[TenantId, KeyId] | None = None
 
     @property
     def word(self) -> str:

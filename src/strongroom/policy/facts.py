@@ -46,6 +46,7 @@ RESOURCE_TYPES: Final = {
     Kind.CASE: "Case",
     Kind.PROVIDER: "Provider",
     Kind.RULES: "Rules",
+    Kind.INCIDENT: "Incident",
     Kind.AUDIT_LOG: "AuditLog",
     Kind.CONFIGURATION: "Configuration",
     Kind.VAULT: "Vault",

@@ -42,6 +42,7 @@ class Kind(StrEnum):
     CASE = "case"
     PROVIDER = "provider"
     RULES = "rules"
+    INCIDENT = "incident"
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
     VAULT = "vault"
@@ -96,6 +97,7 @@ class Action(StrEnum):
     KEY_READ = ("key.read", Kind.KEY, "Read one key's record, without its secret.")
     KEY_REVOKE = ("key.revoke", Kind.KEY, "End a key at once.")
     KEY_ROTATE = ("key.rotate", Kind.KEY, "Give a key a successor, and an end.")
+    KEY_BIND = ("key.bind", Kind.KEY, "Say where, by what, when and for what a key may be used.")
     KEY_OPEN = ("key.open", Kind.KEY, "Take a key out of its delivery, once.")
     SIGNER_ADD = ("signer.add", Kind.SIGNER, "Register a public key that a workload signs its requests with.")
     SIGNER_LIST = ("signer.list", Kind.SIGNER, "List the public keys that workloads sign with.")
@@ -162,6 +164,9 @@ class Action(StrEnum):
     DATASET_READ = ("dataset.read", Kind.DATASET, "Read admitted training data.")
     TRAINING_RUN = ("training.run", Kind.JOB, "Run a training or fine-tuning job.")
     CASE_VIEW = ("case.view", Kind.CASE, "Read what support is shown of a matter: redacted, without content.")
+    INCIDENT_OPEN = ("incident.open", Kind.INCIDENT, "Open an incident: a key has leaked, and is dealt with.")
+    INCIDENT_READ = ("incident.read", Kind.INCIDENT, "Read a tenant's incidents.")
+    INCIDENT_CLOSE = ("incident.close", Kind.INCIDENT, "Close an incident, saying what caused it.")
     WHOAMI = ("whoami", Kind.SELF, "Read who one is.")
 
 
@@ -208,6 +213,7 @@ KNOWN_BY: Final = {
     Kind.CASE: (Action.CASE_VIEW,),
     Kind.PROVIDER: (Action.PROVIDER_READ, Action.PROVIDER_LIST),
     Kind.RULES: (Action.RULES_READ,),
+    Kind.INCIDENT: (Action.INCIDENT_READ,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),
     Kind.VAULT: (Action.VAULT_READ,),

@@ -179,6 +179,8 @@ class Recorder:
         if case.who.tenant is None:
             await self._alone(case, Outcome.REFUSED, reason, place)
             return
+        if case.who.role.is_workload:  # a program's key at what people administer with
+            case = signalled(case, "app-to-developer-function")
         bound = self._bounds.of(case.who.credential)
         if not bound.admit(case.action, self._clock.boottime()):
             self._tell(case, Outcome.REFUSED, reason)

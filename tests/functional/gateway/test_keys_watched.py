@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from strongroom.audit import Entry
 from strongroom.custody import Custody
+from strongroom.custody.incidents import Incidents
+from strongroom.identity import secretkey
+from strongroom.identity.bindings import Bindings
 from strongroom.identity.rotation import Rotation
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name
@@ -29,6 +33,10 @@ ASK = Ask()
 TEST = Environment.TEST
 
 
+def later(hours: int) -> datetime:
+    return SystemClock().now() + timedelta(hours=hours)
+
+
 def question(model: str = "tiny") -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": "CANARY-prompt"}]}
 
@@ -39,6 +47,7 @@ class Watcher:
     custody: Custody
     rotation: Rotation
     audit: AuditReader
+    incidents: Incidents
 
     async def workload(self, name: str, environment: Environment = TEST) -> Any:
         tenant = self.plane.tenants["acme"]
@@ -77,7 +86,9 @@ async def watcher(plane: Plane, shared_database: TestDatabase) -> AsyncGenerator
     db = await Database.connect(shared_database.control, shared_database.operator)
     gate, clock = Gate(db, Engine.load(), SystemClock()), SystemClock()
     keys = Keyring.open(plane.sockets / "keyring.json").derive(Purpose.KEY_PEPPER)
-    yield Watcher(plane, Custody(gate, Engine.load(), clock), Rotation(gate, keys, clock), AuditReader(gate))
+    custody, rotation = Custody(gate, Engine.load(), clock), Rotation(gate, keys, clock)
+    incidents = Incidents(gate, custody, plane.identity, rotation, clock)
+    yield Watcher(plane, custody, rotation, AuditReader(gate), incidents)
     await db.close()
 
 
@@ -148,3 +159,141 @@ async def test_an_old_key_in_use_after_its_successor_is_told(watcher: Watcher) -
     found = await watcher.custody.review(OPERATOR, acme, 14, ASK)
     mine = {each.concern for each in found.findings if each.key == old.key.id}
     assert "old-in-use" in mine
+
+
+async def test_a_leak_ends_the_key_rotates_its_relatives_and_stays_open_until_its_cause_is_known(
+    watcher: Watcher,
+) -> None:
+    plane, acme = watcher.plane, watcher.plane.tenants["acme"]
+    leaked = await watcher.workload("leaky", Environment.DEV)
+    relative, other = await watcher.key("leaky", Environment.DEV), await watcher.workload("bystander", Environment.DEV)
+    assert await watcher.ask(leaked) == 200
+    assert await watcher.ask(leaked, agent="curl/8.0") == 200
+    assert await watcher.ask(leaked, model="no-such-model") == 404
+    await watcher.written()
+    incidents = watcher.incidents
+    dealt = await incidents.key_leak(
+        OPERATOR, acme, KeyId(leaked.key.id), freeze=False, rotate=True, reason="on a forum", ask=ASK
+    )
+    await plane.known()
+    assert [await watcher.ask(key) for key in (leaked, relative, other)] == [401, 401, 200]  # dev has no overlap
+    report = dealt.incident.report
+    assert report is not None
+    assert (report.key.status, report.tenants, report.frozen) == ("revoked", (str(acme),), False)
+    assert {each.name for each in report.could_reach} == {"rows", "tiny", "vectors"}
+    did = {(each.endpoint, each.operation): (each.requests, each.refused) for each in report.did_touch}
+    assert did == {("dev/tiny", "chat"): (2, 0), ("", "chat"): (1, 1)}
+    assert {(each.address, each.agent) for each in report.places} == {
+        ("127.0.0.1", "openai/1.0"), ("127.0.0.1", "curl/8.0"),
+    }  # fmt: skip
+    ((name, outcome, successor),) = [(each.key, each.outcome, each.successor) for each in report.relatives]
+    assert (name, outcome) == (relative.key.id, "rotated")
+    delivery = dealt.deliveries[relative.key.id]
+    bearer = plane.snapshot.directory.authenticate(delivery.token, "127.0.0.1")
+    assert isinstance(bearer, Principal)
+    opened = await watcher.rotation.open(bearer, delivery.token, ASK)
+    assert opened.key.id == successor
+    assert await watcher.ask(opened) == 200
+    kept = str(await incidents.show(OPERATOR, acme, dealt.incident.id, ASK))
+    assert not any(secret in kept for secret in (delivery.token, opened.secret, leaked.secret))
+
+    (listed,) = await incidents.list(OPERATOR, acme, ASK)
+    assert (listed.id, listed.status, listed.root_cause) == (dealt.incident.id, "open", None)
+    stranger = Principal(role=Role.TENANT_ADMIN, name="a", credential=KeyId("a" * 16), tenant=plane.tenants["globex"])
+    for attempt in (
+        incidents.show(stranger, acme, listed.id, ASK),
+        incidents.close(stranger, acme, listed.id, "x", "", ASK),
+        incidents.show(OPERATOR, plane.tenants["globex"], listed.id, ASK),
+    ):
+        with pytest.raises(Refused) as refused:
+            await attempt
+        assert refused.value.refusal.kind is RefusalKind.HIDDEN
+    closed = await incidents.close(OPERATOR, acme, listed.id, "it stood in a notebook's output", "a scan", ASK)
+    assert (closed.status, closed.root_cause) == ("closed", "it stood in a notebook's output")
+    assert await incidents.list(OPERATOR, acme, ASK) == []
+    assert len(await incidents.list(OPERATOR, acme, ASK, closed=True)) == 1
+    with pytest.raises(Refused) as again:
+        await incidents.close(OPERATOR, acme, listed.id, "another", "", ASK)
+    assert again.value.refusal.kind is RefusalKind.CONFLICT
+
+
+async def test_a_frozen_workload_stops_and_nothing_else(watcher: Watcher) -> None:
+    acme = watcher.plane.tenants["acme"]
+    leaked = await watcher.workload("frozen", Environment.DEV)
+    relative, other = await watcher.key("frozen", Environment.DEV), await watcher.workload("warm", Environment.DEV)
+    dealt = await watcher.incidents.key_leak(
+        OPERATOR, acme, KeyId(leaked.key.id), freeze=True, rotate=True, reason="r", ask=ASK
+    )
+    await watcher.plane.known()
+    assert [await watcher.ask(key) for key in (leaked, relative, other)] == [401, 401, 200]
+    assert dealt.incident.report is not None
+    assert [(each.key, each.outcome) for each in dealt.incident.report.relatives] == [(relative.key.id, "revoked")]
+    assert dealt.deliveries == {}
+
+
+def signalled(entries: list[Entry], credential: str) -> list[tuple[str, str, str]]:
+    return [
+        (each.detail["signal"], each.outcome.value, each.action)
+        for each in entries
+        if each.credential == credential and "signal" in each.detail
+    ]
+
+
+async def test_a_bound_key_is_refused_elsewhere_like_a_dead_one_and_its_tenant_is_told(watcher: Watcher) -> None:
+    plane, acme = watcher.plane, watcher.plane.tenants["acme"]
+    key = await watcher.workload("tied", Environment.DEV)
+    free = await watcher.ask(key, agent="curl/8")
+
+    async def bind(**bound: Any) -> None:
+        await watcher.rotation.bind(OPERATOR, acme, KeyId(key.key.id), Bindings(**bound), ASK)
+        await plane.known()
+
+    await bind(agents=("OpenAI",), networks=("127.0.0.0/8",))
+    right = await watcher.ask(key, agent="OpenAI/Python 2.1")
+    wrong = await plane.ask(body=question(), key=key.secret, headers=("user-agent: curl/8",))
+    dead = await plane.ask(body=question(), key=secretkey.mint(Role.INFERENCE, Environment.DEV).text)
+    assert (free, right, wrong.status, dead.status) == (200, 200, 401, 401)
+    assert wrong.error["message"] == dead.error["message"]
+    await bind(networks=("10.0.0.0/8",))
+    assert await watcher.ask(key) == 401
+    await bind(hours=(f"{later(2):%H}:00-{later(3):%H}:00",))
+    assert await watcher.ask(key) == 401
+    await bind()
+    assert await watcher.ask(key) == 200
+    told = [signal for signal, outcome in await watcher.signals(key) if outcome == "refused"]
+    assert told == ["outside-agent", "outside-network", "outside-hours"]
+    with pytest.raises(Refused) as nowhere:
+        await bind(countries=("DE",))
+    assert "no geo source is configured" in nowhere.value.refusal.tell
+
+
+async def test_a_key_that_is_bound_to_models_sees_no_other_and_so_does_its_successor(watcher: Watcher) -> None:
+    plane, acme = watcher.plane, watcher.plane.tenants["acme"]
+    key = await watcher.workload("narrow", Environment.DEV)
+    await watcher.rotation.bind(OPERATOR, acme, KeyId(key.key.id), Bindings(models=("tiny",)), ASK)
+    new = await watcher.rotation.rotate(OPERATOR, acme, KeyId(key.key.id), ask=ASK)
+    await plane.known()
+    assert await watcher.ask(new) == 200
+    hidden = await plane.ask("/v1/embeddings", {"model": "vectors", "input": "Hello"}, key=new.secret)
+    missing = await plane.ask("/v1/embeddings", {"model": "nothing", "input": "Hello"}, key=new.secret)
+    assert hidden.status == missing.status == 404
+    listed = await plane.ask("/v1/models", method="GET", key=new.secret)
+    assert [each["id"] for each in listed.json["data"]] == ["tiny"]
+    impact = await watcher.custody.impact(OPERATOR, acme, KeyId(new.key.id), ASK)
+    assert [each.name for each in impact.endpoints] == ["tiny"]
+
+
+async def test_a_dead_key_and_one_that_crosses_over_are_told_to_their_tenant(watcher: Watcher) -> None:
+    plane, acme = watcher.plane, watcher.plane.tenants["acme"]
+    key = await watcher.workload("crossing", Environment.DEV)
+    await plane.deploy("acme", "prod-only", environment=Environment.PROD)
+    crossing = await plane.ask(body=question("prod-only"), key=key.secret)
+    nothing = await plane.ask(body=question("no-such"), key=key.secret)
+    assert crossing.status == nothing.status == 404
+    assert crossing.error["message"] == nothing.error["message"]
+    await plane.revoke("acme", key.key.id)
+    assert await watcher.ask(key) == 401
+    await watcher.written()
+    entries = await watcher.audit.of_tenant(OPERATOR, acme, ASK, limit=50)
+    told = [(signal, outcome) for signal, outcome, _ in signalled(entries, key.key.id)]
+    assert told == [("revoked-key-used", "refused"), ("environment-crossing", "refused")]

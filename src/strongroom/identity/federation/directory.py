@@ -15,7 +15,7 @@ import msgspec
 
 from strongroom.identity.accesstoken import Claims, Verifier
 from strongroom.identity.federation.model import EndedTokenDocument, FederationDocument
-from strongroom.identity.model import Network, parse_networks
+from strongroom.identity.networks import Network, parse_networks
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Principal
 from strongroom.store.feed import FeedEntry

@@ -27,7 +27,7 @@ from strongroom.identity.federation import tables
 from strongroom.identity.federation.directory import Federation, Known
 from strongroom.identity.federation.issuers import Issuers, NoKeys, Source
 from strongroom.identity.federation.model import MAX_TOKEN_S, Kind, issued_by, mismatch
-from strongroom.identity.model import within
+from strongroom.identity.networks import within
 from strongroom.identity.possession import Seen, Shown, proven
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, new_key_id

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from strongroom.identity.model import parse_networks
+from strongroom.identity.networks import parse_networks
 from strongroom.kernel.principal import Environment, Proof, Role
 from strongroom.signatures.jose import BadToken, Jwt, check_times
 from strongroom.wire.addresses import parse_base

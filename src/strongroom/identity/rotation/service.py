@@ -10,6 +10,7 @@ import msgspec
 
 from strongroom.identity import deliveries, issuing, publish
 from strongroom.identity import tables as identity
+from strongroom.identity.bindings import Bindings, Geo
 from strongroom.identity.model import MAX_KEY_DAYS, Key, NewKey, confirmation_of, key_expiry
 from strongroom.identity.rotation import tables
 from strongroom.identity.rotation.model import Rotated, lives, overlap
@@ -28,7 +29,8 @@ _DAY_S: Final = 86_400.0
 class Rotation:
     """Rotates keys and opens deliveries."""
 
-    def __init__(self, gate: Gate, keys: PurposeKeys, clock: Clock) -> None:
+    def __init__(self, gate: Gate, keys: PurposeKeys, clock: Clock, geo: Geo | None = None) -> None:
+        self._geo: Final = geo
         self._gate: Final = gate
         self._keys: Final = keys
         self._clock: Final = clock
@@ -87,6 +89,7 @@ class Rotation:
                 purpose="" if old.purpose == holder.purpose else old.purpose,
                 exception=old.exception,
                 bound=confirmation_of(old),
+                bindings=old.bindings,
             )
             delivery = None
             if deliver_s is not None:
@@ -95,6 +98,26 @@ class Rotation:
                 )
             ended = await self._retire(tx, old, made, held, now=now, until=until, compromised=compromised)
         return Rotated(old=ended, key=made, secret="" if delivery else secret.text, delivery=delivery)
+
+    async def bind(self, who: Principal, tenant: TenantId, key_id: KeyId, bindings: Bindings, ask: Ask) -> Key:
+        """Say anew where, by what, when and for what a key may be used; empty bindings take the old ones away.
+
+        Raises:
+            Refused: INVALID for what cannot be held to, CONFLICT for a key that counts no more, hidden when there is none.
+        """
+        resource = Resource(kind=Kind.KEY, id=key_id, tenant=tenant)
+        async with self._gate.permit(who, Action.KEY_BIND, resource, ask) as tx:
+            held = await tables.held(tx, key_id)
+            old = None if held is None else await identity.key(tx, key_id, self._clock.now())
+            if held is None or old is None:
+                raise Refused(hidden(f"no key {key_id} in this tenant"))
+            if old.status != "active":
+                _conflict(f"This key is {old.status}: there is nothing to bind.")
+            bound = None if bindings.empty else issuing.bindable(bindings, self._geo)
+            await tables.bind_key(tx, key_id, bound)
+            made = msgspec.structs.replace(old, bindings=bound)
+            await publish.key(tx, made, held.workload, held.fingerprint, held.pepper_version)
+        return made
 
     async def _retire(
         self, tx: TenantTx, old: Key, made: Key, held: tables.Held, *, now: datetime, until: datetime, compromised: bool

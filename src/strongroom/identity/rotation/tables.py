@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
+from strongroom.identity.bindings import Bindings
 from strongroom.kernel.ids import KeyId
 from strongroom.store import TenantTx
 
@@ -32,6 +35,16 @@ async def held(tx: TenantTx, key_id: KeyId) -> Held | None:
         key_id,
     )
     return None if row is None else Held(row["workload_id"], row["fingerprint"], row["pepper_version"])
+
+
+async def bind_key(tx: TenantTx, key_id: KeyId, bindings: Bindings | None) -> None:
+    """Write what a key is bound to."""
+    await tx.execute(
+        "UPDATE identity.key SET bindings = $3 WHERE tenant_id = $1 AND id = $2",
+        tx.tenant,
+        key_id,
+        None if bindings is None else msgspec.json.encode(bindings).decode(),
+    )
 
 
 async def replace_key(tx: TenantTx, key_id: KeyId, successor: str, at: datetime, retires_at: datetime) -> None:
