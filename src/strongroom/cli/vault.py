@@ -47,7 +47,7 @@ def rotate(
     resume: Annotated[bool, Parameter(negative="", help="Add no version; go on re-wrapping what is left.")] = False,
     session: Session = HERE,
 ) -> None:
-    """Add a version of the master key, then bring every tenant's key under it, with progress.
+    """Add a version of the root key, then bring every tenant's key under it, with progress.
 
     What older versions hold stays readable until it is re-wrapped. A rotation that was cut short goes on with --resume.
 
