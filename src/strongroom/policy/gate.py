@@ -157,7 +157,7 @@ class Gate:
         Raises:
             Refused: FORBIDDEN.
         """
-        decision = self._engine.decide(who, action, resource)
+        decision = self._decide(who, action, resource, None).decision
         if not decision.allowed:
             raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=decision.reason, tell=tell))
 

@@ -18,14 +18,17 @@ from strongroom.audit.export import EpochPart
 from strongroom.audit.sealing import Sequencer, Trouble
 from strongroom.audit.sealing.cosigning import Cosigner, WitnessAddress
 from strongroom.audit.testing import LocalNotary, write
-from strongroom.audit.tlog import Note
+from strongroom.audit.tlog import Note, NoteSigner
+from strongroom.audit.tlog.note import COSIGNATURE
+from strongroom.audit.tlog.witness import Submission
 from strongroom.audit.witness import Witness, service
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.store import Database, Sealer
 from strongroom.store.testing import TestDatabase
-from strongroom.wire import serve_tcp
+from strongroom.wire import Reply, Request, serve_tcp
 
+NL = "\n"
 ACME = TenantId(UUID(int=0x0190 << 112 | 1))
 
 
@@ -112,3 +115,28 @@ async def exported(db: Database, notary: LocalNotary, folder: Path) -> None:
 def test_what_is_no_witness_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any of its kinds
         WitnessAddress.parse(text)
+
+
+async def test_a_witness_that_signs_more_than_it_was_shown_is_not_heard(
+    notary: LocalNotary, db: Database, database: TestDatabase
+) -> None:
+    signer, lies = NoteSigner("witness.example/w1", bytes(32), COSIGNATURE), list[bytes]()
+
+    async def lie(request: Request, reply: Reply) -> None:
+        text = Submission.parse(request.body.decode()).note.text
+        lies.append(b"more\n\n" + f"{signer.cosign(text + NL + 'more' + NL, 1)}".encode() + b"\n")
+        await reply.send(200, [(b"content-type", b"text/plain")], lies[-1])
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = await serve_tcp(lie, sock=listener)
+    sealer, clock, told = await Sealer.connect(database.keeper), SystemClock(), list[str]()
+    address = WitnessAddress.parse(f"http://127.0.0.1:{listener.getsockname()[1]} {signer.key}")
+    cosigner = Cosigner([address], clock, told.append)
+    sequencer = Sequencer(sealer, notary, clock, anchor_every_s=0, tell=told.append, cosigner=cosigner)
+    await append(db)
+    await sequencer.round()
+    assert lies, "the control: it was asked"
+    assert any("does not cosign" in line for line in told)
+    await cosigner.close()
+    await sealer.close()
+    await server.close()

@@ -98,6 +98,18 @@ async def test_two_others_approve_and_the_token_does_that_and_nothing_else(house
     assert [vote.reason for vote in ended.votes] == ["fine", "too"]
 
 
+async def test_whose_token_is_revoked_between_two_words_is_nobody_else(house: House) -> None:
+    """A second word that waited while its speaker's token was revoked is still the same person's."""
+    elevations, acme = house.services.elevations, await house.tenant("acme")
+    operator, first = await person(house, "op", Role.OPERATOR), await person(house, "one", Role.APPROVER)
+    wanted = await elevations.request(operator, asked(acme), ASK)
+    await elevations.decide(first, wanted.id, "approve", wanted.digest, "yes", ASK)
+    await house.services.accounts.revoke_token(operator, first.credential, "gone", ASK)
+    again = elevations.decide(first, wanted.id, "approve", wanted.digest, "yes again", ASK)
+    assert await refused(again) is RefusalKind.FORBIDDEN
+    assert (await elevations.show(operator, wanted.id, ASK)).phase is Phase.OPEN
+
+
 async def test_one_no_is_enough_and_what_no_policy_could_permit_is_not_asked(house: House) -> None:
     elevations, acme = house.services.elevations, await house.tenant("acme")
     operator, first = await person(house, "op", Role.OPERATOR), await person(house, "one", Role.APPROVER)

@@ -17,7 +17,7 @@ from strongroom.kernel.events import Event
 from strongroom.kernel.ids import TenantId, WorkloadId, new_key_id
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused, hidden
-from strongroom.policy import Action, Ask, Engine, EntryLost, Gate, Kind, Passed, Resource, Sensitivity
+from strongroom.policy import Action, Ask, Decision, Engine, EntryLost, Gate, Kind, Passed, Resource, Sensitivity
 from strongroom.policy.engine import packaged
 from strongroom.store import Conflict, Database, Denied, TenantTx, Unavailable, Unfit
 from strongroom.store.testing import TestDatabase
@@ -298,6 +298,22 @@ async def test_hanging_up_in_the_middle_undoes(house: House) -> None:
         await caller
     assert await house.days(house.acme) == 90
     assert await house.log(house.acme) == []
+
+
+async def test_a_tenants_own_forbids_hold_for_the_second_question_too(house: House) -> None:
+    """What was permitted before more was known of a resource is asked again, and the tenant is heard again."""
+    admin = person(Role.TENANT_ADMIN, house.acme)
+
+    def no_prod(said: Decision, _: Principal, __: Action, resource: Resource) -> Decision:
+        return replace(said, allowed=said.allowed and resource.environment is not Environment.PROD)
+
+    gate = Gate(house.db, Engine.load(), SystemClock(), house.hear, narrowed=no_prod)
+    unplaced = replace(key(house.acme), environment=None)
+    async with gate.permit(admin, Action.KEY_REVOKE, unplaced):
+        gate.demand(admin, Action.KEY_REVOKE, key(house.acme), "not here")
+    with pytest.raises(Refused):
+        async with gate.permit(admin, Action.KEY_REVOKE, unplaced):
+            gate.demand(admin, Action.KEY_REVOKE, replace(unplaced, environment=Environment.PROD), "not here")
 
 
 async def test_strangers_are_recorded_within_a_rate_and_counted_beyond_it(house: House) -> None:

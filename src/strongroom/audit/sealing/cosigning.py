@@ -107,7 +107,8 @@ class _Witness:
             if status != HTTPStatus.OK:
                 raise ValueError(f"it answers {status}")
             fresh = Note.parse(f"{note.text}\n{said}")
-            if fresh.signed_by([self.address.key]) != [self.address.key]:
+            # What it says may not lengthen the text: it would have signed another one, and ours would carry its line.
+            if fresh.text != note.text or fresh.signed_by([self.address.key]) != [self.address.key]:
                 raise ValueError("its signature is not by its key")
             self._known = size
             line = next(each for each in fresh.signatures if each.id == self.address.key.id)

@@ -17,10 +17,11 @@ _REQUEST = """SELECT id, kind, digest, subject, about, person, material, request
 
 
 async def person_of(tx: OperatorTx, credential: KeyId) -> Person | None:
-    """Return whose account a token is of, and the token's material; None for what is no account's token."""
-    row = await tx.fetchrow(
-        "SELECT account_id, fingerprint FROM identity.account_key WHERE id = $1 AND revoked_at IS NULL", credential
-    )
+    """Return whose account a token is of, and the token's material; None for what is no account's token.
+
+    A token that was revoked while its request waited is its account's still: it must not make somebody else of them.
+    """
+    row = await tx.fetchrow("SELECT account_id, fingerprint FROM identity.account_key WHERE id = $1", credential)
     return None if row is None else Person(f"account/{row['account_id']}", f"key/{bytes(row['fingerprint']).hex()}")
 
 
