@@ -20,7 +20,14 @@ from strongroom.cli.session import HERE, ONLINE, Json, Session, decoded
 AUDIT: Final = App(
     name="audit",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom audit tail --tenant acme --follow
+  strongroom audit search --tenant acme --action "key.*" --outcome refused --since 24h
+  strongroom audit key
+  strongroom audit export --tenant acme --out acme-log
+  strongroom audit verify acme-log --trust "$VERIFIER_KEY"
+""",
     help="Read what was asked, by whom, and what became of it; and prove it.",
 )
 _COLUMNS: Final = ("at", "actor", "action", "resource", "outcome", "reason", "request_id")
@@ -35,7 +42,7 @@ def _where(tenant: str | None) -> tuple[str, ...]:
     return ("audit",) if tenant is None else ("tenants", tenant, "audit")
 
 
-@AUDIT.command(name="list")
+@AUDIT.command(name="list", help_epilogue="")
 def list_entries(
     *,
     tenant: Log = None,
@@ -58,7 +65,7 @@ def list_entries(
         output.listing(decoded(body)["data"], _COLUMNS, empty="There is no entry.")
 
 
-@AUDIT.command(name="tail")
+@AUDIT.command(name="tail", help_epilogue="")
 def tail(
     *,
     tenant: Log = None,
@@ -96,7 +103,7 @@ def tail(
         time.sleep(_FOLLOW_S)
 
 
-@AUDIT.command(name="search")
+@AUDIT.command(name="search", help_epilogue="")
 def search(
     *,
     tenant: Log = None,
@@ -144,7 +151,7 @@ def search(
         output.listing(decoded(body)["data"], ("id", *_PLACED), empty="There is no entry that fits.")
 
 
-@AUDIT.command(name="export")
+@AUDIT.command(name="export", help_epilogue="")
 def export(
     *,
     out: Annotated[Path, Parameter(help="Directory to write; it must not be there yet, or be empty.")],
@@ -174,7 +181,7 @@ def export(
         )
 
 
-@AUDIT.command(name="prove")
+@AUDIT.command(name="prove", help_epilogue="")
 def prove(
     entry: str,
     /,
@@ -221,7 +228,7 @@ def prove(
         print(found["receipt"], end="")
 
 
-@AUDIT.command(name="verify")
+@AUDIT.command(name="verify", help_epilogue="")
 def verify(
     path: Path,
     /,
@@ -264,7 +271,7 @@ def verify(
     return OK if good else FAILED
 
 
-@AUDIT.command(name="key")
+@AUDIT.command(name="key", help_epilogue="")
 def key(
     *,
     tenant: Log = None,
@@ -293,7 +300,7 @@ def key(
         print(decoded(body)["vkey"])
 
 
-@AUDIT.command(name="witness")
+@AUDIT.command(name="witness", help_epilogue="")
 def witness(
     *,
     directory: Annotated[Path, Parameter(help="Where its key and its memory are, made if they are not there.")],
@@ -326,7 +333,7 @@ def witness(
         raise Failure(f"The witness cannot run: {error}.") from None
 
 
-@AUDIT.command(name="recover")
+@AUDIT.command(name="recover", help_epilogue="")
 def recover(
     *,
     reason: Annotated[str, Parameter(help="What was found out, for the log: it is signed with what follows.")],

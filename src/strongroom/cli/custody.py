@@ -27,7 +27,7 @@ _FINDINGS: Final = ("key", "environment", "workload", "concern", "detail", "prop
 _Maybe = Annotated[str | None, Parameter(help="The tenant's name or id; all that you may see if not given.")]
 
 
-@KEY.command(name="impact")
+@KEY.command(name="impact", help_epilogue="")
 def impact(
     key_id: str,
     /,
@@ -61,7 +61,7 @@ def impact(
         output.note(f"The workload {workload} has other keys: {others}. What holds this one stops; nothing else does.")
 
 
-@KEY.command(name="review")
+@KEY.command(name="review", help_epilogue="")
 def review(
     *,
     tenant: _Maybe = None,

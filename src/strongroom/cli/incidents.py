@@ -17,7 +17,12 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 INCIDENT: Final = App(
     name="incident",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom incident key-leak 0123456789abcdef --reason "found on a forum"
+  strongroom incident list
+  strongroom incident close ID --cause "it stood in a notebook" --fix "key scan runs before each commit"
+""",
     help="Deal with a leaked key, and keep it in sight until its cause is known.",
 )
 _COLUMNS: Final = ("id", "kind", "subject", "status", "opened_at", "opened_by", "reason", "root_cause")
@@ -28,7 +33,7 @@ _RELATIVES: Final = ("key", "outcome", "successor", "counts_until", "detail")
 _Whose = Annotated[str | None, Parameter(help="The tenant's name or id; all that you may see if not given.")]
 
 
-@INCIDENT.command(name="key-leak")
+@INCIDENT.command(name="key-leak", help_epilogue="")
 def key_leak(
     key_id: str,
     /,
@@ -72,7 +77,7 @@ def key_leak(
     output.note(f"Find the cause, and close it: strongroom incident close {dealt['incident']['id']} --cause …")
 
 
-@INCIDENT.command(name="list")
+@INCIDENT.command(name="list", help_epilogue="")
 def list_incidents(
     *,
     tenant: _Whose = None,
@@ -95,7 +100,7 @@ def list_incidents(
         )
 
 
-@INCIDENT.command(name="show")
+@INCIDENT.command(name="show", help_epilogue="")
 def show(incident: str, /, *, tenant: _Whose = None, session: Session = HERE) -> None:
     """Show an incident: what the key could reach and did, what was abnormal, what became of its relatives.
 
@@ -111,7 +116,7 @@ def show(incident: str, /, *, tenant: _Whose = None, session: Session = HERE) ->
         _show(decoded(body))
 
 
-@INCIDENT.command(name="close")
+@INCIDENT.command(name="close", help_epilogue="")
 def close(
     incident: str,
     /,

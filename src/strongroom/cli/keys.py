@@ -17,7 +17,20 @@ from strongroom.cli.options import Environment, Tenant, Yes
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 from strongroom.cli.signers import public_text
 
-KEY: Final = App(name="key", group=ONLINE, help_epilogue="", help="Issue, look at and revoke keys.")
+KEY: Final = App(
+    name="key",
+    group=ONLINE,
+    help="Issue, look at and revoke keys.",
+    help_epilogue="""
+Examples:
+  strongroom key create --tenant initech --env dev --workload search --days 1
+  strongroom key impact 0123456789abcdef
+  strongroom key rotate 0123456789abcdef --overlap 24h
+  strongroom key revoke 0123456789abcdef --prove --reason "found in a public place"
+  strongroom key review --tenant initech
+  git diff --cached | strongroom key scan -
+""",
+)
 Networks: TypeAlias = Annotated[
     tuple[str, ...], Parameter(name="--network", negative="", help="Bind it to a network (CIDR); may be repeated.")
 ]
@@ -42,7 +55,7 @@ Deliver: TypeAlias = Annotated[
 _COLUMNS: Final = ("id", "environment", "workload", "role", "status", "expires_at", "label", "owner")
 
 
-@KEY.command(name="create")
+@KEY.command(name="create", help_epilogue="")
 def create(
     *,
     tenant: Tenant,
@@ -108,7 +121,7 @@ def create(
     shown_once(made, short(made["key"]))
 
 
-@KEY.command(name="list")
+@KEY.command(name="list", help_epilogue="")
 def list_keys(
     *,
     tenant: Annotated[str | None, Parameter(help="The tenant's name or id; all that you may see if not given.")] = None,
@@ -138,7 +151,7 @@ def list_keys(
         output.listing(found, columns, empty="There is no key.")
 
 
-@KEY.command(name="show")
+@KEY.command(name="show", help_epilogue="")
 def show(
     key_id: str,
     /,
@@ -160,7 +173,7 @@ def show(
         output.record(short(decoded(body)))
 
 
-@KEY.command(name="revoke")
+@KEY.command(name="revoke", help_epilogue="")
 def revoke(
     key_id: str,
     /,

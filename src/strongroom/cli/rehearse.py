@@ -10,7 +10,7 @@ from strongroom.cli.session import HERE, Session, decoded
 __all__ = ["DISCLOSURE", "RULES"]
 
 
-@RULES.command(name="dry-run")
+@RULES.command(name="dry-run", help_epilogue="")
 def dry_run(
     file: DocumentFile,
     /,

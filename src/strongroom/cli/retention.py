@@ -14,7 +14,13 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 RETENTION: Final = App(
     name="retention",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom retention set --days 90 --reason "operational tier"
+  strongroom retention hold --tenant acme --owner legal@example.com --reason "matter 2026-117"
+  strongroom retention plan
+  strongroom retention run
+""",
     help="Say how long records are kept, hold them, and drop what is due.",
 )
 _DUE: Final = ("name", "class", "day", "rows", "held_by")
@@ -24,7 +30,7 @@ _DROPPED: Final = ("dropped_at", "tenant", "class", "day", "rows", "root")
 _Why = Annotated[str, Parameter(help="Why, for the audit log.")]
 
 
-@RETENTION.command(name="status")
+@RETENTION.command(name="status", help_epilogue="")
 def status(*, session: Session = HERE) -> None:
     """Show rules, holds, what is due and what was dropped last; with --json also how long each table's rows are kept.
 
@@ -46,7 +52,7 @@ def status(*, session: Session = HERE) -> None:
     output.listing(found["dropped"], _DROPPED, empty="Nothing was dropped.")
 
 
-@RETENTION.command(name="plan")
+@RETENTION.command(name="plan", help_epilogue="")
 def plan(*, session: Session = HERE) -> None:
     """Show what a run would drop now, and what holds the rest.
 
@@ -62,7 +68,7 @@ def plan(*, session: Session = HERE) -> None:
         output.listing(due, _DUE, empty="Nothing is due.")
 
 
-@RETENTION.command(name="run")
+@RETENTION.command(name="run", help_epilogue="")
 def run(*, session: Session = HERE) -> None:
     """Drop what is beyond its days and not held, now; the control process does so by itself every six hours.
 
@@ -78,7 +84,7 @@ def run(*, session: Session = HERE) -> None:
         output.listing(decoded(body)["data"], _DROPPED, empty="Nothing was dropped.")
 
 
-@RETENTION.command(name="set")
+@RETENTION.command(name="set", help_epilogue="")
 def set_rule(
     *,
     days: Annotated[int, Parameter(help="For how many days records are kept, 1 to 3660.")],
@@ -103,7 +109,7 @@ def set_rule(
     output.note(f"Records are kept for {days} days from now on.")
 
 
-@RETENTION.command(name="hold")
+@RETENTION.command(name="hold", help_epilogue="")
 def hold(
     *,
     tenant: Tenant,
@@ -136,7 +142,7 @@ def hold(
         output.record(decoded(body))
 
 
-@RETENTION.command(name="release")
+@RETENTION.command(name="release", help_epilogue="")
 def release(hold: str, /, *, tenant: Tenant, reason: _Why, session: Session = HERE) -> None:
     """Release a hold: what is beyond its days is dropped at the next run.
 

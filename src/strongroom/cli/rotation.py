@@ -26,7 +26,7 @@ from strongroom.cli.keys import (
 from strongroom.cli.session import HERE, Session, decoded
 
 
-@KEY.command(name="rotate")
+@KEY.command(name="rotate", help_epilogue="")
 def rotate(
     key_id: str,
     /,
@@ -83,7 +83,7 @@ def rotate(
         output.note(f"The old key {key_id} is {old['status']}: nothing takes it any more.")
 
 
-@KEY.command(name="bind")
+@KEY.command(name="bind", help_epilogue="")
 def bind(
     key_id: str,
     /,
@@ -124,7 +124,7 @@ def bind(
         output.record(short(decoded(body)))
 
 
-@KEY.command(name="open")
+@KEY.command(name="open", help_epilogue="")
 def open_delivery(*, session: Session = HERE) -> None:
     """Take a key out of its delivery, which is read like a token: from --token-file (`-` is standard input).
 

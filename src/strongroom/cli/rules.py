@@ -17,7 +17,13 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 RULES: Final = App(
     name="rules",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom rules check disclosure.toml
+  strongroom rules dry-run disclosure.toml --tenant acme --ceiling
+  strongroom rules set disclosure.toml --tenant acme --ceiling --reason "team-eval measures in dev"
+  strongroom rules explain disclosure --key 0123456789abcdef --model smollm2-135m
+""",
     help="Say what callers may learn, call and use up: documents of rules, kept by version.",
 )
 DISCLOSURE: Final = App(name="disclosure", group=ONLINE, help_epilogue="", help="Say what a key's answers may reveal.")
@@ -44,7 +50,7 @@ _READ_LIMIT: Final = 300_000
 _KEY_LIMIT: Final = 4096
 
 
-@RULES.command(name="list")
+@RULES.command(name="list", help_epilogue="")
 def list_rules(*, tenant: Whose = None, session: Session = HERE) -> None:
     """List every kind with the versions in force.
 
@@ -65,7 +71,7 @@ def list_rules(*, tenant: Whose = None, session: Session = HERE) -> None:
     output.listing(rows, columns, empty="There is no kind of rules.")
 
 
-@RULES.command(name="show")
+@RULES.command(name="show", help_epilogue="")
 def show(kind: str, /, *, tenant: Whose = None, ceiling: Ceiling = False, session: Session = HERE) -> None:
     """Print the document in force, as a file that `rules set` takes.
 
@@ -89,7 +95,7 @@ def show(kind: str, /, *, tenant: Whose = None, ceiling: Ceiling = False, sessio
     sys.stdout.write(_text(version))
 
 
-@RULES.command(name="set")
+@RULES.command(name="set", help_epilogue="")
 def put(
     file: DocumentFile,
     /,
@@ -114,7 +120,7 @@ def put(
     _written(session, found.kind.name, level_of(tenant, ceiling=ceiling), tenant, found.document, reason, expected)
 
 
-@RULES.command(name="withdraw")
+@RULES.command(name="withdraw", help_epilogue="")
 def withdraw(
     kind: str,
     /,
@@ -138,7 +144,7 @@ def withdraw(
     _written(session, kind, level_of(tenant, ceiling=ceiling), tenant, None, reason, expected)
 
 
-@RULES.command(name="history")
+@RULES.command(name="history", help_epilogue="")
 def history(
     kind: str,
     /,
@@ -165,7 +171,7 @@ def history(
         output.listing(decoded(body)["data"], columns, empty="Nobody has written one yet.")
 
 
-@RULES.command(name="diff")
+@RULES.command(name="diff", help_epilogue="")
 def diff(
     file: DocumentFile,
     /,
@@ -197,7 +203,7 @@ def diff(
     return FAILED if lines else 0
 
 
-@RULES.command(name="check")
+@RULES.command(name="check", help_epilogue="")
 def check(
     file: DocumentFile,
     /,
@@ -226,7 +232,7 @@ def check(
     return 0
 
 
-@RULES.command(name="explain")
+@RULES.command(name="explain", help_epilogue="")
 def explain(
     kind: str,
     /,
