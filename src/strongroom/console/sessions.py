@@ -38,11 +38,12 @@ class Notice:
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class Session:
-    """One signed-in browser."""
+    """One signed-in browser. `proven_at`: when its person proved who they are; None: nobody knows."""
 
     credential: KeyId
     began: float
     seen: float
+    proven_at: float | None
     by_provider: bool = False
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(_ID_BYTES))
     notice: Notice | None = None
@@ -83,8 +84,14 @@ class Sessions:
         """Return how many there are."""
         return len(self._living)
 
-    def begin(self, credential: KeyId, *, by_provider: bool = False) -> str:
-        """Start a session for who has just proven who they are; return the id for the cookie."""
+    def begin(self, credential: KeyId, *, by_provider: bool = False, proven_s: float | None = 0.0) -> str:
+        """Start a session; return the id for the cookie.
+
+        Args:
+            credential: what it hangs on.
+            by_provider: whether its person signed on elsewhere.
+            proven_s: how many seconds ago they proved who they are; None: nobody knows.
+        """
         now = self._clock.boottime()
         self._sweep(now)
         own = [key for key, session in self._living.items() if session.credential == credential]
@@ -93,7 +100,10 @@ class Sessions:
         while len(self._living) >= self._limit:
             del self._living[next(iter(self._living))]
         text = secrets.token_urlsafe(_ID_BYTES)
-        self._living[_hashed(text)] = Session(credential=credential, began=now, seen=now, by_provider=by_provider)
+        proven_at = None if proven_s is None else now - proven_s
+        self._living[_hashed(text)] = Session(
+            credential=credential, began=now, seen=now, proven_at=proven_at, by_provider=by_provider
+        )
         return text
 
     def find(self, text: str, *, touch: bool = True) -> Session | None:

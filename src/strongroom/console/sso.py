@@ -38,6 +38,6 @@ async def finish(visit: Visit) -> Answer:
         )
     await signin.record(visit, who)
     visit.desk.sessions.end(visit.cookie)
-    session = visit.desk.sessions.begin(found.credential, by_provider=True)
+    session = visit.desk.sessions.begin(found.credential, by_provider=True, proven_s=found.proven_s)
     answer = visit.render("sso-done.html", next=found.after)
     return Answer(status=200, body=answer.body, session=session, sso="")

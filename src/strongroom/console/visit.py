@@ -187,8 +187,12 @@ class Visit:
         return None if who.tenant is None else self.parts.directory.tenant_name(who.tenant)
 
     def stale(self, back: str) -> Answer | None:
-        """Return the way to prove oneself again and come back, for what cannot be undone; None: it was done just now."""
-        if self.parts.clock.boottime() - self.session.began <= FRESH_S:
+        """Return the way to prove oneself again and come back, for what cannot be undone; None: it was done just now.
+
+        When the session began says nothing: a provider lets who signed in last week begin one today.
+        """
+        proven_at = self.session.proven_at
+        if proven_at is not None and self.parts.clock.boottime() - proven_at <= FRESH_S:
             return None
         to = f"next={quote(back, safe='')}"
         return self.go(f"/sign-in/sso?fresh=1&{to}" if self.session.by_provider else f"/sign-in?{to}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from strongroom.identity import publish, secretkey, tables
 from strongroom.identity.issuing import fingerprint_of
-from strongroom.identity.model import MAX_ACCOUNT_KEY_DAYS, Account, AccountToken, NewAccount
+from strongroom.identity.model import MAX_ACCOUNT_KEY_DAYS, Account, AccountToken, NewAccount, key_status
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import AccountId, KeyId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Principal, Role
@@ -58,17 +60,24 @@ class Accounts:
             return await self._issue(tx, account)
 
     async def show_token(self, who: Principal, key_id: KeyId, ask: Ask) -> AccountToken:
-        """Return what may be known of one account token."""
+        """Return what may be known of one account token, or of a session of somebody who has signed on elsewhere."""
         async with self._gate.permit_platform(who, Action.KEY_READ, _key_resource(key_id), ask) as tx:
             return await _token(tx, key_id, self._clock.now())
 
     async def revoke_token(self, who: Principal, key_id: KeyId, reason: str, ask: Ask) -> AccountToken:
-        """End one token at once; its account stays. Ending it again changes nothing and is no error."""
+        """End one token at once; its account stays. Ending it again changes nothing and is no error.
+
+        A session of somebody who has signed on elsewhere ends in the same way; of one that has ended nothing is known.
+        """
         async with self._gate.permit_platform(who, Action.KEY_REVOKE, _key_resource(key_id), ask) as tx:
             now = self._clock.now()
             if await tables.revoke_account_key(tx, key_id, now, reason):
                 await publish.gone(tx, [key_id])
-            return await _token(tx, key_id, now)
+            found = await _token(tx, key_id, now)
+            if found.revoked_at is None:  # no table has it: somebody's who has signed on elsewhere
+                await publish.gone(tx, [key_id])
+                found = msgspec.structs.replace(found, status="revoked", revoked_at=now, revoked_reason=reason)
+            return found
 
     async def list(self, who: Principal, ask: Ask) -> list[Account]:
         """Return the living accounts."""
@@ -116,10 +125,20 @@ def _key_resource(key_id: str = EVERY) -> Resource:
 
 
 async def _token(tx: OperatorTx, key_id: KeyId, now: datetime) -> AccountToken:
-    found = await tables.account_key(tx, key_id, now)
+    found = await tables.account_key(tx, key_id, now) or await _session(tx, key_id, now)
     if found is None:
         raise Refused(hidden(f"no token {key_id}"))
     return found
+
+
+async def _session(tx: OperatorTx, key_id: KeyId, now: datetime) -> AccountToken | None:
+    """Return the token that a session of single sign-on hangs on: the feed alone knows it."""
+    told = await publish.person_of(tx, key_id)
+    if told is None or not told.signed_on_at:
+        return None
+    began, ends = (datetime.fromtimestamp(each, UTC) for each in (told.signed_on_at, told.expires_at))
+    status = key_status(now, ends, None)
+    return AccountToken(id=key_id, account=told.name, created_at=began, expires_at=ends, status=status)
 
 
 async def _account(tx: OperatorTx, name: Name) -> Account:

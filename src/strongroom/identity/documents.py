@@ -42,6 +42,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     `proof` and `thumbprint`: what its holder must prove to have; both or neither.
     `replaced_at`: since when (Unix seconds) it has a successor, `replaced_by`, and counts for its overlap only.
     `elevation`: what an operator's credential is bound to.
+    `signed_on_at`: when (Unix seconds) the person whose session hangs on it signed on; no table has such a credential.
     """
 
     fingerprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -60,6 +61,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     thumbprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)] | msgspec.UnsetType = msgspec.UNSET
     elevation: ElevationDocument | msgspec.UnsetType = msgspec.UNSET
     bindings: Bindings | msgspec.UnsetType = msgspec.UNSET
+    signed_on_at: float | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: TenantDocument | CredentialDocument) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable
 from uuid import UUID
@@ -89,9 +90,9 @@ async def account_key(
 
 
 async def person(
-    tx: OperatorTx, key_id: KeyId, role: Role, name: str, tenant: TenantId | None, expires_at: float
+    tx: OperatorTx, key_id: KeyId, role: Role, name: str, tenant: TenantId | None, *, at: float, expires_at: float
 ) -> None:
-    """Tell of somebody who has signed on elsewhere, until `expires_at` (Unix seconds).
+    """Tell of somebody who has signed on elsewhere `at` a moment, until `expires_at` (Unix seconds).
 
     The fingerprint is of nothing: no text has it, so the credential holds a session up and can be shown by nobody.
     """
@@ -102,8 +103,28 @@ async def person(
         name=name,
         expires_at=expires_at,
         tenant=tenant,
+        signed_on_at=at,
     )
     await feed.publish(tx, documents.CREDENTIAL, key_id, documents.encode(document))
+
+
+async def person_of(tx: OperatorTx, key_id: KeyId) -> CredentialDocument | None:
+    """Return what was told of somebody who has signed on elsewhere; None for every other credential."""
+    body = await feed.find(tx, documents.CREDENTIAL, key_id)
+    return None if body is None else _person(body)
+
+
+async def people_gone(tx: OperatorTx, now: float) -> None:
+    """Tell that people whose time is over by `now` (Unix seconds) no longer count: nobody else withdraws them."""
+    told = [(key_id, _person(body)) for key_id, body in await feed.living(tx, documents.CREDENTIAL)]
+    await gone(tx, [KeyId(key_id) for key_id, person in told if person is not None and person.expires_at <= now])
+
+
+def _person(body: bytes) -> CredentialDocument | None:
+    with contextlib.suppress(msgspec.MsgspecError):  # what cannot be read counts for nobody
+        document = msgspec.json.decode(body, type=CredentialDocument)
+        return document if document.signed_on_at is not msgspec.UNSET else None
+    return None
 
 
 async def gone(tx: TenantTx | OperatorTx, key_ids: Iterable[KeyId]) -> None:

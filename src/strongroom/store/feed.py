@@ -57,6 +57,27 @@ async def withdraw(tx: Tx, kind: str, id: str) -> int:  # noqa: A002 - the colum
     return await _put(tx, kind, id, b"", deleted=True)
 
 
+async def find(tx: Tx, kind: str, id: str) -> bytes | None:  # noqa: A002 - the column's name
+    """Return what followers know as (`kind`, `id`) of this tenant, as `tx` sees it; None: nothing."""
+    body: Any = await tx.fetchval(
+        "select body from feed.entry where tenant_id = $1 and kind = $2 and id = $3 and not deleted",
+        place(tx),
+        kind,
+        id,
+    )
+    return None if body is None else bytes(body)
+
+
+async def living(tx: Tx, kind: str) -> list[tuple[str, bytes]]:
+    """Return every document of `kind` of this tenant that was not withdrawn, with its id."""
+    rows = await tx.fetch(
+        "select id, body from feed.entry where tenant_id = $1 and kind = $2 and not deleted order by id",
+        place(tx),
+        kind,
+    )
+    return [(row["id"], bytes(row["body"])) for row in rows]
+
+
 async def _put(tx: Tx, kind: str, key: str, body: bytes, *, deleted: bool) -> int:
     # One statement, so that the row lock is taken as late as it can be.
     version: Any = await tx.fetchval(

@@ -259,6 +259,58 @@ def test_what_cannot_be_undone_needs_fresh_proof(
     assert here.get("/tenants/acme/delete")[0] == 200
 
 
+def test_a_sign_on_without_the_wish_for_fresh_proof_is_no_fresh_proof(
+    plane: ControlPlane, issuer: LocalIssuer, person: Callable[..., None]
+) -> None:
+    for auth_time in (
+        int(time.time()) - 7 * 86400,
+        None,
+    ):  # the provider remembers them from last week, or does not say
+        person("platform", auth_time=auth_time)
+        here = Browser(plane)
+        assert "prompt" not in (asked := here.begin())
+        assert here.back(issuer, asked) == 200
+        assert here.in_
+        status, fields, _ = here.get("/tenants/acme/delete")
+        assert status == 303
+        assert fields["location"].startswith("/sign-in/sso?fresh=1&")
+        person("platform")
+        assert here.back(issuer, here.begin("?fresh=1")) == 200
+        assert here.get("/tenants/acme/delete")[0] == 200
+    person("platform", auth_time=int(time.time()) + 3600)
+    here = Browser(plane)
+    assert here.back(issuer, here.begin()) == 401
+    assert not here.in_
+
+
+def test_a_session_ends_with_its_revocation_by_the_id_in_the_log(
+    plane: ControlPlane, issuer: LocalIssuer, person: Callable[..., None]
+) -> None:
+    def ask(method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=20)
+        fields = {"authorization": f"Bearer {plane.tokens['operator']}", "content-type": "application/json"}
+        connection.request(method, path, body, fields)
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+        connection.close()
+        return answer.status, said
+
+    person("platform", preferred_username="stolen")
+    here = Browser(plane)
+    assert here.back(issuer, here.begin()) == 200
+    log = ask("GET", "/api/audit?limit=50")[1]["data"]
+    made = next(
+        each for each in log if each["action"] == "key.create" and each["detail"].get("name", "").startswith("stolen-")
+    )
+    credential = made["resource"][-16:]
+    assert here.in_
+    status, said = ask("POST", f"/api/keys/{credential}/revoke", json.dumps({"reason": "stolen laptop"}))
+    assert (status, said["id"], said["status"]) == (200, credential, "revoked")
+    assert not here.in_
+    log = ask("GET", "/api/audit?limit=50")[1]["data"]
+    assert any(each["action"] == "key.revoke" and each["resource"] == made["resource"] for each in log)
+
+
 def test_no_sign_on_leads_to_another_site(
     plane: ControlPlane, issuer: LocalIssuer, person: Callable[..., None]
 ) -> None:

@@ -100,6 +100,15 @@ def test_there_are_never_more_than_the_limit() -> None:
     assert [sessions.find(text) is not None for text in texts] == [False] * 7 + [True] * 3
 
 
+def test_a_session_knows_when_its_person_proved_who_they_are_and_not_only_when_it_began() -> None:
+    sessions = Sessions(HandClock())
+    proven = [sessions.find(sessions.begin(KEY, proven_s=ago)) for ago in (0.0, 300.0, None)]
+    assert [None if each is None else each.proven_at for each in proven] == [1000.0, 700.0, None]
+    typed = sessions.find(sessions.begin(KEY))  # a token is proof at the moment of typing it
+    assert typed is not None
+    assert typed.proven_at == 1000.0
+
+
 def test_a_form_is_sent_once() -> None:
     sessions = Sessions(HandClock())
     session = sessions.find(sessions.begin(KEY))

@@ -33,7 +33,7 @@ from strongroom.kernel.ids import KeyId, TenantId, new_key_id
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
-from strongroom.signatures.jose import BadToken, check_times, load_object, moment, read
+from strongroom.signatures.jose import SKEW_S, BadToken, check_times, load_object, moment, read
 
 CALLBACK: Final = "/sign-in/sso/callback"
 
@@ -93,10 +93,17 @@ class _Pending:
 
 @dataclass(frozen=True, slots=True)
 class SignedOn:
-    """Somebody who has signed on: the credential that their session hangs on, and where they wanted to go."""
+    """Somebody who has signed on.
+
+    Attributes:
+        credential: what their session hangs on.
+        after: where they wanted to go.
+        proven_s: how many seconds ago they proved who they are; None: nobody knows.
+    """
 
     credential: KeyId
     after: str
+    proven_s: float | None
 
 
 class SignOn:
@@ -174,15 +181,15 @@ class SignOn:
         if "error" in said or not said.get("code"):
             raise _refused("the provider let nobody in")
         try:
-            claims = await self._claims(said["code"], pending)
+            claims, proven_s = await self._claims(said["code"], pending)
         except (BadToken, NoKeys) as error:
             raise _refused(str(error)) from None
         credential = await self._let_in(claims, ask)
         await self._refresh(_KNOWN_WITHIN_S)  # the session that hangs on it is looked up in this process next
-        return SignedOn(credential, pending.after)
+        return SignedOn(credential, pending.after, proven_s)
 
-    async def _claims(self, code: str, pending: _Pending) -> dict[str, Any]:
-        """Do steps 3 and 4."""
+    async def _claims(self, code: str, pending: _Pending) -> tuple[dict[str, Any], float | None]:
+        """Do steps 3 and 4; return how long ago they proved who they are, too."""
         provider = self.provider
         found = await self._issuers.configuration(self._source())
         endpoint, keys = found.get("token_endpoint"), found.get("jwks_uri")
@@ -209,10 +216,9 @@ class SignOn:
             raise BadToken("the ID token is of another issuer")
         if not await self._issuers.verified(Source(provider.issuer, keys_url=keys, ca=provider.ca), token):
             raise BadToken("the ID token's signature is wrong")
-        self._check(claims, pending)
-        return claims
+        return claims, self._check(claims, pending)
 
-    def _check(self, claims: dict[str, Any], pending: _Pending) -> None:
+    def _check(self, claims: dict[str, Any], pending: _Pending) -> float | None:
         client, now = self.provider.client_id, self._clock.now().timestamp()
         if claims.get("aud") not in (client, [client]) or claims.get("azp", client) != client:
             raise BadToken("the ID token is for somebody else")
@@ -222,10 +228,14 @@ class SignOn:
         check_times(claims, now, _MAX_AGE_S)
         if not isinstance(claims.get("sub"), str) or not claims["sub"]:
             raise BadToken("the ID token is about nobody")
-        if pending.fresh:
-            proven = moment(claims, "auth_time")
-            if proven is None or proven < now - FRESH_S:
-                raise BadToken("fresh proof was asked for, and the provider's is old")
+        proven = moment(claims, "auth_time")
+        if proven is not None and proven > now + SKEW_S:
+            raise BadToken("the proof is of the future")
+        if not pending.fresh:  # whoever may leave the wish out gains nothing by it
+            return None if proven is None else max(0.0, now - proven)
+        if proven is None or proven < now - FRESH_S:
+            raise BadToken("fresh proof was asked for, and the provider's is old")
+        return 0.0
 
     async def _let_in(self, claims: dict[str, Any], ask: Ask) -> KeyId:
         """Do steps 5 and 6."""
@@ -244,7 +254,10 @@ class SignOn:
         resource = Resource(kind=Kind.KEY, id=credential)
         told = Ask(request_id=ask.request_id, detail=detail)
         async with self._gate.permit_platform(_DESK, Action.KEY_CREATE, resource, told) as tx:
-            await publish.person(tx, credential, mapping.role, name, tenant, ends.timestamp())
+            await publish.people_gone(tx, now.timestamp())
+            await publish.person(
+                tx, credential, mapping.role, name, tenant, at=now.timestamp(), expires_at=ends.timestamp()
+            )
         return credential
 
     def _source(self) -> Source:

@@ -1,0 +1,93 @@
+"""Sessions of people who signed on elsewhere: no table has their credentials, and they end like every other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from strongroom.app.seed import INSTALLER
+from strongroom.identity import documents, publish
+from strongroom.identity.federation.issuers import Issuers
+from strongroom.identity.model import AccountToken
+from strongroom.identity.people import Provider, SignOn, parse_mapping
+from strongroom.kernel.ids import KeyId, Name, new_key_id
+from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.refusal import RefusalKind, Refused
+from strongroom.policy import Action, Ask, Kind, Resource
+from strongroom.store import feed
+from strongroom.wire.addresses import Networks
+
+if TYPE_CHECKING:
+    from tests.functional.identity.conftest import House
+
+ASK = Ask()
+HERE = "127.0.0.1"
+HOUR = timedelta(hours=1)
+
+
+async def signed_on(house: House, ends_in: timedelta = HOUR) -> KeyId:
+    credential, now = new_key_id(), datetime.now(UTC)
+    resource = Resource(kind=Kind.KEY, id=credential)
+    async with house.services.gate.permit_platform(INSTALLER, Action.KEY_CREATE, resource, ASK) as tx:
+        await publish.person(
+            tx, credential, Role.OPERATOR, "mallory", None, at=now.timestamp(), expires_at=(now + ends_in).timestamp()
+        )
+    await house.known()
+    return credential
+
+
+async def test_a_session_of_single_sign_on_is_revoked_by_its_id(house: House) -> None:
+    stolen, other = await signed_on(house), await signed_on(house)
+    services = house.services
+    made = await services.accounts.create(INSTALLER, Name("releases"), Role.APPROVER, ask=ASK)
+    await house.known()
+    approver = house.who(made.token)
+    assert approver is not None
+    with pytest.raises(Refused) as no:
+        await services.finder.revoke_credential(approver, stolen, None, "mine", ASK)
+    assert no.value.refusal.kind in {RefusalKind.FORBIDDEN, RefusalKind.HIDDEN}
+    await house.known()
+    assert isinstance(services.directory.still(stolen, HERE), Principal)
+    shown = await services.finder.show_credential(INSTALLER, stolen, None, ASK)
+    assert isinstance(shown, AccountToken)
+    assert (shown.account, shown.status) == ("mallory", "active")
+    ended = await services.finder.revoke_credential(INSTALLER, stolen, None, "stolen laptop", ASK)
+    assert isinstance(ended, AccountToken)
+    assert (ended.id, ended.status, ended.revoked_reason) == (stolen, "revoked", "stolen laptop")
+    assert ended.revoked_at is not None
+    await house.known()
+    assert not isinstance(services.directory.still(stolen, HERE), Principal)
+    assert isinstance(services.directory.still(other, HERE), Principal)
+    with pytest.raises(Refused) as gone:  # no table remembers it; the log does
+        await services.finder.revoke_credential(INSTALLER, stolen, None, "again", ASK)
+    assert gone.value.refusal.kind is RefusalKind.HIDDEN
+
+
+async def test_the_next_sign_on_withdraws_sessions_that_have_ended_and_no_others(house: House) -> None:
+    over, lives = await signed_on(house, -HOUR), await signed_on(house)
+    services = house.services
+    made = await services.accounts.create(INSTALLER, Name("ops"), Role.OPERATOR, ask=ASK)
+    provider = Provider(
+        issuer="https://login.example",
+        client_id="strongroom",
+        client_secret=None,
+        public_url="https://console.example",
+        mappings=[parse_mapping("groups=platform -> operator")],
+        session_s=3600,
+    )
+    signon = SignOn(
+        provider,
+        Issuers(Networks(), services.clock),
+        services.gate,
+        services.directory.find_tenant,
+        services.follower.refresh,
+        services.clock,
+    )
+    new = await signon._let_in({"sub": "1", "groups": ["platform"]}, ASK)
+    resource = Resource(kind=Kind.KEY, id="*")
+    async with services.gate.permit_platform(INSTALLER, Action.KEY_READ, resource, ASK) as tx:
+        told = {key_id for key_id, _ in await feed.living(tx, documents.CREDENTIAL)}
+    assert over not in told
+    assert {lives, new, made.key_id} <= told
