@@ -95,7 +95,7 @@ class Sessions:
         now = self._clock.boottime()
         self._sweep(now)
         own = [key for key, session in self._living.items() if session.credential == credential]
-        for key in own[: len(own) - self._per_credential + 1]:
+        for key in own[: max(0, len(own) - self._per_credential + 1)]:
             del self._living[key]
         while len(self._living) >= self._limit:
             del self._living[next(iter(self._living))]

@@ -17,7 +17,7 @@ async def start(visit: Visit) -> Answer:
     if signon is None:
         return errors.page(visit, errors.MISSING)
     fresh = visit.query.get("fresh") == "1"
-    to, browser = await signon.begin(signin.own_path(visit.query.get("next", "")), fresh=fresh)
+    to, browser = await signon.begin(signin.own_path(visit.query.get("next", "")), peer=visit.peer, fresh=fresh)
     return Answer(status=303, headers={"location": to}, sso=browser)
 
 

@@ -109,6 +109,14 @@ def test_a_session_knows_when_its_person_proved_who_they_are_and_not_only_when_i
     assert typed.proven_at == 1000.0
 
 
+def test_one_credential_holds_as_many_sessions_as_it_may_and_no_fewer() -> None:
+    sessions = Sessions(HandClock(), per_credential=8)
+    texts = [sessions.begin(KEY) for _ in range(8)]
+    assert all(sessions.find(text) is not None for text in texts)
+    sessions.begin(KEY)
+    assert [sessions.find(text) is not None for text in texts] == [False] + [True] * 7
+
+
 def test_a_form_is_sent_once() -> None:
     sessions = Sessions(HandClock())
     session = sessions.find(sessions.begin(KEY))

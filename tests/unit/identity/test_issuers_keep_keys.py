@@ -109,6 +109,29 @@ async def test_a_failing_issuer_is_asked_later_and_later(house: House) -> None:
     assert await house.takes(house.issuer.token(), later=60) is True
 
 
+async def test_a_discovery_document_is_fetched_once_and_outlives_an_outage_by_less_than_an_hour(house: House) -> None:
+    path = "/.well-known/openid-configuration"
+    for _ in range(50):  # anybody may begin to sign on
+        assert (await house.issuers.configuration(house.source))["issuer"] == house.issuer.url
+    assert house.issuer.asked[path] == 1
+    house.clock.at += FRESH_S + 1
+    assert await house.issuers.configuration(house.source)
+    assert house.issuer.asked[path] == 2
+    house.issuer.answers[path] = (503, b"{}")
+    house.clock.at += FRESH_S + 1
+    for _ in range(50):
+        assert await house.issuers.configuration(house.source)
+    assert house.issuer.asked[path] == 3
+    house.clock.at += STALE_S
+    for _ in range(50):
+        with pytest.raises(NoKeys):
+            await house.issuers.configuration(house.source)
+    assert house.issuer.asked[path] == 4
+    house.issuer.answers.clear()
+    house.clock.at += 60
+    assert await house.issuers.configuration(house.source)
+
+
 async def test_what_one_rule_says_of_an_issuer_is_not_what_another_is_checked_by(house: House) -> None:
     with local_issuer() as evil:
         forged = evil.keys[0].token(house.issuer.claims())

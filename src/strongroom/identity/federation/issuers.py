@@ -63,6 +63,21 @@ class _Kept:
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+@dataclass(slots=True)
+class _Document:
+    found: dict[str, object] | None = None
+    fetched: float = float("-inf")
+    tried: float = float("-inf")
+    failures: int = 0
+    why: str = ""
+    fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def due(self, now: float) -> bool:
+        if self.failures:
+            return now - self.tried >= _RETRY_S[min(self.failures, len(_RETRY_S)) - 1]
+        return now - self.fetched >= FRESH_S
+
+
 class Issuers:
     """Keeps the keys of issuers. One event loop."""
 
@@ -71,6 +86,7 @@ class Issuers:
         self._clock: Final = clock
         self._look_up: Final = look_up
         self._kept: Final[OrderedDict[Source, _Kept]] = OrderedDict()
+        self._documents: Final[OrderedDict[Source, _Document]] = OrderedDict()
 
     async def verified(self, source: Source, token: Jwt) -> bool:
         """Return whether a key of `source` made the signature of `token`.
@@ -132,18 +148,43 @@ class Issuers:
         return _parsed(await self.get(url, source.ca), source)
 
     async def _discovered(self, source: Source) -> str:
-        found = await self.configuration(source)
+        found = await self._configuration(source)  # as new as the keys that it leads to
         url = found.get("jwks_uri")
         if not isinstance(url, str) or _origin(url) != _origin(source.issuer):
             raise NoKeys("the issuer's key set is not within its own origin; a rule can name it")
         return url
 
     async def configuration(self, source: Source) -> dict[str, object]:
-        """Return an issuer's discovery document (OpenID Connect Discovery 1.0 §4).
+        """Return an issuer's discovery document (OpenID Connect Discovery 1.0 §4), kept for as long as keys are.
+
+        Anybody may make this be asked for: so it is fetched once, and after a failure later and later.
 
         Raises:
             NoKeys: when it cannot be fetched, or speaks for another issuer (§4.3).
         """
+        kept = self._documents.setdefault(source, _Document())
+        if len(self._documents) > _MAX_SOURCES:
+            self._documents.popitem(last=False)
+        if kept.due(self._clock.boottime()):
+            async with kept.fetching:
+                if kept.due(self._clock.boottime()):  # else somebody else has just been there
+                    await self._renew(source, kept)
+        if kept.found is None or self._clock.boottime() - kept.fetched >= STALE_S:
+            raise NoKeys(kept.why)
+        return kept.found
+
+    async def _renew(self, source: Source, kept: _Document) -> None:
+        kept.tried = self._clock.boottime()
+        try:
+            async with asyncio.timeout(2 * _TIMEOUT_S):
+                kept.found = await self._configuration(source)
+        except (NoKeys, TimeoutError) as error:
+            kept.failures += 1
+            kept.why = str(error) or "it did not answer in time"
+        else:
+            kept.fetched, kept.failures, kept.why = kept.tried, 0, ""
+
+    async def _configuration(self, source: Source) -> dict[str, object]:
         content = await self.get(source.issuer.rstrip("/") + _DISCOVERY, source.ca)
         try:
             found: dict[str, object] = load_object(content, "discovery document")

@@ -42,6 +42,7 @@ FRESH_S: Final = 300.0
 
 _PENDING_S: Final = 600.0
 _MOST_PENDING: Final = 1024
+_MOST_PENDING_OF_ONE: Final = 256  # a network behind one address, or a proxy, is many people
 _KNOWN_WITHIN_S: Final = 5.0
 _MAX_AGE_S: Final = 600
 _BYTES: Final = 32
@@ -89,6 +90,7 @@ class _Pending:
     after: str
     fresh: bool
     began: float
+    peer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,8 @@ class SignOn:
         self._clock: Final = clock
         self._pending: Final[OrderedDict[bytes, _Pending]] = OrderedDict()
 
-    async def begin(self, after: str, *, fresh: bool = False) -> tuple[str, str]:
-        """Return where to send the browser, and the secret that it must bring back in a cookie.
+    async def begin(self, after: str, *, peer: str, fresh: bool = False) -> tuple[str, str]:
+        """Return where to send the browser at address `peer`, and the secret that it must bring back in a cookie.
 
         Raises:
             Refused: UNAVAILABLE when the provider cannot be asked.
@@ -141,11 +143,14 @@ class SignOn:
             raise _unavailable("the provider names no place to sign on")
         state, browser, nonce, verifier = (secrets.token_urlsafe(_BYTES) for _ in range(4))
         now = self._clock.boottime()
+        own = [key for key, each in self._pending.items() if each.peer == peer]
+        for key in own[: max(0, len(own) - _MOST_PENDING_OF_ONE + 1)]:  # its own, before anybody else's
+            del self._pending[key]
         while self._pending and (
             len(self._pending) >= _MOST_PENDING or next(iter(self._pending.values())).began < now - _PENDING_S
         ):
             self._pending.popitem(last=False)
-        self._pending[_hashed(state)] = _Pending(_hashed(browser), nonce, verifier, after, fresh, now)
+        self._pending[_hashed(state)] = _Pending(_hashed(browser), nonce, verifier, after, fresh, now, peer)
         asked = {
             "response_type": "code",
             "client_id": self.provider.client_id,
