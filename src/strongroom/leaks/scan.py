@@ -95,9 +95,12 @@ def _read(name: str, stream: IO[bytes], options: Options) -> _Part:
     broken: list[Unreadable] = []
     allowed = size = 0
     seen: set[tuple[str, int]] = set()
+    coding: str | None = None
     for piece in sources.pieces(name, stream, broken):
         size += len(piece.data)
-        for hit, at, passes in _hits(piece, options):
+        if piece.offset == 0:  # a file's coding is told at its beginning and holds for all its pieces
+            coding = _UTF16.get(piece.data[:2])
+        for hit, at, passes in _hits(piece, coding, options):
             if (piece.path, at) in seen:
                 continue  # pieces overlap
             seen.add((piece.path, at))
@@ -109,10 +112,9 @@ def _read(name: str, stream: IO[bytes], options: Options) -> _Part:
     return _Part(hits, broken, 1, size, allowed)
 
 
-def _hits(piece: Piece, options: Options) -> Iterator[tuple[Hit, int, bool]]:
+def _hits(piece: Piece, coding: str | None, options: Options) -> Iterator[tuple[Hit, int, bool]]:
     """Yield each hit with its place in the file, and whether it is let pass."""
     data = piece.data
-    coding = _UTF16.get(data[:2]) if piece.offset == 0 else None
     if coding is not None:
         data = data.decode(coding, "replace").encode("utf-8")
     found = _detector(tuple(sorted(options.patterns.items()))).find(data)
@@ -135,7 +137,8 @@ def _hits(piece: Piece, options: Options) -> Iterator[tuple[Hit, int, bool]]:
             where=where.of(each, secret),
         )
         passes = mark in options.allow or ALLOW in data[first : last if last >= 0 else len(data)]
-        yield hit, piece.offset + each.start, passes
+        before = each.start if coding is None else len(data[: each.start].decode(errors="replace").encode(coding))
+        yield hit, piece.offset + before, passes
 
 
 class _Cells:

@@ -166,6 +166,16 @@ def test_a_key_is_found_however_it_is_packed(how: str) -> None:
     assert report.unreadable == ()
 
 
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be"])
+def test_a_key_in_a_later_piece_of_a_file_in_utf_16_is_found_once(coding: str) -> None:
+    lines = (sources.PIECE - sources.OVERLAP // 2) // 20  # the key lies where two pieces overlap
+    first = found(("\ufeff" + "some line\n" * lines + f"{KEY}\n").encode(coding) + b"\0" * sources.PIECE)
+    assert only(first).line == lines + 1
+    last = found(("\ufeff" + "some line\n" * (lines + 50_000) + f"{KEY}\n").encode(coding))
+    assert only(last).fingerprint == fingerprint(KEY.encode())
+    assert only(last).line == lines + 50_001
+
+
 def test_a_notebooks_output_is_looked_into_and_the_cell_is_told() -> None:
     github = make(PROVIDERS["GitHub"], CHANCE)
     cells = [

@@ -179,6 +179,88 @@ def test_a_model_alone_whose_data_lies_outside_is_refused(host: Host, tmp_path: 
     assert [finding.rule for finding in sweep.findings()] == ["external-data"]
 
 
+DATA = b"\xff\xfe\x01" + bytes(range(200, 256))
+
+
+def claiming(*names: str, data: bytes = DATA) -> bytes:
+    return onnx(graph([], [onnx_tensor([len(data)], 2, external(each, 0, len(data))) for each in names]))
+
+
+def test_a_claim_takes_back_nothing_that_was_found_of_a_name_or_a_link(host: Host, tmp_path: Path) -> None:
+    tree, outside = tmp_path / "tree", tmp_path / "outside"
+    tree.mkdir()
+    outside.write_bytes(DATA)
+    (tree / "A.bin").hardlink_to(outside)
+    names = ("A.bin", "a.bin", "b\u200b.bin")
+    for each in names[1:]:
+        (tree / each).write_bytes(DATA)
+    (tree / "z.model").write_bytes(claiming(*names))  # read after what it claims
+    sweep = Sweep(host)
+    sweep.run(tree)
+    rules = {name: {finding.rule for finding in report.findings} for name, report in sweep.files.items()}
+    assert rules["A.bin"] | rules["a.bin"] == {"hard-link", "collision"}
+    assert rules["b\u200b.bin"] == {"name"}
+    assert rules["z.model"] == set()
+    assert sweep.verdict() is Verdict.REFUSED
+
+
+def test_claims_that_are_met_later_are_held_against_the_data_as_well(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "w.bin").write_bytes(DATA)
+    (tmp_path / "a.onnx").write_bytes(claiming("w.bin"))
+    (tmp_path / "z.model").write_bytes(claiming("w.bin"))
+    sweep = Sweep(host)
+    sweep.run(tmp_path)
+    assert sweep.verdict() is Verdict.CLEAN, list(sweep.findings())
+    (tmp_path / "z.model").write_bytes(claiming("w.bin", data=DATA + b"more"))
+    sweep = Sweep(host)
+    sweep.run(tmp_path)
+    assert sweep.verdict() is Verdict.REFUSED
+
+
+def test_data_that_begins_as_something_else_is_refused_and_its_bytes_are_told(host: Host, tmp_path: Path) -> None:
+    data = b"MZ" + DATA
+    (tmp_path / "w.bin").write_bytes(data)
+    (tmp_path / "m.onnx").write_bytes(claiming("w.bin", data=data))
+    sweep = Sweep(host)
+    sweep.run(tmp_path)
+    assert any("4d 5a ff fe 01" in finding.message for finding in sweep.files["w.bin"].findings)
+
+
+def blobs(host: Host, files: dict[str, bytes], tmp_path: Path) -> Sweep:
+    """Return what is said of a release whose files lie under other names."""
+    places = {name: tmp_path / str(at) for at, name in enumerate(files)}
+    for name, place in places.items():
+        place.write_bytes(files[name])
+    sweep = Sweep(host)
+    sweep.run_files(places)
+    return sweep
+
+
+@pytest.mark.parametrize("model", ["sub/model.onnx", "sub/z.model"])
+def test_files_that_lie_elsewhere_are_judged_as_in_a_directory(model: str, host: Host, tmp_path: Path) -> None:
+    sweep = blobs(host, {"sub/w.bin": DATA, model: claiming("w.bin")}, tmp_path)
+    assert sweep.verdict() is Verdict.CLEAN, list(sweep.findings())
+    assert sweep.files.keys() == {"sub/w.bin", model}
+
+
+@pytest.mark.parametrize(
+    ("files", "rule"),
+    [
+        ({"README.md": b"# a\n", "readme.md": b"# b\n"}, "collision"),
+        ({"w.bin": DATA, "sub/model.onnx": claiming("w.bin")}, "external-data"),
+        ({"w.bin": b"a text\n", "z.model": claiming("w.bin", data=b"a text\n")}, "external-data"),
+        ({"w.bin": safetensors({"a": tensor(0, 4)}, b"\0" * 4), "m.onnx": claiming("w.bin")}, "external-data"),
+    ],
+    ids=["one name to some systems", "data elsewhere", "data that is text", "data of another kind"],
+)
+def test_files_that_lie_elsewhere_are_refused_as_in_a_directory(
+    files: dict[str, bytes], rule: str, host: Host, tmp_path: Path
+) -> None:
+    sweep = blobs(host, files, tmp_path)
+    assert sweep.verdict() is Verdict.REFUSED
+    assert rule in {finding.rule for finding in sweep.findings()}
+
+
 def test_nothing_at_a_path_is_no_verdict(tmp_path: Path) -> None:
     with pytest.raises(Unscannable):
         scan(tmp_path / "nothing", clock=SystemClock())

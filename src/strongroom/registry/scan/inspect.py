@@ -116,13 +116,14 @@ class _One:
         elif safetensors.recognised(head):
             self.kind = Kind.SAFETENSORS
             safetensors.parse(tape, looks)
-        elif self._claimed:
-            self.kind = Kind.ONNX_DATA
-            onnxdata.parse(tape, self._claimed)
         elif (refused := foreign.refused_head(head)) is not None:
+            self._no_data(f"begins as {refused[1]} does", head)
             self._refuse(*refused)
         elif text.maybe(head):
+            self._no_data("begins as text does", head)
             self._text(head)
+        elif self._claimed:
+            self._data()
         elif sentencepiece.recognised(head):
             self.kind = Kind.SENTENCEPIECE
             sentencepiece.parse(tape)
@@ -155,6 +156,21 @@ class _One:
             return
         self.kind = Kind.TEXT
         self.kind = text.parse(self._tape, self._looks, self._name)
+
+    def _data(self) -> None:
+        """Read what an ONNX model claims: what it is to everybody else was ruled out by its first bytes."""
+        self.kind = Kind.ONNX_DATA
+        if (why := onnxdata.unfit(self._name)) is not None:
+            self._looks.add("external-data", why)
+        onnxdata.parse(self._tape, self._claimed)
+
+    def _no_data(self, why: str, head: bytes) -> None:
+        """Say of what a model claims that it is something else, and by which bytes: chance can write two of them."""
+        if self._claimed:
+            told = (
+                f"A model says that its tensors' data is in this, which {why}: its first bytes are {head[:8].hex(' ')}."
+            )
+            self._looks.add("external-data", told, 0)
 
     def _onnx(self) -> None:
         try:

@@ -15,9 +15,11 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -40,6 +42,9 @@ from strongroom.registry.scan.rules import ruleset_digest
 from strongroom.registry.scan.tree import Entry, TooLarge, Tree, kind_of
 
 SCANNER: Final = "strongroom-scan"
+
+_BY_CLAIMS: Final = frozenset({"unknown", "hole"})
+"""What is said of a file for want of claims on it."""
 
 Progress = Callable[[str, int, int], None]
 """Told which file is read, how many bytes of all have been, and how many there are."""
@@ -143,6 +148,15 @@ def _sandbox(lacks: tuple[str, ...]) -> tuple[str, ...]:
     return (*(each for each in measures if each not in lacks), *(f"no {each} on this machine" for each in lacks))
 
 
+class _Lying(NamedTuple):
+    """A file of a release: its name in it, and where it lies: under which name, in which tree."""
+
+    name: str
+    place: str
+    size: int
+    within: Callable[[], AbstractContextManager[Tree]]
+
+
 class Sweep:
     """Collects the reports of one scan."""
 
@@ -153,6 +167,7 @@ class Sweep:
         self._host = host
         self._progress = progress
         self._claims: dict[str, list[Claim]] = {}
+        self._heard: dict[str, tuple[Claim, ...]] = {}
         self._done = self._all = 0
 
     def findings(self) -> Iterator[Finding]:
@@ -186,19 +201,15 @@ class Sweep:
 
     def run_files(self, files: Mapping[str, Path]) -> None:
         """Look at files by the names that a release gives them, wherever they lie."""
-        for name, place in sorted(files.items(), key=lambda each: (not each[0].lower().endswith(".onnx"), each[0])):
+        for first, second in collisions(files):
+            self._collision(first, second)
+        lying: list[_Lying] = []
+        for name, place in files.items():
             if (why := unplain(name)) is not None:
                 self._refuse(name, "name", why)
-            tree = _opened(place.absolute().parent)
-            try:
-                size = place.lstat().st_size
-                claims = self._file(tree, place.name, size, tuple(self._claims.get(name, ())), called=name)
-            finally:
-                tree.close()
-            for claim in claims:
-                self._claims.setdefault(claim.file, []).append(claim)
-        for name in self._claims.keys() - files.keys():
-            self._say("external-data", f"A model's data is in {name!r}, which is not there.")
+            within = partial(_closing, place.absolute().parent)
+            lying.append(_Lying(name, place.name, place.lstat().st_size, within))
+        self._all_of(lying)
 
     # -- one file -----------------------------------------------------------------------------------------------
 
@@ -220,10 +231,7 @@ class Sweep:
         tree = _opened(path)
         try:
             entries = self._entries(tree)
-            self._all = sum(entry.size for entry in entries)
-            for entry in sorted(entries, key=lambda each: (not each.path.lower().endswith(".onnx"), each.path)):
-                self._regular(tree, entry)
-            self._claimed(tree, {entry.path: entry for entry in entries})
+            self._all_of([_Lying(each.path, each.path, each.size, partial(_left_open, tree)) for each in entries])
         finally:
             tree.close()
         if not self.files and not self.tree:
@@ -239,7 +247,7 @@ class Sweep:
         except OSError as error:
             raise Unscannable(f"it cannot be read: {error.strerror}") from None
         for first, second in collisions(entry.path for entry in found):
-            self._refuse(second, "collision", f"Its name and that of {first} are one to some file systems.")
+            self._collision(first, second)
         names = Counter(entry.inode for entry in found if entry.links > 1)
         regular: list[Entry] = []
         for entry in found:
@@ -257,23 +265,40 @@ class Sweep:
                 regular.append(entry)
         return regular
 
-    def _claimed(self, tree: Tree, entries: dict[str, Entry]) -> None:
-        """Look again at data that was met before the model that claims it; say what is claimed and not there."""
+    # -- a release: a directory, or files that lie elsewhere ------------------------------------------------------
+
+    def _all_of(self, lying: list[_Lying]) -> None:
+        self._all = sum(each.size for each in lying)
+        for each in sorted(lying, key=lambda each: (not each.name.lower().endswith(".onnx"), each.name)):
+            self._regular(each)
+        self._claimed({each.name: each for each in lying})
+
+    def _claimed(self, lying: dict[str, _Lying]) -> None:
+        """Look again at data that was met before a model that claims it; say what is claimed and not there, or no data."""
         for path, claims in sorted(self._claims.items()):
-            entry = entries.get(path)
-            if entry is None:
+            each = lying.get(path)
+            if each is None:
                 self._say("external-data", f"A model's data is in {path!r}, which is not there.")
                 continue
+            self._again(each, tuple(claims))
             kind = self.files[path].kind  # a claimed name is UTF-8
-            if kind is Kind.UNKNOWN:
-                del self.files[path]
-                self._regular(tree, entry, tuple(claims))
-            elif kind is not Kind.ONNX_DATA:
+            if kind is not Kind.ONNX_DATA:
                 self._say("external-data", f"A model's data is in {path!r}, which is {kind}.")
 
-    def _regular(self, tree: Tree, entry: Entry, claims: tuple[Claim, ...] = ()) -> None:
-        found = self._file(tree, entry.path, entry.size, claims or tuple(self._claims.get(entry.path, ())))
-        way = entry.path.rpartition("/")[0]
+    def _again(self, each: _Lying, claims: tuple[Claim, ...]) -> None:
+        """Look at data once more where not all its claims were known; only what they decide is decided anew."""
+        known = self.files[each.name]
+        unheard = known.kind is Kind.UNKNOWN and any(finding.rule == "unknown" for finding in known.findings)
+        if unheard or (known.kind is Kind.ONNX_DATA and claims != self._heard[each.name]):
+            kept = tuple(finding for finding in known.findings if finding.rule not in _BY_CLAIMS)
+            self.files[each.name] = FileReport(path=each.name, verdict=verdict_of(kept), findings=kept)
+            self._regular(each)
+
+    def _regular(self, each: _Lying) -> None:
+        heard = self._heard[each.name] = tuple(self._claims.get(each.name, ()))
+        with each.within() as tree:
+            found = self._file(tree, each.place, each.size, heard, called=each.name)
+        way = each.name.rpartition("/")[0]
         for claim in found:
             place = f"{way}/{claim.file}" if way else claim.file
             self._claims.setdefault(place, []).append(Claim(place, claim.offset, claim.length))
@@ -319,7 +344,8 @@ class Sweep:
         """Add a report to what was found of the same path before the file was opened."""
         known = self.files.get(report.path)
         for finding in known.findings if known is not None else ():
-            report = _with(report, finding)
+            if finding not in report.findings:
+                report = _with(report, finding)
         self.files[report.path] = report
 
     def _add(self, path: str, finding: Finding) -> None:
@@ -327,6 +353,9 @@ class Sweep:
 
     def _refuse(self, path: str, rule: str, message: str) -> None:
         self._add(path, Finding(rule=rule, level=Level.REFUSE, message=message))
+
+    def _collision(self, first: str, second: str) -> None:
+        self._refuse(second, "collision", f"Its name and that of {first} are one to some file systems.")
 
     def _amend(self, path: str, rule: str, message: str) -> None:
         finding = Finding(rule=rule, level=Level.REFUSE, message=message)
@@ -346,6 +375,14 @@ def _opened(path: Path) -> Tree:
         return Tree(path)
     except OSError as error:
         raise Unscannable(f"{path}: {error.strerror}") from None
+
+
+def _left_open(tree: Tree) -> AbstractContextManager[Tree]:
+    return nullcontext(tree)
+
+
+def _closing(path: Path) -> AbstractContextManager[Tree]:
+    return closing(_opened(path))
 
 
 def _with(report: FileReport, finding: Finding) -> FileReport:

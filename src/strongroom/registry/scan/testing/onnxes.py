@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import tarfile
+import zlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -25,7 +26,28 @@ from strongroom.registry.scan.testing.build import (
 )
 from strongroom.registry.scan.testing.samples import Sample, one
 
-_FLOAT, _INT64, _STRING = 1, 7, 8
+_FLOAT, _UINT8, _INT64, _STRING = 1, 2, 7, 8
+_BYTES: Final = b"\xff\xfe\x01" + bytes(range(200, 256))
+_CLAIMED: Final = {
+    "python": ("modeling_evil.py", b"import os\nos.system('id')\n"),
+    "python-as-data": ("w.bin", b"import os\nos.system('id')\n"),
+    "library": ("evil.so", b"\x7fELF" + bytes(60)),
+    "library-as-data": ("w.data", b"\x7fELF" + bytes(60)),
+    "script": ("setup.sh", b"#!/bin/sh\nid\n"),
+    "script-without-ending": ("setup", b"#!/bin/sh\nid\n"),
+    "template": ("chat_template.jinja", b"{{ ''.__class__.__mro__[1].__subclasses__() }}"),
+    "template-not-text": ("chat_template.jinja", b"\x01{{ ''.__class__ }}"),
+    "gzip": ("model.joblib", WRAPPINGS["gzip"](call("posix", "system", "id"))),
+    "zlib": ("model.pkl", zlib.compress(call("posix", "system", "id"))),
+    "hdf5": ("w.h5", b"\x89HDF\r\n\x1a\n" + bytes(60)),
+    "numpy": ("w.npy", b"\x93NUMPY\x01\x00" + bytes(60)),
+    "html": ("index.html", b"<script>alert(1)</script>"),
+    "yaml": ("hyperparams.yaml", b"!!python/object/apply:os.system ['id']\n"),
+    "code-name": ("conftest.py", _BYTES),
+    "pickle-name": ("w.pkl", _BYTES),
+    "graph-name": ("saved_model.pb", _BYTES),
+}
+"""What a model may not have admitted by saying that it is its tensors' data."""
 
 
 def onnx_files() -> Iterator[Sample]:
@@ -96,6 +118,10 @@ def onnx_files() -> Iterator[Sample]:
     yield Sample("onnx-data-gap", "onnx", {"model.onnx": onnx(graph([], [late])), "w.bin": b"h" * 4096 + b"\xff" * 8})
     overlapping = [sound, onnx_tensor([2], _FLOAT, external("w.bin", 4, 8), name="v")]
     yield Sample("onnx-data-overlap", "onnx", {"model.onnx": onnx(graph([], overlapping)), "w.bin": b"\xff" * 12})
+    for what, (name, data) in _CLAIMED.items():
+        held = onnx_tensor([len(data)], _UINT8, external(name, 0, len(data)))
+        model = "model.onnx" if len(what) % 2 else "z.model"  # read before the data, and after it
+        yield Sample(f"onnx-claims-{what}", "onnx", {model: onnx(graph([], [held])), name: data})
     act = call("posix", "system", "id")
     held = onnx_tensor([len(act)], 2, external("w.bin", 0, len(act)))
     yield Sample("onnx-data-pickle", "onnx", {"model.onnx": onnx(graph([], [held])), "w.bin": act})
