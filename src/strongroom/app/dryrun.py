@@ -23,9 +23,9 @@ from strongroom.policy import Action, Ask, AuditReader, Engine, Resource
 from strongroom.policy import Kind as Thing
 from strongroom.registry import Registry
 from strongroom.rules import Level, Rules, Subject
-from strongroom.rules.access import ACCESS, everything
+from strongroom.rules.access import ACCESS, Narrowings, everything
 from strongroom.rules.resolve import Standing, settle
-from strongroom.rules.service import candidate
+from strongroom.rules.service import candidate, kind_named
 
 _PAGES: Final = 5
 
@@ -78,6 +78,7 @@ class Rehearsal:
         self._identity = identity
         self._registry = registry
         self._engine = engine
+        self._narrowings = Narrowings(production=engine.production)
 
     async def run(
         self, who: Principal, tenant: TenantId, kind: str, level: Level, document: object, ask: Ask
@@ -87,9 +88,9 @@ class Rehearsal:
         Raises:
             Refused: as writing it would be: INVALID naming the field, hidden for a kind that there is none of.
         """
-        named, held = candidate(kind, level, document)
-        before = await self._rules.standing(who, tenant, kind, ask)
-        after = before.with_(level, held)
+        named = kind_named(kind)
+        before = await self._rules.standing(who, tenant, kind, ask)  # asks the gate, so before the document is parsed
+        after = before.with_(level, candidate(named, level, document))
         rows = await self._recent(who, tenant, ask)
         workloads = {each.id: each for each in await self._identity.list_workloads(who, tenant, ask)}
         names = {each.id: each.name for each in await self._registry.list_deployments(who, tenant, ask)}
@@ -162,7 +163,7 @@ class Rehearsal:
         what: str,
     ) -> list[Changed]:  # fmt: skip
         said = self._engine.decide(who, action, resource)
-        old, new = (everything(each).held(said, who, action, resource) for each in (before, after))
+        old, new = (self._narrowings.held(everything(each), said, who, action, resource) for each in (before, after))
         if old.allowed is new.allowed:
             return []
         place = f" in {who.environment}" if who.environment else ""

@@ -171,7 +171,9 @@ def make_services(
     hook: Hook | None = None,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
-    narrowed = None if rulebook is None else OwnPolicies(partial(rulebook.standing, ACCESS)).held
+    narrowed = (
+        None if rulebook is None else OwnPolicies(partial(rulebook.standing, ACCESS), production=engine.production).held
+    )
     gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed)
     identity = Identity(gate, directory, keys, clock, production=production)
     rotation, custody = Rotation(gate, keys, clock, directory.geo), Custody(gate, engine, clock)

@@ -23,7 +23,7 @@ from strongroom.providers import Book, ProviderDocument
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument, TargetDocument
 from strongroom.rules import Kind as Kinded
 from strongroom.rules import Rulebook, Subject, Terms
-from strongroom.rules.access import ACCESS
+from strongroom.rules.access import ACCESS, Narrowings
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 
@@ -85,6 +85,7 @@ class Snapshot:
         self._of_place: dict[tuple[TenantId, Environment], dict[str, Route]] = {}
         self._decisions: dict[tuple[str, DeploymentId, Action], Decision] = {}
         self._rules = Rulebook()
+        self._narrowings = Narrowings(production=engine.production)
         self._providers = Book()
         self._terms: dict[tuple[str, DeploymentId | None], Terms] = {}
         self._access: dict[tuple[str, str], Access] = {}
@@ -196,7 +197,8 @@ class Snapshot:
                 self._decisions.clear()
             decision = self._engine.decide(who, action, route.resource)
             if decision.allowed:
-                decision = self.terms(who, route).of(ACCESS).held(decision, who, action, route.resource)
+                forbidden = self.terms(who, route).of(ACCESS)
+                decision = self._narrowings.held(forbidden, decision, who, action, route.resource)
             self._decisions[key] = decision
         return decision
 

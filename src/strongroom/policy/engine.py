@@ -18,6 +18,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Final, Self, cast
@@ -69,7 +70,7 @@ class Engine:
                 no name of its own.
         """
         try:
-            self._schema = cedarpy.Schema.from_str(schema)
+            self._schema = _schema(schema)
             self._policies = cedarpy.PolicySet.from_str(policies)
             verdict = cedarpy.validate_policies(policies, self._schema)
         except ValueError as error:
@@ -78,7 +79,8 @@ class Engine:
             raise PolicyError("; ".join(str(error) for error in verdict.errors))
         _refuse_nameless(policies)
         self.version: Final = _digest(policies, schema)
-        self._production: Final = production
+        self.production: Final = production
+        """Whether that is a circumstance of every question."""
 
     @classmethod
     def load(cls, *, production: bool = False) -> Self:
@@ -94,8 +96,7 @@ class Engine:
                 "principal": facts.principal_uid(principal),
                 "action": facts.action_uid(action),
                 "resource": facts.resource_uid(resource),
-                "context": facts.circumstances(principal, action, resource, production=self._production)
-                | dict(context),
+                "context": facts.circumstances(principal, action, resource, production=self.production) | dict(context),
             },
             facts.entities(principal, resource),
         )
@@ -126,6 +127,12 @@ def packaged() -> tuple[str, str]:
     """Return the text of the policies and of the schema that come with the product."""
     here = resources.files("strongroom.policy")
     return here.joinpath(_POLICIES).read_text(encoding="utf-8"), here.joinpath(_SCHEMA).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=4)
+def _schema(text: str) -> cedarpy.Schema:
+    """Return a schema, parsed once for all engines over it: it never changes, and takes 5 ms."""
+    return cedarpy.Schema.from_str(text)
 
 
 def _refuse_nameless(policies: str) -> None:

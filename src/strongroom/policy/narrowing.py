@@ -11,7 +11,7 @@ Always true here:
 from __future__ import annotations
 
 import json
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import cedarpy
 
@@ -20,26 +20,50 @@ from strongroom.policy.engine import Decision, Engine, PolicyError, packaged
 from strongroom.policy.model import Action, Resource
 
 MAX_POLICIES: Final = 50
+MAX_BYTES: Final = 8 * 1024
+MAX_LOOKS: Final = 25_000
+"""What holding the policies of one document against the schema may cost: Cedar looks at each part of a condition once for
+every kind of caller and every action that the head leaves open. Some 2 µs a look at worst, so about 50 ms in all, on the one
+thread that serves everybody."""
+
+MAX_DEPTH: Final = 32
+"""How deep brackets may stand in one another. Cedar's parser overflows its stack at some hundreds, and the process is gone."""
+
+_PER_POLICY: Final = 4
+_PER_NAME: Final = 175
+_PER_HEAD: Final = 500
+"""What a head that names things costs whatever its condition is, in looks."""
 _BASE: Final = "everything-else"
 _PERMIT: Final = f'@id("{_BASE}") permit (principal, action, resource);\n'
 _FREE: Final = frozenset({Action.RULES_READ, Action.RULES_WRITE, Action.WHOAMI})
 """What no tenant's policy takes away: without these it could not take back what it wrote."""
 
+_ACTIONS: Final = frozenset(action.value for action in Action)
+
 
 class Narrowing:
     """A tenant's policies, parsed and validated once."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, production: bool = False, documents: int = 1) -> None:
         """Parse and validate.
 
+        Args:
+            text: the policies.
+            production: whether this is a production installation, as they are told by the circumstances of a question.
+            documents: how many documents they come from, each of which may be as large as one.
+
         Raises:
-            PolicyError: when one permits, has no name of its own, or does not hold against the schema; or there are too many.
+            PolicyError: when one permits, has no name of its own, or does not hold against the schema; or when there are
+                too many, or they are too large or too deep to be looked through.
         """
         policies, schema = "", packaged()[1]
-        if text.strip():
-            _refuse_permits(text)
-            policies = text
-        self._engine: Final = Engine(_PERMIT + policies, schema)
+        try:
+            if text.strip():
+                _refuse(text, documents)
+                policies = text
+            self._engine: Final = Engine(_PERMIT + policies, schema, production=production)
+        except RecursionError:
+            raise PolicyError("the policies are nested too deeply to be read") from None
 
     @property
     def version(self) -> str:
@@ -57,15 +81,64 @@ class Narrowing:
         return Decision(allowed=False, policies=found.policies, reason=reason, version=said.version)
 
 
-def _refuse_permits(text: str) -> None:
+def _refuse(text: str, documents: int) -> None:
+    """Refuse what permits, and what would cost too much to look through, before the costly look."""
+    if len(text.encode()) > documents * MAX_BYTES:
+        raise PolicyError(f"a document has at most {MAX_BYTES // 1024} KiB of policies")
+    _refuse_depth(text)
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except ValueError as error:
         raise PolicyError(f"the policies do not parse: {error}") from None
     if parsed.get("templates") or parsed.get("templateLinks"):
         raise PolicyError("a tenant's policies have no templates")
-    policies = cast("dict[str, dict[str, object]]", parsed["staticPolicies"])
-    if len(policies) > MAX_POLICIES:
-        raise PolicyError(f"a tenant has at most {MAX_POLICIES} policies of its own")
-    if any(policy.get("effect") != "forbid" for policy in policies.values()):
+    policies: list[dict[str, Any]] = list(parsed["staticPolicies"].values())
+    if len(policies) > documents * MAX_POLICIES:
+        raise PolicyError(f"a document has at most {MAX_POLICIES} policies")
+    if any(policy.get("effect") != "forbid" for policy in policies):
         raise PolicyError("a tenant's own policies only forbid: what is permitted is the installation's to say")
+    if sum(_looks(policy) for policy in policies) > documents * MAX_LOOKS:
+        raise PolicyError(
+            "the policies would take too long to be looked through: shorten conditions, or name the actions that they are about"
+        )
+
+
+def _looks(policy: dict[str, Any]) -> int:
+    """Return how much there is to look at: the parts of the conditions, for every action that the head leaves open."""
+    parts = _PER_POLICY + _parts(policy["conditions"])
+    names = [_named(policy[place]) for place in ("principal", "action", "resource")]
+    heads = sum(_PER_HEAD + _PER_NAME * len(each) for each in names if each)
+    known = bool(names[1]) and all(each.get("id") in _ACTIONS for each in names[1])
+    return heads + parts * (len(names[1]) if known else len(_ACTIONS))
+
+
+def _named(head: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what one part of a head names: `== X`, `in X`, `in [X, Y]`, `is T in X`; nothing where it is left open."""
+    found: list[dict[str, Any]] = list(head.get("entities", ()))
+    found += [each["entity"] for each in (head, head.get("in", {})) if "entity" in each]
+    return found
+
+
+def _refuse_depth(text: str) -> None:
+    """Refuse brackets in brackets in brackets, before Cedar sees them. Those in texts count too: nobody needs them."""
+    depth = 0
+    for each in text:
+        depth += (each in "([{") - (each in ")]}")
+        depth = max(depth, 0)
+        if depth > MAX_DEPTH:
+            raise PolicyError(
+                f"the policies are nested too deeply to be read: at most {MAX_DEPTH} brackets in one another"
+            )
+
+
+def _parts(expression: object) -> int:
+    """Return the number of tables in an expression, without recursion: its depth is up to whoever wrote it."""
+    found, left = 0, [expression]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            found += 1
+            left += cast("dict[str, object]", each).values()
+        elif isinstance(each, list):
+            left += cast("list[object]", each)
+    return found

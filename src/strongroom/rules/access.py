@@ -4,7 +4,9 @@ Always true here:
 - nobody speaks: what the installation's policies permit stays permitted;
 - a document only forbids (`policy.narrowing`); what it says of a principal, an action or a place it says in Cedar;
 - all rules hold together, an operator's and the tenant's own: two prohibitions are both prohibitions;
-- a document that cannot be read forbids everything that it could have forbidden.
+- a document that cannot be read forbids everything that it could have forbidden;
+- a document is parsed once, and what that may cost is bounded (`policy.narrowing`): it is done on the thread that serves
+  everybody.
 """
 
 from __future__ import annotations
@@ -18,11 +20,15 @@ from msgspec import Meta
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Action, Decision, Narrowing, PolicyError, Resource
-from strongroom.rules.kind import Kind, Said
+from strongroom.policy.narrowing import MAX_BYTES
+from strongroom.rules.kind import Document, Kind, Said
 from strongroom.rules.model import DocumentError, Rule
 from strongroom.rules.resolve import Standing
 
-_MOST: Final = 256
+_MOST: Final = 4096
+_LEVELS: Final = 2
+"""An operator's document and the tenant's own may hold together."""
+
 _CLOSED: Final = '@id("a-document-that-cannot-be-read") forbid (principal, action, resource);'
 
 
@@ -31,22 +37,18 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
     forbid: str = ""
 
-    def narrowing(self) -> Narrowing:
-        """Return the policies, ready to be asked."""
+    def narrowing(self, *, production: bool) -> Narrowing:
+        """Return the policies, ready to be asked; parsed anew (`Narrowings` keeps them)."""
         try:
-            return Narrowing(self.forbid)
-        except PolicyError:  # each was checked by itself; two of one name meet here
-            return Narrowing(_CLOSED)
-
-    def held(self, said: Decision, who: Principal, action: Action, resource: Resource) -> Decision:
-        """Return what holds when the product's policies have `said` something; parsed anew, so keep the answer."""
-        return said if not self.forbid else self.narrowing().held(said, who, action, resource)
+            return Narrowing(self.forbid, production=production, documents=_LEVELS)
+        except PolicyError:  # each document was checked by itself; two policies of one name meet here
+            return Narrowing(_CLOSED, production=production)
 
 
 class AccessRule(Rule, frozen=True, kw_only=True):
     """One rule of an access document. Whom it is for stands in its policies, not in selectors."""
 
-    forbid: Annotated[str, Meta(min_length=1, max_length=16_384)]
+    forbid: Annotated[str, Meta(min_length=1, max_length=MAX_BYTES)]
 
 
 class AccessKind(Kind[AccessRule, Access]):
@@ -55,6 +57,7 @@ class AccessKind(Kind[AccessRule, Access]):
     name = "access"
     meaning = "What a tenant forbids its own people and workloads, in Cedar."
     rule = AccessRule
+    most_bytes = MAX_BYTES
 
     @property
     def unreadable(self) -> Access:
@@ -78,40 +81,56 @@ class AccessKind(Kind[AccessRule, Access]):
         means = "Some things are forbidden besides." if terms.forbid else "Nothing is forbidden besides."
         return [Said(field="forbid", value=terms.forbid, means=means, by=tuple(name for name, _ in rules))]
 
+    def check(self, document: Document[AccessRule]) -> None:
+        """Refuse what is no prohibition that holds against the schema: all rules at once, so that they are parsed once."""
+        super().check(document)
+        try:
+            Narrowing(self.ceiling(document.rules).forbid)
+        except PolicyError as error:
+            place = "rules[0].forbid" if len(document.rules) == 1 else "rules"
+            raise DocumentError(str(error)[:400], place) from None
+
     def check_rule(self, rule: AccessRule, place: str) -> None:
-        """Refuse selectors, and what is no prohibition that holds against the schema."""
+        """Refuse selectors."""
         if rule.whom != "everybody":
             raise DocumentError("Whom it is for is said in Cedar, not by selectors", place)
-        try:
-            Narrowing(rule.forbid)
-        except PolicyError as error:
-            raise DocumentError(str(error)[:400], f"{place}.forbid") from None
 
 
 ACCESS: Final = AccessKind()
 
 
+class Narrowings:
+    """Policies by their text, each parsed once. Of too many, those that were not asked for longest are let go of."""
+
+    def __init__(self, *, production: bool) -> None:
+        """Take the mode of the installation, which policies may ask about."""
+        self._production: Final = production
+        self._parsed: Final[dict[str, Narrowing]] = {}
+
+    def held(self, terms: Access, said: Decision, who: Principal, action: Action, resource: Resource) -> Decision:
+        """Return what holds when the product's policies have `said` something."""
+        if not said.allowed or not terms.forbid:
+            return said
+        narrowing = self._parsed.pop(terms.forbid, None) or terms.narrowing(production=self._production)
+        if len(self._parsed) >= _MOST:
+            del self._parsed[next(iter(self._parsed))]
+        self._parsed[terms.forbid] = narrowing
+        return narrowing.held(said, who, action, resource)
+
+
 class OwnPolicies:
     """What tenants forbid their own people, as the feed tells of it; for the gate."""
 
-    def __init__(self, standing: Callable[[TenantId], Standing[AccessRule]]) -> None:
-        """Take where the documents in force come from (`Rulebook.standing` of this kind)."""
+    def __init__(self, standing: Callable[[TenantId], Standing[AccessRule]], *, production: bool = False) -> None:
+        """Take where the documents in force come from (`Rulebook.standing` of this kind), and the installation's mode."""
         self._standing: Final = standing
-        self._parsed: Final[dict[str, Narrowing]] = {}
+        self._parsed: Final = Narrowings(production=production)
 
     def held(self, said: Decision, who: Principal, action: Action, resource: Resource) -> Decision:
         """Return what holds when the product's policies have `said` something."""
         if not said.allowed or who.tenant is None:
             return said
-        text = everything(self._standing(who.tenant)).forbid
-        if not text:
-            return said
-        narrowing = self._parsed.get(text)
-        if narrowing is None:
-            if len(self._parsed) >= _MOST:
-                self._parsed.clear()
-            narrowing = self._parsed[text] = Access(forbid=text).narrowing()
-        return narrowing.held(said, who, action, resource)
+        return self._parsed.held(everything(self._standing(who.tenant)), said, who, action, resource)
 
 
 def everything(standing: Standing[AccessRule]) -> Access:

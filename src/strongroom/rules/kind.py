@@ -58,11 +58,13 @@ class Kind(ABC, Generic[RuleT, TermsT]):
         name: as in a path and in a file.
         meaning: one sentence.
         rule: the struct of one rule.
+        most_bytes: how much a document may have, as canonical JSON.
     """
 
     name: str
     meaning: str
     rule: type[RuleT]
+    most_bytes: int = MAX_BYTES
 
     @abstractmethod
     def ceiling(self, rules: Sequence[RuleT]) -> TermsT:
@@ -119,12 +121,12 @@ class Kind(ABC, Generic[RuleT, TermsT]):
             raise _located(str(error)) from None
         except (TypeError, RecursionError):
             raise DocumentError("A document holds texts, numbers, truth values, lists and tables") from None
-        self.check(read)
         body = encode(read)
+        if len(body) > self.most_bytes:  # before anything that takes longer the more there is
+            raise DocumentError(f"A document has at most {self.most_bytes // 1024} KiB")
+        self.check(read)
         if _KEY.search(body):
             raise DocumentError("It looks like it holds a key; a key never goes into a document")
-        if len(body) > MAX_BYTES:
-            raise DocumentError(f"A document has at most {MAX_BYTES // 1024} KiB")
         return read
 
     def decode(self, body: bytes) -> Document[RuleT]:

@@ -15,7 +15,7 @@ from strongroom.policy import Action, Ask, Gate, Resource
 from strongroom.policy import Kind as Thing
 from strongroom.rules import tables
 from strongroom.rules.documents import PREFIX, RulesDocument
-from strongroom.rules.kind import Kind, digest, encode
+from strongroom.rules.kind import Document, Kind, digest, encode
 from strongroom.rules.kinds import KINDS
 from strongroom.rules.model import DocumentError, Level, Subject, Version
 from strongroom.rules.resolve import Held, Standing, Why, explain
@@ -115,32 +115,34 @@ class Rules:
         if (level is Level.DEFAULT) != (tenant is None):
             raise Refused(hidden(f"no level {level} there"))
         named = kind_named(kind)
-        body = b"" if document is None else _encoded(named, document)
         action = Action.RULES_WRITE if level is Level.OWN else Action.RULES_WRITE_CEILING
         resource = Resource(kind=Thing.RULES, id=f"{named.name}.{level}", tenant=tenant)
-        version = Version(
-            kind=named.name,
-            level=level,
-            version=expected + 1,
-            digest=digest(body),
-            author=str(who),
-            credential=who.credential,
-            at=self._clock.now(),
-            reason=reason,
-            withdrawn=document is None,
-            document=msgspec.json.decode(body) if body else {},
-        )
+
+        def version() -> tuple[Version, bytes]:
+            """Parse the document; only for who may write it, as it takes a while."""
+            body = b"" if document is None else encode(_read(named, document))
+            return Version(
+                kind=named.name,
+                level=level,
+                version=expected + 1,
+                digest=digest(body),
+                author=str(who),
+                credential=who.credential,
+                at=self._clock.now(),
+                reason=reason,
+                withdrawn=document is None,
+                document=msgspec.json.decode(body) if body else {},
+            ), body
+
         try:
             if tenant is None:
                 async with self._gate.permit_platform(who, action, resource, ask) as platform:
-                    await _put(platform, version, body)
-            else:
-                async with self._gate.permit(who, action, resource, ask) as tx:
-                    await _living(tx)
-                    await _put(tx, version, body)
+                    return await _put(platform, *version())
+            async with self._gate.permit(who, action, resource, ask) as tx:
+                await _living(tx)
+                return await _put(tx, *version())
         except Conflict:
             _moved()
-        return version
 
     async def withdraw_all(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """Let the gateways forget the documents of a tenant, as its deletion does. The history stays."""
@@ -163,17 +165,16 @@ def kind_named(text: str) -> Kind[Any, Any]:
     return found
 
 
-def candidate(kind: str, level: Level, document: object) -> tuple[Kind[Any, Any], Held[Any] | None]:
+def candidate(kind: Kind[Any, Any], level: Level, document: object) -> Held[Any] | None:
     """Return a document that is not in force as if it were; None withdraws.
 
     Raises:
         Refused: as writing it would be.
     """
-    named = kind_named(kind)
     if document is None:
-        return named, None
-    body = _encoded(named, document)
-    return named, Held(level=level, version=0, digest=digest(body), document=named.decode(body))
+        return None
+    read = _read(kind, document)
+    return Held(level=level, version=0, digest=digest(encode(read)), document=read)
 
 
 def _held(kind: Kind[Any, Any], version: Version) -> Held[Any] | None:
@@ -187,15 +188,15 @@ def _held(kind: Kind[Any, Any], version: Version) -> Held[Any] | None:
     return Held(level=version.level, version=version.version, digest=version.digest, document=document)
 
 
-def _encoded(kind: Kind[Any, Any], document: object) -> bytes:
+def _read(kind: Kind[Any, Any], document: object) -> Document[Any]:
     try:
-        return encode(kind.read(document))
+        return kind.read(document)
     except DocumentError as error:
         raise Refused(invalid(f"{error.said}.", param=error.place or "document")) from None
 
 
-async def _put(tx: Tx, version: Version, body: bytes) -> None:
-    """Add a version and tell the gateways, in one transaction."""
+async def _put(tx: Tx, version: Version, body: bytes) -> Version:
+    """Add a version and tell the gateways, in one transaction; return it."""
     if await tables.last(tx, version.kind, version.level) != version.version - 1:
         _moved()
     await tables.insert(tx, version, body)
@@ -204,6 +205,7 @@ async def _put(tx: Tx, version: Version, body: bytes) -> None:
     else:
         told = RulesDocument(version=version.version, digest=version.digest, document=msgspec.Raw(body))
         await feed.publish(tx, PREFIX + version.kind, version.level.value, msgspec.json.encode(told))
+    return version
 
 
 async def _living(tx: TenantTx) -> None:

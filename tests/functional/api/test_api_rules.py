@@ -116,6 +116,21 @@ def test_a_tenant_reaches_no_rules_of_another(ask: Ask) -> None:
     assert last(ask, "globex") == before
 
 
+def test_the_gate_is_asked_before_a_document_is_read(ask: Ask) -> None:
+    """What is wrong with a document is told, and takes time to find out, for nobody who may not write it."""
+    wrong = {"rules": [{"forbid": "not cedar"}]}
+    data = body(wrong)
+    assert ask("PUT", "/api/tenants/acme/rules/access/ceiling", by="acme-admin", data=data).status == 403
+    assert ask("PUT", "/api/rules/access", by="acme-admin", data=data).status == 404
+    assert ask("PUT", "/api/tenants/acme/rules/access/own", by="acme-admin", data=data).status == 400
+    path, tried = "/api/tenants/acme/rules/access/own/dry-run", {"document": wrong}
+    answer = ask("POST", path, by="acme-admin", data=tried)
+    assert (answer.status, answer.body["param"]) == (400, "rules[0].forbid")
+    for method, where, sent in (("POST", path, tried), ("PUT", path.removesuffix("/dry-run"), data)):
+        answer = ask(method, where, by="acme-inference", data=sent)
+        assert answer.status in {403, 404}, answer.text
+
+
 def test_what_holds_for_a_key_is_explained_by_its_id_alone(plane: ControlPlane, ask: Ask) -> None:
     at = last(ask).get("ceiling", 0)
     ceiling = {"rules": [{"name": "everybody", "seed": True, "n": 3}, {"name": "other", "models": ["big"], "n": 9}]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from strongroom.identity.elevation import Elevations, Notices
 from strongroom.identity.elevation.model import Asked, Phase
 from strongroom.identity.elevation.notices import Hook, signature
 from strongroom.kernel.ids import Name, TenantId
-from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.principal import Elevation, Environment, Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Action, Ask, Engine, Kind, Resource
 from strongroom.wire import Reply, Request, serve_tcp
@@ -186,4 +187,10 @@ async def test_production_breaks_no_glass_unheard_and_knows_no_standing_power(ho
     log = Resource(kind=Kind.AUDIT_LOG, tenant=acme)
     assert not production.decide(operator, Action.AUDIT_READ, log).allowed
     assert Engine.load().decide(operator, Action.AUDIT_READ, log).allowed
+    # Nor does it name whose tokens get one in: that is as good as a key.
+    rule = Resource(kind=Kind.FEDERATION, tenant=acme, environment=Environment.PROD, holder=Role.INFERENCE)
+    own = Elevation(id="e", ticket="t", tenant=acme, actions=frozenset({Action.FEDERATION_CREATE}))
+    assert not production.decide(operator, Action.FEDERATION_CREATE, rule).allowed
+    assert production.decide(replace(operator, elevation=own), Action.FEDERATION_CREATE, rule).allowed
+    assert production.decide(operator, Action.FEDERATION_DELETE, rule).allowed
     assert await refused(elevations.show(operator, UUID(int=1), ASK)) is RefusalKind.HIDDEN

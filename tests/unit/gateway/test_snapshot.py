@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from strongroom.gateway import Snapshot
 from strongroom.identity import Directory
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
-from strongroom.policy import Action, Decision, Engine, Resource
+from strongroom.policy import Action, Decision, Engine, Narrowing, Resource
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument
+from strongroom.rules.access import Access
 from strongroom.rules.disclosure import DISCLOSURE, LEAST
 from strongroom.rules.documents import RulesDocument
 from strongroom.rules.records import RECORDS
@@ -40,6 +42,7 @@ class Counting:
     engine: Engine = field(default_factory=Engine.load)
     asked: int = 0
     version: str = "v"
+    production: bool = False
 
     def decide(self, who: Principal, action: Action, resource: Resource) -> Decision:
         self.asked += 1
@@ -124,6 +127,38 @@ def test_one_tenants_row_cannot_displace_anothers_route_and_garbage_harms_nobody
     state.apply([told(GLOBEX, 1, None), told(GLOBEX, 1, "m"), told(GLOBEX, 9, "x", body=b"\xff{")], full=False)
     assert state.route(who(ACME), "m") is not None
     assert state.route(who(GLOBEX), "x") is None
+
+
+def test_a_tenants_policies_are_parsed_once_and_not_for_each_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    narrowing = Access.narrowing
+
+    def counting(terms: Access, *, production: bool) -> Narrowing:
+        parsed.append(terms.forbid)
+        return narrowing(terms, production=production)
+
+    monkeypatch.setattr(Access, "narrowing", counting)
+    state, _ = snapshot()
+    forbid = '@id("none") forbid (principal, action == Action::"model.invoke", resource);'
+    document = RulesDocument(
+        version=1, digest="", document=msgspec.Raw(msgspec.json.encode({"rules": [{"forbid": forbid}]}))
+    )
+    own = FeedEntry(
+        tenant=ACME, kind="rules.access", id="own", version=1, body=msgspec.json.encode(document), deleted=False
+    )
+    state.apply([own, told(ACME, 1, "m"), told(ACME, 2, "n"), told(GLOBEX, 3, "m")], full=False)
+    for version in (4, 5, 6):
+        state.apply([told(GLOBEX, version, f"other-{version}")], full=False)  # somebody else's change is none of it
+        for key in "abc":
+            for name in "mn":
+                access = state.access(who(ACME, key=key), name)
+                assert access is not None
+                assert not access.decision.allowed
+                assert "none" in access.decision.reason
+    theirs = state.access(who(GLOBEX, key="d"), "m")
+    assert theirs is not None
+    assert theirs.decision.allowed
+    assert parsed == [forbid]
 
 
 def test_a_decision_is_made_once_until_anything_at_all_changes() -> None:

@@ -11,7 +11,7 @@ from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Action, Engine, Kind, Narrowing, PolicyError, Resource, compare
 from strongroom.policy.engine import packaged
-from strongroom.rules.access import ACCESS, Access, AccessRule, OwnPolicies, everything
+from strongroom.rules.access import ACCESS, Access, AccessRule, Narrowings, OwnPolicies, everything
 from strongroom.rules.model import DocumentError, Level
 from strongroom.rules.resolve import Held, Standing
 
@@ -29,6 +29,14 @@ NO_MODELS = '@id("no-models") forbid (principal is Inference, action == Action::
 ALL = '@id("all") forbid (principal, action, resource);'
 
 
+ACTIONS = ", ".join(f'Action::"{name}"' for name in ("key.create", "key.rotate", "key.read"))
+
+
+def condition(text: str) -> str:
+    """Return a prohibition under a condition."""
+    return f'@id("x") forbid (principal, action, resource) when {{ {text} }};'
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -42,6 +50,11 @@ ALL = '@id("all") forbid (principal, action, resource);'
         '@id("x") forbid (principal == ?principal, action, resource);',
         "not cedar",
         "\n".join(f'@id("n{n}") forbid (principal is Notebook, action, resource);' for n in range(51)),
+        f"{ALL} // {'x' * 8192}",
+        condition("||".join(["1==1"] * 1500)),  # deeper than Python follows
+        condition("(" * 3900 + "true" + ")" * 3900),  # deeper than Cedar follows: the process would be gone
+        condition("||".join(["context.covered"] * 400)),  # 8 KiB that would take more than 100 ms
+        "\n".join(f'@id("n{n}") forbid (principal, action in [{ACTIONS}], resource);' for n in range(30)),
     ],
 )
 def test_what_permits_or_does_not_hold_is_not_taken(text: str) -> None:
@@ -106,7 +119,53 @@ def test_all_documents_hold_together_and_one_that_cannot_be_read_forbids() -> No
             said, WORKLOAD, Action.MODEL_INVOKE, MODEL
         )
         assert found.allowed is allowed
-    assert Access().held(said, WORKLOAD, Action.MODEL_INVOKE, MODEL).allowed
+    assert Narrowings(production=False).held(Access(), said, WORKLOAD, Action.MODEL_INVOKE, MODEL).allowed
+
+
+def test_a_text_is_parsed_once_however_often_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def counting(terms: Access, *, production: bool) -> Narrowing:
+        parsed.append(terms.forbid)
+        return Narrowing(terms.forbid, production=production)
+
+    monkeypatch.setattr(Access, "narrowing", counting)
+    kept, said = Narrowings(production=False), ENGINE.decide(WORKLOAD, Action.MODEL_INVOKE, MODEL)
+    for _ in range(3):
+        for text in (NO_MODELS, ALL):
+            assert not kept.held(Access(forbid=text), said, WORKLOAD, Action.MODEL_INVOKE, MODEL).allowed
+    assert parsed == [NO_MODELS, ALL]
+
+
+def test_the_size_is_looked_at_before_anything_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(text: str) -> None:
+        raise AssertionError(text)
+
+    rules = [{"forbid": f'@id("n{n}") forbid (principal, action, resource);{" " * 4000}'} for n in range(3)]
+    monkeypatch.setattr("strongroom.rules.access.Narrowing", never)
+    with pytest.raises(DocumentError, match="at most 8 KiB"):
+        ACCESS.read({"rules": rules})
+
+
+def test_a_full_document_of_each_level_still_holds_together() -> None:
+    most = "\n".join(f'@id("%s{n}") forbid (principal is Notebook, action, resource);' for n in range(50))
+    both = Standing(ceiling=held(Level.CEILING, most.replace("%s", "c")), own=held(Level.OWN, most.replace("%s", "o")))
+    said = ENGINE.decide(WORKLOAD, Action.MODEL_INVOKE, MODEL)
+    kept = Narrowings(production=False)
+    assert kept.held(everything(both), said, WORKLOAD, Action.MODEL_INVOKE, MODEL).allowed
+    twice = {"rules": [{"forbid": ALL}, {"forbid": ALL}]}  # of one name: refused when written, not found out later
+    with pytest.raises(DocumentError, match="of its own"):
+        ACCESS.read(twice)
+
+
+@pytest.mark.parametrize("production", [True, False])
+def test_a_prohibition_for_production_holds_in_production(production: bool) -> None:
+    engine = Engine.load(production=production)
+    standing = Standing(own=held(Level.OWN, condition("context.production")))
+    own = OwnPolicies({ACME: standing}.__getitem__, production=engine.production)
+    said = engine.decide(WORKLOAD, Action.MODEL_INVOKE, MODEL)
+    assert said.allowed
+    assert own.held(said, WORKLOAD, Action.MODEL_INVOKE, MODEL).allowed is not production
 
 
 def test_a_difference_is_told_cell_by_cell_and_a_case_by_the_policy_that_decides() -> None:
