@@ -9,11 +9,12 @@ Always true here:
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec.structs import replace as with_
 
@@ -40,10 +41,14 @@ from strongroom.privacy.tokens import Tokens, Vault, find
 from strongroom.rules import Terms
 from strongroom.rules.privacy import PRIVACY
 
-__all__ = ["CODE", "Guard", "Guards", "passing"]
+__all__ = ["AT_ONCE", "CODE", "Guard", "Guards", "passing"]
 
 _TOKEN: Final = "token"  # noqa: S105 - what a token in an answer is called among spans
 _MOST: Final = 4096
+_T = TypeVar("_T")
+AT_ONCE: Final = 32_768
+"""Bytes of a request that are looked at on the event loop; a longer one is looked at beside it, and stalls nobody."""
+_BESIDE: Final = 2  # such looks at a time: threads share one lock, and more of them only take turns from the loop
 
 
 class Guards:
@@ -58,10 +63,18 @@ class Guards:
         self._key = key
         self._made: dict[Terms, Rules] = {}
         self._count = count
+        self._turns = asyncio.Semaphore(_BESIDE)
 
     def __repr__(self) -> str:
         """Show no key."""
         return "Guards()"
+
+    async def beside(self, size: int, look: Callable[[], _T]) -> _T:
+        """Return what a look comes to; at more than `AT_ONCE` bytes it is done in a thread, while the loop goes on."""
+        if size <= AT_ONCE:
+            return look()
+        async with self._turns:
+            return await asyncio.to_thread(look)
 
     def of(self, terms: Terms, who: Principal) -> Guard:
         """Return the guard of one request."""

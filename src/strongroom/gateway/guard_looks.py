@@ -97,7 +97,7 @@ class Looks:
         return replace(text, spans, partial(self._stand_in, way))
 
     def _json_text(self, text: str, look: Callable[..., str]) -> str:
-        if text[:1] in JSON_BEGINS:
+        if text.lstrip()[:1] in JSON_BEGINS:
             try:
                 return rewrite(text, lambda leaf: _leaf(leaf, look))
             except NotJson:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from strongroom.gateway import disclose, retiring, tools
@@ -217,10 +218,11 @@ class Gateway:
         if no is not None:
             return no
         guard = self._guards.of(admitted.terms, admitted.authenticated.principal)
-        ask = guard.ask(ask)
+        size = len(admitted.authenticated.received.request.body) + admitted.brought
+        ask = await self._guards.beside(size, partial(guard.ask, ask))
         if isinstance(ask, Refusal):
             return ask
-        own = guard.echo(admitted.decoded.own)
+        own = await self._guards.beside(size, partial(guard.echo, admitted.decoded.own))
         if isinstance(own, Refusal):
             return own
         ask = disclose.shaped(ask, terms)

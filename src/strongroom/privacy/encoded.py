@@ -1,4 +1,4 @@
-"""What is hidden one level deep: base64, hexadecimal and URL-encoded pieces of a text, decoded.
+"""What is hidden one level deep: base64, hexadecimal, URL-encoded and JSON-escaped pieces of a text, decoded.
 
 A run is looked at in segments of a fixed length from its start, so that a stream, which sees it in parts, comes to the same.
 """
@@ -18,8 +18,12 @@ _SHORTEST: Final = 16
 _READABLE: Final = 0.9  # share of characters that text has and noise has not
 
 ANCHORS: Final = Prefilter((r"[a-z0-9+/_-]{16}", r"%[0-9a-f]{2}"))
+ESCAPES: Final = Prefilter((r"\\u[0-9a-f]{4}|\\/",))
 _RUN: Final = Pattern(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _PERCENT: Final = Pattern(r"[A-Za-z0-9._~+%@:/-]*%[0-9A-Fa-f]{2}[A-Za-z0-9._~+%@:/-]*")
+# A backslash may be escaped itself, in JSON in a string of JSON, and so on.
+_ESCAPE: Final = Pattern(r"\\+(?:u([0-9A-Fa-f]{4})|([nrtbf/\"]))")
+_PLAIN: Final = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", "/": "/", '"': '"'}
 _HEXADECIMAL: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -45,6 +49,29 @@ def decoded(data: bytes) -> Iterator[Piece]:
             text = raw.decode("utf-8", "replace")
             if raw != data[start:end]:
                 yield Piece(start, end, text, "URL encoding")
+
+
+def unescaped(data: bytes) -> tuple[str, list[int]] | None:
+    """Return a folded view with JSON's escapes undone, and where in the view each character and the end stand; nothing if it has none.
+
+    The whole text, not a piece: where a value begins and ends can be said to the character, and it may have blanks.
+    """
+    if not ESCAPES.hits(data):
+        return None
+    out: list[str] = []
+    places: list[int] = []
+    at = 0
+    for spans in _ESCAPE.each(data):
+        start, end = spans[0]
+        out.append(data[at:start].decode("latin-1"))
+        places += range(at, start)
+        point, short = spans[1], spans[2]
+        out.append(chr(int(data[slice(*point)], 16)) if point[0] >= 0 else _PLAIN[data[slice(*short)].decode("ascii")])
+        places.append(start)
+        at = end
+    out.append(data[at:].decode("latin-1"))
+    places += range(at, len(data) + 1)
+    return "".join(out), places
 
 
 def _segments(data: bytes, start: int, end: int) -> Iterator[Piece]:

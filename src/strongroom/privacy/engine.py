@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from strongroom.privacy.encoded import ANCHORS, decoded
+from strongroom.privacy.encoded import ANCHORS, ESCAPES, decoded, unescaped
 from strongroom.privacy.folding import Folded, fold
 from strongroom.privacy.kinds import DEFAULT_KINDS, KINDS
 from strongroom.privacy.matching import Prefilter
@@ -86,6 +86,7 @@ class Engine:
         found = [span for span in self._patterns.spans(folded) if span.confidence >= self._least]
         if self._unwrap:
             found += self._inside(folded)
+            found += self._escaped(folded)
         if self._lexicon is not None:
             found += self._lexicon.spans(folded)
         for detector in self._more:
@@ -97,7 +98,9 @@ class Engine:
         if self._lexicon is not None or self._more:
             return False
         data = fold(text).data
-        return not self._patterns.prefilter.hits(data) and (not self._unwrap or not ANCHORS.hits(data))
+        if self._patterns.prefilter.hits(data):
+            return False
+        return not self._unwrap or not (ANCHORS.hits(data) or ESCAPES.hits(data))
 
     def _inside(self, folded: Folded) -> Iterable[Span]:
         for piece in decoded(folded.data):
@@ -106,6 +109,17 @@ class Engine:
             if best is not None and best.confidence >= self._least:
                 start, end = folded.original(piece.start, piece.end)
                 yield Span(start, end, best.kind, best.confidence, f"{best.reason}, in {piece.encoding}", Tier.PATTERN)
+
+    def _escaped(self, folded: Folded) -> Iterable[Span]:
+        said = unescaped(folded.data)
+        if said is None:
+            return
+        text, places = said
+        for span in self._patterns.spans(fold(text)):
+            first, last = places[span.start], places[span.end]
+            if last - first != span.end - span.start:  # without an escape in it, it is found as it stands
+                start, end = folded.original(first, last)
+                yield span._replace(start=start, end=end, reason=f"{span.reason}, in JSON's escapes")
 
 
 @lru_cache(maxsize=64)

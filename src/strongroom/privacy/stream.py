@@ -26,7 +26,9 @@ CONTEXT: Final = 160
 STEP: Final = 32
 """Characters between two looks."""
 LONGEST: Final = SEGMENT
-"""Characters of an open run or span that are held; beyond them it is masked, or let go in segments if it is none."""
+"""Characters of an open run or span that are held; beyond them it is masked, or let go up to its last ones if it is none."""
+_MARGIN: Final = 6 * HOLD
+"""Those last ones: a value that begins before them stands there whole, each of its characters escaped (`\\u0040`) even."""
 
 # What runs on without a space and could be, or hide, one value. Quotes, brackets, commas and semicolons end a value.
 _RUN_END: Final = Pattern(r"[A-Za-z0-9+/=_.:@%~?&#!$*^|\\'-]+$")
@@ -214,19 +216,20 @@ class Held:
     def _overlong(self, spans: Sequence[Span], offset: int) -> str:
         """Do something about an open run or span of which more came than can be held."""
         folded = fold(self._pending)
-        first = next((s for s in spans if s.start - offset <= 0 < s.end - offset), None)
         key = _PEM.search(folded.data)
         endless = _ENDLESS.search(folded.data[:HOLD])
         if key is not None and folded.original(*key[0])[0] == 0:
             return self._begin("private_key", _PEM_END)
-        if first is not None and first.end - offset >= LONGEST:
-            return self._begin(first.kind, None)
         if endless is not None:
             return self._begin("jwt" if b"." in folded.data[:LONGEST] else "api_key", None)
-        # A long run that is none: it goes in segments, each looked at by itself, as whole texts are.
-        out = self._release(min(LONGEST, len(self._pending)), spans, offset)
-        self._context = ""
-        return out
+        # A long run that is none: what is far from its end goes, up to a span that reaches there.
+        cut = LONGEST - _MARGIN
+        crossing = next((s for s in spans if s.start - offset < cut <= s.end - offset), None)
+        if crossing is not None:
+            if crossing.start <= offset:
+                return self._begin(crossing.kind, None)
+            cut = crossing.start - offset
+        return self._release(cut, spans, offset)
 
     def _begin(self, kind: str, until: Pattern | None) -> str:
         self._secret, self._until = kind, until

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ VALUES = (
     "4111 1111 1111 1111", "4111-1111-1111-1111", "jane.roe@example.com", "DE89 3704 0044 0532 0130 00", "+44 20 7946 0958", "(415) 555-2671",
     "My SSN is 536-90-4399", "Katarzyna Nowak", "Dr. Okonkwo", "221B Baker Street", "203.0.113.77", JWT, KEY, "AKIAIOSFODNN7ABCDEFG",
     "ghp_" + "a1B2c3D4e5F6" * 3, "postgres://app:s3cr3tpw@db.internal/shop", "4111\u200b1111\u200b1111\u200b1111", "４１１１　１１１１　１１１１　１１１１",
-    "amFuZS5yb2VAZXhhbXBsZS5jb20gd3JvdGU=", "password: hunter22", "date of birth: 12/03/1980", "jane [at] example [dot] org",
+    "amFuZS5yb2VAZXhhbXBsZS5jb20gd3JvdGU=", "password: hunter22", '{"to":"jane\\u0040example.com"}', "\\u0041KIAIOSFODNN7ABCDEFG", "date of birth: 12/03/1980", "jane [at] example [dot] org",
 )  # fmt: skip
 WORDS = (
     "the", "cat", "sat", "on", "it", "and", "said", "nothing", "please", "call", "me", "at", "my", "number", "is", "Paris", "Hello", "I", "OK", "42", "2026",
@@ -125,3 +126,50 @@ def test_a_long_run_that_is_no_secret_goes_on_whole() -> None:
     text = "data " + "abc123/" * 2000 + " end"
     held = Held(ENGINE.find, mask)
     assert held.feed(text) + held.finish() == text
+
+
+RUNS = (
+    "abcdefg/",
+    "abcdefg-",
+    "abcdefg.",
+    '{"id":1234,"name":"abcdef"},',
+    "12,ab,cd\n",
+    "var=b(c);",
+    "&ab=cdefg",
+    "xyz|",
+    "\\u4e2d\\u6587/",
+)
+SECRETS = (
+    "ghp_aB3dE5fG7hI9kL1mN3oP5qR7sT9uV1wX3yZ5",
+    "AKIAIOSFODNN7ABCDEFG",
+    "jane.roe@example.com",
+    "jane\\u0040example.com",
+    "203.0.113.77",
+)
+
+
+@given(
+    st.sampled_from(RUNS),
+    st.integers(LONGEST - 8 * HOLD, LONGEST + 2 * HOLD),
+    st.sampled_from(SECRETS),
+    st.sampled_from(RUNS),
+    st.lists(st.integers(1, 99), max_size=40),
+)
+@settings(max_examples=80, deadline=None)
+def test_a_secret_behind_a_long_unbroken_run_leaves_no_character_wherever_it_stands(
+    unit: str, before: int, secret: str, after: str, sizes: list[int]
+) -> None:
+    text = (unit * (before // len(unit) + 1))[:before] + unit[-1] + secret + after * 30 + " and that was it."
+    out = streamed(text, sizes)
+    assert out == streamed(text, [])
+    for span in ENGINE.find(text):
+        if span.kind in {"api_key", "cloud_key"}:
+            assert set(out[span.start : span.end]) == {GONE}, (span, text[span.start : span.end])
+
+
+@pytest.mark.parametrize("before", [LONGEST - 9, LONGEST - 6 * HOLD - 9, LONGEST - 2 * HOLD - 9])
+def test_a_secret_across_the_place_where_a_long_run_is_cut_is_masked_whole(before: int) -> None:
+    text = ("abcdefg-" * 400)[: before // 8 * 8] + SECRETS[0] + " word" * 50
+    held = Held(ENGINE.find, mask)
+    out = "".join(held.feed(text[at : at + 5]) for at in range(0, len(text), 5)) + held.finish()
+    assert out == text.replace(SECRETS[0], "[API_KEY]")

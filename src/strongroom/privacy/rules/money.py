@@ -27,8 +27,12 @@ _ISSUERS: Final = (
     ("58", (12, 13, 14, 15, 16, 17, 18, 19)), ("6", (12, 13, 14, 15, 16, 17, 18, 19)),
     ("9792", (16,)), ("220", (16, 17, 18, 19)), ("1", (15,)), ("2014", (15,)), ("2149", (15,)),
 )  # fmt: skip
+_LENGTHS: Final = dict(_ISSUERS)
+_PREFIXES: Final = (4, 3, 2, 1)  # the longest that fits is meant
 _ANY: Final = (16, 15, 14, 13, 12, 17, 18, 19)  # with a cue: issuers come and go
 _FEW: Final = 14  # digits; what is shorter is a card only in one piece or in groups of four
+_FEWEST: Final = 12
+_BETWEEN: Final = b" \t\r\n.\x02-"
 _DOTTED: Final = Pattern(r"\d{4}\.\d{4,6}\.\d{4,5}(?:\.\d{4})?$")
 _CARD_CUE: Final = Pattern(
     r"\b(?:card|visa|master ?card|amex|american express|maestro|discover|diners|jcb|credit|debit|pan|cc)\b",
@@ -39,12 +43,10 @@ _CARD_CUE: Final = Pattern(
 def _card(data: bytes, spans: Spans) -> Iterable[Hit]:
     start, end = spans[1]
     where = [index for index in range(start, end) if 48 <= data[index] <= 57]
-    digits = "".join(chr(data[index]) for index in where)
-    for first in range(len(digits) - 11):
-        if first and where[first] == where[first - 1] + 1:
-            continue  # inside a group
+    digits = data[start:end].translate(None, delete=_BETWEEN).decode("latin-1")
+    cue = _CARD_CUE.search(data[max(0, start - 48) : start]) is not None
+    for first in _starts(data, where, every=cue):
         rest = digits[first:]
-        cue = _CARD_CUE.search(data[max(0, start - 48) : start]) is not None
         for length in _lengths(rest) or (_ANY if cue else ()):
             last = first + length - 1
             if last >= len(digits) or (last + 1 < len(digits) and where[last + 1] == where[last] + 1):
@@ -61,12 +63,26 @@ def _card(data: bytes, spans: Spans) -> Iterable[Hit]:
             return
 
 
+def _starts(data: bytes, where: list[int], *, every: bool) -> list[int]:
+    """Return which digits of a run a card may begin with: the first of a group.
+
+    A group behind a blank begins a run of its own, which is looked at later: it is tried there, and once. Only a cue before
+    this run, which that one may stand too far from, has it tried here.
+    """
+    starts = [0]
+    for first in range(1, len(where) - _FEWEST + 1):
+        before = data[where[first] - 1]
+        if (every and not 48 <= before <= 57) or before in b".-":
+            starts.append(first)
+    return starts
+
+
 def _lengths(digits: str) -> tuple[int, ...]:
-    best: tuple[str, tuple[int, ...]] = ("", ())
-    for prefix, lengths in _ISSUERS:
-        if digits.startswith(prefix) and len(prefix) > len(best[0]):
-            best = (prefix, lengths)
-    return best[1]
+    for size in _PREFIXES:
+        lengths = _LENGTHS.get(digits[:size])
+        if lengths is not None:
+            return lengths
+    return ()
 
 
 def _iban(data: bytes, spans: Spans) -> Iterable[Hit]:
