@@ -69,10 +69,8 @@ class Guards:
         """Show no key."""
         return "Guards()"
 
-    async def beside(self, size: int, look: Callable[[], _T]) -> _T:
-        """Return what a look comes to; at more than `AT_ONCE` bytes it is done in a thread, while the loop goes on."""
-        if size <= AT_ONCE:
-            return look()
+    async def beside(self, look: Callable[[], _T]) -> _T:
+        """Return what a look at something long comes to, done in a thread while the loop goes on."""
         async with self._turns:
             return await asyncio.to_thread(look)
 

@@ -22,7 +22,7 @@ from functools import partial
 from typing import Final
 
 from strongroom.gateway import disclose, retiring, tools
-from strongroom.gateway.guard import Guards
+from strongroom.gateway.guard import AT_ONCE, Guards
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Meter
 from strongroom.gateway.lookups import Lookups, no_model
@@ -218,11 +218,12 @@ class Gateway:
         if no is not None:
             return no
         guard = self._guards.of(admitted.terms, admitted.authenticated.principal)
-        size = len(admitted.authenticated.received.request.body) + admitted.brought
-        ask = await self._guards.beside(size, partial(guard.ask, ask))
+        long = len(admitted.authenticated.received.request.body) + admitted.brought > AT_ONCE
+        ask = await self._guards.beside(partial(guard.ask, ask)) if long else guard.ask(ask)
         if isinstance(ask, Refusal):
             return ask
-        own = await self._guards.beside(size, partial(guard.echo, admitted.decoded.own))
+        told = admitted.decoded.own
+        own = await self._guards.beside(partial(guard.echo, told)) if long else guard.echo(told)
         if isinstance(own, Refusal):
             return own
         ask = disclose.shaped(ask, terms)

@@ -17,8 +17,9 @@ SEGMENT: Final = 2048  # characters; a multiple of 4, so each segment of a base6
 _SHORTEST: Final = 16
 _READABLE: Final = 0.9  # share of characters that text has and noise has not
 
-ANCHORS: Final = Prefilter((r"[a-z0-9+/_-]{16}", r"%[0-9a-f]{2}"))
-ESCAPES: Final = Prefilter((r"\\u[0-9a-f]{4}|\\/",))
+_BEGINS_ESCAPE: Final = r"\\u[0-9a-f]{4}|\\/"
+ANCHORS: Final = Prefilter((r"[a-z0-9+/_-]{16}", r"%[0-9a-f]{2}", _BEGINS_ESCAPE))
+_ESCAPES: Final = Prefilter((_BEGINS_ESCAPE,))
 _RUN: Final = Pattern(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _PERCENT: Final = Pattern(r"[A-Za-z0-9._~+%@:/-]*%[0-9A-Fa-f]{2}[A-Za-z0-9._~+%@:/-]*")
 # A backslash may be escaped itself, in JSON in a string of JSON, and so on.
@@ -56,7 +57,7 @@ def unescaped(data: bytes) -> tuple[str, list[int]] | None:
 
     The whole text, not a piece: where a value begins and ends can be said to the character, and it may have blanks.
     """
-    if not ESCAPES.hits(data):
+    if not _ESCAPES.hits(data):
         return None
     out: list[str] = []
     places: list[int] = []

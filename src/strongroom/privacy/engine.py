@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from strongroom.privacy.encoded import ANCHORS, ESCAPES, decoded, unescaped
+from strongroom.privacy.encoded import ANCHORS, decoded, unescaped
 from strongroom.privacy.folding import Folded, fold
 from strongroom.privacy.kinds import DEFAULT_KINDS, KINDS
 from strongroom.privacy.matching import Prefilter
@@ -98,9 +98,7 @@ class Engine:
         if self._lexicon is not None or self._more:
             return False
         data = fold(text).data
-        if self._patterns.prefilter.hits(data):
-            return False
-        return not self._unwrap or not (ANCHORS.hits(data) or ESCAPES.hits(data))
+        return not self._patterns.prefilter.hits(data) and (not self._unwrap or not ANCHORS.hits(data))
 
     def _inside(self, folded: Folded) -> Iterable[Span]:
         for piece in decoded(folded.data):
