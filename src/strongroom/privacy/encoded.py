@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Final, NamedTuple
 
 from strongroom.privacy.matching import Pattern, Prefilter
@@ -17,9 +17,8 @@ SEGMENT: Final = 2048  # characters; a multiple of 4, so each segment of a base6
 _SHORTEST: Final = 16
 _READABLE: Final = 0.9  # share of characters that text has and noise has not
 
-_BEGINS_ESCAPE: Final = r"\\u[0-9a-f]{4}|\\/"
-ANCHORS: Final = Prefilter((r"[a-z0-9+/_-]{16}", r"%[0-9a-f]{2}", _BEGINS_ESCAPE))
-_ESCAPES: Final = Prefilter((_BEGINS_ESCAPE,))
+ANCHORS: Final = Prefilter((r"[a-z0-9+/_-]{16}", r"%[0-9a-f]{2}", r"\\u[0-9a-f]{4}|\\/"))
+ESCAPED: Final = 2  # which of them is an escape
 _RUN: Final = Pattern(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _PERCENT: Final = Pattern(r"[A-Za-z0-9._~+%@:/-]*%[0-9A-Fa-f]{2}[A-Za-z0-9._~+%@:/-]*")
 # A backslash may be escaped itself, in JSON in a string of JSON, and so on.
@@ -37,9 +36,8 @@ class Piece(NamedTuple):
     encoding: str
 
 
-def decoded(data: bytes) -> Iterator[Piece]:
-    """Yield the pieces of a folded view that decode to text."""
-    met = ANCHORS.hits(data)
+def decoded(data: bytes, met: Set[int]) -> Iterator[Piece]:
+    """Yield the pieces of a folded view that decode to text; `met` says which anchors occur in it."""
     if 0 in met:
         for spans in _RUN.each(data):
             yield from _segments(data, *spans[0])
@@ -52,13 +50,11 @@ def decoded(data: bytes) -> Iterator[Piece]:
                 yield Piece(start, end, text, "URL encoding")
 
 
-def unescaped(data: bytes) -> tuple[str, list[int]] | None:
-    """Return a folded view with JSON's escapes undone, and where in the view each character and the end stand; nothing if it has none.
+def unescaped(data: bytes) -> tuple[str, list[int]]:
+    """Return a folded view with JSON's escapes undone, and where in the view each character and the end stand.
 
     The whole text, not a piece: where a value begins and ends can be said to the character, and it may have blanks.
     """
-    if not _ESCAPES.hits(data):
-        return None
     out: list[str] = []
     places: list[int] = []
     at = 0

@@ -5,11 +5,11 @@ Pure and without state: the same text gives the same spans, in any thread. What 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from strongroom.privacy.encoded import ANCHORS, decoded, unescaped
+from strongroom.privacy.encoded import ANCHORS, ESCAPED, decoded, unescaped
 from strongroom.privacy.folding import Folded, fold
 from strongroom.privacy.kinds import DEFAULT_KINDS, KINDS
 from strongroom.privacy.matching import Prefilter
@@ -84,9 +84,8 @@ class Engine:
         """Return spans in order that do not overlap; see `resolve` for how overlapping ones are put together."""
         folded = fold(text)
         found = [span for span in self._patterns.spans(folded) if span.confidence >= self._least]
-        if self._unwrap:
-            found += self._inside(folded)
-            found += self._escaped(folded)
+        if self._unwrap and (met := ANCHORS.hits(folded.data)):
+            found += self._inside(folded, met)
         if self._lexicon is not None:
             found += self._lexicon.spans(folded)
         for detector in self._more:
@@ -100,8 +99,10 @@ class Engine:
         data = fold(text).data
         return not self._patterns.prefilter.hits(data) and (not self._unwrap or not ANCHORS.hits(data))
 
-    def _inside(self, folded: Folded) -> Iterable[Span]:
-        for piece in decoded(folded.data):
+    def _inside(self, folded: Folded, met: Set[int]) -> Iterable[Span]:
+        if ESCAPED in met:
+            yield from self._escaped(folded)
+        for piece in decoded(folded.data, met):
             spans = self._patterns.spans(fold(piece.text))
             best = max(spans, key=lambda span: span.confidence, default=None)
             if best is not None and best.confidence >= self._least:
@@ -109,10 +110,7 @@ class Engine:
                 yield Span(start, end, best.kind, best.confidence, f"{best.reason}, in {piece.encoding}", Tier.PATTERN)
 
     def _escaped(self, folded: Folded) -> Iterable[Span]:
-        said = unescaped(folded.data)
-        if said is None:
-            return
-        text, places = said
+        text, places = unescaped(folded.data)
         for span in self._patterns.spans(fold(text)):
             first, last = places[span.start], places[span.end]
             if last - first != span.end - span.start:  # without an escape in it, it is found as it stands
