@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 import urllib.parse
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from strongroom.privacy.matching import Pattern, Prefilter
@@ -36,7 +37,7 @@ class Piece(NamedTuple):
     encoding: str
 
 
-def decoded(data: bytes, met: Set[int]) -> Iterator[Piece]:
+def decoded(data: bytes, met: AbstractSet[int]) -> Iterator[Piece]:
     """Yield the pieces of a folded view that decode to text; `met` says which anchors occur in it."""
     if 0 in met:
         for spans in _RUN.each(data):

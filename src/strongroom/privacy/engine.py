@@ -5,7 +5,8 @@ Pure and without state: the same text gives the same spans, in any thread. What 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -99,7 +100,7 @@ class Engine:
         data = fold(text).data
         return not self._patterns.prefilter.hits(data) and (not self._unwrap or not ANCHORS.hits(data))
 
-    def _inside(self, folded: Folded, met: Set[int]) -> Iterable[Span]:
+    def _inside(self, folded: Folded, met: AbstractSet[int]) -> Iterable[Span]:
         if ESCAPED in met:
             yield from self._escaped(folded)
         for piece in decoded(folded.data, met):
