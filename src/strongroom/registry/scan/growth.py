@@ -6,6 +6,7 @@ namespaces, sums and products, however they are chained, in time that grows with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,6 +17,7 @@ from strongroom.registry.scan.tape import Malformed
 RULE: Final = "template"
 MOST_FACTOR: Final = 10_000
 _MOST_REACH: Final = 1 << 40
+_WIDE: Final = re.compile(r"%(?:\([^)]*\))?[-+ #]*(?:[0-9*.]|$)")
 _MAKERS: Final = frozenset({"namespace", "dict"})
 
 
@@ -32,6 +34,10 @@ class Growth:
         self._values = _assigned_values(tree)
         self._reached: dict[str, int] = {}
         self._made = made
+        dates = {id(each) for call in tree.find_all(nodes.Call) if _is_of_dates(call.node) for each in call.args}
+        held = [each.value for each in tree.find_all(nodes.Const) if id(each) not in dates]
+        self._texts = [each for each in held if isinstance(each, str)]
+        self._texts += [each.data for each in tree.find_all(nodes.TemplateData)]
 
     def product(self, node: nodes.Mul) -> None:
         """Refuse a product that is too large."""
@@ -39,6 +45,17 @@ class Growth:
             raise bad("A template may not multiply by so much", node.lineno)
         if isinstance(node.left, nodes.Mul) or isinstance(node.right, nodes.Mul):
             raise bad("A template may not multiply a product", node.lineno)
+
+    def format(self, node: nodes.Mod, *, built: bool) -> None:
+        """Refuse `%` with a text of the template's own that says how wide it is to be, or that cannot be followed."""
+        texts = [node.left.value] if isinstance(node.left, nodes.Const) else self._texts
+        if any(_WIDE.search(text) for text in texts) or (built and any("%" in text for text in texts)):
+            raise bad("A template may not say how wide a text is to be", node.lineno)
+
+    def replacement(self, node: nodes.Filter | nodes.Call) -> None:
+        """Refuse to put a text between all characters, or to let one grow by replacing on and on."""
+        if _growth_of(node) > MOST_FACTOR:
+            raise bad("A template may not let a text grow by replacing", node.lineno)
 
     def rounds(self, node: nodes.Node) -> int:
         """Return how often a loop runs where the template itself says it; what a request brings counts as once."""
@@ -86,6 +103,39 @@ class Growth:
         own = [each for each in used if each and each.split(".")[0] in self._made]
         if len(own) != len(set(own)):
             raise bad("A template may not double a text into itself", node.lineno)
+
+
+def _is_of_dates(node: nodes.Node) -> bool:
+    return spelt(node) == "strftime_now" or (isinstance(node, nodes.Getattr) and node.attr == "strftime")
+
+
+def _growth_of(node: nodes.Node | None) -> int:
+    """Return by how much the replacements of a chain can let a text grow."""
+    grown = 1
+    while isinstance(node, nodes.Filter | nodes.Call):
+        method = node.node if isinstance(node, nodes.Call) else node
+        name = (
+            method.attr
+            if isinstance(method, nodes.Getattr)
+            else method.name
+            if isinstance(method, nodes.Filter)
+            else ""
+        )
+        if name == "replace":
+            grown = min(grown * _growth_by(node), _MOST_REACH)
+        node = method.node if isinstance(method, nodes.Getattr | nodes.Filter) else None
+    return grown
+
+
+def _growth_by(node: nodes.Filter | nodes.Call) -> int:
+    if len(node.args) < 2 or any(each.key != "count" for each in node.kwargs):  # noqa: PLR2004 - what, and by what
+        return _MOST_REACH
+    old, new = (each.value if isinstance(each, nodes.Const) else None for each in node.args[:2])
+    if new == "":
+        return 1
+    if not isinstance(old, str) or not old:
+        return _MOST_REACH
+    return -(-len(new) // len(old)) if isinstance(new, str) else 100
 
 
 def _assigned_values(tree: nodes.Template) -> dict[str, list[nodes.Node]]:

@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from jinja2 import Environment, TemplateError, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 
-from strongroom.registry.scan.growth import Growth, bad
+from strongroom.registry.scan import macros
+from strongroom.registry.scan.expressions import given, is_text, size_of, targets, yields
+from strongroom.registry.scan.growth import Growth, bad, spelt
 from strongroom.registry.scan.jsonread import shown
 from strongroom.registry.scan.limits import LIMITS
 
@@ -46,7 +48,11 @@ MAPPED: Final = frozenset({
     "trim", "upper",
 })  # fmt: skip
 """Filters that `map` may apply."""
-BY_ATTRIBUTE: Final = frozenset({"selectattr", "rejectattr", "groupby"})
+BY_ATTRIBUTE: Final = {
+    "selectattr": 0, "rejectattr": 0, "groupby": 0, "sum": 0, "unique": 1, "min": 1, "max": 1, "join": 1, "sort": 2,
+}  # fmt: skip
+"""Filters that take the name of an attribute, and which of their arguments it is."""
+_BY_TEST: Final = frozenset({"selectattr", "rejectattr"})
 TESTS: Final = frozenset({
     "boolean", "defined", "divisibleby", "eq", "equalto", "==", "even", "false", "float", "ge", "gt", "greaterthan",
     "in", "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "!=", "none", "number", "odd",
@@ -57,9 +63,14 @@ NEVER: Final = frozenset({
     "self", "config", "request", "lipsum", "cycler", "joiner", "get_flashed_messages", "url_for", "super",
 })  # fmt: skip
 """Names that lead out of the request, whether called or not."""
-_BUILDING: Final = frozenset(
-    {"join", "replace", "format", "reverse", "lower", "upper", "title", "capitalize", "string"}
-)
+_BUILDING: Final = frozenset({
+    "join", "replace", "format", "reverse", "lower", "upper", "title", "capitalize", "string", "strip", "lstrip", "rstrip",
+    "removeprefix", "removesuffix", "split", "rsplit", "splitlines", "partition", "rpartition", "strftime", "trim",
+    "truncate", "striptags", "escape", "e", "forceescape", "indent", "tojson", "batch", "slice",
+})  # fmt: skip
+"""Methods and filters that put a text together, cut it or take it apart."""
+_HANDED: Final = frozenset({"varargs", "kwargs"})
+"""What a macro is handed besides its parameters: nobody can say what."""
 _ALLOWED: Final = (
     nodes.Add, nodes.And, nodes.Assign, nodes.AssignBlock, nodes.Break, nodes.Call, nodes.CallBlock, nodes.Compare,
     nodes.Concat, nodes.CondExpr, nodes.Const, nodes.Continue, nodes.Dict, nodes.Div, nodes.Filter, nodes.FilterBlock,
@@ -72,7 +83,7 @@ _HIDDEN: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 _TAGS: Final = range(0xE0000, 0xE0080)
 _WHETHER: Final = frozenset({"defined", "undefined"})
 _MOST_FILL: Final = 1_000
-_FILLING: Final = frozenset({"indent", "batch", "slice"})
+_FILLING: Final = frozenset({"indent", "batch", "slice", "round"})
 _NAMED: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -116,13 +127,14 @@ def _parsed(text: str) -> nodes.Template:
 class _Gate:
     def __init__(self, tree: nodes.Template) -> None:
         self._tree = tree
-        self._macros = {node.name: node for node in tree.find_all(nodes.Macro)}
+        self._macros = macros.by_name(tree)
         # What stands right where a call is made: the calls that are open to a template are open in no other way.
         self._called = {id(call.node) for call in tree.find_all(nodes.Call)}
         self._called |= {id(test.node) for test in tree.find_all(nodes.Test) if test.name in _WHETHER}
-        self._assigned = {argument.name for macro in self._macros.values() for argument in macro.args}
+        self._assigned = {argument.name for macro in tree.find_all(nodes.Macro) for argument in macro.args}
+        self._owned: frozenset[str] = frozenset()
         self._built: frozenset[str] = frozenset()
-        self._follow_built()
+        self._follow()
         self._growth = Growth(tree, self._assigned)
 
     def check(self) -> None:
@@ -139,6 +151,7 @@ class _Gate:
             if inner > LIMITS.template_rounds:
                 raise bad("A template loops more often than any may", node.lineno)
             pending += [(each, depth + 1, inner) for each in node.iter_child_nodes()]
+        macros.look(self._macros)
 
     def _look(self, node: nodes.Node) -> int:  # noqa: C901, PLR0912 - one kind of node a branch
         """Look at one node; return how often its body runs at least, where it says so itself."""
@@ -166,6 +179,8 @@ class _Gate:
                     raise bad("A macro's name begins with an underscore", node.lineno)
             case nodes.Mul():
                 self._growth.product(node)
+            case nodes.Mod() if is_text(node.left) or self._owns(node.left) or self._builds(node.left):
+                self._growth.format(node, built=self._builds(node.left))
             case nodes.Assign() | nodes.AssignBlock():
                 self._growth.assignment(node)
             case nodes.For():
@@ -212,8 +227,7 @@ class _Gate:
             raise bad("A template may not hand on arguments that it does not name", node.lineno)
         if node.name == "map":
             self._map(node)
-        elif node.name in BY_ATTRIBUTE:
-            self._by_attribute(node.args[:1], node)
+        elif node.name in _BY_TEST:
             for each in node.args[1:2]:
                 if not isinstance(each, nodes.Const) or each.value not in TESTS:
                     raise bad("A template may not test by a name that it makes up", node.lineno)
@@ -221,9 +235,21 @@ class _Gate:
             for each in node.args[:1]:
                 if not isinstance(each, nodes.Const) or each.value not in TESTS:
                     raise bad("A template may not test by a name that it makes up", node.lineno)
+        if (at := BY_ATTRIBUTE.get(node.name)) is not None:
+            self._by_attribute(node.args[at : at + 1], node)
         self._by_attribute([each.value for each in node.kwargs if each.key == "attribute"], node)
-        for each in node.args if node.name in _FILLING else ():
-            if not isinstance(each, nodes.Const) or (isinstance(each.value, int) and abs(each.value) > _MOST_FILL):
+        self._fill(node)
+        if node.name == "replace":
+            self._growth.replacement(node)
+
+    def _fill(self, node: nodes.Filter) -> None:
+        sizes: list[nodes.Expr] = []
+        if node.name in _FILLING:
+            sizes = [*node.args, *(each.value for each in node.kwargs)]
+        elif node.name == "tojson":
+            sizes = [*node.args, *(each.value for each in node.kwargs if each.key == "indent")]
+        for each in sizes:
+            if not isinstance(each, nodes.Const) or size_of(each.value) > _MOST_FILL:
                 raise bad("A template may not fill up a text", node.lineno)
 
     def _map(self, node: nodes.Filter) -> None:
@@ -251,59 +277,86 @@ class _Gate:
             case nodes.Getattr(attr=attr):
                 if attr not in METHODS:
                     raise bad(f"A template may not call {shown(attr)}", node.lineno)
+                if attr == "replace":
+                    self._growth.replacement(node)
             case _:
                 raise bad("A template may not call what it makes up", node.lineno)
 
     # -- what a template makes itself ---------------------------------------------------------------------------
 
-    def _follow_built(self) -> None:
-        """Find the names that stand for a text which the template puts together, in whatever order it does so."""
-        making = list(self._tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With, nodes.Call)))
+    def _follow(self) -> None:
+        """Find the names that stand for a text of the template's own, and for one that it puts together, in any order."""
+        kinds = (nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With, nodes.Call, nodes.Macro, nodes.CallBlock)
+        making = list(self._tree.find_all(kinds))
+        self._handed = [call for call in self._tree.find_all(nodes.Call) if spelt(call.node) == "caller"]
+        known = -1
+        while known != len(self._owned):
+            known = len(self._owned)
+            self._owned |= {name for node in making for name, made in self._made(node, self._owns) if made}
         known = -1
         while known != len(self._built):
             known = len(self._built)
-            self._built |= {name for node in making for name, made in self._made(node) if made}
+            self._built |= {name for node in making for name, made in self._made(node, self._builds) if made}
 
-    def _made(self, node: nodes.Node) -> Iterator[tuple[str, bool]]:  # noqa: C901 - one kind of node a branch
+    def _made(self, node: nodes.Node, judge: Callable[[nodes.Node], bool]) -> Iterator[tuple[str, bool]]:  # noqa: C901, PLR0912 - one kind of node a branch
         match node:
             case nodes.Assign():
-                for name in _targets(node.target):
+                for name in targets(node.target):
                     self._assigned.add(name)
-                    yield name, self._builds(node.node)
+                    yield name, judge(node.node)
             case nodes.AssignBlock():
-                for name in _targets(node.target):
+                for name in targets(node.target):
                     self._assigned.add(name)
                     yield name, True
             case nodes.For():
-                for name in _targets(node.target):
-                    yield name, self._builds(node.iter) or isinstance(node.iter, nodes.Const)
+                for name in targets(node.target):
+                    yield name, judge(node.iter) or isinstance(node.iter, nodes.Const)
             case nodes.With():
                 for target, value in zip(node.targets, node.values, strict=True):
-                    for name in _targets(target):
-                        yield name, self._builds(value)
+                    for name in targets(target):
+                        yield name, judge(value)
             case nodes.Call(node=nodes.Name(name=name)) if name in self._macros:
-                made = any(self._builds(each) for each in [*node.args, *(pair.value for pair in node.kwargs)])
-                for argument in self._macros[name].args:
-                    yield argument.name, made
+                made = any(judge(each) for each in given(node))
+                for macro in self._macros[name]:
+                    for argument in macro.args:
+                        yield argument.name, made
+            case nodes.Macro() | nodes.CallBlock():
+                for argument, value in zip(reversed(node.args), reversed(node.defaults), strict=False):
+                    yield argument.name, judge(value)
+                if isinstance(node, nodes.CallBlock):
+                    made = any(judge(each) for call in self._handed for each in given(call))
+                    yield from ((argument.name, made) for argument in node.args)
             case _:
                 return
 
-    def _builds(self, node: nodes.Node) -> bool:  # noqa: C901, PLR0911 - one kind of node a branch
+    def _owns(self, node: nodes.Node) -> bool:
+        """Whether an expression can stand for a text of the template's own, or one that such a text is in."""
+        if isinstance(node, nodes.Name):
+            return node.name in self._owned
+        if isinstance(node, nodes.Const):
+            return isinstance(node.value, str) and node.value != ""
+        if isinstance(node, nodes.Compare | nodes.Test | nodes.Not):
+            return False
+        return any(self._owns(each) for each in yields(node))
+
+    def _builds(self, node: nodes.Node) -> bool:  # noqa: C901, PLR0911, PLR0912 - one kind of node a branch
         """Whether an expression puts a text together, so that nobody can say which one it is."""
         match node:
             case nodes.Name():
-                return node.name in self._built
+                return node.name in self._built or node.name in _HANDED
             case nodes.Concat():
                 return True
             case nodes.Add() | nodes.Mul() | nodes.Mod():
                 sides = (node.left, node.right)
-                return any(_is_text(each) or self._builds(each) for each in sides)
+                return any(is_text(each) or self._builds(each) for each in sides)
             case nodes.Filter():
                 return node.name in _BUILDING or (node.node is not None and self._builds(node.node))
-            case nodes.Call(node=nodes.Getattr(attr=attr)):
-                return attr in _BUILDING
+            case nodes.Call(node=nodes.Getattr(node=base, attr=attr)):
+                return attr in _BUILDING or self._builds(base) or any(self._builds(each) for each in given(node))
             case nodes.Call(node=nodes.Name(name=name)):
-                return name in self._macros
+                return name in self._macros or name == "caller" or any(self._builds(each) for each in given(node))
+            case nodes.Getitem(arg=nodes.Slice()):
+                return self._owns(node.node) or self._builds(node.node)
             case nodes.CondExpr():
                 return self._builds(node.expr1) or (node.expr2 is not None and self._builds(node.expr2))
             case nodes.Or() | nodes.And():
@@ -316,14 +369,3 @@ class _Gate:
                 return self._builds(node.node)
             case _:
                 return False
-
-
-def _is_text(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Const) and isinstance(node.value, str)
-
-
-def _targets(node: nodes.Node) -> Iterator[str]:
-    if isinstance(node, nodes.Name | nodes.NSRef):
-        yield node.name
-    for each in node.find_all(nodes.Name):
-        yield each.name

@@ -52,6 +52,43 @@ BAD: Final = {
     "key-by-with": "{% with k = '_' ~ '_class_' %}{{ messages[k] }}{% endwith %}",
     "key-by-list": "{% set k = ['a' ~ 'b'] %}{{ messages[k[0]] }}",
     "key-escaped": "{{ messages['\\x5f\\x5fclass\\x5f\\x5f'] }}",
+    "key-by-more-arguments": "{% macro m() %}{{ messages[varargs[0]] }}{% endmacro %}{{ m('_' ~ '_class_' ~ '_') }}",
+    "key-by-named-arguments": "{% macro m() %}{{ messages[kwargs.k] }}{% endmacro %}{{ m(k='_' ~ '_class_' ~ '_') }}",
+    "key-by-caller": "{% macro m() %}{{ messages[caller()] }}{% endmacro %}{% call m() %}_{{ '_class_' }}_{% endcall %}",
+    "key-to-a-caller": "{% macro m() %}{{ caller('_' ~ '_class_' ~ '_') }}{% endmacro %}{% call(k) m() %}{{ messages[k] }}{% endcall %}",
+    "key-by-default": "{% macro m(k='_' ~ '_class_' ~ '_') %}{{ messages[k] }}{% endmacro %}{{ m() }}",
+    "key-by-macro-twice": "{% macro m(k) %}{{ messages[k] }}{% endmacro %}{{ m('_' ~ '_class_' ~ '_') }}{% macro m(j) %}{% endmacro %}",
+    "key-by-dict": "{% set d = dict(k='_' ~ '_class_' ~ '_') %}{{ messages[d.k] }}",
+    "key-stripped": "{{ messages[' _class'.strip()] }}",
+    "key-stripped-left": "{{ messages['a_globals'.lstrip('a')] }}",
+    "key-stripped-right": "{{ messages['_globals_a'[:9].rstrip('a')] }}",
+    "key-without-prefix": "{{ messages['xx_globals'.removeprefix('xx')] }}",
+    "key-trimmed": "{{ messages[' _class'|trim] }}",
+    "key-split": "{{ messages['a,_class'.split(',')[1]] }}",
+    "key-sliced": "{{ messages[' _class'[1:]] }}",
+    "key-sliced-by-name": "{% set k = 'x_class' %}{{ messages[k[1:]] }}",
+    "sum-by": "{{ messages|sum('_class') }}",
+    "sort-by-position": "{{ messages|sort(false, false, '_mro')|list }}",
+    "unique-by-position": "{{ messages|unique(false, '_mro')|list }}",
+    "min-by-position": "{{ messages|min(false, '_mro') }}",
+    "max-by-position": "{{ messages|max(false, '_mro') }}",
+    "join-by-position": "{{ messages|join(',', '_mro') }}",
+    "macro-endless": "{% macro f(a) %}{{ f(a ~ a) }}{% endmacro %}{{ f('a') }}",
+    "macro-counting": "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+    "macro-by-another": "{% macro f(a) %}{{ g(a) }}{% endmacro %}{% macro g(a) %}{{ f(a) }}{{ f(a) }}{% endmacro %}{{ f('a') }}",
+    "macro-over-itself": "{% macro f(a) %}{% for b in [a, a] %}{{ f(b) }}{% endfor %}{% endmacro %}{{ f('a') }}",
+    "format-width": "{{ '%999999999d' % 1 }}",
+    "format-precision": "{{ '%.999999999f' % 1 }}",
+    "format-width-given": "{{ '%*d' % (999999999, 1) }}",
+    "format-width-by-name": "{% set f = '%999999999d' %}{{ f % 1 }}",
+    "format-width-built": "{{ ('%' ~ '999999999d') % 1 }}",
+    "format-width-replaced": "{{ '%d'.replace('d', '999999999d') % 1 }}",
+    "text-put-between": "{{ 'a'.replace('', 'bbbbbbbbbb').replace('', 'bbbbbbbbbb') }}",
+    "text-put-between-by-filter": "{{ messages[0].content|replace(nothing, 'bbbbbbbbbb') }}",
+    "text-replaced-on-and-on": "{{ 'a'" + ".replace('a', 'aaaaaaaaaa')" * 9 + " }}",
+    "text-indented-by-name": "{{ 'a'|indent(width=1000000000) }}",
+    "json-indented": "{{ messages|tojson(indent=1000000000) }}",
+    "rounded": "{{ 1|round(999999999, 'ceil') }}",
     "generator": "{{ messages.gi_frame.f_back.f_globals }}",
     "mro-plain": "{{ messages.mro() }}",
     "sort-by": "{{ messages|sort(attribute='__class__')|list }}",
@@ -218,6 +255,22 @@ _PIECES: Final = {
     {%- if message.role == 'assistant' %}{%- generation %}{{- OPEN('assistant') + message.content + 'SHUT' }}{%- endgeneration %}
     {%- else %}{{- OPEN(message.role) + message.content + 'SHUT' }}{%- endif %}
 {%- endfor %}""",
+    "habits": """
+{%- macro schema_of(spec, required) -%}
+    {%- for name, each in spec.properties | items -%}
+        {{- name ~ ('' if name in required else '?') ~ ': ' ~ schema_of(each, each.required) -}}
+    {%- endfor -%}
+    {%- if spec['items'] -%}{{- schema_of(spec['items'], []) -}}{%- endif -%}
+{%- endmacro -%}
+{%- set names = {'user': 'U', 'assistant': 'A'} %}
+{%- set ns = namespace(turns=0, seen='') %}
+{%- set rest = messages | rejectattr('role', 'equalto', 'system') | list %}
+{%- for message in rest[1:] %}
+    {%- set ns.turns = ns.turns + 1 %}{%- set ns.seen = ns.seen ~ message.role %}
+    {{- OPEN(names[message.role]) + message.content | replace('&', '&amp;') | replace('<', '&lt;') + 'SHUT' }}
+    {%- if ns.turns % 2 %}{{- strftime_now('%d %b %Y') }}{%- endif %}
+{%- endfor %}
+{%- for tool in tools | sort(attribute='name') %}{{- schema_of(tool.parameters, tool.parameters.required) ~ tool | tojson(indent=4) }}{%- endfor %}""",
     "documents": """
 {%- set _tools = tools or [] %}
 {%- if documents %}{{- OPEN('system') }}{%- for document in documents %}
@@ -230,7 +283,7 @@ _CLOSE: Final = "\n{%- if add_generation_prompt %}{{- OPEN('assistant') }}{%- en
 
 
 def sound() -> Iterator[tuple[str, str]]:
-    """Yield templates as models bring them: eight habits in five notations."""
+    """Yield templates as models bring them: nine habits in five notations."""
     for notation, (start, end) in _NOTATIONS.items():
         before, after = start.split("{role}")
         opening = "{%- macro OPEN(role) -%}{{- '" + before + "' + role + '" + after + "' -}}{%- endmacro -%}\n"
