@@ -36,7 +36,7 @@ from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Ru
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.privacy import Engine, Span
-from strongroom.privacy.stream import Held
+from strongroom.privacy.stream import REST, Held
 from strongroom.privacy.tokens import Tokens, Vault, find
 from strongroom.rules import Terms
 from strongroom.rules.privacy import PRIVACY
@@ -196,14 +196,20 @@ class Guard(Asked):
             json = isinstance(event, TextDelta) and (self._json or event.text.lstrip()[:1] in JSON_BEGINS)
             held = Held(self._found, self._replacement, json=json)
             self.held[place] = held
-        if isinstance(event, TextDelta) and event.scores is not None:
-            self._scores.setdefault(event.choice, TokenScores()).take(event.scores)
+        if isinstance(event, TextDelta) and (event.scores is not None or event.choice in self._scores):
+            self._score(event, held)
         text = held.feed(event.text)
         if not text:
             return []
         if held.met:
             self._settle(held)
         return [self._event(event.choice, type(event), text, held)]
+
+    def _score(self, event: TextDelta, held: Held) -> None:
+        scores = self._scores.get(event.choice)
+        if scores is None:
+            scores = self._scores[event.choice] = TokenScores(lost=held.begun)
+        scores.take(event.scores or (), event.text)
 
     def _rest(self, choice: int) -> list[Event]:
         passed: list[Event] = []
@@ -213,6 +219,7 @@ class Guard(Asked):
             self._settle(held)
             if text:
                 passed.append(self._event(choice, place[1], text, held))
+        self._scores.pop(choice, None)  # what comes behind is counted anew
         return passed
 
     def _event(self, choice: int, kind: type[TextDelta | ReasoningDelta], text: str, held: Held) -> Event:
@@ -238,7 +245,7 @@ class Guard(Asked):
 
     def _settle(self, held: Held) -> None:
         if held.met:
-            spans = [span for span in held.met if span.kind != _TOKEN]
+            spans = [span for span in held.met if span.kind != _TOKEN and span.reason != REST]
             if self._rules.output is not None:
                 self._count(spans, self._rules.output, "output")
             for scores in self._scores.values():
@@ -247,16 +254,25 @@ class Guard(Asked):
 
 
 class TokenScores:
-    """Scores of the tokens of a streamed text, until the text that they spell has left."""
+    """Scores of the tokens of a streamed text, until the text that they spell has left.
 
-    __slots__ = ("_at", "_hidden", "_waiting")
+    Args:
+        lost: whether text came before the first of them: which of it a token spells is not known, and none is told.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_at", "_hidden", "_lost", "_waiting")
+
+    def __init__(self, *, lost: bool = False) -> None:
         self._at = 0
+        self._lost = lost
         self._waiting: list[tuple[int, int, TokenScore]] = []
         self._hidden: list[Span] = []
 
-    def take(self, scores: tuple[TokenScore, ...]) -> None:
+    def take(self, scores: tuple[TokenScore, ...], text: str) -> None:
+        """Take the scores of a piece of text; from one on that they do not spell exactly, none is taken."""
+        self._lost = self._lost or "".join([score.token for score in scores]) != text
+        if self._lost:
+            return
         for score in scores:
             self._waiting.append((self._at, self._at + len(score.token), score))
             self._at += len(score.token)

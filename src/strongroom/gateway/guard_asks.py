@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, cast
+from itertools import groupby
+from typing import Any, Final, cast
 
 from msgspec import Struct, ValidationError, convert, to_builtins
 from msgspec.structs import replace as with_
@@ -26,8 +27,11 @@ from strongroom.gateway.exchange.asks import (
 )
 from strongroom.gateway.guard_looks import CODE, Blocked, Looks, Way, changed, said_of
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
-from strongroom.privacy import Engine
+from strongroom.privacy import Engine, Tier
 from strongroom.privacy.actions import Action
+from strongroom.privacy.model import resolve
+
+_NOBODYS: Final = 1_000_000  # a number with fewer digits is nobody's
 
 
 class Asked(Looks):
@@ -57,12 +61,10 @@ class Asked(Looks):
         if way is None or not isinstance(own, Struct):
             return own
         given = to_builtins(own)
-        changed = self._object(given, Way(way.engine, _echoed(way.actions)))
-        if changed is given:
-            return own
         try:
-            return convert(changed, type(own))
-        except ValidationError:  # a mask is longer than what its field may hold
+            changed = self._object(given, Way(way.engine, _echoed(way.actions)))
+            return own if changed is given else convert(changed, type(own))
+        except (Blocked, ValidationError):  # in a name; or a mask is longer than what its field may hold
             tell = "The privacy rules replace a part of this request that must not change. Leave personal data out of its names."
             return invalid(tell, code=CODE)
 
@@ -90,6 +92,8 @@ class Asked(Looks):
         if isinstance(ask, CountAsk):
             return changed(ask, messages=messages, tools=tools)
         form = ask.format
+        if form is not None and form.name:
+            self._named(form.name, way)
         if form is not None and (form.schema is not None or form.description):
             description = None if form.description is None else self._in(form.description, way)
             form = changed(form, schema=self._object(form.schema, way), description=description)
@@ -100,12 +104,54 @@ class Asked(Looks):
         return ask.sampling if not stop else changed(ask.sampling, stop=tuple([self._in(each, way) for each in stop]))
 
     def _message(self, message: Message, way: Way) -> Message:
-        parts = tuple([self._part(each, way) for each in message.parts])
+        parts = tuple(self._parts(message.parts, way))
         same = all(one is other for one, other in zip(parts, message.parts, strict=True))
         named = message.name is not None and bool(way.engine.find(message.name))
         if same and not named:
             return message
         return with_(message, parts=parts, name=None if named else message.name)
+
+    def _parts(self, parts: tuple[Part, ...], way: Way) -> list[Part]:
+        looked: list[Part] = []
+        for are_texts, group in groupby(parts, key=lambda part: isinstance(part, TextPart)):
+            run = list(group)
+            if (
+                are_texts and len(run) > 1
+            ):  # a model reads them as one text, and so a value may go on from one to the next
+                looked += self._run(cast("list[TextPart]", run), way)
+            else:
+                looked += [self._part(each, way) for each in run]
+        return looked
+
+    def _run(self, parts: list[TextPart], way: Way) -> list[TextPart]:
+        """Look at parts as one text and each alone; a stand-in stands where its value begins, and the rest of that is cut."""
+        whole = "".join([part.text for part in parts])
+        found = list(way.engine.find(whole))
+        at = 0
+        for part in parts:
+            found += [s._replace(start=s.start + at, end=s.end + at) for s in way.engine.find(part.text)]
+            at += len(part.text)
+        if not found:
+            return parts
+        spans = resolve(found)
+        self._count(spans, way, "input")
+        looked: list[TextPart] = []
+        stood = [(span, self._stand_in(way, span.kind, whole[span.start : span.end])) for span in spans]
+        kept = {span for span, said in stood if said == whole[span.start : span.end]}
+        stood = [(span, said) for span, said in stood if span not in kept]
+        at = 0
+        for part in parts:
+            begin, end = at, at + len(part.text)
+            out: list[str] = []
+            for span, said in stood:
+                if span.start < end and at < span.end:
+                    out.append(whole[at : max(at, span.start)])
+                    out.append(said if span.start >= begin else "")
+                    at = min(span.end, end)
+            out.append(whole[at:end])
+            at = end
+            looked.append(changed(part, text="".join(out)))
+        return looked
 
     def _part(self, part: Part, way: Way) -> Part:
         match part:
@@ -118,6 +164,7 @@ class Asked(Looks):
 
     def _tool(self, tool: Tool, way: Way) -> Tool:
         description = None if tool.description is None else self._in(tool.description, way)
+        self._named(tool.name, way)
         return changed(tool, description=description, parameters=self._object(tool.parameters, way))
 
     def _object(self, value: Any, way: Way) -> Any:
@@ -130,10 +177,26 @@ class Asked(Looks):
                 items = [self._object(each, way) for each in whole]
                 return whole if all(a is b for a, b in zip(items, whole, strict=True)) else items
             case dict():
+                for key in whole:
+                    self._named(str(key), way)
                 members = {str(key): self._object(each, way) for key, each in cast("dict[Any, Any]", whole).items()}
                 return whole if all(members[str(key)] is whole[key] for key in whole) else members
+            case int() if abs(value) >= _NOBODYS:
+                self._named(str(abs(value)), way)
+                return value
             case _:
                 return value
+
+    def _named(self, name: str, way: Way) -> None:
+        """Refuse for what was found in a name or a number: another in its place would break what refers to it.
+
+        By patterns alone: of words, any parameter may be called `paris`.
+        """
+        spans = [span for span in way.engine.find(name) if span.tier is Tier.PATTERN]
+        self._count(spans, way, "input")
+        for span in spans:
+            if way.actions.get(span.kind, Action.MASK) is not Action.ALERT:
+                raise Blocked(span.kind)
 
     def _embedding(self, ask: EmbeddingAsk, way: Way) -> EmbeddingAsk | Refusal:
         if ask.inputs and not isinstance(ask.inputs[0], str):
@@ -160,7 +223,9 @@ def _plain(ask: Ask, engine: Engine) -> bool:
         return False
     texts: list[str] = []
     for message in ask.messages:
-        if message.name is not None:
+        if (
+            message.name is not None or len(message.parts) > 1
+        ):  # of many parts, what goes on from one to the next counts
             return False
         for part in message.parts:
             if not isinstance(part, TextPart):

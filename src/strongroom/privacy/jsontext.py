@@ -1,7 +1,7 @@
 """Rewrites strings and numbers inside JSON text, and leaves every other byte of it as it was.
 
 What comes out is JSON with the same structure: a replaced string is escaped again, a replaced number becomes a string. The name
-of a member is a cue for its value: `{"ssn": 123456789}`.
+of a member is a cue for its value: `{"ssn": 123456789}`. Names that would become the same are numbered: a reader keeps one only.
 """
 
 # ruff: noqa: PLR2004 - lengths and counts are what the rule is
@@ -52,9 +52,16 @@ def rewrite(text: str, change: Callable[[Leaf], str | None]) -> str:
     data = text.encode("utf-8", "surrogatepass")
     out: list[bytes] = []
     at = 0
+    named: dict[
+        str, dict[str, int]
+    ] = {}  # by what stands there now: the names that it stands for, each with its number
     for start, end, leaf in _leaves(data):
         changed = change(leaf)
         if changed is not None and changed != leaf.value:
+            if leaf.is_name:
+                same = named.setdefault(changed, {})
+                number = same.setdefault(leaf.value, len(same) + 1)
+                changed = changed if number == 1 else f"{changed}_{number}"
             out.append(data[at:start])
             out.append(json.dumps(changed, ensure_ascii=data[start:end].isascii()).encode("utf-8", "surrogatepass"))
             at = end

@@ -30,6 +30,9 @@ LONGEST: Final = SEGMENT
 _MARGIN: Final = 6 * HOLD
 """Those last ones: a value that begins before them stands there whole, each of its characters escaped (`\\u0040`) even."""
 
+REST: Final = "the rest of what was too long to be held"
+"""The reason of a span that goes on with one that was told: nothing new was found."""
+
 # What runs on without a space and could be, or hide, one value. Quotes, brackets, commas and semicolons end a value.
 _RUN_END: Final = Pattern(r"[A-Za-z0-9+/=_.:@%~?&#!$*^|\\'-]+$")
 _RUN_START: Final = Pattern(r"^[A-Za-z0-9+/=_.:@%~?&#!$*^|\\'-]+")
@@ -90,6 +93,11 @@ class Held:
         self._taken = 0  # characters that have come
         self._secret = ""  # the type of what is masked until its end comes
         self._until: Pattern | None = None  # which is where this matches; nothing: where the run ends
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of the text has come."""
+        return self._taken > 0
 
     def feed(self, piece: str) -> str:
         """Take more of the text, and return what may go on."""
@@ -251,13 +259,17 @@ class Held:
             keep = 0
         if end < 0:
             end = max(0, len(self._pending) - keep)
-            self.gone += end
-            self._pending = self._pending[end:]
+            self._drop(end)
             return ""
-        self.gone += end
-        self._pending = self._pending[end:]
+        self._drop(end)
         self._secret, self._until, self._context = "", None, ""
         return ""
+
+    def _drop(self, size: int) -> None:
+        if size:
+            self.met.append(Span(self.gone, self.gone + size, self._secret, 1.0, REST))
+            self.gone += size
+            self._pending = self._pending[size:]
 
 
 def _last_word(data: bytes) -> int:

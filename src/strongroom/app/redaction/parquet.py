@@ -67,7 +67,15 @@ def rewrite(
         finally:
             if writer is not None:
                 writer.close()
-    return rows, opaque
+    return rows, [field.name for field in schema if field.name in opaque or _passes(arrow, field.type)]
+
+
+def _passes(arrow: Any, kind: Any) -> bool:
+    """Say whether values of a column pass unread: numbers but whole ones of its own, dates and times."""
+    types = arrow.types
+    if types.is_integer(kind):
+        return False
+    return _holds(arrow, kind, types.is_integer, types.is_floating, types.is_decimal, types.is_temporal)
 
 
 def _holds(arrow: Any, kind: Any, *tests: Callable[[Any], bool]) -> bool:

@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 from strongroom.app.redaction import blocks, parquet, transforms
 from strongroom.app.redaction.plan import Format, Plan, Redactor
 from strongroom.app.redaction.report import Report, report
+from strongroom.privacy import Tier
 from strongroom.privacy.actions import Counts
 from strongroom.privacy.synthetic import Missing
 
@@ -129,10 +130,21 @@ def _cut(
             for block in blocks.records(source):
                 if first:
                     names, delimiter = transforms.heading(block, header=plan.header)
+                    _is_heading(names, redactor)
                 yield block, names, delimiter, first
                 first = False
         case _:
             yield from ((block, (), "", False) for block in blocks.text(source, lambda text: list(redactor.find(text))))
+
+
+def _is_heading(names: Sequence[str], redactor: Redactor) -> None:
+    """Stop at a first record that is none: names of columns are passed on as they are."""
+    for place, name in enumerate(names, 1):
+        if any(span.tier is Tier.PATTERN for span in redactor.find(name)):
+            raise Trouble(
+                f"The first record of the CSV file holds data in column {place}, where a column's name should be.",
+                "No heading? Use --no-header.",
+            )
 
 
 def _worked(
