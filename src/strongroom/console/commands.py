@@ -6,7 +6,7 @@ import shlex
 
 
 def command(*words: str, **options: object) -> str:
-    """Return `strongroom WORDS --option value …`; an option that is None or empty is left out, `True` is a flag.
+    """Return `strongroom WORDS --option value …`; None, an empty text and `False` are left out, `True` is a flag.
 
     A word or value that begins with `-` would be read as an option: it is joined to its option by `=`, and words that
     do so come after `--`.
@@ -16,7 +16,7 @@ def command(*words: str, **options: object) -> str:
         flag = "--" + name.replace("_", "-")
         if value is True:
             parts.append(flag)
-        elif value is not None and value != "":
+        elif value is not None and value is not False and value != "":
             text = str(value)
             parts += [f"{flag}={text}"] if text.startswith("-") else [flag, text]
     odd = [word for word in words if word.startswith("-")]

@@ -61,6 +61,7 @@ KEPT: Final = MappingProxyType(
         "identity.delivery": _LIFE,
         "identity.access_token": "until it ends",
         "identity.federation_rule": _LIFE,
+        "identity.incident": "for ever: what leaked, what was done, and how it came about",
         "identity.request": "for ever: who asked for power, or for a change, and why",
         "identity.vote": "for ever: who said yes or no to it, and why",
         "identity.elevation": "for ever: when that power began and ended, and its review",

@@ -21,6 +21,7 @@ from strongroom.policy import Ask
 from strongroom.providers import ProviderKind
 from strongroom.providers.service import Change
 from strongroom.registry import Operation, Target
+from strongroom.registry.admission.testing import digest_of
 from strongroom.rules import Level
 from strongroom.runtime.cachescope import HEADER, Caller, cache_scope
 from strongroom.runtime.events import WorkerStarted
@@ -44,8 +45,8 @@ def rig() -> Generator[Rig]:
 @pytest.fixture(scope="module")
 def linked(module_plane: Plane, rig: Rig) -> None:
     """Put the real workers where the gateway looks for them, under releases of their own."""
-    for kind, digit in ((Kind.CHAT, "a"), (Kind.EMBEDDING, "b")):
-        path = worker_socket(module_plane.sockets, Environment.DEV, f"sha256:{digit * 64}")
+    for kind, name in ((Kind.CHAT, "tiny"), (Kind.EMBEDDING, "vectors")):
+        path = worker_socket(module_plane.sockets, Environment.DEV, digest_of(name))
         path.unlink()
         path.symlink_to(rig.socket(kind))
 

@@ -168,7 +168,7 @@ def test_a_worker_is_killed_in_mid_answer(running: Installation, target: Target)
 
     with ExitStack() as stack:
         streams: list[http.client.HTTPResponse] = []
-        for key, text in zip(keys, (f"Repeat for ever: {secret}", "Tell a long story."), strict=True):
+        for key, text in zip(keys, (f"Tell a long story about {secret}.", "Tell a long story."), strict=True):
             line = stack.enter_context(Line(target.gateway))
             body = json.dumps(question(target.chat, text) | asked).encode()
             line.begin("POST", CHAT, key=key.secret, length=len(body))

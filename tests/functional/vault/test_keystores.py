@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -226,10 +227,11 @@ async def test_sealed_or_away_means_no_key_and_says_which(bao: Bao, login: AppRo
     client, a = bao.client(login), tenant()
     keystore = OpenBaoKeystore(client, SystemClock())
     sealed = (await Vault(keystore, SystemClock()).keys(Scope(a, RESPONSE))).seal(b"said", "row")
-    await bao.ask("PUT", "sys/seal")
-    async with asyncio.timeout(30):
-        while (await client.health())[0] != 503:  # noqa: ASYNC110 - it says yes first, and seals itself then
-            await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while (await client.health())[0] != 503:  # it may say yes to a seal and not come to it
+            with contextlib.suppress(LookupError):
+                await bao._asked("PUT", "sys/seal")
+            await asyncio.sleep(1)
     for attempt in (
         keystore.check,
         lambda: keystore.open(a, RESPONSE),

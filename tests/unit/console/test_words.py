@@ -23,7 +23,7 @@ FORM = "application/x-www-form-urlencoded"
 
 def test_a_command_is_what_the_shell_reads_back() -> None:
     odd = 'it\'s $(reboot); `x` "y" <script>'
-    text = command("key", "create", tenant="acme", label=odd, days=None, reason="", yes=True)
+    text = command("key", "create", tenant="acme", label=odd, days=None, reason="", ceiling=False, yes=True)
     assert shlex.split(text) == ["strongroom", "key", "create", "--tenant", "acme", "--label", odd, "--yes"]
 
 
