@@ -176,6 +176,9 @@ class Guard(Asked):
         return changed(choice, text=text, reasoning=reasoning, calls=calls, scores=scores)
 
     def _call(self, call: Call) -> Call:
+        if self._rules.output is not None:
+            self._named(call.id, self._rules.output, "output", whole=True)
+            self._named(call.name, self._rules.output, "output")
         return changed(call, arguments=self._out_json(call.arguments))
 
     def _out(self, text: str, name: str = "") -> str:

@@ -27,7 +27,7 @@ from strongroom.gateway.exchange.asks import (
 )
 from strongroom.gateway.guard_looks import CODE, Blocked, Looks, Way, changed, said_of
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
-from strongroom.privacy import Engine, Tier
+from strongroom.privacy import Engine
 from strongroom.privacy.actions import Action
 from strongroom.privacy.model import resolve
 
@@ -79,6 +79,8 @@ class Asked(Looks):
             case ModerationAsk():
                 return changed(ask, inputs=tuple([self._in(each, way) for each in ask.inputs]))
             case InferAsk():
+                for each in ask.inputs:
+                    self._named(each.name, way)
                 return changed(ask, inputs=tuple([self._tensor(each, way, "input") for each in ask.inputs]))
             case _:
                 return ask
@@ -158,8 +160,11 @@ class Asked(Looks):
             case TextPart():
                 return changed(part, text=self._in(part.text, way))
             case CallPart():
+                self._named(part.id, way, whole=True)
+                self._named(part.name, way)
                 return changed(part, arguments=self._in_json(part.arguments, way))
             case ResultPart():
+                self._named(part.call, way, whole=True)
                 return changed(part, content=self._in_json(part.content, way))
 
     def _tool(self, tool: Tool, way: Way) -> Tool:
@@ -186,17 +191,6 @@ class Asked(Looks):
                 return value
             case _:
                 return value
-
-    def _named(self, name: str, way: Way) -> None:
-        """Refuse for what was found in a name or a number: another in its place would break what refers to it.
-
-        By patterns alone: of words, any parameter may be called `paris`.
-        """
-        spans = [span for span in way.engine.find(name) if span.tier is Tier.PATTERN]
-        self._count(spans, way, "input")
-        for span in spans:
-            if way.actions.get(span.kind, Action.MASK) is not Action.ALERT:
-                raise Blocked(span.kind)
 
     def _embedding(self, ask: EmbeddingAsk, way: Way) -> EmbeddingAsk | Refusal:
         if ask.inputs and not isinstance(ask.inputs[0], str):

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace as with_
 
 from strongroom.gateway.exchange.asks import Tensor
-from strongroom.privacy import CUSTOM, KINDS, Detector, Engine, Span
+from strongroom.privacy import CUSTOM, KINDS, Detector, Engine, Span, Tier
 from strongroom.privacy.actions import Action, mask, replace
 from strongroom.privacy.custom import CustomDetector, CustomPattern
 from strongroom.privacy.fields import find_in_field
@@ -95,6 +95,20 @@ class Looks:
             return text
         self._count(spans, way, direction)
         return replace(text, spans, partial(self._stand_in, way))
+
+    def _named(self, name: str, way: Way, direction: str = "input", *, whole: bool = False) -> None:
+        """Refuse for what was found in a name or a number: another in its place would break what refers to it.
+
+        By patterns alone: of words, any parameter may be called `paris`. `whole`: only if it is nothing but what was found, since
+        one in some thousand ids made by chance holds the digits of a card or an account.
+        """
+        spans = [span for span in way.engine.find(name) if span.tier is Tier.PATTERN]
+        if whole:
+            spans = [span for span in spans if span.end - span.start == len(name)]
+        self._count(spans, way, direction)
+        for span in spans:
+            if way.actions.get(span.kind, Action.MASK) is not Action.ALERT:
+                raise Blocked(span.kind)
 
     def _json_text(self, text: str, look: Callable[..., str]) -> str:
         if text.lstrip()[:1] in JSON_BEGINS:

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from strongroom.gateway.exchange.answers import Event, Finished, TextDelta, TokenScore
-from strongroom.gateway.exchange.asks import ChatAsk, Format, Message, TextPart, Tool
+from strongroom.gateway.exchange.answers import Call, Choice, Event, Finished, Generation, TextDelta, TokenScore
+from strongroom.gateway.exchange.asks import (
+    Ask,
+    CallPart,
+    ChatAsk,
+    Format,
+    InferAsk,
+    Message,
+    ResultPart,
+    Tensor,
+    TextPart,
+    Tool,
+)
 from strongroom.gateway.guard import CODE, Guard
 from strongroom.gateway.guard_looks import Rules, Way
 from strongroom.kernel.refusal import Refusal
@@ -116,4 +127,33 @@ def test_ordinary_names_and_numbers_in_a_schema_pass() -> None:
     ask = ChatAsk(
         model="m", messages=(Message(role="user", parts=(TextPart("hi"),)),), tools=(Tool(name="f", parameters=schema),)
     )
+    assert guard().ask(ask) == ask
+
+
+def said_by(part: CallPart | ResultPart) -> ChatAsk:
+    return ChatAsk(model="m", messages=(Message(role="assistant", parts=(part,)),))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        said_by(CallPart(id=MAIL, name="f", arguments="{}")),
+        said_by(CallPart(id="a", name=MAIL, arguments="{}")),
+        said_by(ResultPart(call=MAIL, content="x")),
+        InferAsk(model="m", inputs=(Tensor(name=MAIL, shape=(1,), datatype="INT64", data=[1]),)),
+    ],
+)
+def test_an_id_or_a_name_that_may_not_be_sent_is_refused(ask: Ask) -> None:
+    no = guard().ask(ask)
+    assert isinstance(no, Refusal)
+    assert no.code == CODE
+
+
+def test_an_id_or_a_name_of_a_call_that_may_not_be_told_ends_the_answer() -> None:
+    for call in (Call(id=MAIL, name="f", arguments="{}"), Call(id="a", name=MAIL, arguments="{}")):
+        assert isinstance(guard().answer(Generation(choices=(Choice(text="ok", calls=(call,)),))), Refusal)
+
+
+def test_an_id_made_by_chance_passes() -> None:
+    ask = said_by(CallPart(id="3f2b4111-1111-1111-1111-9d8e7c6b5a40", name="send_mail", arguments="{}"))
     assert guard().ask(ask) == ask
