@@ -101,14 +101,19 @@ CASES = [(field, dialect) for field, asked in ASKED.items() for dialect in asked
 SCORES = {
     "content": [
         {
-            "token": "he",
+            "token": "hello",
             "logprob": -0.125,
             "bytes": None,
             "top_logprobs": [{"token": "ALTERNATIVE", "logprob": -3.5, "bytes": None}],
         }
     ]
 }
-COLUMNS = {"tokens": ["he"], "token_logprobs": [-0.125], "top_logprobs": [{"ALTERNATIVE": -3.5}], "text_offset": None}
+COLUMNS = {
+    "tokens": ["hello"],
+    "token_logprobs": [-0.125],
+    "top_logprobs": [{"ALTERNATIVE": -3.5}],
+    "text_offset": None,
+}
 USAGE = {
     "prompt_tokens": 5,
     "completion_tokens": 2,
