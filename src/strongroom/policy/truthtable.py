@@ -26,6 +26,8 @@ from strongroom.policy.model import Action, Resource, Sensitivity
 
 FILE: Final = Path("tests/isolation/authorisation.txt")
 COMMAND: Final = "python -m strongroom.policy.truthtable"
+_WIDE: Final = 32
+"""Width of a table's first column, in characters: fixed, so that a new action changes its own lines only."""
 
 OWN: Final = TenantId(UUID("0198c000-0000-7000-8000-00000000000a"))
 OTHER: Final = TenantId(UUID("0198c000-0000-7000-8000-00000000000b"))
@@ -218,9 +220,8 @@ def render(engine: Engine, answered: Iterable[Line] | None = None) -> str:
         last = line.who.environment in _SOMEWHERE_ONLY.get(line.who.role, ((), ()))[-1]
         cell = answers.setdefault((line.who.role, last, line.action, line.relation), {})
         cell.setdefault(line.resource.sensitivity, set()).add(line.allowed)
-    wide = max(len(action) for action in Action)
     text = _HEAD.format(command=COMMAND)
-    text += "".join(f"    {action:<{wide}}  {action.meaning}\n" for action in Action)
+    text += "".join(f"    {action:<{_WIDE}}  {action.meaning}\n" for action in Action)
     for role, says in _ROLES.items():
         groups = _SOMEWHERE_ONLY.get(role)
         for last in (False, True) if groups else (False,):
@@ -231,7 +232,7 @@ def render(engine: Engine, answered: Iterable[Line] | None = None) -> str:
                 [action.value, *(_cell(answers[role, last, action, each]) for each in COLUMNS[role])]
                 for action in Action
             ]
-            text += _grid(["", *COLUMNS[role]], rows, wide)
+            text += _grid(["", *COLUMNS[role]], rows)
     return text + _CREDENTIALS + _credentials(engine) + _ELEVATIONS + _elevations(engine)
 
 
@@ -254,7 +255,7 @@ def _credentials(engine: Engine) -> str:
         for action, holder in product(_MAKING, holders)
     ]  # fmt: skip
     titles = [f"{by}, {environment}" for by in _MADE_BY for environment in Environment]
-    return _grid(["", *titles], rows, max(len(row[0]) for row in rows))
+    return _grid(["", *titles], rows)
 
 
 def _elevations(engine: Engine) -> str:
@@ -290,7 +291,7 @@ def _elevations(engine: Engine) -> str:
         ]
         for action in Action
     ]
-    return _grid(["", *_STANDINGS], rows, max(len(action) for action in Action))
+    return _grid(["", *_STANDINGS], rows)
 
 
 def _cell(answers: dict[Sensitivity, set[bool]]) -> str:
@@ -301,8 +302,8 @@ def _cell(answers: dict[Sensitivity, set[bool]]) -> str:
     return words.get((next(iter(normal)), next(iter(restricted))), "MIXED")
 
 
-def _grid(head: list[str], rows: list[list[str]], first: int) -> str:
-    widths = [first, *(len(title) for title in head[1:])]
+def _grid(head: list[str], rows: list[list[str]]) -> str:
+    widths = [_WIDE, *(len(title) for title in head[1:])]
     padded = (
         "    " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]
     )
