@@ -7,20 +7,19 @@ Always true here:
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import struct
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 
 from strongroom.runtime import embed_requests
 from strongroom.runtime.cachescope import Caller
+from strongroom.runtime.compute import ComputeThread
 from strongroom.runtime.embedder import MAX_TOKENS, Embedder
 from strongroom.runtime.errors import JSON, invalid
 from strongroom.runtime.front import caller_of
-from strongroom.runtime.lender import Lender, even_if_cancelled
+from strongroom.runtime.lender import Lender
 from strongroom.wire import Handler, Reply, Request
 
 
@@ -31,12 +30,16 @@ class EmbedFront:
         self._embedder = embedder
         self._lender = lender
         self._model = model
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embed")
+        self._thread = ComputeThread("embed")
 
     @property
     def routes(self) -> dict[str, Handler]:
         """Which handler answers which path."""
         return {"/v1/embeddings": self._embed}
+
+    async def turns(self) -> bool:
+        """Wait until the compute thread comes round."""
+        return await self._thread.turns()
 
     async def _embed(self, request: Request, reply: Reply) -> None:
         caller = caller_of(request)
@@ -56,11 +59,10 @@ class EmbedFront:
     async def _one(self, caller: Caller, index: int, item: str | list[int]) -> tuple[int, bytes]:
         async with self._lender.borrow(caller) as held:
             held.answered = True  # nothing is kept between texts: there is no cache to keep apart
-            loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(self._thread, self._compute, index, item)
-            return await even_if_cancelled(work)
+            return await self._thread.run(self._compute, (index, item))
 
-    def _compute(self, index: int, item: str | list[int]) -> tuple[int, bytes]:
+    def _compute(self, given: tuple[int, str | list[int]]) -> tuple[int, bytes]:
+        index, item = given
         tokens = self._embedder.tokenize(item) if isinstance(item, str) else self._embedder.frame(item)
         if len(tokens) > MAX_TOKENS:
             raise invalid(

@@ -8,16 +8,15 @@ Always true here:
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import msgspec
 
+from strongroom.runtime.compute import ComputeThread
 from strongroom.runtime.errors import JSON
 from strongroom.runtime.front import caller_of
 from strongroom.runtime.infer_requests import Inference, read
-from strongroom.runtime.lender import Lender, even_if_cancelled
+from strongroom.runtime.lender import Lender
 from strongroom.runtime.predictor import Predictor
 from strongroom.wire import Handler, Reply, Request
 
@@ -32,7 +31,7 @@ class InferFront:
         self._predictor = predictor
         self._lender = lender
         self._model = model
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="infer")
+        self._thread = ComputeThread("infer")
         self._metadata = msgspec.json.encode(
             {
                 "name": model,
@@ -60,16 +59,14 @@ class InferFront:
 
     async def turns(self) -> bool:
         """Wait until the compute thread comes round."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, _nothing)
-        return True
+        return await self._thread.turns()
 
     async def _infer(self, request: Request, reply: Reply) -> None:
         caller = caller_of(request)
         asked = read(request.body, self._predictor.inputs, self._predictor.outputs)
         async with self._lender.borrow(caller) as held:
             held.answered = True  # nothing is kept between requests: there is no cache to keep apart
-            loop = asyncio.get_running_loop()
-            answer = await even_if_cancelled(loop.run_in_executor(self._thread, self._compute, asked))
+            answer = await self._thread.run(self._compute, asked)
         await reply.send(200, JSON, answer)
 
     def _compute(self, asked: Inference) -> bytes:
@@ -77,7 +74,3 @@ class InferFront:
         if asked.id is not None:
             answer["id"] = asked.id
         return msgspec.json.encode(answer)
-
-
-def _nothing() -> None:
-    """Do nothing: that it is done says enough."""

@@ -2,8 +2,8 @@
 
 A worker of a tenant's own (segmented, dedicated) has no next tenant: these tiers are not there yet. The shared tier is
 looked into here, and what holds is stated: embedding and tabular workers wipe what they free, so no text of a request
-is there once it has been answered, nor a row of numbers. A chat worker keeps prompts in caches, each for its own scope
-alone (`test_cache.py`), and that is also what shows that the search finds what is there.
+is there once it has been answered and the worker has come round, nor a row of numbers. A chat worker keeps prompts in
+caches, each for its own scope alone (`test_cache.py`), and that is also what shows that the search finds what is there.
 """
 
 from __future__ import annotations
@@ -47,6 +47,15 @@ def rows(count: int, row: list[float], name: str) -> dict[str, object]:
 
 def answered(rig: Rig, kind: Kind, path: str, body: object, tenant: str) -> None:
     assert rig.ask(kind, path, body, scope=scope(tenant)).status == 200
+    come_round(rig, kind)
+
+
+def come_round(rig: Rig, kind: Kind) -> None:
+    """Wait until the worker has left the answered request behind: its answer is out before its frames are freed.
+
+    A health check is answered by the same loop, after its one compute thread has come round.
+    """
+    assert rig.ask(kind, "/health").status == 200
 
 
 @pytest.mark.parametrize("times", [1, 40])
@@ -77,6 +86,7 @@ def test_a_refused_request_leaves_nothing_either(wiping: Rig) -> None:
         (Kind.INFER, INFER, json.dumps({"id": CANARY}).encode()[:-1]),
     ):
         assert wiping.ask(kind, path, body, scope=scope("b")).status == 400
+        come_round(wiping, kind)
     for kind in (Kind.EMBEDDING, Kind.INFER):
         assert residue.count(pid_of(wiping, kind), CANARY.encode()).total() == 0
 
