@@ -510,6 +510,11 @@ CREATE TABLE gateway.record (
     rules_version text DEFAULT ''::text NOT NULL,
     decisions jsonb DEFAULT '{}'::jsonb NOT NULL,
     batch uuid,
+    subject text,
+    subject_salt bytea,
+    subject_seal bytea,
+    CONSTRAINT record_check CHECK (((subject IS NULL) = (subject_salt IS NULL))),
+    CONSTRAINT record_check1 CHECK (((subject IS NULL) OR (subject_seal IS NOT NULL))),
     CONSTRAINT record_cost_micro_check CHECK ((cost_micro >= 0)),
     CONSTRAINT record_decisions_check CHECK ((octet_length((decisions)::text) <= 4096)),
     CONSTRAINT record_dialect_check CHECK ((length(dialect) <= 32)),
@@ -521,6 +526,9 @@ CREATE TABLE gateway.record (
     CONSTRAINT record_phase_check CHECK ((length(phase) <= 32)),
     CONSTRAINT record_refusal_check CHECK ((length(refusal) <= 64)),
     CONSTRAINT record_rules_version_check CHECK ((length(rules_version) <= 128)),
+    CONSTRAINT record_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text)),
+    CONSTRAINT record_subject_salt_check CHECK ((octet_length(subject_salt) = 16)),
+    CONSTRAINT record_subject_seal_check CHECK ((octet_length(subject_seal) = 32)),
     CONSTRAINT record_target_check CHECK ((length(target) <= 128))
 )
 PARTITION BY RANGE (day);
@@ -557,6 +565,11 @@ CREATE TABLE gateway.record_default (
     rules_version text DEFAULT ''::text CONSTRAINT record_rules_version_not_null NOT NULL,
     decisions jsonb DEFAULT '{}'::jsonb CONSTRAINT record_decisions_not_null NOT NULL,
     batch uuid,
+    subject text,
+    subject_salt bytea,
+    subject_seal bytea,
+    CONSTRAINT record_check CHECK (((subject IS NULL) = (subject_salt IS NULL))),
+    CONSTRAINT record_check1 CHECK (((subject IS NULL) OR (subject_seal IS NOT NULL))),
     CONSTRAINT record_cost_micro_check CHECK ((cost_micro >= 0)),
     CONSTRAINT record_decisions_check CHECK ((octet_length((decisions)::text) <= 4096)),
     CONSTRAINT record_dialect_check CHECK ((length(dialect) <= 32)),
@@ -568,6 +581,9 @@ CREATE TABLE gateway.record_default (
     CONSTRAINT record_phase_check CHECK ((length(phase) <= 32)),
     CONSTRAINT record_refusal_check CHECK ((length(refusal) <= 64)),
     CONSTRAINT record_rules_version_check CHECK ((length(rules_version) <= 128)),
+    CONSTRAINT record_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text)),
+    CONSTRAINT record_subject_salt_check CHECK ((octet_length(subject_salt) = 16)),
+    CONSTRAINT record_subject_seal_check CHECK ((octet_length(subject_seal) = 32)),
     CONSTRAINT record_target_check CHECK ((length(target) <= 128))
 );
 
@@ -585,10 +601,12 @@ CREATE TABLE gateway.response (
     expires_at timestamp with time zone NOT NULL,
     sealed bytea NOT NULL,
     octets integer GENERATED ALWAYS AS (octet_length(sealed)) STORED NOT NULL,
+    subject text,
     CONSTRAINT response_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
     CONSTRAINT response_expires_at_check CHECK ((expires_at <= (now() + '31 days'::interval))),
     CONSTRAINT response_id_check CHECK ((id ~ '^resp_[0-9a-f]{32}$'::text)),
-    CONSTRAINT response_sealed_check CHECK (((octet_length(sealed) >= 1) AND (octet_length(sealed) <= 1049600)))
+    CONSTRAINT response_sealed_check CHECK (((octet_length(sealed) >= 1) AND (octet_length(sealed) <= 1049600))),
+    CONSTRAINT response_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text))
 );
 
 ALTER TABLE ONLY gateway.response FORCE ROW LEVEL SECURITY;
@@ -1382,7 +1400,13 @@ CREATE INDEX record_key ON ONLY gateway.record USING btree (tenant_id, key_id, a
 
 CREATE INDEX record_default_tenant_id_key_id_at_idx ON gateway.record_default USING btree (tenant_id, key_id, at DESC);
 
+CREATE INDEX record_subject ON ONLY gateway.record USING btree (tenant_id, subject) WHERE (subject IS NOT NULL);
+
+CREATE INDEX record_default_tenant_id_subject_idx ON gateway.record_default USING btree (tenant_id, subject) WHERE (subject IS NOT NULL);
+
 CREATE INDEX response_end ON gateway.response USING btree (expires_at);
+
+CREATE INDEX response_subject ON gateway.response USING btree (tenant_id, subject) WHERE (subject IS NOT NULL);
 
 CREATE INDEX response_workload ON gateway.response USING btree (tenant_id, workload_id) INCLUDE (expires_at, octets);
 
@@ -1431,6 +1455,8 @@ ALTER INDEX gateway.record_at ATTACH PARTITION gateway.record_default_tenant_id_
 ALTER INDEX gateway.record_batch ATTACH PARTITION gateway.record_default_tenant_id_batch_id_idx;
 
 ALTER INDEX gateway.record_key ATTACH PARTITION gateway.record_default_tenant_id_key_id_at_idx;
+
+ALTER INDEX gateway.record_subject ATTACH PARTITION gateway.record_default_tenant_id_subject_idx;
 
 CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
 

@@ -33,9 +33,13 @@ from strongroom.store.roles import CONTROL, GATEWAY, KEEPER, OPERATOR, Passwords
 from strongroom.vault import Broker, Keyring, Purpose, Use
 from strongroom.wire import Pool
 
-CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK})
-GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE})
+CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK, Use.SUBJECT_NAME, Use.AUDIT_SIDECAR})
+GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.SUBJECT_NAME})
 """What each process may seal and open; the supervisor's broker gives it no other key."""
+
+CONTROL_OF_SUBJECTS: Final = frozenset({Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN, Use.AUDIT_SIDECAR, Use.SUBJECT_REQUEST})
+GATEWAY_OF_SUBJECTS: Final = frozenset({Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN})
+"""What each may seal and open of one person's: control reads what a person is shown of theirs."""
 
 _BACKLOG: Final = 1024
 _ANSWERS_S: Final = 60.0
@@ -263,7 +267,7 @@ def children(
 
     def hand_control() -> int:
         roles = (CONTROL, OPERATOR)
-        token = broker.admit("control", CONTROL_USES, manages=True)
+        token = broker.admit("control", CONTROL_USES, manages=True, of_subjects=CONTROL_OF_SUBJECTS)
         return hand(
             "control",
             settings.control,
@@ -281,7 +285,14 @@ def children(
             Purpose.KEPT_RESPONSE,
             Purpose.PRIVACY_TOKEN,
         )
-        return hand(name, settings.gateway, ports.gateway, (GATEWAY,), purposes, broker.admit(name, GATEWAY_USES))
+        return hand(
+            name,
+            settings.gateway,
+            ports.gateway,
+            (GATEWAY,),
+            purposes,
+            broker.admit(name, GATEWAY_USES, of_subjects=GATEWAY_OF_SUBJECTS),
+        )
 
     def hand_notary() -> int:
         return hand("notary", None, None, (), notary=str(places.notary), notary_socket=str(places.notary_socket))

@@ -89,7 +89,7 @@ async def gateway(handover: Handover) -> None:
     bounds = Quota(responses=settings.kept_responses, octets=settings.kept_mib * 2**20)
     responses = Responses(partial(Cabinet.connect, login), vault, clock, before=keys, bounds=bounds)
     guards = Guards(keys.key(Purpose.PRIVACY_TOKEN), recorder.metrics.found.add)
-    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses, guards)
+    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses, guards, vault)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()
     writing = asyncio.create_task(recorder.run(), name="recorder")

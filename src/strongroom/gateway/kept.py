@@ -1,8 +1,8 @@
 """Answers that a workload asked to have kept, so that a later request may go on from them.
 
 Always true here:
-- an answer is kept only when the request said so, for a bounded time, and sealed under the tenant's own keys: the
-  database holds no text of it, and nobody has any once the tenant's keys are destroyed;
+- an answer is kept only when the request said so, for a bounded time, and sealed under the tenant's own keys, or the key of
+  the person whom the request named: the database holds no text of it, and nobody has any once those keys are destroyed;
 - it is found by the tenant (row security and the statement), environment and workload that had it kept (the statement
   and the seal's own context), and by nobody else: whoever else asks gets the answer for what is missing;
 - it is kept before the caller is told that it is;
@@ -49,7 +49,7 @@ from strongroom.wire import ClientError
 
 _ID: Final = re.compile(r"resp_[0-9a-f]{32}")
 _FIND: Final = """
-    SELECT sealed FROM gateway.response
+    SELECT sealed, subject FROM gateway.response
     WHERE tenant_id = $1 AND id = $2 AND environment = $3 AND workload_id = $4 AND expires_at > now()
         AND octets <= $5
 """
@@ -98,9 +98,8 @@ class _Whose:
     environment: Environment
     workload: str
 
-    @property
-    def scope(self) -> Scope:
-        return Scope(self.tenant, Use.KEPT_RESPONSE, self.environment)
+    def scope(self, subject: str) -> Scope:
+        return Scope(self.tenant, Use.KEPT_RESPONSE, self.environment, subject)
 
 
 class Responses:
@@ -127,18 +126,18 @@ class Responses:
         self._found = msgspec.json.Decoder(_Found)
         self._messages = msgspec.json.Decoder(tuple[Message, ...])
 
-    async def keep(self, who: Principal, response: str, kept: Kept) -> Refusal | None:
-        """Keep an answer; a refusal means that it is not kept."""
+    async def keep(self, who: Principal, response: str, kept: Kept, subject: str = "") -> Refusal | None:
+        """Keep an answer; a refusal means that it is not kept. `subject`: the pseudonym of whom it is about, if it says."""
         whose = _whose(who)
         plain = msgspec.json.encode(kept)
         if whose is None or who.tenant is None or len(plain) > _MAX_BYTES:
             return _too_large()
         try:
-            sealed = (await self._vault.keys(whose.scope)).seal(plain, whose.workload, response)
+            sealed = (await self._vault.keys(whose.scope(subject))).seal(plain, whose.workload, response)
         except (VaultUnavailable, KeysDestroyed) as error:
             return _no_keys(error)
         ends = self._clock.now() + timedelta(days=self._days)
-        row = (who.tenant, response, whose.environment, who.workload, ends, sealed, *self._bounds)
+        row = (who.tenant, response, whose.environment, who.workload, ends, sealed, *self._bounds, subject or None)
         try:
             async with self._turn(who.tenant), (await self._open()).of(who.tenant) as tx:
                 await tx.execute(quota.LOCK, who.tenant)
@@ -180,24 +179,25 @@ class Responses:
         row = (who.tenant, response, whose.environment, who.workload, _MAX_SEALED)
         try:
             async with self._turn(who.tenant), (await self._open()).of(who.tenant) as tx:
-                sealed = await tx.fetchval(_FIND, *row)
+                found = await tx.fetchrow(_FIND, *row)
         except (StoreError, ClientError):
             return _away()
-        if sealed is None:
+        if found is None:
             return missing()
         try:
-            return self._found.decode(await self._unsealed(whose, response, bytes(sealed)))
+            plain = await self._unsealed(whose, response, bytes(found["sealed"]), found["subject"] or "")
+            return self._found.decode(plain)
         except VaultUnavailable as error:
             return _no_keys(error)
         # Moved between rows, under a key that is gone, or of a version that wrote it otherwise: to the caller it is not there.
         except (SealBroken, KeysDestroyed, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return missing()
 
-    async def _unsealed(self, whose: _Whose, response: str, sealed: bytes) -> bytes:
+    async def _unsealed(self, whose: _Whose, response: str, sealed: bytes, subject: str) -> bytes:
         if is_under_keyring(sealed) and self._before is not None:
             context = str(whose.tenant), whose.environment, whose.workload, response
             return unseal(self._before, Purpose.KEPT_RESPONSE, sealed, *context)
-        return await self._vault.open(whose.scope, sealed, whose.workload, response)
+        return await self._vault.open(whose.scope(subject), sealed, whose.workload, response)
 
     async def drop(self, who: Principal, response: str) -> Refusal | None:
         """Drop a kept answer of the caller's own workload; a refusal means that there is none, or that it is there yet."""

@@ -50,6 +50,7 @@ class Notes:
         terms: Terms | None = None,
         *,
         mode: RecordsMode | None = None,
+        subject: str = "",
     ) -> Recording:
         """Return the record of this request. An account's is none: what it is refused stands in the audit log.
 
@@ -71,6 +72,7 @@ class Notes:
                 None if route is None else route.release,
                 stamp.rules_version,
                 stamp.decisions,
+                subject,
             )
         strict = (mode or stamp.mode) == "strict"
         return self._recorder.recording(opened, strict=strict, started=received.started, price=stamp.price)
@@ -132,7 +134,7 @@ class Notes:
             who,
             admitted.route,
             phase,
-            recording or self.recording(received, who, admitted.route, admitted.terms),
+            recording or self.recording(received, who, admitted.route, admitted.terms, subject=admitted.subject),
         )
 
     async def refuse(

@@ -4,7 +4,7 @@ Numbered as the stages are:
 1. Received: method and path are on the list (`surface.py`); the wire has already refused what is ambiguous.
 2. Authenticated: the snapshot's lease holds, then the key is checked.
 3. Admitted: the body is decoded, the model is looked up in the caller's own tenant and environment, policy decides;
-   where the rules demand a signature, it is right and was never used.
+   whose data it is about, where it says so, becomes a pseudonym; where the rules demand a signature, it is right and was never used.
 4. Screened: what may be asked for, and how much of it; what it may use at most is reserved.
 5. Routed: the engine, and the request written anew for it.
 6. Relayed: the answer, decoded and written anew.
@@ -26,6 +26,7 @@ from strongroom.gateway.guard import AT_ONCE, Guards
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Meter
 from strongroom.gateway.lookups import Lookups, no_model
+from strongroom.gateway.naming import HEADER, named
 from strongroom.gateway.notes import Notes
 from strongroom.gateway.recorder import Recorder
 from strongroom.gateway.recording import ClosedAs
@@ -45,6 +46,7 @@ from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.residency import RESIDENCY
 from strongroom.rules.signing import SIGNING, Signing
 from strongroom.rules.tools import TOOLS
+from strongroom.vault import Vault
 from strongroom.wire import Headers, Reply, Request
 
 _TEXT: Final = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
@@ -73,7 +75,9 @@ class Gateway:
         meter: Meter,
         responses: Responses | None = None,
         guards: Guards | None = None,
+        vault: Vault | None = None,
     ) -> None:
+        self._vault = vault
         self._guards = guards or Guards(secrets.token_bytes(32), recorder.metrics.found.add)
         self._snapshot = snapshot
         self._upstreams = upstreams
@@ -114,7 +118,7 @@ class Gateway:
         self._greet(authenticated, reply)
         if received.match.endpoint.needs is None:
             return await self._lookups.answer(authenticated, reply)
-        admitted = self._admit(authenticated)
+        admitted = await self._admit(authenticated)
         if isinstance(admitted, Refusal):
             return await self._notes.refuse(received, admitted, reply, authenticated.principal)
         self._notes.used_for(admitted)
@@ -177,7 +181,7 @@ class Gateway:
         agent = received.request.header(b"user-agent") or b""
         return self._snapshot.directory.outside(who, received.request.peer, agent.decode("latin-1"))
 
-    def _admit(self, authenticated: Authenticated) -> Admitted | Refusal:
+    async def _admit(self, authenticated: Authenticated) -> Admitted | Refusal:  # noqa: PLR0911 - one return for each no
         received, who = authenticated.received, authenticated.principal
         asked = received.match
         unfit = asked.dialect.unfit(received.request)
@@ -198,7 +202,11 @@ class Gateway:
         if route.kind is not asked.endpoint.needs:
             tell = f"The model `{route.name}` does not serve this endpoint."
             return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param="model")
-        return Admitted(authenticated, decoded, route, access.terms)
+        admitted = Admitted(authenticated, decoded, route, access.terms)
+        # The fields were looked through when the credential was: most requests name nobody, and pay for one look.
+        if not decoded.subject and HEADER not in (received.request.first or ()):
+            return admitted
+        return await named(admitted, self._vault)
 
     def _demanded(self, admitted: Admitted) -> Signing:
         """Return what the request's signature must be: a kept conversation is worth what any of the caller's models is."""
@@ -232,7 +240,11 @@ class Gateway:
         if isinstance(reservation, Refusal):
             return reservation
         recording = self._notes.recording(
-            authenticated.received, authenticated.principal, admitted.route, admitted.terms
+            authenticated.received,
+            authenticated.principal,
+            admitted.route,
+            admitted.terms,
+            subject=admitted.subject,
         )
         unrecorded = recording.open()
         if unrecorded is not None:

@@ -26,8 +26,8 @@ INSERT: Final = """
                coalesce(sum(octets) FILTER (WHERE workload_id = $4), 0) AS own_octets
         FROM gateway.response WHERE tenant_id = $1 AND expires_at > now()
     )
-    INSERT INTO gateway.response (tenant_id, id, environment, workload_id, expires_at, sealed)
-    SELECT $1, $2, $3, $4, $5, $6::bytea FROM held
+    INSERT INTO gateway.response (tenant_id, id, environment, workload_id, expires_at, sealed, subject)
+    SELECT $1, $2, $3, $4, $5, $6::bytea, $11::text FROM held
     WHERE n < $7 AND octets + octet_length($6::bytea) <= $8 AND own_n < $9 AND own_octets + octet_length($6::bytea) <= $10
 """
 ROOM: Final = """

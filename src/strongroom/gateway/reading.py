@@ -22,7 +22,7 @@ PAGE_LIMIT: Final = 200
 _RECENT: Final[LiteralString] = """
     select id, at, environment, workload_id, key_id, deployment_id, release_digest, operation, dialect, target, outcome,
            phase, refusal, status, input_tokens, output_tokens, cost_micro, duration_us, first_byte_us, policy_version,
-           rules_version, decisions::text as decisions
+           rules_version, decisions::text as decisions, subject
     from gateway.record
     where tenant_id = $1
       and ($2::uuid is null
@@ -48,6 +48,7 @@ class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
         first_byte_ms: to the first byte of the answer; null: none has left.
         cost_micro: millionths of the installation's unit of cost.
         decisions: what the tenant's rules came to: the mode of its records, a fingerprint for each other kind.
+        subject: the pseudonym of whose data it was about; null: it named nobody, or they were erased.
     """
 
     id: UUID
@@ -73,6 +74,7 @@ class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
     policy_version: str
     rules_version: str
     decisions: dict[str, Any]
+    subject: str | None
 
 
 class RecordReader:
@@ -153,4 +155,5 @@ def _row(row: Record) -> RecordRow:
         policy_version=row["policy_version"],
         rules_version=row["rules_version"],
         decisions=msgspec.json.decode(row["decisions"], type=dict[str, Any]),
+        subject=row["subject"],
     )

@@ -15,6 +15,7 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from strongroom.audit import Entry, Outcome, append_as_keeper
 from strongroom.audit.tlog import Leaves, inclusion_proof, leaf_hash
@@ -70,6 +71,7 @@ class RecordLine(msgspec.Struct, frozen=True, kw_only=True):
     policy_version: str
     rules_version: str
     decisions: str
+    subject: str | UnsetType = UNSET  # a commitment, which outlives the subject; not there where a record names nobody
 
 
 def line(row: Record) -> bytes:
@@ -100,6 +102,7 @@ def line(row: Record) -> bytes:
             policy_version=row["policy_version"],
             rules_version=row["rules_version"],
             decisions=row["decisions"],
+            subject=UNSET if row["subject_seal"] is None else row["subject_seal"].hex(),
         )
     )
 

@@ -189,8 +189,9 @@ class Relay:
         if turn.said is None or self._responses is None or not isinstance(self._ask, ChatAsk):
             return None
         messages = (*self._ask.messages[turn.instructions :], turn.said)
-        who = self.routed.screened.admitted.authenticated.principal
-        return await self._responses.keep(who, turn.id, Kept(msgspec.Raw(turn.document), messages))
+        admitted = self.routed.screened.admitted
+        who, kept = admitted.authenticated.principal, Kept(msgspec.Raw(turn.document), messages)
+        return await self._responses.keep(who, turn.id, kept, admitted.subject)
 
     def _pass(self, events: list[Event]) -> list[Event] | Refusal:
         """Return what of `events` may leave now, or why the answer ends here."""

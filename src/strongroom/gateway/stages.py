@@ -48,6 +48,7 @@ class Admitted(Struct, frozen=True):
     decoded: Decoded
     route: Route
     terms: Terms  # what holds for this principal and this deployment: `terms.of(DISCLOSURE)` and so on
+    subject: str = ""  # the pseudonym of whose data it is about; empty: it did not say
     brought: int = 0  # bytes of a kept conversation that the ask goes on from, beyond the request's own body
 
 

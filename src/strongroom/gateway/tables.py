@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from strongroom.gateway.record_subject import committed
 from strongroom.gateway.spool.frames import Closed, Opened
 from strongroom.kernel.ids import TenantId
 from strongroom.store import AppendTx
@@ -21,21 +22,27 @@ from strongroom.store import AppendTx
 _INSERT: Final = """
     INSERT INTO gateway.record (tenant_id, day, id, at, environment, workload_id, key_id, deployment_id, release_digest,
                                 operation, status, input_tokens, output_tokens, duration_us, policy_version, outcome,
-                                phase, refusal, dialect, target, first_byte_us, cost_micro, rules_version, decisions)
+                                phase, refusal, dialect, target, first_byte_us, cost_micro, rules_version, decisions,
+                                subject, subject_salt, subject_seal)
     SELECT c.tenant_id, (r.at AT TIME ZONE 'utc')::date, r.id, r.at, c.environment, c.workload_id, c.key_id,
            c.deployment_id, c.release_digest, c.operation, c.status, r.input_tokens, r.output_tokens, r.duration_us,
            c.policy_version, c.outcome, c.phase, c.refusal, c.dialect, c.target, r.first_byte_us, r.cost_micro,
-           c.rules_version, c.decisions::jsonb
-    FROM unnest($1::int[], $2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[])
-         AS r (place, id, at, input_tokens, output_tokens, duration_us, first_byte_us, cost_micro)
-    JOIN unnest($9::uuid[], $10::text[], $11::uuid[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::int[],
-                $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[])
+           c.rules_version, c.decisions::jsonb, r.subject, r.subject_salt, r.subject_seal
+    FROM unnest($1::int[], $2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[],
+                $9::text[], $10::bytea[], $11::bytea[])
+         AS r (place, id, at, input_tokens, output_tokens, duration_us, first_byte_us, cost_micro, subject, subject_salt,
+               subject_seal)
+    JOIN unnest($12::uuid[], $13::text[], $14::uuid[], $15::text[], $16::uuid[], $17::text[], $18::text[], $19::int[],
+                $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[])
          WITH ORDINALITY
          AS c (tenant_id, environment, workload_id, key_id, deployment_id, release_digest, operation, status,
                policy_version, outcome, phase, refusal, dialect, target, rules_version, decisions, place)
          ON c.place = r.place
     ON CONFLICT DO NOTHING
 """
+
+
+_NOBODY: Final = None, None, None
 
 
 class Common(Struct, frozen=True, gc=False):
@@ -74,6 +81,7 @@ class RequestRecord(Struct, frozen=True, gc=False):
     duration_us: int
     first_byte_us: int | None
     cost_micro: int
+    subject: str = ""
 
     @classmethod
     def of(cls, opened: Opened, closed: Closed) -> RequestRecord:
@@ -105,6 +113,7 @@ class RequestRecord(Struct, frozen=True, gc=False):
             closed.duration_us,
             closed.first_byte_us,
             closed.cost_micro,
+            opened.subject,
         )
 
 
@@ -121,6 +130,7 @@ async def insert_records(tx: AppendTx, records: Sequence[RequestRecord]) -> None
             each.duration_us,
             each.first_byte_us,
             each.cost_micro,
+            *(_NOBODY if not each.subject else committed(each.subject)),
         )
         for each in records
     ]

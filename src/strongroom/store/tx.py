@@ -62,6 +62,11 @@ class KeptTx(_Scope):
 
     __slots__ = ()
 
+    async def fetchrow(self, sql: LiteralString, *args: object) -> Record | None:
+        """Run one statement and return its first row, if any."""
+        with mapped():
+            return await self._open().fetchrow(sql, *args)
+
     async def fetchval(self, sql: LiteralString, *args: object) -> Any:
         """Run one statement and return the first value of its first row, or None."""
         with mapped():

@@ -8,7 +8,8 @@ Always true here:
 - files are made 0600 in one step (no moment at which another uid could read them);
 - no key appears in a repr, an error or a log.
 
-To seal something of a tenant: add a `Use`, take a `Vault`, and `(await vault.keys(Scope(...))).seal(plain, object id)`.
+To seal something of a tenant: add a `Use`, take a `Vault`, and `(await vault.keys(Scope(...))).seal(plain, object id)`. What is
+about one person takes a `Scope` with that `subject`: it is sealed under a key of theirs, and gone once that is destroyed.
 """
 
 from strongroom.vault.box import SealBroken
@@ -27,6 +28,7 @@ from strongroom.vault.keystore import (
     VaultUnavailable,
 )
 from strongroom.vault.seal import is_under_keyring, seal, unseal
+from strongroom.vault.subjects import is_subject
 
 __all__ = [
     "LIFETIME_S",
@@ -48,6 +50,7 @@ __all__ = [
     "Use",
     "Vault",
     "VaultUnavailable",
+    "is_subject",
     "is_under_keyring",
     "seal",
     "unseal",

@@ -28,6 +28,7 @@ import msgspec
 
 from strongroom.kernel.ids import TenantId
 from strongroom.vault.keystore import Condition, Holding, KeysDestroyed, Keystore, Material, Use, VaultUnavailable
+from strongroom.vault.subjects import is_subject
 
 _MOST_BYTES: Final = 8 * 2**20
 _MOST_ASKED: Final = 4096
@@ -40,10 +41,12 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a process asks."""
 
     token: bytes
-    verb: Literal["open", "renew", "turn", "rewrap", "destroy", "check", "condition"]
+    verb: Literal["open", "renew", "turn", "rewrap", "destroy", "check", "condition", "destroy_subject", "erased"]
     tenant: UUID = UUID(int=0)
     use: str = ""
     most: int = 0
+    subject: str = ""
+    make: bool = True
 
     def __repr__(self) -> str:
         """Show no token."""
@@ -60,6 +63,8 @@ class Answer(msgspec.Struct, frozen=True):
     current: int = 0
     left: int = 0
     condition: Condition | None = None
+    uses: list[str] = []
+    erased: dict[str, float] = {}
 
     def __repr__(self) -> str:
         """Show no key."""
@@ -68,10 +73,19 @@ class Answer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a process may ask: keys of these uses, and to manage them if it `manages`."""
+    """What a process may ask: tenants' keys of these uses, subjects' keys of those, and to manage them if it `manages`."""
 
     uses: frozenset[Use]
     manages: bool = False
+    of_subjects: frozenset[Use] = frozenset()
+
+    def lets(self, question: Question) -> bool:
+        """Whether a question is one that this process may ask. A subject is named where one is meant, and nowhere else."""
+        if question.subject and not is_subject(question.subject):
+            return False
+        if question.verb == "open":
+            return question.use in (self.of_subjects if question.subject else self.uses)
+        return self.manages and (question.subject != "") == (question.verb == "destroy_subject")
 
 
 class Broker:
@@ -81,10 +95,10 @@ class Broker:
         self._keystore: Final = keystore
         self._grants: Final[dict[str, tuple[bytes, Grant]]] = {}
 
-    def admit(self, name: str, uses: Iterable[Use], *, manages: bool = False) -> bytes:
+    def admit(self, name: str, uses: Iterable[Use], *, manages: bool = False, of_subjects: Iterable[Use] = ()) -> bytes:
         """Return a fresh token for the process called `name`; the one before it is of no use any more."""
         token = secrets.token_bytes(_TOKEN_BYTES)
-        self._grants[name] = (sha256(token).digest(), Grant(frozenset(uses), manages))
+        self._grants[name] = (sha256(token).digest(), Grant(frozenset(uses), manages, frozenset(of_subjects)))
         return token
 
     @asynccontextmanager
@@ -128,24 +142,35 @@ class Broker:
     async def answer(self, question: Question) -> Answer | None:
         """Return the answer, or nothing to who may not ask that."""
         grant = self._grant(question.token)
-        try:
-            use = Use(question.use) if question.verb == "open" else None
-        except ValueError:
-            return None
-        if grant is None or (use is not None and use not in grant.uses) or (use is None and not grant.manages):
+        if grant is None or not grant.lets(question):
             return None
         try:
-            return await self._asked(question, use)
+            if question.verb == "open":
+                return await self._opened(question)
+            if question.subject or question.verb == "erased":
+                return await self._of_subjects(question)
+            return await self._asked(question)
         except VaultUnavailable as error:
             return Answer(no="unavailable", why=str(error))
         except KeysDestroyed as error:
             return Answer(no="destroyed", why=str(error))
 
-    async def _asked(self, question: Question, use: Use | None) -> Answer:
+    async def _opened(self, question: Question) -> Answer:
+        tenant, use = TenantId(question.tenant), Use(question.use)
+        if question.subject:
+            material = await self._keystore.open_subject(tenant, question.subject, use, make=question.make)
+        else:
+            material = await self._keystore.open(tenant, use)
+        return Answer(incarnation=material.incarnation, generations=material.generations, current=material.current)
+
+    async def _of_subjects(self, question: Question) -> Answer:
+        tenant = TenantId(question.tenant)
+        if question.verb == "erased":
+            return Answer(erased=await self._keystore.erased(tenant))
+        return Answer(uses=await self._keystore.destroy_subject(tenant, question.subject))
+
+    async def _asked(self, question: Question) -> Answer:
         tenant, keystore = TenantId(question.tenant), self._keystore
-        if use is not None:
-            material = await keystore.open(tenant, use)
-            return Answer(incarnation=material.incarnation, generations=material.generations, current=material.current)
         if question.verb == "rewrap":
             return Answer(left=await keystore.rewrap(question.most))
         if question.verb == "check":
@@ -180,6 +205,19 @@ class BrokeredKeystore:
         """Return data keys."""
         answer = await self._ask(Question(self._token, "open", tenant, use))
         return Material(answer.incarnation, answer.generations, answer.current)
+
+    async def open_subject(self, tenant: TenantId, subject: str, use: Use, *, make: bool) -> Material:
+        """Return a subject's key."""
+        answer = await self._ask(Question(self._token, "open", tenant, use, subject=subject, make=make))
+        return Material(answer.incarnation, answer.generations, answer.current)
+
+    async def destroy_subject(self, tenant: TenantId, subject: str) -> list[str]:
+        """Destroy a subject's keys."""
+        return (await self._ask(Question(self._token, "destroy_subject", tenant, subject=subject))).uses
+
+    async def erased(self, tenant: TenantId) -> dict[str, float]:
+        """Return which subjects were erased, and when."""
+        return (await self._ask(Question(self._token, "erased", tenant))).erased
 
     async def renew(self, tenant: TenantId) -> None:
         """Give a tenant a new key."""

@@ -14,7 +14,7 @@ import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
@@ -23,6 +23,7 @@ from strongroom.vault.keystore import SETTLES_S, KeysDestroyed, Keystore, Materi
 
 LIFETIME_S: Final = SETTLES_S
 _MOST: Final = 4096
+_Place: TypeAlias = tuple[TenantId, Use, str]
 _RETRY_S: Final = 1.0
 _log: Final = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ class Vault:
     def __init__(self, keystore: Keystore, clock: Clock) -> None:
         self._keystore: Final = keystore
         self._clock: Final = clock
-        self._held: OrderedDict[tuple[TenantId, Use], tuple[float, Material]] = OrderedDict()
-        self._asking: dict[tuple[TenantId, Use], asyncio.Task[Material]] = {}
+        self._held: OrderedDict[_Place, tuple[float, Material]] = OrderedDict()
+        self._asking: dict[tuple[_Place, bool], asyncio.Task[Material]] = {}
 
     async def keys(self, scope: Scope) -> DataKeys:
         """Return the keys of `scope`, made at first use.
@@ -54,9 +55,10 @@ class Vault:
             VaultUnavailable: as `keys`.
             KeysDestroyed: as `keys`.
         """
-        keys = await self.keys(scope)
+        held = self._remembered(scope)
+        keys = DataKeys(scope, await self._asked(scope, make=False) if held is None else held)
         if not keys.holds(sealed):
-            keys = DataKeys(scope, await self._asked(scope))
+            keys = DataKeys(scope, await self._asked(scope, make=False))
         return keys.unseal(sealed, *name)
 
     def held(self, scope: Scope) -> DataKeys | None:
@@ -64,9 +66,9 @@ class Vault:
         held = self._remembered(scope)
         return None if held is None else DataKeys(scope, held)
 
-    def forget(self, tenant: TenantId) -> None:
-        """Forget the keys of `tenant` now."""
-        for place in [each for each in self._held if each[0] == tenant]:
+    def forget(self, tenant: TenantId, subject: str = "") -> None:
+        """Forget the keys of `tenant` now, or those of one subject of it."""
+        for place in [each for each in self._held if each[0] == tenant and subject in {"", each[2]}]:
             del self._held[place]
 
     async def keep(self, scopes: Sequence[Scope]) -> None:
@@ -85,7 +87,7 @@ class Vault:
             await asyncio.sleep(pause)
 
     def _remembered(self, scope: Scope) -> Material | None:
-        place = scope.tenant, scope.use
+        place = scope.tenant, scope.use, scope.subject
         found = self._held.get(place)
         if found is None:
             return None
@@ -95,18 +97,24 @@ class Vault:
         self._held.move_to_end(place)
         return found[1]
 
-    async def _asked(self, scope: Scope) -> Material:
-        place = scope.tenant, scope.use
-        task = self._asking.get(place)
+    async def _asked(self, scope: Scope, *, make: bool = True) -> Material:
+        place = scope.tenant, scope.use, scope.subject
+        task = self._asking.get((place, make))
         if task is None:
-            task = self._asking[place] = asyncio.ensure_future(self._ask(place))
-            task.add_done_callback(lambda _: self._asking.pop(place, None))
+            task = self._asking[place, make] = asyncio.ensure_future(self._ask(place, make=make))
+            task.add_done_callback(lambda _: self._asking.pop((place, make), None))
         return await asyncio.shield(task)
 
-    async def _ask(self, place: tuple[TenantId, Use]) -> Material:
-        asked = self._clock.boottime()  # before the question: an answer is as old as that
+    async def _ask(self, place: _Place, *, make: bool) -> Material:
+        asked, (tenant, use, subject) = (
+            self._clock.boottime(),
+            place,
+        )  # before the question: an answer is as old as that
         try:
-            material = await self._keystore.open(*place)
+            if subject:  # opening makes no key: one that was destroyed must not seem to be there
+                material = await self._keystore.open_subject(tenant, subject, use, make=make)
+            else:
+                material = await self._keystore.open(tenant, use)
         except (VaultUnavailable, KeysDestroyed) as error:
             if isinstance(error, KeysDestroyed):
                 self._held.pop(place, None)

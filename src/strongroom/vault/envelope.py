@@ -8,6 +8,7 @@ when the tenant's key is destroyed nothing opens, in a restored backup as little
 
 from __future__ import annotations
 
+import hmac
 import struct
 from dataclasses import dataclass
 from typing import Final
@@ -31,11 +32,13 @@ class Scope:
         tenant: whose; `PLATFORM` for what belongs to the installation itself.
         use: what is sealed.
         environment: where it lives; None when it belongs to all of the tenant's environments.
+        subject: about whom it is, by pseudonym; such a thing is sealed under a key of that subject's own.
     """
 
     tenant: TenantId
     use: Use
     environment: Environment | None = None
+    subject: str = ""
 
 
 class DataKeys:
@@ -60,7 +63,20 @@ class DataKeys:
 
     def holds(self, sealed: bytes) -> bool:
         """Whether the generation that sealed this is among the keys; when not, younger keys may have it."""
-        return len(sealed) > _HEAD.size and _HEAD.unpack_from(sealed)[1] in self._material.generations
+        if len(sealed) <= _HEAD.size:
+            return False
+        _, generation, incarnation = _HEAD.unpack_from(sealed)
+        held = self._material
+        return generation in held.generations and (not self._scope.subject or incarnation.hex() == held.incarnation)
+
+    def pseudonym(self, name: str) -> str:
+        """Return what stands for `name` within the scope: the same for ever, and computable with the key alone.
+
+        Under the oldest generation, so that renewing a tenant's keys parts nobody from what is kept of them.
+        """
+        root = self._material.generations[min(self._material.generations)]
+        message = box.framed("strongroom/subject/1", str(self._scope.tenant), name)
+        return f"sub_{hmac.digest(root, message, 'sha256').hex()[:32]}"
 
     def unseal(self, sealed: bytes, *name: str) -> bytes:
         """Return what was sealed for the same scope and name.
@@ -80,6 +96,7 @@ class DataKeys:
 
     def _bound(self, generation: int, name: tuple[str, ...]) -> bytes:
         scope, held = self._scope, self._material
+        whose = (f"subject:{scope.subject}",) if scope.subject else ()
         return box.framed(
-            str(scope.tenant), held.incarnation, scope.environment or "", scope.use, str(generation), *name
+            str(scope.tenant), held.incarnation, scope.environment or "", scope.use, str(generation), *whose, *name
         )

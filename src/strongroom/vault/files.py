@@ -21,7 +21,7 @@ import msgspec
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
-from strongroom.vault import box
+from strongroom.vault import box, subjects
 from strongroom.vault.box import SealBroken
 from strongroom.vault.keyring import Keyring, KeyringBroken, Purpose
 from strongroom.vault.keystore import (
@@ -34,6 +34,7 @@ from strongroom.vault.keystore import (
     VaultUnavailable,
 )
 from strongroom.vault.private import OTHERS, write_private
+from strongroom.vault.subject_files import SubjectFiles
 
 _FORMAT: Final = 1
 _KEK, _DEK = b"strongroom/vault/kek/1", b"strongroom/vault/dek/1"
@@ -71,11 +72,27 @@ class FileKeystore:
         self._keyring: Final = keyring
         self._clock: Final = clock
         self._writing: Final = asyncio.Lock()
+        self._subjects: Final = SubjectFiles(directory / "subjects")
 
     async def open(self, tenant: TenantId, use: Use) -> Material:
         """Return the data keys of `tenant` for `use`, making them at the first call."""
         async with self._writing:
             return await asyncio.to_thread(self._opened, tenant, use)
+
+    async def open_subject(self, tenant: TenantId, subject: str, use: Use, *, make: bool) -> Material:
+        """Return the key of one subject for `use`."""
+        async with self._writing:
+            return await asyncio.to_thread(self._opened_subject, tenant, subject, use, make=make)
+
+    async def destroy_subject(self, tenant: TenantId, subject: str) -> list[str]:
+        """Mark a subject as erased and remove its keys."""
+        async with self._writing:
+            return await asyncio.to_thread(self._subjects.destroy, tenant, subject, self._clock.now().timestamp())
+
+    async def erased(self, tenant: TenantId) -> dict[str, float]:
+        """Return when each subject was erased last."""
+        async with self._writing:
+            return await asyncio.to_thread(self._subjects.erased, tenant)
 
     async def renew(self, tenant: TenantId) -> None:
         """Give `tenant` a new key, and each of its uses a new generation."""
@@ -137,6 +154,18 @@ class FileKeystore:
         }
         return Material(file.incarnation, keys, _settled(file.uses[use], self._clock.now().timestamp()))
 
+    def _opened_subject(self, tenant: TenantId, subject: str, use: Use, *, make: bool) -> Material:
+        wrapping, held = self._opened(tenant, Use.SUBJECT_KEY), self._subjects.uses(tenant, subject)
+        if use not in held:
+            if not make:
+                raise subjects.none_there()
+            held = {**held, use: subjects.made(wrapping, tenant, subject, use)}
+            self._subjects.put(tenant, subject, held)
+        try:
+            return subjects.opened(wrapping, tenant, subject, use, held[use])
+        except SealBroken:
+            raise VaultUnavailable(f"a subject's key in {self._directory} does not open under its tenant's") from None
+
     def _renewed(self, tenant: TenantId) -> None:
         file = self._read(tenant)
         if file is None:
@@ -178,6 +207,7 @@ class FileKeystore:
                 kek=b"", uses={}, destroyed_at=self._clock.now().timestamp(),
             )
         )  # fmt: skip
+        self._subjects.drop(tenant)
 
     def _made(self, file: _File, kek: bytes, use: str, generation: int) -> _Dek:
         plain = secrets.token_bytes(box.KEY_BYTES)

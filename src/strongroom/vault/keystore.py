@@ -3,6 +3,8 @@
 Always true of every keystore:
 - a tenant's key (KEK) is random, belongs to one tenant, and never leaves the keystore; destroyed, it is not made again;
 - a data key (DEK) serves one tenant and one use; it has generations, and older ones stay for what they sealed;
+- a subject's key is random, serves one subject of one tenant and one use, and can be destroyed alone: what it sealed is then
+  gone in every copy, and a list outside every backup of the database says of whom and when;
 - a keystore that cannot be reached, is sealed or refuses is `VaultUnavailable`, whose message says to an operator what
   to do; nothing is then sealed or opened;
 - none of it is in a backup of the database, or a restore would bring back what was erased.
@@ -28,6 +30,9 @@ class Use(StrEnum):
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; what providers are asked with
     PRIVACY_TOKEN = "privacy-token"  # noqa: S105 - a name; what stands behind a token in the place of personal data
     AUDIT_SIDECAR = "audit-sidecar"  # what of an audit entry could identify a person
+    SUBJECT_NAME = "subject-name"  # what people are called by in the place of their names
+    SUBJECT_KEY = "subject-key"  # what subjects' own keys are wrapped with
+    SUBJECT_REQUEST = "subject-request"  # what was said of a person's request
     WEIGHTS = "weights"  # a release's files at rest
     WEBHOOK = "webhook"  # what notices are signed with
 
@@ -88,6 +93,18 @@ class Keystore(Protocol):
 
     async def open(self, tenant: TenantId, use: Use) -> Material:
         """Return the data keys of `tenant` for `use`, making them at the first call; raise `KeysDestroyed` when gone."""
+        ...
+
+    async def open_subject(self, tenant: TenantId, subject: str, use: Use, *, make: bool) -> Material:
+        """Return the key of one subject for `use`; made at the first call if `make`, else `KeysDestroyed` when there is none."""
+        ...
+
+    async def destroy_subject(self, tenant: TenantId, subject: str) -> list[str]:
+        """Destroy every key of a subject, note that it was erased now, and return the uses that it had keys of."""
+        ...
+
+    async def erased(self, tenant: TenantId) -> dict[str, float]:
+        """Return when each subject of `tenant` was erased last, in seconds since 1970."""
         ...
 
     async def renew(self, tenant: TenantId) -> None:

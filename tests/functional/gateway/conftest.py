@@ -144,7 +144,7 @@ class Plane:
     rows: WorkerDouble
     sockets: Path
     stack: AsyncExitStack
-    faults: list[BaseException] = field(default_factory=list)
+    faults: list[BaseException] = field(default_factory=list[BaseException])
 
     @property
     def port(self) -> int:
@@ -309,7 +309,9 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     leases = Leases(DatabaseSource(partial(Lessor.connect, database.gateway)), clock, processes=1)
     meter = Meter(Ledger(leases, clock), clock)
     responses = Responses(partial(Cabinet.connect, database.gateway), vault, clock)
-    gateway = Gateway(snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter, responses)
+    gateway = Gateway(
+        snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter, responses, vault=vault
+    )
     faults: list[BaseException] = []
     server = await _serve(gateway, Limits(max_body_bytes=4 * 2**20), faults)
     doubles = {name: WorkerDouble(BEHAVIOURS[name]) for name in RELEASES}

@@ -119,7 +119,7 @@ async def test_what_another_process_adds_and_has_not_committed_counts(
         other = await Cabinet.connect(shared_database.gateway)
         async with other.of(acme.tenant) as tx:
             await tx.execute(LOCK, acme.tenant)
-            row = (acme.tenant, name(), "dev", acme.workload, ends, b"x", *bounds.bounds)
+            row = (acme.tenant, name(), "dev", acme.workload, ends, b"x", *bounds.bounds, None)
             assert await tx.execute(INSERT, *row) == "INSERT 0 1"
             late = asyncio.create_task(responses.keep(acme, name(), HELLO))
             assert await asyncio.wait([late], timeout=0.3) == (set(), {late})
@@ -292,7 +292,8 @@ async def test_destroyed_keys_leave_rows_and_restored_copies_of_them_unreadable(
         assert isinstance(await responses.document(acme, ours), Refusal)  # 31: B's text pasted into A's row
         assert await responses.document(globex, theirs) == b'{"id":"x"}'
         await keystore.destroy(globex.tenant or PLATFORM)
-        fresh = Responses(responses._connect, embedded(tmp_path), SystemClock())
+        inner: Any = responses
+        fresh = Responses(inner._connect, embedded(tmp_path), SystemClock())
         for _ in range(2):
             assert isinstance(await fresh.document(globex, theirs), Refusal)  # 32: the row, then a backup of it
             async with migrate.administrator(shared_database.admin) as connection:

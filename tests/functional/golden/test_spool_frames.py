@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
+
 from strongroom.gateway.spool.frames import Closed, Denied, Ended, Frame, Lost, Opened, read, write
 from strongroom.kernel.ids import TenantId
 
-GOLDEN = Path(__file__).parent / "spool" / "frames-1.bin"
+GOLDEN = Path(__file__).parent / "spool"
 AT = datetime(2026, 11, 23, 12, 30, 0, 250_000, tzinfo=UTC)
 ACME = TenantId(UUID("01933333-0000-7000-8000-000000000001"))
 ASKED = UUID("01933333-0000-7000-8000-000000000002")
@@ -28,13 +30,22 @@ FRAMES: list[Frame] = [
 ]
 
 
+SECOND = [msgspec.structs.replace(OPENED, subject=f"sub_{'0f' * 16}")]
+
+
 def test_the_first_version_is_read() -> None:
-    assert [(number, frame) for _, number, frame in read(GOLDEN.read_bytes())] == list(enumerate(FRAMES, 1))
+    golden = (GOLDEN / "frames-1.bin").read_bytes()
+    assert [(number, frame) for _, number, frame in read(golden)] == list(enumerate(FRAMES, 1))
+
+
+def test_the_second_is_which_says_whose_data_a_request_is_about() -> None:
+    golden = (GOLDEN / "frames-2.bin").read_bytes()
+    assert [(number, frame) for _, number, frame in read(golden)] == list(enumerate([*SECOND, *FRAMES], 1))
 
 
 def test_this_version_writes_what_it_says() -> None:
-    written = b"".join(write(frame, number) for number, frame in enumerate(FRAMES, 1))
-    assert written == GOLDEN.read_bytes(), (
+    written = b"".join(write(frame, number) for number, frame in enumerate([*SECOND, *FRAMES], 1))
+    assert written == (GOLDEN / "frames-2.bin").read_bytes(), (
         "frames are written otherwise than before: a new field goes to the end with a default, and gets a file of its own "
-        "beside frames-1.bin, which stays readable"
+        "beside frames-2.bin, which stays readable"
     )

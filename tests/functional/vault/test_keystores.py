@@ -1,5 +1,8 @@
 """What holds of every keystore, asked of both: the embedded one, and a real OpenBao with and without namespaces."""
 
+# Some tests look at what a keystore holds and asks, which it tells nobody.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
@@ -112,6 +115,33 @@ async def test_what_a_destroyed_key_sealed_is_gone_for_good_and_the_neighbours_i
         await fresh.keys(Scope(a, TOKEN))  # nor is a new one made
     assert await fresh.open(scopes[1], sealed[1], "row") == b"said"
     assert a in {each.tenant for each in (await keystore.condition()).holdings if each.destroyed}
+
+
+async def test_a_subjects_key_is_destroyed_alone_and_never_comes_back(keystore: Keystore) -> None:
+    acme, jane, john = tenant(), f"sub_{'a' * 32}", f"sub_{'b' * 32}"
+    vault = Vault(keystore, SystemClock())
+    hers, his = (Scope(acme, RESPONSE, Environment.PROD, each) for each in (jane, john))
+    sealed = {scope: (await vault.keys(scope)).seal(b"canary", "x") for scope in (hers, his)}
+    await vault.keys(Scope(acme, TOKEN, None, jane))
+    await keystore.renew(acme)  # what a subject's key hangs from outlives the tenant's rotation
+    assert await Vault(keystore, SystemClock()).open(hers, sealed[hers], "x") == b"canary"
+    with pytest.raises(SealBroken):
+        await vault.open(his, sealed[hers], "x")
+    assert await keystore.erased(acme) == {}
+    assert await keystore.destroy_subject(acme, jane) == sorted([RESPONSE, TOKEN])
+    fresh = Vault(keystore, SystemClock())
+    with pytest.raises(KeysDestroyed):
+        await fresh.open(hers, sealed[hers], "x")
+    assert await fresh.open(his, sealed[his], "x") == b"canary", "the neighbour's is another key"
+    assert list(await keystore.erased(acme)) == [jane]
+    again = (await fresh.keys(hers)).seal(b"after", "x")  # a person may come back; what was erased does not
+    assert await fresh.open(hers, again, "x") == b"after"
+    with pytest.raises(SealBroken):
+        await Vault(keystore, SystemClock()).open(hers, sealed[hers], "x")
+    assert await keystore.destroy_subject(acme, f"sub_{'c' * 32}") == [], "of whom nothing was sealed"
+    await keystore.destroy(acme)
+    with pytest.raises(KeysDestroyed):
+        await Vault(keystore, SystemClock()).open(his, sealed[his], "x")
 
 
 async def test_a_tenants_text_does_not_open_as_anothers(keystore: Keystore) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment
-from strongroom.vault import DataKeys, Material, Scope, SealBroken, Use
+from strongroom.vault import DataKeys, Material, Scope, SealBroken, Use, is_subject
 
 SAME = Material("a" * 32, {1: b"k" * 32, 2: b"l" * 32}, 2)
 scopes = st.builds(
@@ -18,6 +18,7 @@ scopes = st.builds(
     st.sampled_from([TenantId(UUID(int=1)), TenantId(UUID(int=2))]),
     st.sampled_from(Use),
     st.sampled_from([None, *Environment]),
+    st.sampled_from(["", f"sub_{'0' * 32}", f"sub_{'1' * 32}"]),
 )
 names = st.lists(st.text(max_size=6), max_size=3)
 
@@ -62,3 +63,14 @@ def test_another_key_or_incarnation_opens_nothing(scope: Scope, key: bytes, inca
 def test_a_part_of_it_is_nothing(scope: Scope, cut: int) -> None:
     with pytest.raises(SealBroken):
         DataKeys(scope, SAME).unseal(DataKeys(scope, SAME).seal(b"canary", "x")[:cut], "x")
+
+
+@given(one=st.text(max_size=30), other=st.text(max_size=30))
+def test_a_pseudonym_is_one_persons_in_one_tenant(one: str, other: str) -> None:
+    acme, globex = (Scope(TenantId(UUID(int=number)), Use.SUBJECT_NAME) for number in (1, 2))
+    pseudonym = DataKeys(acme, SAME).pseudonym(one)
+    assert is_subject(pseudonym)
+    assert (pseudonym == DataKeys(acme, SAME).pseudonym(other)) == (one == other)
+    assert pseudonym != DataKeys(globex, SAME).pseudonym(one)
+    assert pseudonym != DataKeys(acme, Material("a" * 32, {1: b"x" * 32}, 1)).pseudonym(one)
+    assert pseudonym == DataKeys(acme, Material("a" * 32, {**SAME.generations, 3: b"m" * 32}, 3)).pseudonym(one)

@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -28,6 +28,7 @@ from strongroom.vault import (
     Vault,
     VaultUnavailable,
 )
+from strongroom.vault.broker import Answer, Question
 
 RESPONSE = Use.KEPT_RESPONSE
 
@@ -208,3 +209,52 @@ async def test_text_under_destroyed_keys_is_not_opened_by_keys_made_elsewhere(tm
     sealed = (await Vault(here, clock).keys(scope)).seal(b"said", "x")
     with pytest.raises(SealBroken, match="not held here"):
         await Vault(there, clock).open(scope, sealed, "x")
+
+
+async def test_a_process_gets_subjects_keys_of_its_uses_alone_and_erases_none(tmp_path: Path) -> None:
+    jane, acme = f"sub_{'a' * 32}", TenantId(new_uuid())
+    broker = Broker(FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), Hands()))
+    gateway = broker.admit("gateway-1", {Use.SUBJECT_NAME}, of_subjects={RESPONSE})
+    control = broker.admit("control", (), manages=True)
+
+    async def answered(token: bytes, verb: Any, **asked: Any) -> Answer | None:
+        return await broker.answer(Question(token, verb, acme, **asked))
+
+    assert await answered(gateway, "open", use=RESPONSE, subject=jane) is not None
+    for verb, asked in (
+        ("open", {"use": RESPONSE}),  # the tenant's own key of that use is another key
+        ("open", {"use": Use.SUBJECT_NAME, "subject": jane}),
+        ("open", {"use": RESPONSE, "subject": "../../keyring"}),
+        ("destroy_subject", {"subject": jane}),
+        ("erased", {}),
+    ):
+        assert await answered(gateway, verb, **asked) is None, verb
+    assert await answered(control, "destroy_subject") is None, "whose?"
+    assert await answered(control, "destroy", subject=jane) is None, "a tenant's end names no subject"
+    erased = await answered(control, "destroy_subject", subject=jane)
+    assert erased is not None
+    assert erased.uses == [RESPONSE]
+    listed = await answered(control, "erased")
+    assert listed is not None
+    assert list(listed.erased) == [jane]
+
+
+async def test_a_subjects_file_that_is_damaged_or_anothers_opens_nothing_and_is_erased_all_the_same(
+    tmp_path: Path,
+) -> None:
+    acme, jane, john = TenantId(new_uuid()), f"sub_{'a' * 32}", f"sub_{'b' * 32}"
+    keys = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), Hands())
+    for each in (jane, john):
+        await keys.open_subject(acme, each, RESPONSE, make=True)
+    of = {each: next((tmp_path / "vault").rglob(f"{each}.json")) for each in (jane, john)}
+    good = of[john].read_bytes()
+    for content, mode in ((good, 0o600), (b"{", 0o600), (of[jane].read_bytes(), 0o644)):
+        of[jane].write_bytes(content)
+        of[jane].chmod(mode)
+        with pytest.raises(VaultUnavailable):
+            await keys.open_subject(acme, jane, RESPONSE, make=True)
+    await keys.destroy_subject(acme, jane)
+    assert not of[jane].exists()
+    with pytest.raises(KeysDestroyed):
+        await keys.open_subject(acme, jane, RESPONSE, make=False)
+    assert not of[jane].exists(), "looking makes no key"

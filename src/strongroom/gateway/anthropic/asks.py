@@ -56,7 +56,9 @@ def read(endpoint: Endpoint, body: bytes) -> Decoded | Refusal:
     asked = decode(_MESSAGES, body)
     if isinstance(asked, Refusal):
         return asked
-    return _form(asked) or Decoded(ask=_ask(asked), names=_NAMES)
+    return _form(asked) or Decoded(
+        ask=_ask(asked), names=_NAMES, subject="" if asked.metadata is None else asked.metadata.user_id or ""
+    )
 
 
 def _ask(body: MessagesRequest) -> ChatAsk:

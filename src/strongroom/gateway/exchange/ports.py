@@ -50,6 +50,7 @@ class Decoded(Struct, frozen=True, kw_only=True):
         own: what the dialect wants to be told again when it writes the answer; nobody else looks into it.
         previous: the kept response that the ask goes on from.
         turn: set where the answer is to be kept.
+        subject: whose data the caller says it is about, as it said it; empty: it did not.
     """
 
     ask: Ask
@@ -58,6 +59,7 @@ class Decoded(Struct, frozen=True, kw_only=True):
     own: object = None
     previous: str | None = None
     turn: Turn | None = None
+    subject: str = ""
 
 
 def in_words_of(refusal: Refusal, names: Mapping[str, str]) -> Refusal:

@@ -91,7 +91,8 @@ def _chat(told: bytes) -> Decoded | Refusal:
         reasoning=body.reasoning_effort,
     )
     names = _NAMES if body.max_completion_tokens is None else _NAMES_NEW_BOUND
-    return Decoded(ask=ask, names=names, wants_usage=body.stream_options is not None and _wants_usage(body))
+    wants_usage = body.stream_options is not None and _wants_usage(body)
+    return Decoded(ask=ask, names=names, wants_usage=wants_usage, subject=body.safety_identifier or body.user or "")
 
 
 def _completion(told: bytes) -> Decoded | Refusal:
@@ -111,7 +112,7 @@ def _completion(told: bytes) -> Decoded | Refusal:
         # Zero asks for the chosen token's own; it is not false.
         logprobs=None if body.logprobs is None or body.logprobs is False else int(body.logprobs),
     )
-    return Decoded(ask=ask, names=_NAMES, wants_usage=_wants_usage(body))
+    return Decoded(ask=ask, names=_NAMES, wants_usage=_wants_usage(body), subject=body.user or "")
 
 
 def _moderation(told: bytes) -> Decoded | Refusal:
@@ -141,7 +142,7 @@ def _embedding(told: bytes) -> Decoded | Refusal:
     ask = EmbeddingAsk(
         model=body.model, inputs=inputs, encoding=body.encoding_format or "float", dimensions=body.dimensions
     )
-    return Decoded(ask=ask, names=_NAMES)
+    return Decoded(ask=ask, names=_NAMES, subject=body.user or "")
 
 
 _READ: Final[dict[Endpoint, Callable[[bytes], Decoded | Refusal]]] = {

@@ -41,7 +41,10 @@ def read(body: bytes) -> Decoded | Refusal:
     if no is not None:
         return no
     turn = Turn(instructions=1 if asked.instructions else 0) if asked.store else None
-    return Decoded(ask=_ask(asked), names=_NAMES, own=asked, previous=asked.previous_response_id, turn=turn)
+    return Decoded(
+        ask=_ask(asked), names=_NAMES, own=asked, previous=asked.previous_response_id, turn=turn,
+        subject=asked.safety_identifier or asked.user or "",
+    )  # fmt: skip
 
 
 def _ask(body: ResponsesRequest) -> ChatAsk:

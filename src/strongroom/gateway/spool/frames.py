@@ -43,6 +43,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
         release: what stands behind it; None where the target is no release of ours.
         rules_version: digest of the tenant's rules that held; empty: none.
         decisions: what these rules came to, as a JSON object.
+        subject: the pseudonym of whose data it is about; empty: it names nobody.
     """
 
     id: UUID
@@ -58,6 +59,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     release: str | None = None
     rules_version: str = ""
     decisions: str = "{}"
+    subject: str = ""
 
 
 class Closed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):

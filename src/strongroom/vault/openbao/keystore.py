@@ -5,6 +5,7 @@ Documents in KV v2, under the mount `<mount>-kv`:
     destroyed/t-ID         that they were destroyed (likewise)
     t-ID/kek               the incarnation that the tenant's key is
     t-ID/deks/USE          wrapped data keys by generation
+    t-ID/subjects/…        wrapped keys of subjects (`subjects.py`)
 Keys of the transit engine, under `<mount>-transit`: `t-ID`. With namespaces, what belongs to a tenant stands in its own.
 """
 
@@ -32,6 +33,7 @@ from strongroom.vault.keystore import (
     VaultUnavailable,
 )
 from strongroom.vault.openbao.client import CasMissedError, Client, Document
+from strongroom.vault.openbao.subjects import SubjectDocuments
 
 _BATCH: Final = 120  # requests of more than 1,000 strings are refused, and an item has four
 _ACTIVE: Final = 200
@@ -103,6 +105,7 @@ class OpenBaoKeystore:
         self._kv: Final = f"{mount}-kv"
         self._namespaces: Final = namespaces
         self._making: Final = asyncio.Lock()
+        self._subjects: Final = SubjectDocuments(client, self._kv)
 
     async def open(self, tenant: TenantId, use: Use) -> Material:
         """Return the data keys of `tenant` for `use`, making them at the first call."""
@@ -119,6 +122,22 @@ class OpenBaoKeystore:
         now = self._clock.now().timestamp()
         settled = [int(n) for n, dek in kept.data.generations.items() if now - dek.made_at >= SETTLES_S]
         return Material(kept.data.incarnation, plain, max(settled, default=min(plain)))
+
+    async def open_subject(self, tenant: TenantId, subject: str, use: Use, *, make: bool) -> Material:
+        """Return the key of one subject for `use`."""
+        wrapping = await self.open(tenant, Use.SUBJECT_KEY)
+        return await self._subjects.open(tenant, self._inside(tenant), wrapping, subject, use, make=make)
+
+    async def destroy_subject(self, tenant: TenantId, subject: str) -> list[str]:
+        """Mark a subject as erased and delete its keys."""
+        if not await self._place_exists(tenant):
+            raise KeysDestroyed("this tenant's keys were destroyed, or never made")
+        now = self._clock.now().timestamp()
+        return await self._subjects.destroy(_name(tenant), self._inside(tenant), subject, now)
+
+    async def erased(self, tenant: TenantId) -> dict[str, float]:
+        """Return when each subject was erased last."""
+        return await self._subjects.erased(_name(tenant))
 
     async def renew(self, tenant: TenantId) -> None:
         """Give `tenant` a new key version and each use a new generation, and bring the older ones under it."""
@@ -159,6 +178,7 @@ class OpenBaoKeystore:
             for use in await self._uses(tenant):
                 await self._client.ask("DELETE", f"{self._kv}/metadata/{name}/deks/{use}", inside=inside)
             await self._client.ask("DELETE", f"{self._kv}/metadata/{name}/kek", inside=inside)
+            await self._subjects.drop(name, inside)
             if self._namespaces:
                 await self._client.ask("DELETE", f"sys/namespaces/{name}")
         await self._client.ask("DELETE", f"{self._kv}/metadata/tenants/{name}")
