@@ -1067,6 +1067,7 @@ CREATE TABLE registry.deployment (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     kind text,
+    prompt_digest text,
     CONSTRAINT deployment_kind_check CHECK ((kind = ANY (ARRAY['chat'::text, 'embedding'::text, 'moderation'::text, 'infer'::text]))),
     CONSTRAINT deployment_serves CHECK (((release_digest IS NULL) = (kind IS NOT NULL)))
 );
@@ -1092,6 +1093,44 @@ CREATE TABLE registry.evidence (
 ALTER TABLE registry.evidence OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.evidence IS 'manifests of releases and signed statements about them; added, never changed; of the installation, not of a tenant';
+
+CREATE TABLE registry.prompt (
+    tenant_id uuid NOT NULL,
+    digest text NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    author text NOT NULL,
+    sealed bytea NOT NULL,
+    size integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    erased_at timestamp with time zone,
+    CONSTRAINT prompt_check CHECK (((erased_at IS NULL) = (octet_length(sealed) > 0))),
+    CONSTRAINT prompt_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT prompt_sealed_check CHECK ((octet_length(sealed) <= 262144)),
+    CONSTRAINT prompt_size_check CHECK ((size > 0))
+);
+
+ALTER TABLE ONLY registry.prompt FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.prompt OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.prompt IS 'system prompts of a tenant by digest, their text sealed; erased with their tenant';
+
+CREATE TABLE registry.prompt_approval (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    digest text NOT NULL,
+    account_id uuid NOT NULL,
+    statement bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT prompt_approval_statement_check CHECK (((octet_length(statement) >= 1) AND (octet_length(statement) <= 16384)))
+);
+
+ALTER TABLE ONLY registry.prompt_approval FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.prompt_approval OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.prompt_approval IS 'signed approvals of system prompts; added, never changed';
 
 CREATE TABLE registry.release (
     digest text NOT NULL,
@@ -1342,6 +1381,15 @@ ALTER TABLE ONLY registry.deployment
 ALTER TABLE ONLY registry.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (release_digest, id);
 
+ALTER TABLE ONLY registry.prompt_approval
+    ADD CONSTRAINT prompt_approval_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY registry.prompt
+    ADD CONSTRAINT prompt_pkey PRIMARY KEY (tenant_id, digest);
+
+ALTER TABLE ONLY registry.prompt
+    ADD CONSTRAINT prompt_tenant_id_name_version_key UNIQUE (tenant_id, name, version);
+
 ALTER TABLE ONLY registry.release
     ADD CONSTRAINT release_name_version UNIQUE (name, version);
 
@@ -1446,6 +1494,8 @@ CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_i
 
 CREATE INDEX evidence_made ON registry.evidence USING btree (release_digest, made_at DESC, id DESC);
 
+CREATE INDEX prompt_approval_made ON registry.prompt_approval USING btree (tenant_id, digest, made_at DESC);
+
 ALTER INDEX gateway.record_unsealed ATTACH PARTITION gateway.record_default_at_id_idx;
 
 ALTER INDEX gateway.record_pkey ATTACH PARTITION gateway.record_default_pkey;
@@ -1526,6 +1576,9 @@ ALTER TABLE ONLY identity.workload
     ADD CONSTRAINT workload_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY registry.deployment
+    ADD CONSTRAINT deployment_prompt FOREIGN KEY (tenant_id, prompt_digest) REFERENCES registry.prompt(tenant_id, digest);
+
+ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_release_digest_fkey FOREIGN KEY (release_digest) REFERENCES registry.release(digest);
 
 ALTER TABLE ONLY registry.deployment
@@ -1539,6 +1592,12 @@ ALTER TABLE ONLY registry.evidence
 
 ALTER TABLE ONLY registry.evidence
     ADD CONSTRAINT evidence_release_digest_fkey FOREIGN KEY (release_digest) REFERENCES registry.release(digest);
+
+ALTER TABLE ONLY registry.prompt_approval
+    ADD CONSTRAINT prompt_approval_tenant_id_digest_fkey FOREIGN KEY (tenant_id, digest) REFERENCES registry.prompt(tenant_id, digest);
+
+ALTER TABLE ONLY registry.prompt
+    ADD CONSTRAINT prompt_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers.provider(id);
@@ -1754,7 +1813,15 @@ CREATE POLICY operator_read ON registry.target FOR SELECT TO sr_operator USING (
 
 CREATE POLICY own_tenant ON registry.deployment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant ON registry.prompt TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.prompt_approval TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant ON registry.target TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE registry.prompt ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.prompt_approval ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.target ENABLE ROW LEVEL SECURITY;
 
@@ -2031,6 +2098,8 @@ GRANT SELECT,INSERT ON TABLE identity.account TO sr_operator;
 
 GRANT SELECT(id) ON TABLE identity.account TO sr_control;
 
+GRANT SELECT(name) ON TABLE identity.account TO sr_control;
+
 GRANT SELECT(role) ON TABLE identity.account TO sr_control;
 
 GRANT UPDATE(deleted_at) ON TABLE identity.account TO sr_operator;
@@ -2208,6 +2277,14 @@ GRANT UPDATE(deleted_at) ON TABLE registry.deployment TO sr_control;
 
 GRANT SELECT ON TABLE registry.evidence TO sr_control;
 GRANT SELECT,INSERT ON TABLE registry.evidence TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE registry.prompt TO sr_control;
+
+GRANT UPDATE(sealed) ON TABLE registry.prompt TO sr_control;
+
+GRANT UPDATE(erased_at) ON TABLE registry.prompt TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.prompt_approval TO sr_control;
 
 GRANT SELECT ON TABLE registry.release TO sr_control;
 GRANT SELECT,INSERT ON TABLE registry.release TO sr_operator;

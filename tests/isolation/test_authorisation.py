@@ -36,6 +36,9 @@ ADMINISTRATION = {
     Action.TOKEN_LIST,
     Action.TOKEN_REVOKE,
     Action.MODEL_LIST,
+    Action.PROMPT_ADD,
+    Action.PROMPT_LIST,
+    Action.PROMPT_READ,
     Action.DEPLOYMENT_CREATE,
     Action.DEPLOYMENT_LIST,
     Action.DEPLOYMENT_DELETE,
@@ -58,6 +61,7 @@ READING = {
     Action.SIGNER_LIST,
     Action.FEDERATION_LIST,
     Action.TOKEN_LIST,
+    Action.PROMPT_LIST,
     Action.DEPLOYMENT_LIST,
     Action.PROVIDER_LIST,
     Action.RULES_READ,
@@ -69,6 +73,7 @@ MAY = {
     Role.OPERATOR: set(Action)
     - {
         Action.MODEL_APPROVE,
+        Action.PROMPT_APPROVE,
         Action.MODEL_INVOKE,
         Action.MODEL_SEE,
         Action.RULES_WRITE,
@@ -80,6 +85,9 @@ MAY = {
     Role.APPROVER: {
         Action.MODEL_LIST,
         Action.MODEL_APPROVE,
+        Action.PROMPT_LIST,
+        Action.PROMPT_READ,
+        Action.PROMPT_APPROVE,
         Action.ELEVATION_READ,
         Action.ELEVATION_DECIDE,
         Action.ELEVATION_END,

@@ -38,6 +38,7 @@ from strongroom.identity.tenantkeys import routes as tenantkey_routes
 from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
 from strongroom.registry.admission import routes as admission_routes
+from strongroom.registry.prompts import routes as prompt_routes
 from strongroom.retention import routes as retention_routes
 from strongroom.rules import routes as rules_routes
 from strongroom.rules import usage_routes
@@ -68,6 +69,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *elevation_routes.ROUTES,
             *registry_routes.ROUTES,
             *admission_routes.ROUTES,
+            *prompt_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
             *usage_routes.ROUTES,
@@ -109,6 +111,7 @@ def _offered(services: Services) -> dict[str, object]:
         "elevations": services.elevations,
         "registry": services.registry,
         "admission": services.admission,
+        "prompts": services.prompts,
         "providers": services.providers,
         "rules": services.rules,
         "retention": services.retention,

@@ -273,7 +273,7 @@ def children(
             settings.control,
             ports.control,
             roles,
-            (Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY),
+            (Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY, Purpose.SYSTEM_PROMPT),
             token,
         )
 
@@ -284,6 +284,7 @@ def children(
             Purpose.ANSWER_SIGNING,
             Purpose.KEPT_RESPONSE,
             Purpose.PRIVACY_TOKEN,
+            Purpose.SYSTEM_PROMPT,
         )
         return hand(
             name,

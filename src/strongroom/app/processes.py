@@ -48,6 +48,7 @@ from strongroom.kernel.clock import Clock, SystemClock
 from strongroom.policy import Engine
 from strongroom.providers import Networks
 from strongroom.providers.secrets import SCOPE
+from strongroom.registry.prompts import PromptSeals
 from strongroom.store import Appender, Cabinet, Lessor
 from strongroom.store.follower import Follower
 from strongroom.store.roles import GATEWAY
@@ -68,7 +69,7 @@ async def gateway(handover: Handover) -> None:
     login = handover.logins[GATEWAY]
     geo = source(handover.settings.identity.geo_database)
     known = Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys, geo=geo)
-    snapshot = Snapshot(known, Engine.load(production=handover.settings.production))
+    snapshot = Snapshot(known, Engine.load(production=handover.settings.production), PromptSeals(keys))
     follower = Follower(login, clock, snapshot.apply)
     snapshot.follow(follower)
     recorder = Recorder(partial(Appender.connect, login), clock, await _spool(handover, clock))

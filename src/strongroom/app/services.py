@@ -35,6 +35,7 @@ from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogR
 from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
+from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.retention import Retention
 from strongroom.rules import Rulebook, Rules
 from strongroom.rules.access import ACCESS, OwnPolicies
@@ -75,6 +76,7 @@ class Services:
     notices: Notices
     registry: Registry
     admission: Admission
+    prompts: Prompts
     providers: Providers
     rules: Rules
     usage: UsageReader
@@ -111,6 +113,7 @@ class Services:
         await self.identity.delete_tenant(who, tenant, ask)
         await self.accounts.delete_of_tenant(who, tenant, ask)
         await self.registry.withdraw_all(who, tenant, ask)
+        await self.prompts.erase_all(who, tenant, ask)
         await self.rules.withdraw_all(who, tenant, ask)
 
     @property
@@ -183,6 +186,7 @@ def make_services(
     if provider is not None:
         signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock)
     admission = Admission(gate, RegistryKeys(keys), clock)
+    prompts = Prompts(gate, RegistryKeys(keys), PromptSeals(keys), clock)
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
     return Services(
@@ -200,8 +204,9 @@ def make_services(
             gate, engine, keys, clock, pages=notices.pages, production=production, noticed=notices.noticed
         ),
         notices=notices,
-        registry=Registry(gate, clock, admission),
+        registry=Registry(gate, clock, admission, prompts),
         admission=admission,
+        prompts=prompts,
         providers=Providers(gate, Vault(keystore, clock), clock, networks or Networks(), look_up),
         rules=Rules(gate, clock),
         usage=UsageReader(gate, clock),

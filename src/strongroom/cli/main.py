@@ -21,6 +21,7 @@ from strongroom.cli.keyscan import ENDPOINT, KEY
 from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.policy import POLICY
+from strongroom.cli.prompts import PROMPT
 from strongroom.cli.providers import PROVIDER
 from strongroom.cli.records import RECORDS
 from strongroom.cli.rehearse import DISCLOSURE, RULES
@@ -87,6 +88,7 @@ def application() -> App:
         ACCOUNT,
         MODEL,
         DEPLOYMENT,
+        PROMPT,
         PROVIDER,
         RULES,
         LIMITS,

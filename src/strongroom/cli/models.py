@@ -21,7 +21,7 @@ DEPLOYMENT: Final = App(
 )
 _MODELS: Final = ("name", "version", "kind", "format", "bytes", "digest")
 _TARGET: Final = re.compile(r"([a-z0-9.-]+)=(.+?)((?:,(?:weight|fallback)=[0-9]{1,4})*)")
-_DEPLOYMENTS: Final = ("environment", "name", "model", "version", "kind", "release", "targets", "created_at")
+_DEPLOYMENTS: Final = ("environment", "name", "model", "version", "kind", "release", "targets", "prompt", "created_at")
 
 
 @MODEL.command(name="list")
@@ -66,6 +66,9 @@ def create(
     kind: Annotated[
         Literal["chat", "embedding", "moderation", "infer"] | None, Parameter(help="What targets are asked for.")
     ] = None,
+    prompt: Annotated[
+        str | None, Parameter(help="The system prompt that goes before every request: NAME@VERSION.")
+    ] = None,
     session: Session = HERE,
 ) -> None:
     """Let a tenant's workloads in one environment ask a release, or providers, under a name.
@@ -78,13 +81,14 @@ def create(
         target: which provider, and what it calls the model. Of those with the lowest fallback (0 if not given) one is
             drawn by weight (1 if not given); the next order is asked where none of them can be.
         kind: chat, embedding, moderation or infer; goes with targets.
+        prompt: which of the tenant's system prompts; it is pinned by its digest, and callers neither see nor change it.
         session: how to ask.
     """
     if (release is None) == (not target):
         raise usage(
             "A deployment has a --release or targets.", "Say --release NAME, or --target PROVIDER=MODEL --kind chat."
         )
-    fields: dict[str, object] = {"name": name, "environment": environment}
+    fields: dict[str, object] = {"name": name, "environment": environment, "prompt": prompt}
     if release is not None:
         found = release.startswith("sha256:")
         fields["release"] = release if found else _digest(get(session, place("models"))["data"], release)

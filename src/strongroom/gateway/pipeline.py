@@ -22,6 +22,7 @@ from functools import partial
 from typing import Final
 
 from strongroom.gateway import disclose, retiring, tools
+from strongroom.gateway.fronting import as_counted_by_the_caller
 from strongroom.gateway.guard import AT_ONCE, Guards
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Meter
@@ -255,8 +256,13 @@ class Gateway:
     def _route(self, screened: Screened) -> Routed | Refusal:
         admitted = screened.admitted
         who, residency = admitted.authenticated.principal, admitted.terms.of(RESIDENCY)
-        ways = self._upstreams.ways(admitted.route, who, screened.ask, residency)
-        return ways if isinstance(ways, Refusal) else Routed(screened, ways)
+        ask = screened.ask if admitted.route.prompt is None else admitted.route.prompt.before(screened.ask)
+        if isinstance(ask, Refusal):
+            return ask
+        ways = self._upstreams.ways(admitted.route, who, ask, residency)
+        if isinstance(ways, Refusal):
+            return ways if ask is screened.ask else as_counted_by_the_caller(ways)
+        return Routed(screened, ways)
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:
         created = second_of(routed.screened.admitted.authenticated.received.id)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from strongroom.gateway.fronting import SystemPrompt
 from strongroom.identity import Directory
 from strongroom.identity.signers import Signers
 from strongroom.kernel.ids import DeploymentId, TenantId
@@ -21,6 +22,8 @@ from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import Action, Decision, Engine, Kind, Resource
 from strongroom.providers import Book, ProviderDocument
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument, TargetDocument
+from strongroom.registry.prompts import PromptSeals
+from strongroom.registry.prompts.model import BadPrompt
 from strongroom.rules import Kind as Kinded
 from strongroom.rules import Rulebook, Subject, Terms
 from strongroom.rules.access import ACCESS, Narrowings
@@ -45,6 +48,7 @@ class Route:
     kind: Operation
     created: int
     targets: tuple[TargetDocument, ...] = ()
+    prompt: SystemPrompt | None = None
 
     @property
     def place(self) -> tuple[TenantId, Environment, str]:
@@ -74,8 +78,10 @@ class Access(msgspec.Struct, frozen=True):
 class Snapshot:
     """The state behind every decision of this process. One thread."""
 
-    def __init__(self, directory: Directory, engine: Engine) -> None:
+    def __init__(self, directory: Directory, engine: Engine, seals: PromptSeals | None = None) -> None:
+        """Take what is needed; without `seals`, a deployment with a system prompt is no route."""
         self.directory = directory
+        self._seals = seals
         self.signers = Signers()
         self._engine = engine
         self.policy_version = engine.version
@@ -139,7 +145,7 @@ class Snapshot:
             del self._of_place[old.tenant, old.environment][entry.id]
             if self._routes.get(old.place) is old:
                 del self._routes[old.place]
-        route = None if entry.deleted else _route(entry)
+        route = None if entry.deleted else _route(entry, self._seals)
         if route is not None:
             self._by_id[entry.tenant, entry.id] = route
             self._of_place.setdefault((route.tenant, route.environment), {})[entry.id] = route
@@ -238,8 +244,11 @@ class Snapshot:
         return kind.unreadable if found is None else found
 
 
-def _route(entry: FeedEntry) -> Route | None:
-    """Return what `entry` says; one that cannot be read is no route, and no reason to drop anybody else's."""
+def _route(entry: FeedEntry, seals: PromptSeals | None) -> Route | None:
+    """Return what `entry` says; one that cannot be read is no route, and no reason to drop anybody else's.
+
+    One whose system prompt is not the pinned one is no route either: it does not answer without.
+    """
     try:
         document = msgspec.json.decode(entry.body, type=RouteDocument)
         return Route(
@@ -251,7 +260,22 @@ def _route(entry: FeedEntry) -> Route | None:
             document.kind,
             document.created,
             document.targets,
+            _prompt(entry, document, seals),
         )
     except (msgspec.MsgspecError, ValueError) as error:
         _log.error("feed: %s v%d cannot be used: %s", entry.kind, entry.version, type(error).__name__)
         return None
+
+
+def _prompt(entry: FeedEntry, document: RouteDocument, seals: PromptSeals | None) -> SystemPrompt | None:
+    """Return the system prompt of a deployment, opened once for as long as the deployment is there.
+
+    Raises:
+        ValueError: when it does not open (BadPrompt is one).
+    """
+    if document.prompt is None:
+        return None
+    if seals is None:
+        raise BadPrompt("nothing here opens it")
+    opened = seals.open_pinned(document.prompt, str(entry.tenant), entry.id)
+    return SystemPrompt.of(document.prompt.digest, opened.text)

@@ -41,6 +41,7 @@ RESOURCE_TYPES: Final = {
     Kind.ACCOUNT: "Account",
     Kind.RELEASE: "Release",
     Kind.DEPLOYMENT: "Deployment",
+    Kind.PROMPT: "Prompt",
     Kind.DATASET: "Dataset",
     Kind.JOB: "Job",
     Kind.CASE: "Case",

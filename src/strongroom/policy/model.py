@@ -37,6 +37,7 @@ class Kind(StrEnum):
     ACCOUNT = "account"
     RELEASE = "release"
     DEPLOYMENT = "deployment"
+    PROMPT = "prompt"
     DATASET = "dataset"
     JOB = "job"
     CASE = "case"
@@ -118,6 +119,10 @@ class Action(StrEnum):
     MODEL_LIST = ("model.list", Kind.RELEASE, "Read the installation's catalogue of model releases.")
     MODEL_ADMIT = ("model.admit", Kind.RELEASE, "Add a release to the installation's catalogue.")
     MODEL_APPROVE = ("model.approve", Kind.RELEASE, "Say that a release may be deployed in an environment.")
+    PROMPT_ADD = ("prompt.add", Kind.PROMPT, "Add a version of a system prompt.")
+    PROMPT_LIST = ("prompt.list", Kind.PROMPT, "List a tenant's system prompts, without their texts.")
+    PROMPT_READ = ("prompt.read", Kind.PROMPT, "Read the text of a system prompt.")
+    PROMPT_APPROVE = ("prompt.approve", Kind.PROMPT, "Say that a system prompt may be deployed in an environment.")
     DEPLOYMENT_CREATE = ("deployment.create", Kind.DEPLOYMENT, "Deploy a release in an environment.")
     DEPLOYMENT_LIST = ("deployment.list", Kind.DEPLOYMENT, "List a tenant's deployments.")
     DEPLOYMENT_DELETE = ("deployment.delete", Kind.DEPLOYMENT, "Withdraw a deployment.")
@@ -208,6 +213,7 @@ KNOWN_BY: Final = {
     Kind.ACCOUNT: (Action.ACCOUNT_LIST,),
     Kind.RELEASE: (Action.MODEL_LIST,),
     Kind.DEPLOYMENT: (Action.DEPLOYMENT_LIST, Action.MODEL_SEE),
+    Kind.PROMPT: (Action.PROMPT_LIST,),
     Kind.DATASET: (Action.DATASET_READ,),
     Kind.JOB: (Action.TRAINING_RUN,),
     Kind.CASE: (Action.CASE_VIEW,),

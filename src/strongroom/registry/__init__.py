@@ -9,6 +9,8 @@ Always true here:
 - a release is deployed only where `admission/` says that it may be: scanned, signed and approved, each by a statement whose
   signature holds.
 
+- what a deployment tells its model first is a release too (`prompts/`): approved, and pinned by digest.
+
 `scan/` looks at a release's files and `oms/` signs them; both need nothing else of this room.
 """
 

@@ -9,6 +9,7 @@ import msgspec
 
 from strongroom.kernel.principal import Environment
 from strongroom.registry.model import Digest, Operation
+from strongroom.registry.prompts.model import PinnedDocument
 
 DEPLOYMENT: Final = "deployment"
 
@@ -35,3 +36,5 @@ class RouteDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     created: int
     """Unix seconds, as `models.list` shows them."""
     targets: tuple[TargetDocument, ...] = ()
+    prompt: PinnedDocument | None = None
+    """What the model is told before anybody's request, sealed to this deployment."""

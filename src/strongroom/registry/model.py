@@ -124,3 +124,6 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     kind: Operation
     created_at: datetime
     targets: list[Target] = []
+    prompt: str | None = None
+    """The system prompt that is put before every request, NAME@VERSION."""
+    prompt_digest: Digest | None = None

@@ -37,6 +37,17 @@ class MakeDeployment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     kind: (
         Annotated[Operation, msgspec.Meta(description="What targets are asked for; a release says it itself.")] | None
     ) = None
+    prompt: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern=r"^[a-z0-9.-]{1,63}@[0-9A-Za-z.+-]{1,64}$(?!\n)",
+                max_length=128,
+                description="The system prompt that goes before every request, NAME@VERSION.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Releases(Listing, frozen=True, kw_only=True):
@@ -82,9 +93,11 @@ async def create_deployment(
         raise Refused(invalid("`kind` goes with `targets`.", param="kind"))
     if data.kind is not None:
         name = name_of(data.name)
-        return await registry.deploy_outside(who, place, data.environment, name, data.kind, data.targets, ask)
+        return await registry.deploy_outside(
+            who, place, data.environment, name, data.kind, data.targets, ask, data.prompt
+        )
     assert data.release is not None  # noqa: S101 - there were no targets
-    return await registry.deploy(who, place, data.environment, name_of(data.name), data.release, ask)
+    return await registry.deploy(who, place, data.environment, name_of(data.name), data.release, ask, data.prompt)
 
 
 @delete(

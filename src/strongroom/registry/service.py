@@ -20,16 +20,19 @@ from strongroom.registry.admission import Admission, Proof
 from strongroom.registry.admission.model import Subject
 from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument
 from strongroom.registry.model import SERVED_BY, Deployment, Operation, Release, Target, in_path
-from strongroom.store import Conflict, feed
+from strongroom.registry.prompts import PinnedDocument, Prompts
+from strongroom.store import Conflict, TenantTx, feed
 
 
 class Registry:
     """Releases of the installation, deployments of its tenants."""
 
-    def __init__(self, gate: Gate, clock: Clock, admission: Admission) -> None:
+    def __init__(self, gate: Gate, clock: Clock, admission: Admission, prompts: Prompts | None = None) -> None:
+        """Take what is needed; without `prompts`, no deployment can have one."""
         self._gate = gate
         self._clock = clock
         self._admission = admission
+        self._prompts = prompts
 
     async def admit(
         self, who: Principal, release: Release, ask: Ask, prove: Callable[[Subject], Proof] | None = None
@@ -70,13 +73,29 @@ class Registry:
             return await tables.releases(platform)
 
     async def deploy(
-        self, who: Principal, tenant: TenantId, environment: Environment, name: Name, digest: str, ask: Ask
+        self,
+        who: Principal,
+        tenant: TenantId,
+        environment: Environment,
+        name: Name,
+        digest: str,
+        ask: Ask,
+        prompt: str | None = None,
     ) -> Deployment:
         """Let a tenant's workloads in `environment` ask the release `digest` under `name`.
 
+        Args:
+            who: the caller.
+            tenant: whose deployment it will be.
+            environment: where.
+            name: what its callers will call it.
+            digest: of the release.
+            ask: the request.
+            prompt: NAME@VERSION of the tenant's system prompt that goes before every request.
+
         Raises:
             Refused: INVALID for a release that was never admitted, or is not for that environment; FORBIDDEN for one that
-                is not scanned, signed and approved for it; CONFLICT when the name is taken there.
+                is not scanned, signed and approved for it, or such a prompt; CONFLICT when the name is taken there.
         """
         deployment, now = DeploymentId(new_uuid()), self._clock.now()
         resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
@@ -91,10 +110,13 @@ class Registry:
                 if written is not None and (barred := written.barred_from(environment)) is not None:
                     raise Refused(invalid(barred, param="release"))
                 await self._admission.demand(tx, digest, environment)
-                await tables.insert_deployment(tx, deployment, environment, name, digest, now)
+                pinned = await self._pinned(tx, deployment, environment, kind, prompt)
+                pin = None if pinned is None else pinned.digest
+                await tables.insert_deployment(tx, deployment, environment, name, digest, now, pin)
                 route = RouteDocument(
-                    environment=environment, name=name, release=digest, kind=kind, created=int(now.timestamp())
-                )
+                    environment=environment, name=name, release=digest, kind=kind, created=int(now.timestamp()),
+                    prompt=pinned,
+                )  # fmt: skip
                 await feed.publish(tx, DEPLOYMENT, str(deployment), msgspec.json.encode(route))
                 made = await tables.deployment_named(tx, environment, name)
         except Conflict:
@@ -113,8 +135,9 @@ class Registry:
         kind: Operation,
         targets: Sequence[Target],
         ask: Ask,
+        prompt: str | None = None,
     ) -> Deployment:
-        """Let a tenant's workloads in `environment` ask providers under `name`.
+        """Let a tenant's workloads in `environment` ask providers under `name`, with a system prompt as in `deploy`.
 
         Whether a provider may be routed to is asked at each request; here it must be open to the tenant and speak of
         `kind`.
@@ -133,8 +156,9 @@ class Registry:
                     await provider_tables.named(tx, [each.provider for each in targets]), kind, targets
                 )
                 route = RouteDocument(
-                    environment=environment, name=name, kind=kind, created=int(now.timestamp()), targets=documents
-                )
+                    environment=environment, name=name, kind=kind, created=int(now.timestamp()), targets=documents,
+                    prompt=await self._pinned(tx, deployment, environment, kind, prompt),
+                )  # fmt: skip
                 await tables.insert_outside(tx, deployment, route, now)
                 await feed.publish(tx, DEPLOYMENT, str(deployment), msgspec.json.encode(route))
                 made = await tables.deployment_named(tx, environment, name)
@@ -144,6 +168,22 @@ class Registry:
         if made is None:
             raise AssertionError("a deployment vanished in the transaction that made it")
         return made
+
+    async def _pinned(
+        self, tx: TenantTx, deployment: DeploymentId, environment: Environment, kind: Operation, named: str | None
+    ) -> PinnedDocument | None:
+        """Return the prompt that is named, sealed to the deployment, once it may be deployed there."""
+        if named is None:
+            return None
+        name, _, version = named.partition("@")
+        if self._prompts is None or not name or not version:
+            raise Refused(invalid("A prompt is NAME@VERSION.", param="prompt"))
+        if kind is not Operation.CHAT:
+            raise Refused(
+                invalid(f"A system prompt goes with a model for chat; this one is for {kind}.", param="prompt")
+            )
+        prompt = await self._prompts.demand(tx, name, version, environment)
+        return self._prompts.seals.pinned(prompt, str(deployment))
 
     async def list_deployments(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Deployment]:
         """Return a tenant's deployments."""

@@ -12,8 +12,9 @@ from strongroom.registry.model import Deployment, Format, Operation, Release, Ta
 from strongroom.store import OperatorTx, Record, TenantTx
 
 _DEPLOYMENT = """SELECT d.id, d.environment, d.name, d.release_digest, d.created_at, r.name AS model, r.version,
-                        coalesce(r.kind, d.kind) AS kind
+                        coalesce(r.kind, d.kind) AS kind, d.prompt_digest, p.name || '@' || p.version AS prompt
                  FROM registry.deployment d LEFT JOIN registry.release r ON r.digest = d.release_digest
+                 LEFT JOIN registry.prompt p ON p.tenant_id = d.tenant_id AND p.digest = d.prompt_digest
                  WHERE d.tenant_id = $1 AND d.deleted_at IS NULL"""
 _CLOSED = "(not open to this tenant)"  # a provider that has ended, or is not open any more
 
@@ -68,32 +69,40 @@ async def release_format(tx: TenantTx, digest: str) -> Format | None:
 
 
 async def insert_deployment(
-    tx: TenantTx, deployment: DeploymentId, environment: Environment, name: str, digest: str, at: datetime
+    tx: TenantTx,
+    deployment: DeploymentId,
+    environment: Environment,
+    name: str,
+    digest: str,
+    at: datetime,
+    prompt: str | None = None,
 ) -> None:
-    """Add a deployment of a release."""
+    """Add a deployment of a release, with the digest of the prompt that goes before every request."""
     await tx.execute(
-        """INSERT INTO registry.deployment (tenant_id, id, environment, name, release_digest, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6)""",
+        """INSERT INTO registry.deployment (tenant_id, id, environment, name, release_digest, created_at, prompt_digest)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
         tx.tenant,
         deployment,
         str(environment),
         name,
         digest,
         at,
+        prompt,
     )
 
 
 async def insert_outside(tx: TenantTx, deployment: DeploymentId, route: RouteDocument, at: datetime) -> None:
     """Add a deployment that targets outside answer for."""
     await tx.execute(
-        """INSERT INTO registry.deployment (tenant_id, id, environment, name, kind, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6)""",
+        """INSERT INTO registry.deployment (tenant_id, id, environment, name, kind, created_at, prompt_digest)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
         tx.tenant,
         deployment,
         str(route.environment),
         route.name,
         str(route.kind),
         at,
+        None if route.prompt is None else route.prompt.digest,
     )
     for position, target in enumerate(route.targets):
         await tx.execute(
@@ -162,4 +171,6 @@ def _deployment(row: Record, targets: dict[UUID, list[Target]]) -> Deployment:
         kind=Operation(row["kind"]),
         created_at=row["created_at"],
         targets=targets.get(row["id"], []),
+        prompt=row["prompt"],
+        prompt_digest=row["prompt_digest"],
     )

@@ -50,6 +50,8 @@ KEPT: Final = MappingProxyType(
         "registry.deployment": _LIFE,
         "registry.target": _LIFE,
         "registry.evidence": _LIFE,
+        "registry.prompt": "as long as its tenant; its text is erased at the tenant's end, the digest stays as a tombstone",
+        "registry.prompt_approval": "for ever: who said yes to which digest, and why",
         "providers.provider": _LIFE,
         "identity.tenant": _LIFE,
         "identity.environment": _LIFE,

@@ -35,6 +35,7 @@ class Purpose(StrEnum):
     PRIVACY_TOKEN = "privacy-token"  # noqa: S105 - a name; from which the keys of tokens in the place of personal data come
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
     REGISTRY = "registry"  # signs what is known of releases: verdicts, models, approvals
+    SYSTEM_PROMPT = "system-prompt"  # seals the texts of system prompts at rest
     VAULT = "vault"  # seals tenants' keys in the embedded keystore
 
 

@@ -1,5 +1,8 @@
 """Every route refuses whom it should, and no refusal says more than it should (isolation tests 1-3, 5, 17, 19, 55-58)."""
 
+# pyright: reportPrivateUsage=false
+# A wrong secret with a right checksum is made as the product makes one.
+
 from __future__ import annotations
 
 import re
@@ -117,6 +120,18 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("DELETE", "/api/tenants/{tenant}/deployments/{environment}/{name}"): (
         "/api/tenants/globex/deployments/dev/tiny",
         None,
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/prompts"): ("/api/tenants/globex/prompts", None, 404),
+    ("POST", "/api/tenants/{tenant}/prompts"): (
+        "/api/tenants/globex/prompts",
+        {"name": "x", "version": "1", "text": "x"},
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/prompts/{name}/{version}"): ("/api/tenants/globex/prompts/x/1", None, 404),
+    ("POST", "/api/tenants/{tenant}/prompts/{name}/{version}/approvals"): (
+        "/api/tenants/globex/prompts/x/1/approvals",
+        APPROVAL,
         404,
     ),
     ("GET", "/api/retention"): ("/api/retention", None, 404),
@@ -280,7 +295,9 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     answer = ask(case[0], path.format(globex_key=plane.key_ids["globex"]), by="approver", data=data)
     asks = {("POST", "/api/elevations"), ("POST", "/api/elevations/break-glass")}
     asks |= {("POST", "/api/elevations/{elevation}/begin")}  # it may know of elevations, and not have one
-    open_to_it = {"/api/whoami", "/api/models"} | ({"/api/elevations"} if case[0] == "GET" else set())
+    prompts = "/api/tenants/{tenant}/prompts"  # which it reads, and does not write
+    asks |= {("POST", prompts)}
+    open_to_it = {"/api/whoami", "/api/models"} | ({"/api/elevations", prompts} if case[0] == "GET" else set[str]())
     assert answer.status == (403 if case in asks else 200 if case[1] in open_to_it else 404), answer.text
 
 

@@ -42,8 +42,9 @@ from strongroom.providers import Networks, Providers
 from strongroom.providers.secrets import SCOPE
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
-from strongroom.registry.admission.testing import admitted, digest_of, release_of
+from strongroom.registry.admission.testing import APPROVERS, admitted, digest_of, release_of
 from strongroom.registry.model import Format, Operation
+from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.rules import Level, Rules
 from strongroom.store import Appender, Cabinet, Database, Lessor
 from strongroom.store.follower import Follower
@@ -135,6 +136,7 @@ class Plane:
     recorder: Recorder
     identity: Identity
     registry: Registry
+    prompts: Prompts
     providers: Providers
     rules: Rules
     tenants: dict[str, TenantId]
@@ -188,6 +190,16 @@ class Plane:
     async def deploy(self, tenant: str, name: str, of: str = "tiny", environment: Environment = DEV) -> None:
         digest = RELEASES[of][0]
         await self.registry.deploy(OPERATOR, self.tenants[tenant], environment, Name(name), digest, Ask())
+        await self.known()
+
+    async def deploy_with_prompt(self, tenant: str, name: str, text: str) -> None:
+        """Deploy the chat model with a system prompt, approved as any."""
+        place, called = self.tenants[tenant], Name(f"prompt-of-{name}")
+        await self.prompts.add(OPERATOR, place, called, "1", text, Ask())
+        approver = replace(OPERATOR, role=Role.APPROVER, name=APPROVERS[0])
+        await self.prompts.approve(approver, place, called, "1", DEV, days=1, reason="test", ask=Ask())
+        digest = RELEASES["tiny"][0]
+        await self.registry.deploy(OPERATOR, place, DEV, Name(name), digest, Ask(), f"{called}@1")
         await self.known()
 
     async def rule(self, tenant: str, kind: str, document: object, level: Level = Level.CEILING) -> None:
@@ -280,14 +292,17 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     clock = SystemClock()
     keys = Keyring.open(home / "keyring.json").derive(*Purpose)
     token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
-    snapshot = Snapshot(Directory(keys, clock, allow_demo=True, token_keys=token_keys), Engine.load())
+    snapshot = Snapshot(
+        Directory(keys, clock, allow_demo=True, token_keys=token_keys), Engine.load(), PromptSeals(keys)
+    )
     follower = Follower(database.gateway, clock, snapshot.apply)
     snapshot.follow(follower)
     db = await Database.connect(database.control, database.operator)
     stack.push_async_callback(db.close)
     gate = Gate(db, Engine.load(), clock)
     admission = Admission(gate, RegistryKeys(keys), clock)
-    identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock, admission)
+    prompts = Prompts(gate, RegistryKeys(keys), PromptSeals(keys), clock)
+    identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock, admission, prompts)
     rules = Rules(gate, clock)
     tenants, texts = await _people(identity, registry, rules, admission, Accounts(gate, keys, clock))
     recorder = Recorder(partial(Appender.connect, database.gateway), clock, Spool(home / "spool", "gateway-1", clock))
@@ -332,7 +347,7 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
 
     stack.push_async_callback(written)
     plane = Plane(
-        server, gateway, snapshot, follower, recorder, identity, registry, providers, rules, tenants, texts,
+        server, gateway, snapshot, follower, recorder, identity, registry, prompts, providers, rules, tenants, texts,
         doubles["tiny"], doubles["vectors"], doubles["rows"], home, stack, faults,
     )  # fmt: skip
     await plane.known()

@@ -44,10 +44,11 @@ class Meter:
     async def reserve(self, admitted: Admitted, ask: Ask) -> Reservation | Refusal:
         """Reserve what `ask` may use at most."""
         received, who = admitted.authenticated.received, admitted.authenticated.principal
+        prompt = admitted.route.prompt
         plan = self.ledger.plan(who, admitted.route.name, admitted.terms.of(LIMITS))
         written, answers = (ask.max_output_tokens or 0, ask.n) if isinstance(ask, ChatAsk | CompletionAsk) else (0, 1)
         claim = claim_of(
-            len(received.request.body) + admitted.brought,
+            len(received.request.body) + admitted.brought + (0 if prompt is None else prompt.size),
             written,
             answers=answers,
             queries=queries_of(ask, outside=bool(admitted.route.targets)),

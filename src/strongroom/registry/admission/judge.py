@@ -125,7 +125,7 @@ def _approvals(
         reasons.append(Reason(demand="approval", met=False, because=said))
         return
     wanted = APPROVALS[scan.risk][environment]
-    people, left = _counted(case, scan.author, environment, tenant, case.of(EvidenceKind.APPROVAL))
+    people, left = counted(case, scan.author, environment, tenant, case.of(EvidenceKind.APPROVAL))
     named = f" ({', '.join(sorted(people))})" if people else ""
     whom = "" if tenant is None else " for this tenant"
     said = f"{len(people)} of {wanted} approvals that {environment} demands of a {scan.risk} release{whom}{named}."
@@ -134,10 +134,18 @@ def _approvals(
     reasons.append(Reason(demand="approval", met=len(people) >= wanted, because=said))
 
 
-def _counted(
+def counted(
     case: Case, author: str, environment: Environment, tenant: str | None, given: Iterable[Evidence]
 ) -> tuple[set[str], set[str]]:
-    """Return who has approved, distinct in person and in key, and why others do not count."""
+    """Return who has approved, distinct in person and in key, and why others do not count.
+
+    Args:
+        case: what is judged, who may approve and whose signatures count.
+        author: who made it, and so does not approve it.
+        environment: where it is to be deployed.
+        tenant: for whom, by id; None: for any.
+        given: the approvals.
+    """
     people: dict[UUID, str] = {}
     keys: set[bytes] = set()
     left: set[str] = set()
