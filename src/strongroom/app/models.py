@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from strongroom.app.layout import Layout
 from strongroom.app.settings import Settings
 from strongroom.app.uids import FIRST_WORKER, GATEWAY, uid
 from strongroom.confinement.tree import RuntimeTree
+from strongroom.gateway.guard_names import names_socket
 from strongroom.gateway.upstreams import worker_socket
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.events import Event
@@ -105,7 +107,11 @@ async def workers(
     launcher = Launcher(tree=tree, facts=sandbox.facts, scratch=places.run / "s", modules=MODULES)
     host = WorkerHost(launcher, clock=SystemClock(), observe=_observer(tell), logs=places.logs)
     try:
-        await host.start(specs(releases, places, settings))
+        chosen = specs(releases, places, settings)
+        if settings.workers.names:
+            files = await asyncio.to_thread(artefacts.admit, artefacts.RAMPART, BlobStore(places.blobs))
+            chosen += names_specs(files, places, settings, uids=FIRST_WORKER + len(chosen))
+        await host.start(chosen)
         yield host
     finally:
         await host.stop()
@@ -135,6 +141,25 @@ def specs(releases: Sequence[LocalRelease], places: Layout, settings: Settings) 
                 )
             )
     return found
+
+
+def names_specs(files: tuple[Artefact, ...], places: Layout, settings: Settings, *, uids: int) -> list[WorkerSpec]:
+    """Return the workers that read texts for names, one for each environment; their uids begin with number `uids`."""
+    return [
+        WorkerSpec(
+            name=f"names.{environment}",
+            model="names",
+            kind=Kind.NAMES,
+            artefacts=files,
+            environment=environment,
+            socket_path=names_socket(places.worker_sockets, environment),
+            uid=uid(settings, uids + number),
+            client_uid=uid(settings, GATEWAY),
+            memory_bytes=settings.workers.memory_mib * MIB,
+            threads=settings.workers.threads,
+        )
+        for number, environment in enumerate(Environment)
+    ]
 
 
 def _observer(tell: Callable[[str], None]) -> Callable[[Event], None]:

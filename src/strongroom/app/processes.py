@@ -30,6 +30,7 @@ from strongroom.app.probes import answering
 from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.guard import Guards
+from strongroom.gateway.guard_names import NameReader
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.ledger import WAIT_S
@@ -89,7 +90,8 @@ async def gateway(handover: Handover) -> None:
     meter = Meter(Ledger(leases, clock, lasts_s=2 * settings.answer_timeout_s), clock)
     bounds = Quota(responses=settings.kept_responses, octets=settings.kept_mib * 2**20)
     responses = Responses(partial(Cabinet.connect, login), vault, clock, before=keys, bounds=bounds)
-    guards = Guards(keys.key(Purpose.PRIVACY_TOKEN), recorder.metrics.found.add)
+    names = NameReader(Path(handover.worker_sockets), upstreams.caller)
+    guards = Guards(keys.key(Purpose.PRIVACY_TOKEN), recorder.metrics.found.add, names, recorder.metrics.read.add)
     plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses, guards, vault)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()
@@ -114,6 +116,7 @@ async def gateway(handover: Handover) -> None:
         await follower.close()
         await desk.close()
         await upstreams.close()
+        await names.close()
 
 
 async def _spool(handover: Handover, clock: Clock) -> Spool:

@@ -29,4 +29,13 @@ class WorkersSection(Section, frozen=True, kw_only=True):
     slots: Annotated[Count, Meta(description="Requests a chat worker answers at a time.")] = 2
     context_tokens: Annotated[int, Meta(ge=256, le=1_048_576, description="Context of each slot.")] = 4096
     threads: Annotated[Count, Meta(description="Compute threads of each worker.")] = 1
+    names: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Whether a worker for each environment reads texts for names of people and places, for privacy rules that want it. "
+                "Needs `strongroom[ner]`; some 130 MB each."
+            )
+        ),
+    ] = False
     memory_mib: Annotated[int, Meta(ge=256, description="Memory limit of each worker.")] = 1024

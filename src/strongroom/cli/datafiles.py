@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import secrets
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
@@ -40,14 +40,18 @@ class Work(NamedTuple):
         except Trouble as trouble:
             raise Failure(str(trouble), trouble.then) from None
 
-    def write(self, source: BinaryIO, path: Path, progress: Callable[[int], None]) -> Report:
-        """Write a file, whole or not at all."""
+    def write(
+        self, source: BinaryIO, path: Path, progress: Callable[[int], None], *, named: Collection[str] = ()
+    ) -> Report:
+        """Write a file, whole or not at all: not if it lacks a field that was `named`."""
         from strongroom.app.redaction import Trouble
         from strongroom.app.redaction.run import written_whole
 
         try:
             with written_whole(path) as target:
-                return self.run(source, target, progress)
+                done = self.run(source, target, progress)
+                there(named, done.fields)
+                return done
         except Trouble as trouble:
             raise Failure(str(trouble), trouble.then) from None
 
@@ -60,6 +64,16 @@ class Work(NamedTuple):
         held = io.BytesIO()
         done = self.run(source, held, progress)
         return done, held.getvalue().decode("utf-8", "replace")
+
+
+def there(named: Collection[str], found: Collection[str]) -> None:
+    """Refuse fields that were named and are nowhere: who misspells one believes it treated."""
+    missing = [name for name in named if name not in found]
+    if missing:
+        raise usage(
+            f"There is no field {', '.join(map(repr, missing))} in the data.",
+            "Is it spelt as in the file? Nothing was written. Fields within others are named by their path: user.name.",
+        )
 
 
 @contextmanager
@@ -124,13 +138,14 @@ def plan_of(
     header: bool,
     locale: str = "en_US",
     fields: Mapping[str, FieldRule] | None = None,
+    ner: bool = False,
 ) -> Plan:
     """Return the plan that a command's options come to."""
     from strongroom.app.redaction import Plan
 
     if not 0 <= least <= 1:
         raise usage("Confidence is a number from 0 to 1.")
-    return Plan(kinds, action, key, least, names, locale, fields or {}, header)
+    return Plan(kinds, action, key, least, names, locale, fields or {}, header, ner)
 
 
 @contextmanager

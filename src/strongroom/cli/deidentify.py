@@ -13,9 +13,9 @@ import msgspec
 from cyclopts import Parameter
 
 from strongroom.cli import output
-from strongroom.cli.datafiles import Work, counted, key_from, kinds_from, meter, opened, plan_of
-from strongroom.cli.failures import OK, UNDETERMINED, usage
-from strongroom.cli.redact import Confidence, Header, Jobs, Keep, KeyFile, Names, Types
+from strongroom.cli.datafiles import Work, counted, key_from, kinds_from, meter, opened, plan_of, there
+from strongroom.cli.failures import OK, UNDETERMINED, Failure, usage
+from strongroom.cli.redact import Confidence, Header, Jobs, Keep, KeyFile, Names, Ner, Types
 
 if TYPE_CHECKING:
     from strongroom.app.redaction import Plan
@@ -34,7 +34,7 @@ sides, types, action, fields and counts, and nothing of the content.
 
 --field NAME=ACTION[:TYPE] treats a column or member as a whole: keep, drop, mask, partial, remove, tokenise, synthetic.
 
-Exit codes: 0 done, 1 failed (nothing is left behind), 2 wrong usage, 3 done, but columns could not be looked into.
+Exit codes: 0 done, 1 failed (nothing is left behind), 2 wrong usage, as a field that is nowhere in the data, 3 done, but columns could not be looked into.
 """
 _SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt"})
 
@@ -58,6 +58,7 @@ def deidentify(
     types: Types = "default",
     confidence: Confidence = 0.5,
     names: Names = True,
+    ner: Ner = False,
     locale: Annotated[str, Parameter(help="Whose made-up names and places, as Faker knows them.")] = "en_US",
     key_file: KeyFile = None,
     jobs: Jobs = 0,
@@ -76,6 +77,7 @@ def deidentify(
         types: types to look for.
         confidence: how sure a finding must be.
         names: whether to look for names.
+        ner: whether a model of names reads along.
         locale: of made-up values.
         key_file: key of tokens and made-up values.
         jobs: processes.
@@ -91,12 +93,20 @@ def deidentify(
         key_from(key_file),
         confidence,
         names=names,
+        ner=ner,
         header=header,
         locale=locale,
         fields=_fields(field or ()),
     )
     pairs, record = _pairs(dataset, output_path, SUFFIX)
-    done = [_one(plan, source, target, jobs, frozenset(keep or ()), quiet=json) for source, target in pairs]
+    kept = frozenset(keep or ())
+    done = [_one(plan, source, target, jobs, kept, quiet=json) for source, target in pairs]
+    try:
+        there([*plan.fields, *sorted(kept)], {name for each in done for name in each.report.fields})
+    except Failure:
+        for _, target in pairs:
+            target.unlink(missing_ok=True)
+        raise
     written = transformation(plan, done)
     record.write_bytes(msgspec.json.format(msgspec.json.encode(written)) + b"\n")
     if json:

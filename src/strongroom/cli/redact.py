@@ -13,7 +13,7 @@ import msgspec
 from cyclopts import Parameter
 
 from strongroom.cli import output
-from strongroom.cli.datafiles import STANDARD, Work, counted, key_from, kinds_from, meter, opened, plan_of
+from strongroom.cli.datafiles import STANDARD, Work, counted, key_from, kinds_from, meter, opened, plan_of, there
 from strongroom.cli.failures import FAILED, OK, UNDETERMINED, usage
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ Examples:
   journalctl -u shop | strongroom redact - > clean.log
   strongroom redact users.csv --output clean.csv --action tokenise --key-file redact.key
   strongroom redact chat.jsonl --types email,phone,credit_card --report report.json --output clean.jsonl
+  strongroom redact letters.txt --types all --ner --output clean.txt
   strongroom redact src.txt --types secrets --check        # finds only; exit code 1 if there are any
 
 The form is known by the name's ending: .json, .jsonl, .ndjson, .csv, .tsv, .parquet; anything else is text.
@@ -50,6 +51,13 @@ Jobs: TypeAlias = Annotated[
 ]
 Confidence: TypeAlias = Annotated[float, Parameter(help="Findings that are less sure than this stay, from 0 to 1.")]
 Names: TypeAlias = Annotated[bool, Parameter(help="Whether to look for names of people by the lexicon.")]
+Ner: TypeAlias = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Have a model of names read along (`strongroom[ner]`): it finds more names, places and streets, at some 15,000 characters a second and core.",
+    ),
+]
 Keep: TypeAlias = Annotated[
     list[str] | None, Parameter(help="Column of bytes in a Parquet file that may pass unread; may be repeated.")
 ]
@@ -72,6 +80,7 @@ def redact(
     types: Types = "default",
     confidence: Confidence = 0.5,
     names: Names = True,
+    ner: Ner = False,
     key_file: KeyFile = None,
     jobs: Jobs = 0,
     header: Header = True,
@@ -98,6 +107,7 @@ def redact(
         types: types to look for.
         confidence: how sure a finding must be.
         names: whether to look for names.
+        ner: whether a model of names reads along.
         key_file: key of tokens and made-up values.
         jobs: processes.
         header: whether a CSV file names its columns.
@@ -117,7 +127,7 @@ def redact(
     from strongroom.app.redaction.plan import format_of
 
     form = Form(format) if format != "auto" else format_of(None if str(file) == STANDARD else file)
-    plan = plan_of(kinds_from(types), action, key_from(key_file), confidence, names=names, header=header)
+    plan = plan_of(kinds_from(types), action, key_from(key_file), confidence, names=names, header=header, ner=ner)
     work = Work(plan, form, jobs or min(os.cpu_count() or 1, 8), frozenset(keep or ()))
     if output_file is not None and not check and output_file.exists() and file.exists() and output_file.samefile(file):
         raise usage("The output is the input.", "Write to another file, and move it there when you have looked at it.")
@@ -125,12 +135,13 @@ def redact(
         if check:
             done, text = work.run(source, None, progress), None
         elif output_file is not None:
-            done, text = work.write(source, output_file, progress), None
+            done, text = work.write(source, output_file, progress, named=sorted(work.kept)), None
         elif json:
             done, text = work.held(source, progress)
         else:
             done, text = work.run(source, sys.stdout.buffer, progress), None
             sys.stdout.buffer.flush()
+    there(sorted(work.kept), done.fields)
     _tell(done, report, text, json=json)
     if check and done.total:
         return FAILED

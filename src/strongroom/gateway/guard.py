@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace as with_fields
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from msgspec.structs import replace as with_
 
@@ -29,23 +30,29 @@ from strongroom.gateway.exchange.answers import (
     Prediction,
     ReasoningDelta,
     TextDelta,
-    TokenScore,
 )
+from strongroom.gateway.exchange.asks import Ask, EmbeddingAsk
 from strongroom.gateway.guard_asks import Asked
-from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Rules, changed, rules_of
+from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Finder, Rules, Way, changed, rules_of
+from strongroom.gateway.guard_names import NameReader, NamesAway, Outcome, Whole, must, unread
+from strongroom.gateway.guard_scores import TokenScores
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.privacy import Engine, Span
+from strongroom.privacy.naming import Known, Listener
 from strongroom.privacy.stream import REST, Held
 from strongroom.privacy.tokens import Tokens, Vault, find
 from strongroom.rules import Terms
-from strongroom.rules.privacy import PRIVACY
+from strongroom.rules.privacy import PRIVACY, Reading
 
 __all__ = ["AT_ONCE", "CODE", "Guard", "Guards", "passing"]
 
 _TOKEN: Final = "token"  # noqa: S105 - what a token in an answer is called among spans
 _MOST: Final = 4096
 _T = TypeVar("_T")
+Read: TypeAlias = Mapping[str, Sequence[Span]]
+Reader: TypeAlias = Callable[[Collection[str], bool], Awaitable[Read | None]]
+"""Reads texts for names; the second says whether none may pass unread, and nothing comes back where one would."""
 AT_ONCE: Final = 32_768
 """Bytes of a request that are looked at on the event loop; a longer one is looked at beside it, and stalls nobody."""
 _BESIDE: Final = 2  # such looks at a time: threads share one lock, and more of them only take turns from the loop
@@ -57,10 +64,16 @@ class Guards:
     Args:
         key: from which the keys of the tenants' tokens are derived.
         count: is told of each finding.
+        names: has texts read by a model of names, where rules want that; without it none are read.
+        outcome: is told what became of reading.
     """
 
-    def __init__(self, key: bytes, count: Count) -> None:
+    def __init__(
+        self, key: bytes, count: Count, names: NameReader | None = None, outcome: Outcome = lambda _: None
+    ) -> None:
         self._key = key
+        self._names = names
+        self._outcome = outcome
         self._made: dict[Terms, Rules] = {}
         self._count = count
         self._turns = asyncio.Semaphore(_BESIDE)
@@ -81,7 +94,41 @@ class Guards:
             if len(self._made) >= _MOST:
                 self._made.clear()
             made = self._made[terms] = rules_of(terms.of(PRIVACY))
-        return Guard(made, self._count, partial(self._vault, who))
+        guard = Guard(made, self._count, partial(self._vault, who))
+        if guard.reads_output:
+            guard.reading = partial(self._read, who)
+        return guard
+
+    async def read_ask(
+        self, guard: Guard, who: Principal, ask: Ask, own: object, *, kept: bool, long: bool
+    ) -> Refusal | None:
+        """Have an ask read for names, for a guard that `reads_input`; return why it may not pass.
+
+        Args:
+            guard: looks at the ask afterwards.
+            who: asks.
+            ask: what is asked.
+            own: what a dialect kept of it.
+            kept: whether it is kept for a later request.
+            long: whether to take it apart beside the loop.
+        """
+        listen = partial(guard.heard_ask, ask, own)
+        texts = await self.beside(listen) if long else listen()
+        return await guard.read_input(partial(self._read, who), texts, kept=kept or isinstance(ask, EmbeddingAsk))
+
+    async def _read(self, who: Principal, texts: Collection[str], required: bool) -> Read | None:
+        """Return what texts came to: nothing told of any, where they may pass unread; None where they may not."""
+        if not texts:
+            return {}
+        try:
+            if self._names is None:
+                raise NamesAway("no names are read here")
+            read: Read = await self._names.read(who, texts)
+        except NamesAway:
+            self._outcome("refused" if required else "passed")
+            return None if required else {}
+        self._outcome("read")
+        return read
 
     def _vault(self, who: Principal) -> Vault:
         # One key a tenant, environment and workload, each framed by its length.
@@ -101,13 +148,80 @@ def passing() -> Guard:
 class Guard(Asked):
     """Looks at one request and its answer."""
 
-    __slots__ = ("_scores", "held")
+    __slots__ = ("_scores", "_whole", "held", "reading", "reads_input", "reads_output")
 
     def __init__(self, rules: Rules, count: Count, make_vault: Callable[[], Vault]) -> None:
         super().__init__(rules, count, make_vault)
         self.held: dict[tuple[int, type[TextDelta | ReasoningDelta]], Held] = {}
         self._scores: dict[int, TokenScores] = {}
         self._json = False
+        self._whole: Whole | None = None
+        self.reads_input = rules.input is not None and rules.input.reading is not Reading.OFF
+        """Whether the ask is to be read for names before it is looked at (`Guards.read_ask`)."""
+        self.reads_output = rules.output is not None and rules.output.reading is not Reading.OFF
+        """Whether the answer is (`read_answer`, `released`)."""
+        self.reading: Reader | None = None
+
+    def heard_ask(self, ask: Ask, own: object) -> Collection[str]:
+        """Return the texts of an ask that `ask` and `echo` will look at."""
+        way = self._rules.input
+        assert way is not None  # noqa: S101 - `reads_input` was asked
+        listener = Listener()
+        twin = Guard(with_fields(self._rules, input=with_fields(way, engine=listener)), _uncounted, self._make_vault)
+        twin.ask(ask)
+        twin.echo(own)
+        return listener.texts
+
+    async def read_input(self, reader: Reader, texts: Collection[str], *, kept: bool) -> Refusal | None:
+        """Have the texts of an ask read; return why it may not pass."""
+        way = self._rules.input
+        assert way is not None  # noqa: S101 - `reads_input` was asked
+        read = await reader(texts, must(way.reading, kept=kept))
+        if read is None:
+            return unread("what is asked")
+        self._rules = with_fields(self._rules, input=_knowing(way, read))
+        return None
+
+    async def read_answer(self, answer: Answer, *, kept: bool) -> Refusal | None:
+        """Have a whole answer read for names before `answer` looks at it; return why it may not be told."""
+        way = self._rules.output
+        if way is None or self.reading is None:
+            return None
+        listener = Listener()
+        twin = Guard(with_fields(self._rules, output=with_fields(way, engine=listener)), _uncounted, self._make_vault)
+        twin._json = self._json
+        twin.answer(answer)
+        read = await self.reading(listener.texts, must(way.reading, kept=kept))
+        if read is None:
+            return unread("what is answered")
+        self._rules = with_fields(self._rules, output=_knowing(way, read))
+        return None
+
+    async def released(self, *, kept: bool) -> list[Event] | Refusal:
+        """Return a stream that was held to its end (`reads_output`), read and looked at, or why nothing of it is told."""
+        events = [] if self._whole is None else self._whole.joined()
+        self._whole = None
+        no = await self.read_answer(Generation(choices=tuple(map(_as_choice, events))), kept=kept)
+        if no is not None:
+            return no
+        try:
+            return [self._released(event) for event in events]
+        except Blocked as blocked:
+            return _cut(blocked.kind)
+
+    def _released(self, event: Event) -> Event:
+        if isinstance(event, TextDelta):
+            text = self._out_json(event.text)
+            return event if text == event.text else TextDelta(event.choice, text)
+        if isinstance(event, ReasoningDelta):
+            return changed(event, text=self._out(event.text))
+        return self._called(event) if isinstance(event, CallDelta) else event
+
+    def _called(self, event: CallDelta) -> CallDelta:
+        if self._rules.output is not None:
+            self._named(event.id or "", self._rules.output, "output", whole=True)
+            self._named(event.name or "", self._rules.output, "output")
+        return changed(event, arguments=self._out_json(event.arguments))
 
     def answer(self, answer: Answer) -> Answer | Refusal:
         """Return what of a whole answer may be told, or why nothing of it is."""
@@ -131,6 +245,9 @@ class Guard(Asked):
         """Return what of a stream may leave now, or why it ends here."""
         if self._rules.output is None and self._vault is None:
             return events
+        if self.reads_output:
+            self._whole = self._whole or Whole()
+            return [] if self._whole.take(events) else _TOO_LONG
         passed: list[Event] = []
         try:
             for event in events:
@@ -138,7 +255,7 @@ class Guard(Asked):
                     passed += self._delta(event)
                 elif isinstance(event, CallDelta):
                     passed += self._rest(event.choice)  # what was said before a call is told before it
-                    passed.append(with_(event, arguments=self._out_json(event.arguments)))
+                    passed.append(self._called(event))
                 elif isinstance(event, Finished):
                     passed += self._rest(event.choice)
                     passed.append(event)
@@ -256,42 +373,33 @@ class Guard(Asked):
             held.met = []
 
 
-class TokenScores:
-    """Scores of the tokens of a streamed text, until the text that they spell has left.
-
-    Args:
-        lost: whether text came before the first of them: which of it a token spells is not known, and none is told.
-    """
-
-    __slots__ = ("_at", "_hidden", "_lost", "_waiting")
-
-    def __init__(self, *, lost: bool = False) -> None:
-        self._at = 0
-        self._lost = lost
-        self._waiting: list[tuple[int, int, TokenScore]] = []
-        self._hidden: list[Span] = []
-
-    def take(self, scores: tuple[TokenScore, ...], text: str) -> None:
-        """Take the scores of a piece of text; from one on that they do not spell exactly, none is taken."""
-        self._lost = self._lost or "".join([score.token for score in scores]) != text
-        if self._lost:
-            return
-        for score in scores:
-            self._waiting.append((self._at, self._at + len(score.token), score))
-            self._at += len(score.token)
-
-    def hide(self, spans: Sequence[Span]) -> None:
-        self._hidden += spans
-
-    def give(self, gone: int) -> tuple[TokenScore, ...] | None:
-        """Return the scores of what has left, without those of what was replaced."""
-        ready = [each for each in self._waiting if each[1] <= gone]
-        self._waiting = self._waiting[len(ready) :]
-        told = [s for start, end, s in ready if not any(h.start < end and start < h.end for h in self._hidden)]
-        return tuple(told) or None
+def _knowing(way: Way, read: Read) -> Way:
+    assert isinstance(way.engine, Engine)  # noqa: S101 - a listener's guard is never told what was read
+    return with_fields(way, engine=way.engine.plus(Known(read)))
 
 
-def _says_plainly(answer: Generation, engine: Engine) -> bool:
+def _as_choice(event: Event) -> Choice:
+    """Return an event as a whole answer's part, for its texts."""
+    match event:
+        case TextDelta():
+            return Choice(text=event.text)
+        case ReasoningDelta():
+            return Choice(reasoning=event.text)
+        case CallDelta():
+            return Choice(calls=(Call(id="", name="", arguments=event.arguments),))
+        case _:
+            return Choice()
+
+
+_TOO_LONG: Final = Refusal(
+    kind=RefusalKind.UPSTREAM,
+    reason="privacy: the answer is longer than can be held to be read for names",
+    tell="The answer was longer than can be looked at here. Ask for a shorter one.",
+    code="privacy_unavailable",
+)
+
+
+def _says_plainly(answer: Generation, engine: Finder) -> bool:
     texts: list[str] = []
     for choice in answer.choices:
         if choice.calls or choice.reasoning is not None:

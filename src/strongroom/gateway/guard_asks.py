@@ -25,9 +25,8 @@ from strongroom.gateway.exchange.asks import (
     TextPart,
     Tool,
 )
-from strongroom.gateway.guard_looks import CODE, Blocked, Looks, Way, changed, said_of
+from strongroom.gateway.guard_looks import CODE, Blocked, Finder, Looks, Way, changed, said_of
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
-from strongroom.privacy import Engine
 from strongroom.privacy.actions import Action
 from strongroom.privacy.model import resolve
 
@@ -209,7 +208,7 @@ class Asked(Looks):
         return self._json_text(text, partial(self._look, way=way, direction="input"))
 
 
-def _plain(ask: Ask, engine: Engine) -> bool:
+def _plain(ask: Ask, engine: Finder) -> bool:
     """Say whether an ask is texts alone, in which nothing is to be found: most are."""
     if isinstance(ask, CompletionAsk):
         return not ask.sampling.stop and engine.quiet(ask.prompt)

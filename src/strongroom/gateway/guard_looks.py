@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace as with_
 
 from strongroom.gateway.exchange.asks import Tensor
-from strongroom.privacy import CUSTOM, KINDS, Detector, Engine, Span, Tier
+from strongroom.privacy import CUSTOM, KINDS, Detector, Engine, Span, Tier, naming
 from strongroom.privacy.actions import Action, mask, replace
 from strongroom.privacy.custom import CustomDetector, CustomPattern
 from strongroom.privacy.fields import find_in_field
 from strongroom.privacy.jsontext import Leaf, NotJson, rewrite
 from strongroom.privacy.tokens import Vault
-from strongroom.rules.privacy import Privacy, action_on
+from strongroom.rules.privacy import Privacy, Reading, action_on
 
 Count: TypeAlias = Callable[[str, str, str], None]
 """Is told of each finding: direction, type and action."""
@@ -27,12 +27,31 @@ _Struct = TypeVar("_Struct", bound=Struct)
 JSON_BEGINS: Final = ("{", "[", '"')
 
 
+class Finder(Protocol):
+    """What a guard asks of an engine."""
+
+    def find(self, text: str) -> list[Span]:
+        """Return the spans of a text."""
+        ...
+
+    def quiet(self, text: str) -> bool:
+        """Say whether there is surely none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What is looked for in one direction, and what becomes of it; nothing is looked for that would pass."""
+    """What is looked for in one direction, and what becomes of it; nothing is looked for that would pass.
 
-    engine: Engine
+    Attributes:
+        engine: finds it.
+        actions: what becomes of it, by type.
+        reading: whether a model of names reads along; off where nothing of what it tells is acted on.
+    """
+
+    engine: Finder
     actions: Mapping[str, Action]
+    reading: Reading = Reading.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +70,18 @@ def rules_of(terms: Privacy) -> Rules:
     detectors: list[Detector] = [CustomDetector(own)] if own else []
     names = [*KINDS, *(CUSTOM + each.name for each in own)]
     made = [
-        _way({name: action_on(actions, name) for name in names}, detectors) for actions in (terms.input, terms.output)
+        _way({name: action_on(actions, name) for name in names}, detectors, reading)
+        for actions, reading in ((terms.input, terms.input_names), (terms.output, terms.output_names))
     ]
     tokens = any(way is not None and Action.TOKENISE in way.actions.values() for way in made)
     return Rules(made[0], made[1], terms.unchecked, tokens)
 
 
-def _way(actions: Mapping[str, Action], detectors: Sequence[Detector]) -> Way | None:
+def _way(actions: Mapping[str, Action], detectors: Sequence[Detector], reading: Reading) -> Way | None:
     acting = {name: action for name, action in actions.items() if action is not Action.ALLOW}
-    return Way(Engine(acting, more=detectors), acting) if acting else None
+    if not acting:
+        return None
+    return Way(Engine(acting, more=detectors), acting, reading if naming.KINDS & acting.keys() else Reading.OFF)
 
 
 class Blocked(Exception):  # noqa: N818 - never leaves the guard

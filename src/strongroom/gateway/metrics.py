@@ -39,6 +39,7 @@ TARGET: Final = Label(name="target", values=("", LOCAL, "provider"))
 DIRECTION: Final = Label(name="direction", values=("input", "output"))
 FOUND: Final = Label(name="type", values=(*KINDS, "custom"))
 ACTION: Final = Label(name="action", values=tuple(Action))
+READING: Final = Label(name="outcome", values=("read", "passed", "refused"))
 
 DURATION_S: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST_S: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -86,6 +87,10 @@ class Metrics:
         self.found: Final = Family(
             counter, "strongroom_privacy_findings_total", "Personal data and secrets that were met, and what became of them.",
             (DIRECTION, FOUND, ACTION),
+        )  # fmt: skip
+        self.read: Final = Family(
+            counter, "strongroom_privacy_names_total", "Asks and answers for a model of names: read, passed unread, refused unread.",
+            (READING,),
         )  # fmt: skip
         self.shipped: Final = Family(
             counter, "strongroom_records_shipped_total", "Records that the database has taken.", ()

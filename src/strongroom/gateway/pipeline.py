@@ -228,6 +228,12 @@ class Gateway:
             return no
         guard = self._guards.of(admitted.terms, admitted.authenticated.principal)
         long = len(admitted.authenticated.received.request.body) + admitted.brought > AT_ONCE
+        if guard.reads_input:
+            who, decoded = admitted.authenticated.principal, admitted.decoded
+            kept = decoded.turn is not None
+            no = await self._guards.read_ask(guard, who, ask, decoded.own, kept=kept, long=long)
+            if no is not None:
+                return no
         ask = await self._guards.beside(partial(guard.ask, ask)) if long else guard.ask(ask)
         if isinstance(ask, Refusal):
             return ask

@@ -115,7 +115,12 @@ class Relay:
         no = tools.check_answer(answer, self._ask)
         if no is not None:
             return no
-        told = self._guard.answer(disclose.strip_answer(answer, self._ask, self._terms))
+        answer = disclose.strip_answer(answer, self._ask, self._terms)
+        if self._guard.reads_output:
+            no = await self._guard.read_answer(answer, kept=self._naming.turn is not None)
+            if no is not None:
+                return no
+        told = self._guard.answer(answer)
         if isinstance(told, Refusal):
             return told
         body = self._dialect.whole(told, self._naming)
@@ -147,13 +152,11 @@ class Relay:
                 self._fed = loop.time()
                 if self._stalls is None:  # a stream that comes to a stop does not keep back what is nobody's
                     self._stalls = loop.call_later(_STALL_S, self._stalled)
-            data = self._writer.feed(events) if events else b""
-            if data and not self._reply.started and (no := await self._recording.durable()) is not None:
+            if events and (no := await self._tell(events)) is not None:
                 return no
-            await self._write(data)
         if not reader.complete:
             raise ValueError("the engine ended its stream without saying so")
-        if (no := self._watch.end()) is not None:
+        if (no := self._watch.end() or await self._release()) is not None:
             return no
         self.told = True
         last = self._writer.end()
@@ -161,6 +164,21 @@ class Relay:
             return no
         await self._write(last, last=True)
         await self._reply.end()
+        return None
+
+    async def _release(self) -> Refusal | None:
+        """Tell a stream that was held to its end, to be read for names."""
+        if not self._guard.reads_output:
+            return None
+        events = await self._guard.released(kept=self._naming.turn is not None)
+        return events if isinstance(events, Refusal) else await self._tell(events)
+
+    async def _tell(self, events: list[Event]) -> Refusal | None:
+        assert self._writer is not None  # noqa: S101 - `run` asked
+        data = self._writer.feed(events)
+        if data and not self._reply.started and (no := await self._recording.durable()) is not None:
+            return no
+        await self._write(data)
         return None
 
     def _headers(self, *, stream: bool = False) -> Headers:

@@ -69,6 +69,8 @@ class Counts:
     by_kind: Counter[str] = field(default_factory=Counter[str])
     by_field: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     characters: int = 0
+    fields: set[str] = field(default_factory=set[str])
+    """Of the fields that somebody named beforehand, those that are there."""
 
     def add(self, spans: Sequence[Span], where: str = "") -> None:
         """Count spans that were met in a field."""
@@ -80,6 +82,7 @@ class Counts:
         """Add another's counts."""
         self.by_kind.update(other.by_kind)
         self.characters += other.characters
+        self.fields |= other.fields
         for where, counts in other.by_field.items():
             self.by_field.setdefault(where, Counter()).update(counts)
 

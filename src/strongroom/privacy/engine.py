@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from copy import copy
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -90,8 +91,14 @@ class Engine:
         if self._lexicon is not None:
             found += self._lexicon.spans(folded)
         for detector in self._more:
-            found += detector.find(text)
+            found += [span for span in detector.find(text) if span.kind in self.kinds or span.kind not in KINDS]
         return resolve(span for span in found if span.confidence >= self._least) if found else []
+
+    def plus(self, detector: Detector) -> Engine:
+        """Return this engine with one more detector: it adds spans of this engine's types, and takes none away."""
+        more = copy(self)
+        more._more = (*self._more, detector)  # noqa: SLF001 - a copy of our own
+        return more
 
     def quiet(self, text: str) -> bool:
         """Say whether `find` would find nothing because nothing that any rule begins with occurs: the cheapest look there is."""

@@ -27,7 +27,8 @@ class Leaf(NamedTuple):
     """A string or number of a JSON text.
 
     Attributes:
-        path: names of the members that lead to it, joined with dots; items of lists are `[]`.
+        path: names of the members that lead to it, joined with dots; items of lists are `[]`. A member's name stands in the
+            path of the object that it is a member of.
         name: the nearest member's name, or nothing.
         value: the string, unescaped, or the number as written.
         is_name: whether it is a member's name and not a value.
@@ -89,7 +90,7 @@ def _leaves(data: bytes) -> Iterator[tuple[int, int, Leaf]]:
         elif first == ord('"'):
             value = str(json.loads(data[start:end].decode("utf-8", "surrogatepass")))
             if naming:
-                yield start, end, Leaf(_path(stack), "", value, is_name=True)
+                yield start, end, Leaf(stack[-1][0], "", value, is_name=True)
                 stack[-1][2] = value
                 naming = False
             else:

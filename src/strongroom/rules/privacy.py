@@ -11,6 +11,7 @@ Always true here:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -26,6 +27,23 @@ Actions: TypeAlias = dict[str, Action]
 CLASSES: Final = tuple(each.value for each in Classification)
 STRICTNESS: Final = (Action.ALLOW, Action.ALERT, Action.TOKENISE, Action.MASK, Action.BLOCK)
 MAX_PATTERNS: Final = 32
+
+
+class Reading(StrEnum):
+    """Whether a model of names (tier 2) reads what is said, beside patterns and lists."""
+
+    OFF = "off"
+    """It does not."""
+    ON = "on"
+    """It does while it can; what it could not read is counted, and passes by the other tiers' word."""
+    KEPT = "kept"
+    """As `on`, and what is embedded or kept for a later request is refused unless it was read."""
+    REQUIRED = "required"
+    """Nothing passes that it has not read."""
+
+
+READINGS: Final = tuple(Reading)
+"""From the loosest to the strictest."""
 
 PatternName: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)")]
 
@@ -63,12 +81,16 @@ class Privacy(msgspec.Struct, frozen=True, kw_only=True):
         output: actions on what is answered.
         patterns: types of the tenant's own.
         unchecked: whether what cannot be looked into (lists of tokens) may be sent.
+        input_names: whether a model of names reads what is asked.
+        output_names: whether it reads what is answered.
     """
 
     input: Actions = msgspec.field(default_factory=lambda: dict(_LEAST))
     output: Actions = msgspec.field(default_factory=lambda: dict(_LEAST))
     patterns: tuple[OwnPattern, ...] = ()
     unchecked: bool = True
+    input_names: Reading = Reading.OFF
+    output_names: Reading = Reading.OFF
 
 
 class PrivacyRule(Rule, frozen=True, kw_only=True):
@@ -78,6 +100,8 @@ class PrivacyRule(Rule, frozen=True, kw_only=True):
     output: dict[str, Action] | None = None
     patterns: Annotated[tuple[OwnPattern, ...], Meta(max_length=MAX_PATTERNS)] | None = None
     unchecked: bool | None = None
+    input_names: Reading | None = None
+    output_names: Reading | None = None
 
 
 def action_on(actions: Mapping[str, Action], kind: str) -> Action:
@@ -89,6 +113,11 @@ def action_on(actions: Mapping[str, Action], kind: str) -> Action:
 def stricter(one: Action, other: Action) -> Action:
     """Return the stricter of two actions."""
     return max(one, other, key=STRICTNESS.index)
+
+
+def more_read(one: Reading, other: Reading) -> Reading:
+    """Return the stricter of two readings."""
+    return max(one, other, key=READINGS.index)
 
 
 def _meet(one: Actions, other: Actions) -> Actions:
@@ -110,6 +139,16 @@ def _over(base: Actions, said: Actions) -> Actions:
 
 def _union(one: tuple[OwnPattern, ...], other: tuple[OwnPattern, ...]) -> tuple[OwnPattern, ...]:
     return tuple(sorted({*one, *other}, key=lambda each: (each.name, each.pattern)))
+
+
+def _read(which: str) -> Callable[[Reading], str]:
+    words = {
+        Reading.OFF: "A model of names does not read {}.",
+        Reading.ON: "A model of names reads {}, while it can.",
+        Reading.KEPT: "A model of names reads {}; nothing is embedded or kept that it has not read.",
+        Reading.REQUIRED: "A model of names reads {}; nothing passes that it has not read.",
+    }
+    return lambda reading: words[reading].format(which)
 
 
 def _say(which: str) -> Callable[[Actions], str]:
@@ -148,7 +187,7 @@ class PrivacyKind(FieldKind[PrivacyRule, Privacy]):
                 raise DocumentError(str(error).rstrip("."), f"{place}.patterns[{index}].pattern") from None
 
     def _decided(self, rules: Sequence[PrivacyRule], name: str, base: Any) -> Any:
-        if name == "unchecked":
+        if name in {"unchecked", "input_names", "output_names"}:
             return super()._decided(rules, name, base)
         speaking = sorted((rule for rule in rules if getattr(rule, name) is not None), key=lambda rule: rule.aim)
         value: Any = base
@@ -171,6 +210,8 @@ NARROWER: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "output": _meet,
     "patterns": _union,
     "unchecked": lambda one, other: one and other,
+    "input_names": more_read,
+    "output_names": more_read,
 }
 WORDS: Final[dict[str, Callable[[Any], str]]] = {
     "input": _say("what is asked"),
@@ -181,6 +222,8 @@ WORDS: Final[dict[str, Callable[[Any], str]]] = {
     "unchecked": lambda value: (
         "Lists of tokens, which cannot be looked into, may be sent." if value else "Lists of tokens are refused."
     ),
+    "input_names": _read("what is asked"),
+    "output_names": _read("what is answered"),
 }
 
 PRIVACY: Final = PrivacyKind(

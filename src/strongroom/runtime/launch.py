@@ -36,6 +36,7 @@ MODULES: Final = {
     Kind.CHAT: "strongroom.runtime.llama_worker",
     Kind.EMBEDDING: "strongroom.runtime.embed_worker",
     Kind.INFER: "strongroom.runtime.tabular_worker",
+    Kind.NAMES: "strongroom.runtime.name_worker",
 }
 
 WIPING: Final = {

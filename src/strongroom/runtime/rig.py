@@ -37,6 +37,7 @@ _MODELS: Final = {
     Kind.CHAT: ("smollm2-135m", artefacts.SMOLLM2),
     Kind.EMBEDDING: ("minilm", artefacts.MINILM),
     Kind.INFER: ("credit-risk", artefacts.CREDIT_RISK),
+    Kind.NAMES: ("names", artefacts.RAMPART),
 }
 _Result = TypeVar("_Result")
 

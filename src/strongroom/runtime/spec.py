@@ -30,6 +30,7 @@ class Kind(StrEnum):
     CHAT = "chat"
     EMBEDDING = "embedding"
     INFER = "infer"  # a tabular model
+    NAMES = "names"  # names of people and places in texts: asked by the gateway itself, for nobody's deployment
 
     @property
     def wipes(self) -> bool:

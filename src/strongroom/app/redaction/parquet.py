@@ -43,6 +43,7 @@ def rewrite(
         raise Unreadable(f"not a Parquet file: {str(error).splitlines()[0]}") from None
     with file:
         schema = file.schema_arrow
+        redactor.counts.fields |= {name for name in schema.names if redactor.has(name) or name in kept}
         opaque = [
             field.name
             for field in schema

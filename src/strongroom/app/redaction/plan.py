@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from strongroom.privacy import DEFAULT_KINDS, KINDS, Classification, Engine, Span
+from strongroom.app.redaction.names import reader
+from strongroom.privacy import DEFAULT_KINDS, KINDS, Classification, Detector, Engine, Span
 from strongroom.privacy.actions import Counts, Replacement, mask, partial, remove, replace
 from strongroom.privacy.engine import DEFAULT_CONFIDENCE
 from strongroom.privacy.fields import find_in_field
@@ -34,6 +35,7 @@ _BY_SUFFIX: Final = {
     ".parquet": Format.PARQUET,
 }
 
+_PATHS: Final = 4096
 # What may become of what is found. The last two need a key: one per run unless one is given.
 ACTIONS: Final = ("mask", "partial", "remove", "tokenise", "synthetic")
 FIELD_ACTIONS: Final = ("keep", "drop", *ACTIONS)
@@ -68,6 +70,7 @@ class Plan:
         key: under which tokens and made-up values are drawn.
         least: how sure a finding must be.
         names: whether tier 1 runs.
+        ner: whether a model of names (tier 2) reads along.
         locale: of made-up values.
         fields: fields that are treated as a whole, by name or path.
         header: whether a CSV file's first record names its columns.
@@ -81,18 +84,21 @@ class Plan:
     locale: str = "en_US"
     fields: Mapping[str, FieldRule] = field(default_factory=dict[str, FieldRule])
     header: bool = True
+    ner: bool = False
 
 
 class Redactor:
     """A plan at work: rewrites values and counts what it met. One for each worker process."""
 
     def __init__(self, plan: Plan) -> None:
-        self._engine = Engine(plan.kinds, least=plan.least, lexicon=plan.names)
+        more: tuple[Detector, ...] = (reader(),) if plan.ner else ()
+        self._engine = Engine(plan.kinds, least=plan.least, lexicon=plan.names, more=more)
         self._plan = plan
         self._tokens = Tokens(plan.key)
         self._made: dict[str, Replacement] = {}
         self._replacement = self._replace(plan.action)
         self.counts = Counts()
+        self._paths: dict[str, str] = {}
 
     def find(self, text: str) -> Sequence[Span]:
         """Return the spans of a text."""
@@ -101,14 +107,43 @@ class Redactor:
     def text(self, value: str, name: str = "", path: str = "") -> str:
         """Return a value with what is found in it replaced; `name` is its field, `path` where the field is."""
         self.counts.characters += len(value)
-        rule = self._plan.fields.get(path) or self._plan.fields.get(name)
+        rule = self.has(path) or self.has(name)
         if rule is not None:
-            return self._whole(rule, value, path or name)
+            return self._whole(rule, value, self.where(path or name))
         spans = find_in_field(self._engine.find, name, value)
         if not spans:
             return value
-        self.counts.add(spans, path or name)
+        self.counts.add(spans, self.where(path or name))
         return replace(value, spans, self._replacement)
+
+    def member(self, name: str, path: str) -> str:
+        """Return the name of a member, with what is found in it replaced; `path` is its object's."""
+        self.has(name)
+        self.has(f"{path}.{name}" if path else name)
+        self.counts.characters += len(name)
+        spans = self._engine.find(name)
+        if not spans:
+            return name
+        self.counts.add(spans, self.where(path))
+        return replace(name, spans, self._replacement)
+
+    def has(self, field_: str) -> FieldRule | None:
+        """Return the plan's word on a field that the file has."""
+        rule = self._plan.fields.get(field_)
+        if rule is not None:
+            self.counts.fields.add(field_)
+        return rule
+
+    def where(self, path: str) -> str:
+        """Return a field as a report may name it: a member's name may be somebody's address."""
+        if not path or path in self._plan.fields:
+            return path
+        told = self._paths.get(path)
+        if told is None:
+            if len(self._paths) >= _PATHS:
+                self._paths.clear()
+            told = self._paths[path] = replace(path, self._engine.find(path), mask)
+        return told
 
     def peek(self, value: str, name: str) -> bool:
         """Say whether anything would be replaced in a value, and count nothing."""

@@ -19,6 +19,7 @@ class Report(msgspec.Struct, frozen=True):
         by_field: spans by field and type; text has no fields.
         unchecked: fields that hold what cannot be looked into.
         seconds: of wall-clock time.
+        fields: of the fields that were named beforehand, those that the file has.
     """
 
     format: str
@@ -29,6 +30,7 @@ class Report(msgspec.Struct, frozen=True):
     by_field: dict[str, dict[str, int]]
     unchecked: list[str]
     seconds: float
+    fields: list[str] = []
 
     @property
     def total(self) -> int:
@@ -47,4 +49,5 @@ def report(format_: str, action: str, records: int, counts: Counts, unchecked: l
         {where: dict(sorted(found.items())) for where, found in sorted(counts.by_field.items()) if where},
         unchecked,
         round(seconds, 3),
+        sorted(counts.fields),
     )

@@ -97,7 +97,8 @@ def _blocks(
 ) -> tuple[Counts, int]:
     counts, rows, lines = Counts(), 0, 0
     redactor = Redactor(plan)  # here too: a plan that cannot be carried out says so before anything is read
-    taken = _cut(plan, form, source, redactor)
+    headed = set[str]()
+    taken = _cut(plan, form, source, redactor, headed)
     with contextlib.ExitStack() as stack:
         for block, work in _worked(stack, plan, form, taken, jobs, redactor):
             try:
@@ -112,11 +113,12 @@ def _blocks(
             counts.merge(found)
             rows, lines = rows + done, lines + block.count(b"\n")
             progress(len(block))
+    counts.fields |= headed
     return counts, rows
 
 
 def _cut(
-    plan: Plan, form: Format, source: BinaryIO, redactor: Redactor
+    plan: Plan, form: Format, source: BinaryIO, redactor: Redactor, headed: set[str]
 ) -> Iterator[tuple[bytes, tuple[str, ...], str, bool]]:
     """Yield blocks with the names of their columns, the delimiter, and whether it is the first one."""
     match form:
@@ -131,6 +133,7 @@ def _cut(
                 if first:
                     names, delimiter = transforms.heading(block, header=plan.header)
                     _is_heading(names, redactor)
+                    headed |= {name for name in names if redactor.has(name)}
                 yield block, names, delimiter, first
                 first = False
         case _:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from strongroom.app.redaction.names import digest
 from strongroom.app.redaction.plan import Plan
 from strongroom.app.redaction.report import Report
 
@@ -44,6 +45,7 @@ class Transformation(msgspec.Struct, frozen=True):
         types: the types that were looked for.
         least_confidence: below which findings were left.
         names: whether the lexicon of names was used.
+        model: the model of names that read along; empty: none did.
         fields: fields that were treated as a whole.
         key_id: digest by which to tell the key again, which is not in here.
         files: one entry a file.
@@ -58,6 +60,7 @@ class Transformation(msgspec.Struct, frozen=True):
     fields: dict[str, str]
     key_id: str
     files: list[FileRecord]
+    model: str = ""
 
 
 def side(path: Path) -> Side:
@@ -79,4 +82,5 @@ def transformation(plan: Plan, files: Sequence[FileRecord]) -> Transformation:
         {name: f"{rule.action}:{rule.kind}" for name, rule in sorted(plan.fields.items())},
         hashlib.sha256(b"strongroom de-identification key\0" + plan.key).hexdigest()[:16],
         list(files),
+        digest() if plan.ner else "",
     )

@@ -76,7 +76,7 @@ def json_lines(redactor: Redactor, block: bytes) -> tuple[bytes, int]:
 def _json(redactor: Redactor, text_: str) -> str:
     def change(leaf: Leaf) -> str | None:
         if leaf.is_name:
-            return redactor.text(leaf.value, "", leaf.path)
+            return redactor.member(leaf.value, leaf.path)
         return redactor.text(leaf.value, leaf.name, leaf.path)
 
     return rewrite(text_, change)
