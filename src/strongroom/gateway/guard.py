@@ -34,7 +34,7 @@ from strongroom.gateway.exchange.answers import (
 from strongroom.gateway.exchange.asks import Ask, EmbeddingAsk
 from strongroom.gateway.guard_asks import Asked
 from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Finder, Rules, Way, changed, rules_of
-from strongroom.gateway.guard_names import NameReader, NamesAway, Outcome, Whole, must, unread
+from strongroom.gateway.guard_names import TOO_LONG, NameReader, NamesAway, Outcome, Whole, as_choice, must, unread
 from strongroom.gateway.guard_scores import TokenScores
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
@@ -201,7 +201,7 @@ class Guard(Asked):
         """Return a stream that was held to its end (`reads_output`), read and looked at, or why nothing of it is told."""
         events = [] if self._whole is None else self._whole.joined()
         self._whole = None
-        no = await self.read_answer(Generation(choices=tuple(map(_as_choice, events))), kept=kept)
+        no = await self.read_answer(Generation(choices=tuple(map(as_choice, events))), kept=kept)
         if no is not None:
             return no
         try:
@@ -247,7 +247,7 @@ class Guard(Asked):
             return events
         if self.reads_output:
             self._whole = self._whole or Whole()
-            return [] if self._whole.take(events) else _TOO_LONG
+            return [] if self._whole.take(events) else TOO_LONG
         passed: list[Event] = []
         try:
             for event in events:
@@ -376,27 +376,6 @@ class Guard(Asked):
 def _knowing(way: Way, read: Read) -> Way:
     assert isinstance(way.engine, Engine)  # noqa: S101 - a listener's guard is never told what was read
     return with_fields(way, engine=way.engine.plus(Known(read)))
-
-
-def _as_choice(event: Event) -> Choice:
-    """Return an event as a whole answer's part, for its texts."""
-    match event:
-        case TextDelta():
-            return Choice(text=event.text)
-        case ReasoningDelta():
-            return Choice(reasoning=event.text)
-        case CallDelta():
-            return Choice(calls=(Call(id="", name="", arguments=event.arguments),))
-        case _:
-            return Choice()
-
-
-_TOO_LONG: Final = Refusal(
-    kind=RefusalKind.UPSTREAM,
-    reason="privacy: the answer is longer than can be held to be read for names",
-    tell="The answer was longer than can be looked at here. Ask for a shorter one.",
-    code="privacy_unavailable",
-)
 
 
 def _says_plainly(answer: Generation, engine: Finder) -> bool:

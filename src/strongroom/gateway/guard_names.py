@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec.structs import replace as with_
 
-from strongroom.gateway.exchange.answers import CallDelta, Event, Finished, ReasoningDelta, TextDelta
+from strongroom.gateway.exchange.answers import Call, CallDelta, Choice, Event, Finished, ReasoningDelta, TextDelta
 from strongroom.gateway.limits.fair import FairPool
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
@@ -187,6 +187,27 @@ def unread(way: str) -> Refusal:
         tell="The privacy rules want this to be read for names, which cannot be done now. Try again later.",
         code=CODE,
     )
+
+
+def as_choice(event: Event) -> Choice:
+    """Return an event as a whole answer's part, for its texts."""
+    match event:
+        case TextDelta():
+            return Choice(text=event.text)
+        case ReasoningDelta():
+            return Choice(reasoning=event.text)
+        case CallDelta():
+            return Choice(calls=(Call(id="", name="", arguments=event.arguments),))
+        case _:
+            return Choice()
+
+
+TOO_LONG: Final = Refusal(
+    kind=RefusalKind.UPSTREAM,
+    reason="privacy: the answer is longer than can be held to be read for names",
+    tell="The answer was longer than can be looked at here. Ask for a shorter one.",
+    code=CODE,
+)
 
 
 class Whole:

@@ -67,12 +67,13 @@ def test_tenants_are_answered_side_by_side(names: Rig) -> None:
 
 def test_who_is_nobody_or_asks_for_too_much_is_refused(names: Rig) -> None:
     assert names.ask(Kind.NAMES, PATH, {"texts": ["x"]}).status in {400, 403}
-    for body in (
+    wrong: list[object] = [
         {"texts": []},
         {"texts": "x"},
         {"texts": ["x"], "more": 1},
         {"texts": ["x" * MAX_CHARACTERS, "x"]},
         [],
-    ):
+    ]
+    for body in wrong:
         assert names.ask(Kind.NAMES, PATH, body, scope=scope("acme")).status == 400
     assert read(names, LETTER)[0], "the honest case"

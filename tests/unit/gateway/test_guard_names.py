@@ -143,12 +143,8 @@ async def test_what_is_embedded_or_kept_must_be_read_where_the_rules_say_kept(tm
         assert read.inputs == ("Then [PERSON] came",)
 
 
-async def hangs(asked: Asked) -> None:
-    await asked.left()
-
-
-WRONG = {
-    "late": hangs,
+WRONG: dict[str, bytes | None] = {
+    "late": None,
     "an error": whole({"error": "x"}, status=503),
     "no JSON": whole(b"{"),
     "fewer texts": whole({"spans": []}),
@@ -163,7 +159,7 @@ async def test_a_worker_that_is_late_or_wrong_is_as_one_that_is_away(tmp_path: P
         wrong = WRONG[how]
 
         async def behave(asked: Asked) -> None:
-            await (asked.say(wrong) if isinstance(wrong, bytes) else wrong(asked))
+            await (asked.left() if wrong is None else asked.say(wrong))
 
         made.worker.behaviour = behave
         assert isinstance(await made.ask(terms(Reading.REQUIRED), spoken("hello")), Refusal)

@@ -111,10 +111,8 @@ TEXTS = st.text(alphabet="aB1 4@.-é山", max_size=60).map(
 def test_it_adds_and_never_takes_away_or_renames(text: str, data: st.DataObject) -> None:
     places = st.tuples(st.integers(0, len(text)), st.integers(0, len(text)))
     kinds = st.sampled_from(["person", "location", "street_address", "postal_code"])
-    more = [
-        Span(*sorted(data.draw(places)), data.draw(kinds), 1.0, "a model of names", Tier.MODEL)  # type: ignore[misc] # two ends
-        for _ in range(3)
-    ]
+    ends = [sorted(data.draw(places)) for _ in range(3)]
+    more = [Span(start, end, data.draw(kinds), 1.0, "a model of names", Tier.MODEL) for start, end in ends]
     engine = Engine(every_kind())
     before, after = engine.find(text), engine.plus(Says(more)).find(text)
     for span in before:
