@@ -88,7 +88,7 @@ CODE: Final = (
     'customer = Customer(name="{person}", email="{email}", city="{city}")',
     "INSERT INTO people (name, street, phone) VALUES ('{person}', '{address}', '{phone}');",
     '{{"shipping": {{"recipient": "{person}", "street": "{address}", "city": "{city}"}}, "card": "{card}"}}',
-    "# TODO({given}): ask {person} about the limits\nlimit = 5",
+    "# note ({given}): ask {person} about the limits\nlimit = 5",
     "<contact><name>{person}</name><org>{company}</org><tel>{phone}</tel></contact>",
     "assert parse('{person} <{email}>').name == '{person}'",
 )

