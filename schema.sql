@@ -664,16 +664,29 @@ CREATE TABLE identity.account_key (
     expires_at timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone,
     revoked_reason text,
+    proof text,
+    thumbprint bytea,
+    networks text[] DEFAULT '{}'::text[] NOT NULL,
+    exception text,
+    CONSTRAINT account_key_bound_whole CHECK (((proof IS NULL) = (thumbprint IS NULL))),
     CONSTRAINT account_key_check CHECK ((expires_at > created_at)),
     CONSTRAINT account_key_check1 CHECK (((revoked_at IS NULL) = (revoked_reason IS NULL))),
+    CONSTRAINT account_key_exception_check CHECK (((length(exception) >= 1) AND (length(exception) <= 200))),
     CONSTRAINT account_key_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
     CONSTRAINT account_key_id_check CHECK ((id ~ '^[0-9a-z]{16}$'::text)),
-    CONSTRAINT account_key_pepper_version_check CHECK ((pepper_version > 0))
+    CONSTRAINT account_key_networks_check CHECK ((cardinality(networks) <= 32)),
+    CONSTRAINT account_key_pepper_version_check CHECK ((pepper_version > 0)),
+    CONSTRAINT account_key_proof_check CHECK ((proof = ANY (ARRAY['dpop'::text, 'mtls'::text]))),
+    CONSTRAINT account_key_thumbprint_check CHECK ((octet_length(thumbprint) = 32))
 );
 
 ALTER TABLE identity.account_key OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.account_key IS 'credentials of accounts: a keyed fingerprint, never the secret; for operators only';
+
+COMMENT ON COLUMN identity.account_key.networks IS 'CIDR; empty: usable from anywhere';
+
+COMMENT ON COLUMN identity.account_key.exception IS 'why it counts in production without being bound';
 
 CREATE TABLE identity.delivery (
     tenant_id uuid NOT NULL,

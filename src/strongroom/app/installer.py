@@ -12,8 +12,8 @@ from typing import TextIO
 from strongroom.app.refusals import USAGE, CannotStart
 from strongroom.app.seed import INSTALLER, OPERATOR, Seed
 from strongroom.identity import Directory, Identity
-from strongroom.identity.accounts import Accounts
-from strongroom.identity.model import NewAccount
+from strongroom.identity.accounts import Accounts, first_token
+from strongroom.identity.model import NewAccount, Ties
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.principal import Role
 from strongroom.policy import Ask, Engine, Gate
@@ -32,7 +32,7 @@ _FIRST_READ_S = 10.0
 
 @asynccontextmanager
 async def installer(
-    admin: Dsn, passwords: Passwords, keyring: Keyring, keystore: Keystore, *, demo: bool
+    admin: Dsn, passwords: Passwords, keyring: Keyring, keystore: Keystore, *, demo: bool, production: bool = False
 ) -> AsyncGenerator[Seed, None]:
     """Yield what seeds the installation.
 
@@ -53,7 +53,7 @@ async def installer(
         admission = Admission(gate, RegistryKeys(keys), clock)
         yield Seed(
             Identity(gate, directory, keys, clock),
-            Accounts(gate, keys, clock),
+            Accounts(gate, keys, clock, production=production),
             Registry(gate, clock, admission),
             admission,
             directory,
@@ -67,7 +67,7 @@ async def installer(
         await database.close()
 
 
-async def first_operator(seed: Seed, file: Path | None) -> None:
+async def first_operator(seed: Seed, file: Path | None, *, production: bool = False) -> None:
     """Make an operator, and show its token once, when none has a living one: at the first start, after a restore.
 
     Raises:
@@ -76,17 +76,17 @@ async def first_operator(seed: Seed, file: Path | None) -> None:
     if seed.directory.has(Role.OPERATOR):
         return  # somebody can act, and can issue what anybody else needs
     with _shown(file) as show:  # before anything is issued: a token that cannot be shown would lock everybody out
-        made = await _operators_token(seed)
+        made = await _operators_token(seed, first_token() if production else None)
         show(made)
 
 
-async def _operators_token(seed: Seed) -> NewAccount:
+async def _operators_token(seed: Seed, ties: Ties | None) -> NewAccount:
     known = next((each for each in await seed.accounts.list(INSTALLER, Ask()) if each.name == OPERATOR), None)
     if known is None:
-        return await seed.accounts.create(INSTALLER, OPERATOR, Role.OPERATOR, ask=Ask())
+        return await seed.accounts.create(INSTALLER, OPERATOR, Role.OPERATOR, ties=ties, ask=Ask())
     if known.demo:
         raise CannotStart("this home is a demo, whose accounts count with --demo only; choose another --home", USAGE)
-    return await seed.accounts.reissue(INSTALLER, OPERATOR, Ask())
+    return await seed.accounts.reissue(INSTALLER, OPERATOR, Ask(), ties=ties)
 
 
 @contextmanager
@@ -121,7 +121,12 @@ def _shown(file: Path | None) -> Generator[Callable[[NewAccount], None], None, N
 
 def _print_once(made: NewAccount) -> None:
     """Show a token on the terminal."""
-    sys.stdout.write(f"\nOperator token, shown once (until {made.expires_at:%Y-%m-%d}): {made.token}\n\n")
+    sys.stdout.write(f"\nOperator token, shown once (until {made.expires_at:%Y-%m-%d %H:%MZ}): {made.token}\n")
+    if made.exception is not None:
+        sys.stdout.write(
+            "It counts on this machine only. Make one that is bound with it: docs/how-to/without-the-demo.md.\n"
+        )
+    sys.stdout.write("\n")
 
 
 def _write(target: TextIO, made: NewAccount) -> None:

@@ -179,8 +179,8 @@ def make_services(
     )
     gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed)
     identity = Identity(gate, directory, keys, clock, production=production)
-    rotation, custody = Rotation(gate, keys, clock, directory.geo), Custody(gate, engine, clock)
-    accounts = Accounts(gate, keys, clock)
+    rotation, custody = Rotation(gate, keys, clock, directory.geo, production=production), Custody(gate, engine, clock)
+    accounts = Accounts(gate, keys, clock, production=production)
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
     signon = None
     if provider is not None:

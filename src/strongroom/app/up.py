@@ -127,14 +127,16 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             models.workers(releases, places, settings, tree, sandbox, tell=progress.line)
         )
         with progress.step("catalogue") as step:
-            async with installer(admin, passwords, keyring, keystore, demo=options.demo) as seed:
+            async with installer(
+                admin, passwords, keyring, keystore, demo=options.demo, production=settings.production
+            ) as seed:
                 await seed.admit(releases)
                 if options.demo:
                     await seed.demo(
                         places.demo, [each.record for each in releases], ports.gateway_url, ports.control_url
                     )
                 else:
-                    await first_operator(seed, options.operator_token_file)
+                    await first_operator(seed, options.operator_token_file, production=settings.production)
                 await _move_secrets(seed, keyring, progress)
             step.done(
                 f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from cyclopts import App, Parameter
 
 from strongroom.cli import output
 from strongroom.cli.calls import ask, place
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.signers import public_text
 
 ACCOUNT: Final = App(
     name="account", group=ONLINE, help_epilogue="", help="Make, look at and end the accounts of people."
 )
+Bind: TypeAlias = Annotated[
+    Path | None,
+    Parameter(
+        help="File with the holder's public key (DPoP) or certificate (mTLS): its token is worth nothing without it."
+    ),
+]
+Networks: TypeAlias = Annotated[
+    tuple[str, ...],
+    Parameter(name="--network", negative="", help="Bind its token to a network (CIDR); may be repeated."),
+]
 _COLUMNS: Final = ("name", "role", "tenant", "demo", "created_at")
 
 
@@ -25,6 +37,8 @@ def create(
         Literal["operator", "approver", "tenant-admin"], Parameter(help="What the account is for; it has one role.")
     ],
     tenant: Annotated[str | None, Parameter(help="For a tenant administrator: the tenant's name or id.")] = None,
+    bind: Bind = None,
+    network: Networks = (),
     session: Session = HERE,
 ) -> None:
     """Create an account. Its token is shown once, here, and is kept nowhere.
@@ -33,9 +47,12 @@ def create(
         name: 1 to 63 of a-z, 0-9, '-' and '.'.
         role: what it is for.
         tenant: whose administrator.
+        bind: what its token is bound to; demanded in production.
+        network: where its token may be used; demanded in production.
         session: how to ask.
     """
-    _made(session, ask(session, "POST", place("accounts"), {"name": name, "role": role, "tenant": tenant}))
+    fields = {"name": name, "role": role, "tenant": tenant} | _ties(bind, network)
+    _made(session, ask(session, "POST", place("accounts"), fields))
 
 
 @ACCOUNT.command(name="list")
@@ -62,14 +79,16 @@ def delete(name: str, /, *, session: Session = HERE) -> None:
 
 
 @ACCOUNT.command(name="token")
-def token(name: str, /, *, session: Session = HERE) -> None:
-    """End an account's token and make another, shown once.
+def token(name: str, /, *, bind: Bind = None, network: Networks = (), session: Session = HERE) -> None:
+    """End an account's token and make another, shown once. What it is bound to stays, unless you say otherwise.
 
     Args:
         name: the account's name.
+        bind: what it is bound to.
+        network: where it may be used.
         session: how to ask.
     """
-    _made(session, ask(session, "POST", place("accounts", name, "token")))
+    _made(session, ask(session, "POST", place("accounts", name, "token"), _ties(bind, network)))
 
 
 def whoami(*, session: Session = HERE) -> None:
@@ -81,10 +100,21 @@ def whoami(*, session: Session = HERE) -> None:
         output.record(decoded(body))
 
 
+def _ties(bind: Path | None, networks: tuple[str, ...]) -> dict[str, object]:
+    return {"bound_to": None if bind is None else public_text(bind), "networks": list(networks) or None}
+
+
 def _made(session: Session, body: bytes) -> None:
     if session.json:
         output.raw(body)
         return
     made: dict[str, Any] = decoded(body)
-    output.record(made["account"] | {name: made[name] for name in ("key_id", "expires_at", "token")})
+    output.record(
+        made["account"]
+        | {
+            name: made[name]
+            for name in ("key_id", "expires_at", "proof", "networks", "exception", "token")
+            if made.get(name)
+        }
+    )
     output.note("The token is shown this once. Keep it in a file that only you can read (chmod 600).")

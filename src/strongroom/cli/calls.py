@@ -60,7 +60,7 @@ def ask(
     from strongroom.cli.exchange import exchange  # noqa: PLC0415 - `--help` must not wait for TLS and the event loop
 
     url = session.server()
-    fields = [(b"authorization", f"Bearer {session.token(url)}".encode()), (b"accept", b"application/json")]
+    fields = [*session.credential(url, method, path), (b"accept", b"application/json")]
     content = b""
     if body is not None:
         given = {name: value for name, value in body.items() if value is not None}

@@ -12,13 +12,16 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from cyclopts import Parameter
 
 from strongroom.cli.failures import UNDETERMINED, Failure, usage
+
+if TYPE_CHECKING:
+    from strongroom.signatures.dpop import Prover
 
 DEFAULT: Final = "http://127.0.0.1:8401"
 ONLINE: Final = "Through the control API"
@@ -61,6 +64,10 @@ class Session:
     ] = None
     ca: Annotated[
         Path | None, Parameter(help="PEM file of the authorities to trust for https [env: STRONGROOM_CA].")
+    ] = None
+    proof_key: Annotated[
+        Path | None,
+        Parameter(help="PEM file of the private key that the token is bound to (DPoP) [env: STRONGROOM_PROOF_KEY]."),
     ] = None
     home: Home = None
     json: Json = False
@@ -128,6 +135,30 @@ class Session:
             "Name a file with --token-file, set STRONGROOM_TOKEN, or say with --home where the demonstration runs.",
         )
 
+    def credential(self, url: SplitResult, method: str, path: str) -> list[tuple[bytes, bytes]]:
+        """Return the fields that say who asks, with the proof that a bound token needs.
+
+        Raises:
+            Failure: when there is no token, or the key cannot be read.
+        """
+        token = self.token(url)
+        prover = self.prover()
+        if prover is None:
+            return [(b"authorization", f"Bearer {token}".encode())]
+        self.say(f"proof: by the key {prover.thumbprint}")
+        proof = prover.proof(method, f"{url.scheme}://{url.netloc}{path}", token=token)
+        return [(b"authorization", f"DPoP {token}".encode()), (b"dpop", proof.encode())]
+
+    def prover(self) -> Prover | None:
+        """Return what proves that the holder's private key is held, if one was named.
+
+        Raises:
+            Failure: when it cannot be read.
+        """
+        named = os.environ.get("STRONGROOM_PROOF_KEY")
+        path = self.proof_key or (Path(named) if named else None)
+        return None if path is None else _prover(path)
+
     def _demo(self) -> _Demo | None:
         try:
             return msgspec.json.decode((self.where / "demo.json").read_bytes(), type=_Demo)
@@ -154,6 +185,23 @@ def decoded(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except msgspec.DecodeError:
         raise Failure("What answers there is not Strongroom's control API.", "Check --control.", UNDETERMINED) from None
+
+
+def _prover(path: Path) -> Prover:
+    """Return what proves that the private key in `path` is held.
+
+    Raises:
+        Failure: when there is none.
+    """
+    from strongroom.signatures import BadKey  # noqa: PLC0415 - `--help` must not wait for cryptography
+    from strongroom.signatures.client import read_secret  # noqa: PLC0415 - as above
+    from strongroom.signatures.dpop import Prover  # noqa: PLC0415 - as above
+
+    try:
+        return Prover(read_secret(path))
+    except (OSError, BadKey) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise usage(f"{path} holds no private key: {why}.", "`strongroom signing new-key` makes one.") from None
 
 
 def _read_token(path: Path) -> str:

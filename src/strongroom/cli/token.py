@@ -49,10 +49,6 @@ def exchange(
         ),
     ] = None,
     subject_type: Annotated[Literal["jwt", "id_token"], Parameter(help="What it is called.")] = "jwt",
-    proof_key: Annotated[
-        Path | None,
-        Parameter(help="PEM file of a private key (`strongroom signing new-key`) that the token is bound to (DPoP)."),
-    ] = None,
     keep: Annotated[
         Path | None, Parameter(help="Keep this file (0600) renewed until ended, instead of printing.")
     ] = None,
@@ -65,9 +61,8 @@ def exchange(
         audience: for GitHub.
         subject_file: the token to exchange.
         subject_type: what it is called.
-        proof_key: the key to bind it to.
         keep: the file to keep.
-        session: how to ask. No token of your own is needed.
+        session: how to ask. No token of your own is needed; with --proof-key the new one is bound to that key (DPoP).
     """
     import ssl  # noqa: PLC0415 - `--help` must not wait for TLS
 
@@ -82,7 +77,7 @@ def exchange(
     try:
         subject = _subject(subject_file, subject_type, audience)
         tls = ssl.create_default_context(cafile=session.authorities) if url.scheme == "https" else None
-        source = TokenSource(url.geturl(), named, subject, tls=tls, proof=_prover(proof_key))
+        source = TokenSource(url.geturl(), named, subject, tls=tls, proof=session.prover())
         if keep is not None:
             _keep(source, keep)
             return
@@ -109,19 +104,6 @@ def _subject(path: Path | None, kind: str, audience: str) -> Any:
     if str(path) == "-":
         return Given(sys.stdin.read(16 * 1024).strip(), _TYPES[kind])
     return File(path, _TYPES[kind])
-
-
-def _prover(path: Path | None) -> Any:
-    if path is None:
-        return None
-    from strongroom.signatures import BadKey  # noqa: PLC0415 - as above
-    from strongroom.signatures.client import read_secret  # noqa: PLC0415 - as above
-    from strongroom.signatures.dpop import Prover  # noqa: PLC0415 - as above
-
-    try:
-        return Prover(read_secret(path))
-    except (BadKey, OSError) as error:
-        raise usage(f"The key {path} cannot be used: {error}.") from None
 
 
 def _keep(source: Any, path: Path) -> None:

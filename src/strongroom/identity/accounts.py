@@ -8,9 +8,19 @@ from typing import Final
 
 import msgspec
 
-from strongroom.identity import publish, secretkey, tables
+from strongroom.identity import account_tables as rows
+from strongroom.identity import publish, secretkey
 from strongroom.identity.issuing import fingerprint_of
-from strongroom.identity.model import MAX_ACCOUNT_KEY_DAYS, Account, AccountToken, NewAccount, key_status
+from strongroom.identity.model import (
+    MAX_ACCOUNT_KEY_DAYS,
+    Account,
+    AccountToken,
+    NewAccount,
+    Ties,
+    key_status,
+    thumbprint_text,
+)
+from strongroom.identity.networks import narrow_networks
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import AccountId, KeyId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Principal, Role
@@ -22,23 +32,42 @@ from strongroom.vault import PurposeKeys
 _ROLES: Final = frozenset({Role.OPERATOR, Role.APPROVER, Role.TENANT_ADMIN})
 """What accounts are for; auditors sign on with their provider, which is where their end is said."""
 
+FIRST_DAYS: Final = 1
+"""For how long the first operator's token counts in production: to make one that is bound."""
+
+_FREE: Final = (
+    "In production a token is bound: name the public key or the certificate of who will hold it (`bound_to`), and the "
+    "networks that it is used from (`networks`). People who sign on with their own provider need no token."
+)
+
 
 class Accounts:
     """Makes, lists and ends accounts. An account has one living token; issuing another ends the one before."""
 
-    def __init__(self, gate: Gate, keys: PurposeKeys, clock: Clock) -> None:
+    def __init__(self, gate: Gate, keys: PurposeKeys, clock: Clock, *, production: bool = False) -> None:
         self._gate = gate
         self._keys = keys
         self._clock = clock
+        self._production = production
 
     async def create(
-        self, who: Principal, name: Name, role: Role, *, tenant: TenantId | None = None, demo: bool = False, ask: Ask
+        self,
+        who: Principal,
+        name: Name,
+        role: Role,
+        *,
+        tenant: TenantId | None = None,
+        demo: bool = False,
+        ties: Ties | None = None,
+        ask: Ask,
     ) -> NewAccount:
-        """Create an account and its first token.
+        """Create an account and its first token, bound as `ties` says.
 
         Raises:
-            Refused: INVALID when role and tenant do not fit, CONFLICT when the name is taken.
+            Refused: INVALID when role and tenant do not fit, or what it would be bound to cannot be held to or is not
+                enough in production; CONFLICT when the name is taken.
         """
+        held = self._fit(ties or Ties())
         if role not in _ROLES:
             raise Refused(invalid(f"{role} is not the role of an account.", param="role"))
         if (role is Role.TENANT_ADMIN) != (tenant is not None):
@@ -46,18 +75,38 @@ class Accounts:
         account = Account(id=new_uuid(), name=name, role=role, demo=demo, created_at=self._clock.now(), tenant=tenant)
         try:
             async with self._gate.permit_platform(who, Action.ACCOUNT_CREATE, _resource(name), ask) as tx:
-                await tables.insert_account(tx, account)
-                return await self._issue(tx, account)
+                await rows.insert_account(tx, account)
+                return await self._issue(tx, account, held)
         except Conflict:
             tell = f"There is an account called {name} already."
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
 
-    async def reissue(self, who: Principal, name: Name, ask: Ask) -> NewAccount:
-        """End the account's token and make another."""
+    async def reissue(self, who: Principal, name: Name, ask: Ask, *, ties: Ties | None = None) -> NewAccount:
+        """End the account's token and make another, bound as `ties` says; what is left out there is as before.
+
+        Raises:
+            Refused: INVALID as in `create`.
+        """
         async with self._gate.permit_platform(who, Action.KEY_CREATE, _key_resource(), ask) as tx:
             account = await _account(tx, name)
+            before, named = await rows.newest_ties(tx, AccountId(account.id)), ties or Ties()
+            held = named if named.exception else self._fit(_over(before, named))
             await self._end(tx, [account], "reissued")
-            return await self._issue(tx, account)
+            return await self._issue(tx, account, held)
+
+    def _fit(self, ties: Ties) -> Ties:
+        """Return what a token can be bound to, and is bound enough by here.
+
+        Raises:
+            Refused: INVALID.
+        """
+        try:
+            held = msgspec.structs.replace(ties, networks=narrow_networks(ties.networks))
+        except ValueError as error:
+            raise Refused(invalid(f"Not what a token can be bound to: {error}.", param="networks")) from None
+        if self._production and not held.exception and not held.whole:
+            raise Refused(invalid(_FREE, param="networks" if held.confirmation else "bound_to"))
+        return held
 
     async def show_token(self, who: Principal, key_id: KeyId, ask: Ask) -> AccountToken:
         """Return what may be known of one account token, or of a session of somebody who has signed on elsewhere."""
@@ -71,7 +120,7 @@ class Accounts:
         """
         async with self._gate.permit_platform(who, Action.KEY_REVOKE, _key_resource(key_id), ask) as tx:
             now = self._clock.now()
-            if await tables.revoke_account_key(tx, key_id, now, reason):
+            if await rows.revoke_account_key(tx, key_id, now, reason):
                 await publish.gone(tx, [key_id])
             found = await _token(tx, key_id, now)
             if found.revoked_at is None:  # no table has it: somebody's who has signed on elsewhere
@@ -82,7 +131,7 @@ class Accounts:
     async def list(self, who: Principal, ask: Ask) -> list[Account]:
         """Return the living accounts."""
         async with self._gate.permit_platform(who, Action.ACCOUNT_LIST, _resource("*"), ask) as tx:
-            return await tables.accounts(tx)
+            return await rows.accounts(tx)
 
     async def delete(self, who: Principal, name: Name, ask: Ask) -> None:
         """End an account and its token."""
@@ -92,28 +141,47 @@ class Accounts:
     async def delete_of_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """End the accounts bound to `tenant`."""
         async with self._gate.permit_platform(who, Action.ACCOUNT_DELETE, _resource("*"), ask) as tx:
-            await self._remove(tx, await tables.accounts_of(tx, tenant), "tenant deleted")
+            await self._remove(tx, await rows.accounts_of(tx, tenant), "tenant deleted")
 
     async def _remove(self, tx: OperatorTx, accounts: Sequence[Account], reason: str) -> None:
         await self._end(tx, accounts, reason)
         for account in accounts:
-            await tables.delete_account(tx, AccountId(account.id), self._clock.now())
+            await rows.delete_account(tx, AccountId(account.id), self._clock.now())
 
     async def _end(self, tx: OperatorTx, accounts: Sequence[Account], reason: str) -> None:
         ids = [account.id for account in accounts]
-        await publish.gone(tx, await tables.revoke_account_keys(tx, ids, self._clock.now(), reason))
+        await publish.gone(tx, await rows.revoke_account_keys(tx, ids, self._clock.now(), reason))
 
-    async def _issue(self, tx: OperatorTx, account: Account) -> NewAccount:
+    async def _issue(self, tx: OperatorTx, account: Account, ties: Ties) -> NewAccount:
         now = self._clock.now()
-        expires_at = now + timedelta(days=MAX_ACCOUNT_KEY_DAYS)
+        expires_at = now + timedelta(days=FIRST_DAYS if ties.exception else MAX_ACCOUNT_KEY_DAYS)
         secret = secretkey.mint(account.role, None)
         fingerprint = fingerprint_of(secret, self._keys)
         version = self._keys.current
-        await tables.insert_account_key(
-            tx, AccountId(account.id), secret.id, fingerprint, version, created_at=now, expires_at=expires_at
+        await rows.insert_account_key(
+            tx, AccountId(account.id), secret.id, fingerprint, version, created_at=now, expires_at=expires_at, ties=ties
         )
-        await publish.account_key(tx, account, secret.id, fingerprint, version, expires_at.timestamp())
-        return NewAccount(account=account, key_id=secret.id, token=secret.text, expires_at=expires_at)
+        await publish.account_key(tx, account, secret.id, fingerprint, version, expires_at.timestamp(), ties)
+        confirmation = ties.confirmation
+        return NewAccount(
+            account=account,
+            key_id=secret.id,
+            token=secret.text,
+            expires_at=expires_at,
+            proof=None if confirmation is None else confirmation.proof,
+            thumbprint=None if confirmation is None else thumbprint_text(confirmation.thumbprint),
+            networks=ties.networks,
+            exception=ties.exception or None,
+        )
+
+
+def first_token() -> Ties:
+    """Return the exception of an installation's first token in production: this machine's only, and for a day."""
+    return Ties(networks=("127.0.0.0/8", "::1/128"), exception="first token of an operator, to make one that is bound")
+
+
+def _over(before: Ties, named: Ties) -> Ties:
+    return Ties(confirmation=named.confirmation or before.confirmation, networks=named.networks or before.networks)
 
 
 def _resource(name: str) -> Resource:
@@ -125,7 +193,7 @@ def _key_resource(key_id: str = EVERY) -> Resource:
 
 
 async def _token(tx: OperatorTx, key_id: KeyId, now: datetime) -> AccountToken:
-    found = await tables.account_key(tx, key_id, now) or await _session(tx, key_id, now)
+    found = await rows.account_key(tx, key_id, now) or await _session(tx, key_id, now)
     if found is None:
         raise Refused(hidden(f"no token {key_id}"))
     return found
@@ -142,7 +210,7 @@ async def _session(tx: OperatorTx, key_id: KeyId, now: datetime) -> AccountToken
 
 
 async def _account(tx: OperatorTx, name: Name) -> Account:
-    found = await tables.account_named(tx, name)
+    found = await rows.account_named(tx, name)
     if found is None:
         raise Refused(hidden(f"no account {name}"))
     return found

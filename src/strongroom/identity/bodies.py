@@ -23,6 +23,13 @@ LabelText: TypeAlias = Annotated[str, Meta(max_length=100, examples=["ci"])]
 ReasonText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, examples=["found in a public repository"])]
 Days: TypeAlias = Annotated[float, Meta(ge=MIN_KEY_DAYS, le=3660, examples=[7])]
 
+HolderText: TypeAlias = Annotated[str, Meta(min_length=1, max_length=16384)]
+"""A public key or a certificate of who will hold a credential (`binding.read`)."""
+
+NetworkTexts: TypeAlias = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=63, examples=["10.2.0.0/16"])], ...], Meta(max_length=32)
+]
+
 DeliverS: TypeAlias = Annotated[float, Meta(ge=60, le=86_400, examples=[3600])]
 
 _KEY: Final = re.compile(r"srk_\w*", re.IGNORECASE)
@@ -84,7 +91,7 @@ class MakeKey(Body, frozen=True, kw_only=True):
     days: Days | None = None
     purpose: OwnerText | None = None
     deliver_s: DeliverS | None = None
-    bound_to: Annotated[str, Meta(min_length=1, max_length=16384)] | None = None
+    bound_to: HolderText | None = None
     bindings: Bindings | None = None
 
 
@@ -97,6 +104,19 @@ class RevokeKey(Body, frozen=True, kw_only=True):
 class MakeAccount(Body, frozen=True, kw_only=True):
     """An account to be. `tenant` (name or id) is for a tenant administrator, and only for one."""
 
+    MULTILINE: ClassVar[frozenset[str]] = frozenset({"bound_to"})
+
     name: NameText
     role: Literal["operator", "approver", "tenant-admin"]
     tenant: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
+    bound_to: HolderText | None = None
+    networks: NetworkTexts = ()
+
+
+class MakeToken(Body, frozen=True, kw_only=True):
+    """What an account's next token is bound to; what is left out is as with the one before."""
+
+    MULTILINE: ClassVar[frozenset[str]] = frozenset({"bound_to"})
+
+    bound_to: HolderText | None = None
+    networks: NetworkTexts = ()

@@ -254,6 +254,13 @@ class Directory:
 
     def _unusable(self, known: _Credential, peer: str) -> str | None:
         """Return why a key that is right does not count. What depends on the moment or the caller `authenticate` asks, too."""
+        reason = self._ended_or_idle(known)
+        if reason is None and known.networks and not within(peer, known.networks):
+            return _ELSEWHERE
+        return reason
+
+    def _ended_or_idle(self, known: _Credential) -> str | None:
+        """Return why a key counts nowhere, wherever it is used from."""
         tenant = known.principal.tenant
         if known.expires_at <= self._clock.now().timestamp():
             return "expired"
@@ -261,8 +268,6 @@ class Directory:
             return "its tenant is gone"
         if known.demo and not self._allow_demo:
             return "demo accounts are refused in production mode"
-        if known.networks and not within(peer, known.networks):
-            return _ELSEWHERE
         return None
 
     def find_tenant(self, text: str) -> TenantId | None:
@@ -280,12 +285,9 @@ class Directory:
         return None if known is None else known.principal
 
     def has(self, role: Role) -> bool:
-        """Whether anybody holds a credential of `role` that counts now, from anywhere."""
+        """Whether anybody holds a standing credential of `role` that counts now, from somewhere."""
         return any(
-            known.principal.role is role
-            and known.principal.elevation is None
-            and not known.networks
-            and self._unusable(known, "") is None
+            known.principal.role is role and known.principal.elevation is None and self._ended_or_idle(known) is None
             for rows in self._credentials.values()
             for known in rows.values()
         )

@@ -21,6 +21,7 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Empty
 
 from strongroom.identity import problems
 from strongroom.identity.door import Door
@@ -122,6 +123,8 @@ async def strict_body(request: AnyRequest) -> None:
     wanted = handler.parsed_data_field
     if wanted is None:
         return
+    if wanted.default is not Empty and not await request.body():
+        return  # nothing was said, and that says enough
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(status_code=_UNSUPPORTED)
     body = await request.body()

@@ -14,6 +14,7 @@ from uuid import UUID
 from strongroom.identity import deliveries, publish, secretkey, tables
 from strongroom.identity.bindings import Bindings, Geo, checked
 from strongroom.identity.model import Delivery, Key, KeyException, Workload, key_ends, key_status, thumbprint_text
+from strongroom.identity.networks import narrow_networks
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Confirmation, Role
 from strongroom.kernel.refusal import Refused, invalid
@@ -22,6 +23,12 @@ from strongroom.vault import Purpose, PurposeKeys, seal, unseal
 
 DELIVERY_S: Final = 24 * 3600.0
 """For how long a delivery can be opened, at most and where nobody says otherwise."""
+
+_FREE: Final = (
+    "In production a static key of prod is bound to a key or a certificate of its holder: name its public half. Tokens by "
+    "exchange need no such key."
+)
+_ANYWHERE: Final = "In production a static key of prod is bound to networks, too: name those that its holder asks from."
 
 _MIN_DELIVERY_S: Final = 60.0
 _VERSION: Final = 1
@@ -104,6 +111,22 @@ def bindable(bindings: Bindings, geo: Geo | None) -> Bindings:
         return checked(bindings, geo)
     except ValueError as error:
         raise Refused(invalid(f"Not what a key can be bound to: {error}.", param="bindings")) from None
+
+
+def demand_bound(bound: Confirmation | None, bindings: Bindings | None) -> None:
+    """Refuse what a static key of prod must not be in production: free of its holder, or usable from half of the world.
+
+    Raises:
+        Refused: INVALID.
+    """
+    if bound is None:
+        raise Refused(invalid(_FREE, param="bound_to"))
+    try:
+        networks = () if bindings is None else narrow_networks(bindings.networks)
+    except ValueError as error:
+        raise Refused(invalid(f"Not what a key can be bound to: {error}.", param="bindings")) from None
+    if not networks:
+        raise Refused(invalid(_ANYWHERE, param="bindings"))
 
 
 def delivery_life(seconds: float) -> float:

@@ -152,6 +152,25 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     tenant: UUID | None = None
 
 
+class Ties(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account's token is bound to.
+
+    Attributes:
+        confirmation: what its holder proves to have, with each request.
+        networks: where it may be used from (CIDR); empty: from anywhere.
+        exception: why it counts in production without the two; empty: it does not.
+    """
+
+    confirmation: Confirmation | None = None
+    networks: tuple[str, ...] = ()
+    exception: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether a copy of the token is worth nothing by itself, nor from elsewhere."""
+        return self.confirmation is not None and bool(self.networks)
+
+
 class AccountToken(msgspec.Struct, frozen=True, kw_only=True):
     """What may be known of an account's token after it was made."""
 
@@ -163,6 +182,13 @@ class AccountToken(msgspec.Struct, frozen=True, kw_only=True):
     """`active`, `expired` or `revoked`."""
     revoked_at: datetime | None = None
     revoked_reason: str | None = None
+    proof: Proof | None = None
+    """How its holder shows that it has what the token is bound to."""
+    thumbprint: str | None = None
+    """What it is bound to, as of a key (`Key.thumbprint`)."""
+    networks: tuple[str, ...] = ()
+    exception: str | None = None
+    """Why it counts in production without being bound."""
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +198,10 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
     token: str
     expires_at: datetime
+    proof: Proof | None = None
+    thumbprint: str | None = None
+    networks: tuple[str, ...] = ()
+    exception: str | None = None
 
     def __repr__(self) -> str:
         """Show the account only."""

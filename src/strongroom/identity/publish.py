@@ -11,7 +11,7 @@ import msgspec
 
 from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, ElevationDocument, TenantDocument
-from strongroom.identity.model import Account, Delivery, Key, Tenant, confirmation_of, key_ends
+from strongroom.identity.model import Account, Delivery, Key, Tenant, Ties, confirmation_of, key_ends
 from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Role
 from strongroom.store import OperatorTx, TenantTx, feed
@@ -73,9 +73,11 @@ async def account_key(
     fingerprint: bytes,
     pepper_version: int,
     expires_at: float,
+    ties: Ties,
     elevation: ElevationDocument | msgspec.UnsetType = msgspec.UNSET,
 ) -> None:
     """Tell of a new account token; `expires_at` in Unix seconds."""
+    confirmation = ties.confirmation
     document = CredentialDocument(
         fingerprint=fingerprint,
         pepper_version=pepper_version,
@@ -83,7 +85,10 @@ async def account_key(
         name=account.name,
         expires_at=expires_at,
         tenant=account.tenant,
+        networks=ties.networks,
         demo=account.demo,
+        proof=msgspec.UNSET if confirmation is None else confirmation.proof,
+        thumbprint=msgspec.UNSET if confirmation is None else confirmation.thumbprint,
         elevation=elevation,
     )
     await feed.publish(tx, documents.CREDENTIAL, key_id, documents.encode(document))

@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from strongroom.identity import binding
 from strongroom.identity.accounts import Accounts
-from strongroom.identity.bodies import MakeAccount, MakeKey, MakeTenant, MakeWorkload, RevokeKey
+from strongroom.identity.bodies import MakeAccount, MakeKey, MakeTenant, MakeToken, MakeWorkload, RevokeKey
 from strongroom.identity.finding import Finder
 from strongroom.identity.http import Asked, Listing, Who, name_of, noting
 from strongroom.identity.model import (
@@ -24,6 +24,7 @@ from strongroom.identity.model import (
     NewAccount,
     NewKey,
     Tenant,
+    Ties,
     Workload,
 )
 from strongroom.identity.problems import READ, WRITE
@@ -227,7 +228,8 @@ async def create_account(
 ) -> NewAccount:
     """Create an account. This answer is the only place where its token ever stands."""
     place = None if data.tenant is None else await finder.tenant(who, data.tenant, ask)
-    return await accounts.create(who, name_of(data.name), Role(data.role), tenant=place, ask=ask)
+    ties = _ties(data.bound_to, data.networks)
+    return await accounts.create(who, name_of(data.name), Role(data.role), tenant=place, ties=ties, ask=ask)
 
 
 @delete("/accounts/{name:str}", responses=WRITE, summary="Delete an account", tags=["accounts"])
@@ -236,10 +238,19 @@ async def delete_account(name: FromPath[str], accounts: TheAccounts, who: Who, a
     await accounts.delete(who, name_of(name), ask)
 
 
+_AS_BEFORE: Final = MakeToken()
+
+
 @post("/accounts/{name:str}/token", responses=WRITE, summary="Reissue an account's token", tags=["accounts"])
-async def reissue_token(name: FromPath[str], accounts: TheAccounts, who: Who, ask: Asked) -> NewAccount:
+async def reissue_token(
+    name: FromPath[str], accounts: TheAccounts, who: Who, ask: Asked, data: JSONBody[MakeToken] = _AS_BEFORE
+) -> NewAccount:
     """End an account's token and make another. This answer is the only place where it ever stands."""
-    return await accounts.reissue(who, name_of(name), ask)
+    return await accounts.reissue(who, name_of(name), ask, ties=_ties(data.bound_to, data.networks))
+
+
+def _ties(bound_to: str | None, networks: tuple[str, ...]) -> Ties:
+    return Ties(confirmation=None if bound_to is None else _bound(bound_to), networks=networks)
 
 
 ROUTES: Final = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from strongroom.identity import issuing, publish, tables
 from strongroom.identity.bindings import Bindings
@@ -29,11 +29,6 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, inv
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.store import Conflict, TenantTx
 from strongroom.vault import PurposeKeys
-
-_FREE: Final = (
-    "In production a static key of prod is bound to a key or a certificate of its holder: name its public half. Tokens by "
-    "exchange need no such key."
-)
 
 
 class Identity:
@@ -231,7 +226,7 @@ class Identity:
             exception: a departure from the rules, bound to networks and time.
             purpose: what it is for, where that is narrower than what the workload is for.
             deliver_s: hand it over by a delivery that opens once, within so many seconds; None: in this answer.
-            bound: what its holder must prove to have; in production a key of prod is bound, or carries an exception.
+            bound: what its holder must prove to have; in production a key of prod is bound, and to networks, or carries an exception.
             bindings: where, by what, when and for what it may be used.
             ask: what goes into the audit entry.
 
@@ -239,8 +234,8 @@ class Identity:
             Refused: INVALID when it would live too long or be free where it must be bound, hidden when there is no such
                 workload.
         """
-        if self._production and environment is Environment.PROD and bound is None and exception is None:
-            raise Refused(invalid(_FREE, param="bound_to"))
+        if self._production and environment is Environment.PROD and exception is None:
+            issuing.demand_bound(bound, bindings)
         resource = Resource(kind=Kind.KEY, tenant=tenant, environment=environment)
         async with self._gate.permit(who, Action.KEY_CREATE, resource, ask) as tx:
             await self._living(tx)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,8 +9,6 @@ import msgspec
 
 from strongroom.identity.bindings import Bindings
 from strongroom.identity.model import (
-    Account,
-    AccountToken,
     Environments,
     Key,
     KeyException,
@@ -22,7 +19,7 @@ from strongroom.identity.model import (
     key_status,
     thumbprint_text,
 )
-from strongroom.kernel.ids import AccountId, KeyId, TenantId, WorkloadId
+from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Proof, Role
 from strongroom.store import OperatorTx, Record, TenantTx
 
@@ -235,112 +232,6 @@ async def revoke_keys(
     return [KeyId(row["id"]) for row in rows]
 
 
-async def insert_account(tx: OperatorTx, account: Account) -> None:
-    """Add an account of the installation."""
-    await tx.execute(
-        "INSERT INTO identity.account (id, name, role, tenant_id, demo, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        account.id,
-        account.name,
-        str(account.role),
-        account.tenant,
-        account.demo,
-        account.created_at,
-    )
-
-
-async def accounts(tx: OperatorTx) -> list[Account]:
-    """Return the living accounts, by name."""
-    rows = await tx.fetch(
-        """SELECT id, name, role, tenant_id, demo, created_at FROM identity.account
-           WHERE deleted_at IS NULL ORDER BY name"""
-    )
-    return [_account(row) for row in rows]
-
-
-async def account_named(tx: OperatorTx, name: str) -> Account | None:
-    """Return a living account, locked until this transaction ends."""
-    row = await tx.fetchrow(
-        """SELECT id, name, role, tenant_id, demo, created_at FROM identity.account
-           WHERE name = $1 AND deleted_at IS NULL FOR UPDATE""",
-        name,
-    )
-    return None if row is None else _account(row)
-
-
-async def delete_account(tx: OperatorTx, account: AccountId, at: datetime) -> None:
-    """End an account."""
-    await tx.execute("UPDATE identity.account SET deleted_at = $2 WHERE id = $1", account, at)
-
-
-async def accounts_of(tx: OperatorTx, tenant_id: TenantId) -> list[Account]:
-    """Return the living accounts bound to `tenant_id`."""
-    rows = await tx.fetch(
-        """SELECT id, name, role, tenant_id, demo, created_at FROM identity.account
-           WHERE tenant_id = $1 AND deleted_at IS NULL""",
-        tenant_id,
-    )
-    return [_account(row) for row in rows]
-
-
-async def insert_account_key(
-    tx: OperatorTx,
-    account: AccountId,
-    key_id: KeyId,
-    fingerprint: bytes,
-    pepper_version: int,
-    *,
-    created_at: datetime,
-    expires_at: datetime,
-) -> None:
-    """Add a token of `account` by its fingerprint."""
-    await tx.execute(
-        """INSERT INTO identity.account_key (id, account_id, fingerprint, pepper_version, created_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5, $6)""",
-        key_id,
-        account,
-        fingerprint,
-        pepper_version,
-        created_at,
-        expires_at,
-    )
-
-
-async def revoke_account_keys(tx: OperatorTx, accounts: Sequence[UUID], at: datetime, reason: str) -> list[KeyId]:
-    """Revoke every token of `accounts`; return those that were not yet."""
-    rows = await tx.fetch(
-        """UPDATE identity.account_key SET revoked_at = $2, revoked_reason = $3
-           WHERE account_id = ANY($1::uuid[]) AND revoked_at IS NULL RETURNING id""",
-        list(accounts),
-        at,
-        reason,
-    )
-    return [KeyId(row["id"]) for row in rows]
-
-
-async def account_key(tx: OperatorTx, key_id: KeyId, now: datetime) -> AccountToken | None:
-    """Return one account token, dead or alive."""
-    row = await tx.fetchrow(
-        """SELECT k.id, a.name AS account, k.created_at, k.expires_at, k.revoked_at, k.revoked_reason
-           FROM identity.account_key k JOIN identity.account a ON a.id = k.account_id WHERE k.id = $1""",
-        key_id,
-    )
-    if row is None:
-        return None
-    return AccountToken(status=key_status(now, row["expires_at"], row["revoked_at"]), **dict(row))
-
-
-async def revoke_account_key(tx: OperatorTx, key_id: KeyId, at: datetime, reason: str) -> bool:
-    """Revoke one account token; return whether it was not yet."""
-    ended = await tx.fetchval(
-        """UPDATE identity.account_key SET revoked_at = $2, revoked_reason = $3
-           WHERE id = $1 AND revoked_at IS NULL RETURNING true""",
-        key_id,
-        at,
-        reason,
-    )
-    return ended is True
-
-
 def _tenant(row: Record) -> Tenant:
     return Tenant(id=row["tenant_id"], name=row["name"], created_at=row["created_at"])
 
@@ -383,15 +274,4 @@ def _key(row: Record, now: datetime) -> Key:
         replaced_at=row["replaced_at"],
         retires_at=row["retires_at"],
         bindings=None if row["bindings"] is None else msgspec.json.decode(row["bindings"], type=Bindings),
-    )
-
-
-def _account(row: Record) -> Account:
-    return Account(
-        id=row["id"],
-        name=row["name"],
-        role=Role(row["role"]),
-        demo=row["demo"],
-        created_at=row["created_at"],
-        tenant=row["tenant_id"],
     )

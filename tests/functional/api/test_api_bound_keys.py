@@ -11,8 +11,10 @@ import pytest
 from strongroom.app.seed import INSTALLER
 from strongroom.app.testing import ControlPlane
 from strongroom.identity import Identity
+from strongroom.identity.bindings import Bindings
+from strongroom.identity.rotation.service import Rotation
 from strongroom.identity.service import loopback_exception
-from strongroom.kernel.ids import Name
+from strongroom.kernel.ids import KeyId, Name
 from strongroom.kernel.principal import Environment, Role
 from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask as Asked
@@ -102,8 +104,21 @@ def test_in_production_a_key_of_prod_is_bound_or_carries_an_exception_that_ends(
             await create()
         from strongroom.identity import binding  # noqa: PLC0415 - beside its only use
 
-        bound = await create(bound=binding.read(SecretKey.generate().public.pem()))
-        assert bound.key.proof == "dpop"
+        holder = binding.read(SecretKey.generate().public.pem())
+        for anywhere in (None, Bindings(agents=("curl",)), Bindings(networks=("0.0.0.0/0",))):
+            with pytest.raises(Refused, match=r"to networks, too|too wide"):
+                await create(bound=holder, bindings=anywhere)
+        inside = Bindings(networks=("10.0.0.0/8",))
+        bound = await create(bound=holder, bindings=inside)
+        assert (bound.key.proof, bound.key.bindings.networks) == ("dpop", ("10.0.0.0/8",))
+        rotation = Rotation(services.gate, services.identity._keys, services.clock, production=True)
+        with pytest.raises(Refused, match="to networks, too"):  # nor is it taken away later
+            await rotation.bind(INSTALLER, tenant, KeyId(bound.key.id), Bindings(), Asked())
+        free = await services.identity.create_key(
+            INSTALLER, tenant, environment=prod, workload=Name("live"), ask=Asked()
+        )
+        with pytest.raises(Refused, match="bound to a key or a certificate"):  # of before it was production
+            await rotation.rotate(INSTALLER, tenant, KeyId(free.key.id), ask=Asked())
         excepted = await create(exception=loopback_exception(services.clock.now(), 7))
         assert excepted.key.exception.networks == ("127.0.0.0/8",)
         await create(Environment.DEV, "inference")

@@ -144,3 +144,24 @@ def test_a_job_of_github_actions_asks_its_own_token_service(
         ambient("strongroom", job).token()
     with pytest.raises(ExchangeRefused):
         TokenSource(plane.url, rule, Given("nonsense"))()
+
+
+def test_an_account_bound_to_a_key_asks_with_it_and_with_nothing_less(
+    run: Run, inside: Run, plane: ControlPlane, tmp_path: Path
+) -> None:
+    key = tmp_path / "mine.pem"
+    assert run("signing", "new-key", str(key)).code == 0
+    made = run(
+        "account", "create", "bound-here", "--role", "approver", "--bind", f"{key}.pub", "--network", "127.0.0.0/8",
+        "--json",
+    )  # fmt: skip
+    assert (made.code, made.json["proof"], made.json["networks"]) == (0, "dpop", ["127.0.0.0/8"]), made.err
+    around = {"STRONGROOM_CONTROL": plane.url, "STRONGROOM_TOKEN": made.json["token"]}
+    me = inside("whoami", "--proof-key", str(key), "--json", env=around)
+    assert (me.code, me.json["name"]) == (0, "bound-here"), me.err
+    assert inside("whoami", env=around | {"STRONGROOM_PROOF_KEY": str(key)}).code == 0
+    assert inside("whoami", env=around).code == 1
+    missing = inside("whoami", "--proof-key", str(tmp_path / "none.pem"), env=around)
+    assert (missing.code, "holds no private key" in missing.err) == (2, True)
+    key.chmod(0o644)
+    assert inside("whoami", "--proof-key", str(key), env=around).code == 2

@@ -51,7 +51,7 @@ from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
 from strongroom.vault import Keyring, Purpose
 from strongroom.vault.testing import embedded
-from strongroom.wire import Limits, Server, serve_tcp
+from strongroom.wire import Limits, Server, TlsOptions, serve_tcp
 
 PATIENCE_S = 10.0
 OPERATOR = Principal(role=Role.OPERATOR, name="tests", credential=KeyId(""))
@@ -152,6 +152,12 @@ class Plane:
     def port(self) -> int:
         return self.server.port
 
+    async def serve_tls(self, tls: TlsOptions) -> Server:
+        """Serve the same gateway over TLS."""
+        server = await _serve(self.gateway, Limits(), self.faults, tls)
+        self.stack.push_async_callback(server.close)
+        return server
+
     async def serve(self, **limits: Any) -> Server:
         """Serve the same gateway under other limits of the wire."""
         server = await _serve(self.gateway, Limits(**limits), self.faults)
@@ -235,10 +241,13 @@ class Plane:
         return made
 
 
-async def _serve(gateway: Gateway, limits: Limits, faults: list[BaseException]) -> Server:
+async def _serve(
+    gateway: Gateway, limits: Limits, faults: list[BaseException], tls: TlsOptions | None = None
+) -> Server:
     return await serve_tcp(
         gateway.handle,
         limits=limits,
+        tls=tls,
         render_error=render_protocol_error,
         on_fault=lambda _, fault: faults.append(fault),
     )

@@ -14,8 +14,9 @@ from strongroom.app.seed import INSTALLER
 from strongroom.identity.elevation import Elevations, Notices
 from strongroom.identity.elevation.model import Asked, Phase
 from strongroom.identity.elevation.notices import Hook, signature
+from strongroom.identity.model import Ties
 from strongroom.kernel.ids import Name, TenantId
-from strongroom.kernel.principal import Elevation, Environment, Principal, Role
+from strongroom.kernel.principal import Confirmation, Elevation, Environment, Principal, Proof, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Action, Ask, Engine, Kind, Resource
 from strongroom.wire import Reply, Request, serve_tcp
@@ -194,3 +195,21 @@ async def test_production_breaks_no_glass_unheard_and_knows_no_standing_power(ho
     assert production.decide(replace(operator, elevation=own), Action.FEDERATION_CREATE, rule).allowed
     assert production.decide(operator, Action.FEDERATION_DELETE, rule).allowed
     assert await refused(elevations.show(operator, UUID(int=1), ASK)) is RefusalKind.HIDDEN
+
+
+async def test_an_elevation_is_bound_to_what_the_operators_own_token_is(house: House) -> None:
+    elevations, acme = house.services.elevations, await house.tenant("acme")
+    ties = Ties(confirmation=Confirmation(Proof.DPOP, bytes(range(32))), networks=("127.0.0.0/8",))
+    made = await house.services.accounts.create(INSTALLER, Name("op"), Role.OPERATOR, ties=ties, ask=ASK)
+    first, second = [await person(house, name, Role.APPROVER) for name in ("one", "two")]
+    operator = house.who(made.token)
+    assert operator is not None
+    wanted = await elevations.request(operator, asked(acme), ASK)
+    for each in (first, second):
+        await elevations.decide(each, wanted.id, "approve", wanted.digest, "fine", ASK)
+    begun = await elevations.begin(operator, wanted.id, ASK)
+    await house.known()
+    elevated = house.who(begun.token)
+    assert elevated is not None
+    assert elevated.confirmation == ties.confirmation
+    assert house.who(begun.token, "192.0.2.7") is None

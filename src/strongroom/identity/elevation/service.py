@@ -10,8 +10,8 @@ from uuid import UUID
 
 import msgspec
 
+from strongroom.identity import account_tables as accounts
 from strongroom.identity import approvals, publish, secretkey
-from strongroom.identity import tables as accounts
 from strongroom.identity.approvals import Request, State
 from strongroom.identity.documents import ElevationDocument
 from strongroom.identity.elevation import tables
@@ -24,6 +24,7 @@ from strongroom.identity.elevation.model import (
     Elevated,
 )
 from strongroom.identity.issuing import fingerprint_of
+from strongroom.identity.model import Ties
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import AccountId, KeyId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Elevation, Environment, Principal, Role
@@ -205,8 +206,10 @@ class Elevations:
         ends_at = now + timedelta(minutes=asked.minutes)
         secret = secretkey.mint(Role.OPERATOR, None)
         fingerprint, version = fingerprint_of(secret, self._keys), self._keys.current
+        # Bound to what the token is bound to that asks for it: an elevation never lies about more loosely than the standing power.
+        ties = await accounts.ties_of(tx, who.credential) or Ties()
         await accounts.insert_account_key(
-            tx, AccountId(account.id), secret.id, fingerprint, version, created_at=now, expires_at=ends_at
+            tx, AccountId(account.id), secret.id, fingerprint, version, created_at=now, expires_at=ends_at, ties=ties
         )
         await tables.begin(tx, request.id, secret.id, now, ends_at)
         used = await approvals.by_id(tx, approvals.Kind.ELEVATION, request.id, now)
@@ -218,7 +221,7 @@ class Elevations:
             actions=asked.actions,
             break_glass=asked.break_glass,
         )
-        await publish.account_key(tx, account, secret.id, fingerprint, version, ends_at.timestamp(), covers)
+        await publish.account_key(tx, account, secret.id, fingerprint, version, ends_at.timestamp(), ties, covers)
         return Begun(elevation=shown, token=secret.text, expires_at=ends_at)
 
 

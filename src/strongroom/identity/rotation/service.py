@@ -16,7 +16,7 @@ from strongroom.identity.rotation import tables
 from strongroom.identity.rotation.model import Rotated, lives, overlap
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, TenantId
-from strongroom.kernel.principal import Principal
+from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.store import TenantTx
@@ -29,8 +29,11 @@ _DAY_S: Final = 86_400.0
 class Rotation:
     """Rotates keys and opens deliveries."""
 
-    def __init__(self, gate: Gate, keys: PurposeKeys, clock: Clock, geo: Geo | None = None) -> None:
+    def __init__(
+        self, gate: Gate, keys: PurposeKeys, clock: Clock, geo: Geo | None = None, *, production: bool = False
+    ) -> None:
         self._geo: Final = geo
+        self._production: Final = production
         self._gate: Final = gate
         self._keys: Final = keys
         self._clock: Final = clock
@@ -77,6 +80,7 @@ class Rotation:
             self._gate.demand(
                 who, Action.KEY_ROTATE, needed, "The policies let no such workload hold a credential there."
             )
+            self._demand_bound(old, old.bindings)
             until = now + timedelta(seconds=_overlap(old, overlap_s, compromised=compromised))
             made, secret = await issuing.issue(
                 tx,
@@ -113,11 +117,17 @@ class Rotation:
                 raise Refused(hidden(f"no key {key_id} in this tenant"))
             if old.status != "active":
                 _conflict(f"This key is {old.status}: there is nothing to bind.")
+            self._demand_bound(old, bindings)
             bound = None if bindings.empty else issuing.bindable(bindings, self._geo)
             await tables.bind_key(tx, key_id, bound)
             made = msgspec.structs.replace(old, bindings=bound)
             await publish.key(tx, made, held.workload, held.fingerprint, held.pepper_version)
         return made
+
+    def _demand_bound(self, old: Key, bindings: Bindings | None) -> None:
+        """Refuse to leave a key of prod free in production, where one was made before it was production."""
+        if self._production and old.environment is Environment.PROD and old.exception is None:
+            issuing.demand_bound(confirmation_of(old), bindings)
 
     async def _retire(
         self, tx: TenantTx, old: Key, made: Key, held: tables.Held, *, now: datetime, until: datetime, compromised: bool

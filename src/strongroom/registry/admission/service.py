@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from strongroom.identity import tables as identity_tables
+from strongroom.identity import account_tables
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
@@ -123,7 +123,7 @@ class Admission:
         resource = Resource(kind=Kind.RELEASE, id=_id(name, version))
         async with self._gate.permit_platform(who, Action.MODEL_APPROVE, resource, ask) as tx:
             subject = await self._named(tx, name, version)
-            account = await identity_tables.account_named(tx, who.name)
+            account = await account_tables.account_named(tx, who.name)
             if account is None:
                 raise Refused(hidden("an approval by nobody's account"))
             case = await self._case(tx, subject)
