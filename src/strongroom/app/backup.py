@@ -15,6 +15,8 @@ from strongroom.app.database import embedded_login, external, running_database
 from strongroom.app.ground import lay_out, locked
 from strongroom.app.installer import installer
 from strongroom.app.layout import Layout, layout, make_private
+from strongroom.app.logs.model import Bounds
+from strongroom.app.logs.sink import Sink
 from strongroom.app.refusals import CannotStart
 from strongroom.app.settings import load
 from strongroom.confinement.tree import current_tree, prepare_tree
@@ -134,5 +136,9 @@ async def _stopped(home: Path) -> AsyncGenerator[Dsn, None]:
         formats.check(places.home)
         lay_out(places, settings)
         tree = prepare_tree() if os.geteuid() == 0 else current_tree()
-        async with running_database(places, settings, tree) as admin:
-            yield admin
+        sink = Sink(places.logs, SystemClock(), Bounds.of(settings.logs))
+        try:
+            async with running_database(places, settings, tree, sink.into("postgres")) as admin:
+                yield admin
+        finally:
+            await asyncio.to_thread(sink.close)

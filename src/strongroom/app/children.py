@@ -2,7 +2,7 @@
 
 Always true here:
 - a child inherits the descriptors it is given and no others, and an environment made for it;
-- what a child prints goes to its own log, bounded, readable by the supervisor's user alone;
+- what a child says, and whatever else it prints, goes through a pipe into the log sink, and nowhere else;
 - a child that ends by itself is started again; the pause grows while it keeps ending and is forgotten once it stays;
 - whatever a start fails with, it is tried again, and what was opened for it is closed;
 - no child is left unwatched in silence: a watch that ends ends everything (`watch_over`).
@@ -17,15 +17,14 @@ import signal
 from asyncio.subprocess import Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from strongroom.app.refusals import FAILED, CannotStart
 from strongroom.confinement.tree import RuntimeTree
 from strongroom.kernel.clock import Clock
+from strongroom.kernel.lines import follow
 from strongroom.runtime.backoff import Backoff, BackoffPolicy
 
-_LOG_LIMIT: Final = 8 * 2**20
 RESTARTS: Final = BackoffPolicy(first_s=0.4, cap_s=10.0, stable_s=30.0)
 """The pauses before our own processes and the database are started again."""
 _STOP_S: Final = 15.0
@@ -41,7 +40,7 @@ class ChildSpec:
         hand_over: makes the reading end of a fresh handover pipe for each start.
         listen: descriptor of the socket it serves on; None: it makes its own.
         uid: numeric uid to run under, or None for the supervisor's.
-        log: file for what it prints.
+        log: takes each line that it says or prints.
     """
 
     name: str
@@ -49,7 +48,7 @@ class ChildSpec:
     hand_over: Callable[[], int]
     listen: int | None
     uid: int | None
-    log: Path
+    log: Callable[[bytes], None]
 
 
 class Child:
@@ -62,6 +61,7 @@ class Child:
         self._tell = tell
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -94,17 +94,13 @@ class Child:
         with contextlib.ExitStack() as opened:
             handover = spec.hand_over()
             opened.callback(os.close, handover)
-            log = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            opened.callback(os.close, log)
-            if os.fstat(log).st_size > _LOG_LIMIT:
-                os.ftruncate(log, 0)
-            return await asyncio.create_subprocess_exec(
+            process = await asyncio.create_subprocess_exec(
                 *self._tree.command("strongroom.app.processes"),
                 spec.role,
                 str(handover),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
                 pass_fds=(handover,) if spec.listen is None else (handover, spec.listen),
                 env=self._tree.environment(),
                 cwd="/",
@@ -113,6 +109,9 @@ class Child:
                 group=spec.uid,
                 extra_groups=None if spec.uid is None else [],
             )
+        assert process.stdout is not None  # noqa: S101 - made with a pipe
+        self._following = asyncio.create_task(follow(process.stdout, spec.log), name=f"log of {spec.name}")
+        return process
 
     async def _watch(self) -> None:
         backoff = Backoff(RESTARTS)
@@ -147,7 +146,9 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_S):
                     await process.wait()
-                    return
+                    break
+        if self._following is not None:  # its last words
+            await asyncio.wait({self._following}, timeout=_STOP_S)
 
 
 async def watch_over(children: Sequence[Child], stop: asyncio.Event) -> None:

@@ -25,7 +25,11 @@ SECRET: Final = "postgres"  # noqa: S105 - the name of the file that holds it
 
 @asynccontextmanager
 async def running_database(
-    places: Layout, settings: Settings, tree: RuntimeTree, tell: Callable[[str], None] | None = None
+    places: Layout,
+    settings: Settings,
+    tree: RuntimeTree,
+    log: Callable[[bytes], None],
+    tell: Callable[[str], None] | None = None,
 ) -> AsyncGenerator[Dsn, None]:
     """Yield the administrator's login to the running database; stop the embedded one afterwards.
 
@@ -33,6 +37,7 @@ async def running_database(
         places: where its data lies.
         settings: whether it is ours or yours.
         tree: where its programs are.
+        log: takes each line of the embedded server's log.
         tell: is told when the embedded server ended by itself, and it is started again; None: it is not.
 
     Raises:
@@ -41,7 +46,7 @@ async def running_database(
     if settings.database.url is not None:
         yield external(settings)
         return
-    cluster = embedded(places, settings, tree)
+    cluster = embedded(places, settings, tree, log)
     try:
         admin = await cluster.start()
         watching = None if tell is None else asyncio.create_task(_keep(cluster, tell), name="watch postgres")
@@ -77,13 +82,13 @@ async def _keep(cluster: Cluster, tell: Callable[[str], None]) -> None:
                 tell(f"postgres could not start ({why(error)})")
 
 
-def embedded(places: Layout, settings: Settings, tree: RuntimeTree) -> Cluster:
+def embedded(places: Layout, settings: Settings, tree: RuntimeTree, log: Callable[[bytes], None]) -> Cluster:
     """Return the embedded server of this installation, not yet started."""
     return Cluster(
         home=places.postgres,
         run=places.postgres_socket,
         secret=places.secrets / SECRET,
-        log=places.logs / "postgres.log",
+        log=log,
         binaries=_binaries(tree),
         uid=uid(settings, POSTGRES),
     )

@@ -92,7 +92,7 @@ async def _port(name: str, edge: Edge, url: str | None) -> Check:
         name=name,
         status=Status.FAILED,
         detail=f"{url} {said}",
-        fix=f"see HOME/logs/{name}*.log; it becomes ready by itself once its database and models are there",
+        fix="see `strongroom logs`; it becomes ready by itself once its database and models are there",
     )
 
 
@@ -105,7 +105,7 @@ async def online(services: Services, clock: Clock, worker_sockets: Path, book: B
             name="database",
             status=Status.OK if reachable else Status.FAILED,
             detail="answers" if reachable else "does not answer",
-            fix="" if reachable else "see HOME/logs/postgres.log, or your own server",
+            fix="" if reachable else "see `strongroom logs --process postgres`, or your own server",
         ),
         Check(
             name="snapshot",
@@ -140,7 +140,7 @@ async def _audit_log(services: Services) -> Check:
     if not pulse.trouble and services.gate.is_sealed(pulse):
         return Check(name="audit log", status=Status.OK, detail=f"sealed and signed {age}")
     fixes = {
-        "notary": "see HOME/logs/notary.log; it is started again by itself",
+        "notary": "see `strongroom logs --process notary`; it is started again by itself",
         "forked": "look into who turned the database back; then `strongroom audit recover --reason …`",
         "contended": "stop the other installation that uses this database",
     }
@@ -148,7 +148,7 @@ async def _audit_log(services: Services) -> Check:
         name="audit log",
         status=Status.FAILED,
         detail=f"all was sealed and signed last {age}; {pulse.trouble or 'no keeper'}: {pulse.said}",
-        fix=fixes.get(pulse.trouble, "see HOME/logs/keeper.log; it is started again by itself"),
+        fix=fixes.get(pulse.trouble, "see `strongroom logs --process keeper`; it is started again by itself"),
     )
 
 
@@ -279,7 +279,7 @@ async def _workers(directory: Path) -> list[Check]:
                 name="workers",
                 status=Status.FAILED,
                 detail=f"no answer from {', '.join(silent)}",
-                fix="see HOME/logs/worker-*.log; a crashed worker is started again by itself",
+                fix="see `strongroom logs --level warning`; a crashed worker is started again by itself",
             )
         ]
     return [Check(name="workers", status=Status.OK, detail=f"{len(sockets)} answer")]

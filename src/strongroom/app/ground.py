@@ -194,6 +194,7 @@ def children(
     broker: Broker,
     tree: RuntimeTree,
     tell: Callable[[str], None],
+    log: Callable[[str, bytes], None],
 ) -> Iterator[Child]:
     """Yield the processes of our own: who seals the logs first, for control refuses changes without it; then control.
 
@@ -261,7 +262,7 @@ def children(
             hand_over=hand_over,
             listen=None if listen is None else listen.fileno(),
             uid=uid(settings, number),
-            log=places.logs / f"{name}.log",
+            log=partial(log, name),
         )
         return Child(spec, tree, clock, tell)
 
@@ -359,4 +360,4 @@ async def answering(ports: Ports, tell: Callable[[str], None]) -> None:
                 finally:
                     await pool.close()
     except TimeoutError:
-        raise CannotStart(f"not ready after {_ANSWERS_S:.0f} s; the logs are in HOME/logs") from None
+        raise CannotStart(f"not ready after {_ANSWERS_S:.0f} s; see `strongroom logs --level warning`") from None

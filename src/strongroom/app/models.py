@@ -102,10 +102,11 @@ async def workers(
     sandbox: SandboxReport,
     *,
     tell: Callable[[str], None],
+    log: Callable[[str, bytes], None],
 ) -> AsyncGenerator[WorkerHost, None]:
     """Run a worker for each release and environment; they load while the rest starts."""
     launcher = Launcher(tree=tree, facts=sandbox.facts, scratch=places.run / "s", modules=MODULES)
-    host = WorkerHost(launcher, clock=SystemClock(), observe=_observer(tell), logs=places.logs)
+    host = WorkerHost(launcher, clock=SystemClock(), observe=_observer(tell), log=log)
     try:
         chosen = specs(releases, places, settings)
         if settings.workers.names:

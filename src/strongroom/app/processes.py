@@ -15,7 +15,6 @@ import resource
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ import uvloop
 
 from strongroom.app.geo import source
 from strongroom.app.handover import Handover, admission, receive
+from strongroom.app.logs.saying import speak
 from strongroom.app.metrics import socket_of, teller
 from strongroom.app.probes import answering
 from strongroom.app.settings import Edge
@@ -46,6 +46,7 @@ from strongroom.gateway.trials import Trials
 from strongroom.gateway.upstreams import Upstreams
 from strongroom.identity import Directory
 from strongroom.kernel.clock import Clock, SystemClock
+from strongroom.kernel.lines import places
 from strongroom.policy import Engine
 from strongroom.providers import Networks
 from strongroom.providers.secrets import SCOPE
@@ -193,22 +194,18 @@ async def _serve(
 
 
 def _fault(request: Request, error: BaseException) -> None:
-    """Log where a handler broke, never what was said in it: an exception's text may quote content."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames[-6:]))
-    _log.error("fault in %s %s: %s at %s", request.method, request.path, type(error).__name__, where)
+    """Log where a handler broke, never what was said in it: an exception's text may quote content, and a path too."""
+    _log.error("fault in a %s: %s", request.method, places(type(error), error.__traceback__))
 
 
 def main(arguments: list[str]) -> None:
     """Become the process that the first argument names."""
     role, descriptor = arguments
+    speak()
     _harden()
     handover = receive(int(descriptor))
     if os.getppid() != handover.supervisor:  # it was killed before we asked to be told
         return
-    logging.basicConfig(
-        level=logging.INFO, format=f"%(asctime)s {handover.name} %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
     uvloop.run(_ROLES[role](handover))
 
 

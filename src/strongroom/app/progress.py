@@ -1,4 +1,7 @@
-"""What `strongroom up` shows: a line for each step, with its time, on a terminal or in a log alike."""
+"""What `strongroom up` shows: a line for each step, with its time, on a terminal or in a log alike.
+
+What it is told by others is masked before it is shown, as in the logs: a service manager keeps what stands on standard output.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from strongroom.app.logs.model import Level
+from strongroom.app.logs.sink import Sink
+from strongroom.privacy.strict import Strict
 from strongroom.runtime.sandbox import SandboxReport
 
 
@@ -30,6 +36,17 @@ class Progress:
         self._out = Console(highlight=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._began = time.monotonic()
+        self._strict = Strict()
+        self._sink: Sink | None = None
+
+    def also(self, sink: Sink) -> None:
+        """Say everything to the log as well, from now on."""
+        self._sink = sink
+
+    def _clean(self, text: str, level: Level = Level.INFO) -> str:
+        if self._sink is not None:
+            self._sink.say(text, level)
+        return self._strict.clean(text).text
 
     def title(self, home: Path, mode: str, *, demo: bool) -> None:
         """Say what is starting."""
@@ -45,16 +62,17 @@ class Progress:
                 yield step
         else:
             yield step
+        self._clean(f"{name}: {step.outcome}")
         self._out.print(f"  [green]ok[/green]  {name:<12} {step.outcome}  [dim]{time.monotonic() - began:.1f} s[/dim]")
 
     def line(self, text: str) -> None:
         """Say one thing."""
-        self._out.print(text, markup=False)
+        self._out.print(self._clean(text), markup=False)
 
     def failed(self, text: str) -> None:
         """Say why it did not work."""
         self._err.print("[red]error[/red]", end="  ")
-        self._err.print(text, markup=False)
+        self._err.print(self._clean(text, Level.ERROR), markup=False)
 
     def sandbox(self, report: SandboxReport) -> None:
         """Point at what is not in place, once."""

@@ -25,6 +25,7 @@ from msgspec import Meta
 from strongroom.app.audit_section import AuditSection
 from strongroom.app.elevation_section import ElevationSection, check_elevation
 from strongroom.app.identity_section import IdentitySection, check_identity, check_networks
+from strongroom.app.logs.model import LogsSection
 from strongroom.app.vault_section import LOOPBACK, Section, SettingsError, VaultSection, check_vault
 from strongroom.app.workers_section import Count, WorkersSection
 
@@ -181,6 +182,7 @@ class Settings(Section, frozen=True, kw_only=True):
     vault: VaultSection = VaultSection()
     audit: AuditSection = AuditSection()
     elevation: ElevationSection = ElevationSection()
+    logs: LogsSection = LogsSection()
 
     @property
     def production(self) -> bool:

@@ -25,14 +25,17 @@ from strongroom.app.children import watch_over
 from strongroom.app.database import running_database
 from strongroom.app.ground import answering, children, lay_out, listening, locked, refuse_lost_state
 from strongroom.app.installer import first_operator, installer
-from strongroom.app.layout import DEMO, layout, make_private
+from strongroom.app.layout import DEMO, Layout, layout, make_private
+from strongroom.app.logs.model import Bounds
+from strongroom.app.logs.sink import Sink, listen
 from strongroom.app.options import Options
 from strongroom.app.progress import Progress
 from strongroom.app.refusals import FAILED, OK, USAGE, CannotStart
 from strongroom.app.seed import TENANTS, Seed
-from strongroom.app.settings import Loaded, SettingsError, load
+from strongroom.app.settings import Loaded, Settings, SettingsError, load
 from strongroom.app.vaulting import brokered
 from strongroom.confinement.tree import current_tree, prepare_tree
+from strongroom.kernel.clock import SystemClock
 from strongroom.runtime.artefacts import MissingWeightsError
 from strongroom.runtime.blobs import WrongDigestError
 from strongroom.runtime.sandbox import probe
@@ -105,6 +108,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         refuse_lost_state(places, settings, used=formats.check(places.home))
         stack.callback(shutil.rmtree, places.run, ignore_errors=True)  # sockets, of no use once all have ended
         lay_out(places, settings)
+        sink = _sink(places, settings, progress, stack)
         tree = await asyncio.to_thread(prepare_tree if os.geteuid() == 0 else current_tree)
         sandbox = await asyncio.to_thread(probe, tree, own_uid=True)
         shape.refuse(settings, sandbox, demo=options.demo)
@@ -117,14 +121,16 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             releases = await asyncio.to_thread(models.admit, places.blobs)
             step.done(f"{len(releases)} releases, every file checked against its pinned digest")
         with progress.step("database") as step:
-            admin = await stack.enter_async_context(running_database(places, settings, tree, progress.line))
+            admin = await stack.enter_async_context(
+                running_database(places, settings, tree, sink.into("postgres"), progress.line)
+            )
             passwords = Passwords.generate()
             applied = await migrate(admin, passwords)
             await shape.shape_of_database(admin, settings, progress.line)
             step.done(f"applied {', '.join(applied)}" if applied else "up to date")
         formats.record(places.home)
         host = await stack.enter_async_context(
-            models.workers(releases, places, settings, tree, sandbox, tell=progress.line)
+            models.workers(releases, places, settings, tree, sandbox, tell=progress.line, log=sink.put)
         )
         with progress.step("catalogue") as step:
             async with installer(
@@ -142,7 +148,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
                 f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"
             )
         processes = list(
-            children(loaded, options, places, ports, admin, passwords, keyring, broker, tree, progress.line)
+            children(loaded, options, places, ports, admin, passwords, keyring, broker, tree, progress.line, sink.put)
         )
         for child in processes:
             await child.start()
@@ -156,6 +162,15 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         progress.ready(ports.gateway_url, ports.control_url, places.demo if options.demo else None)
         await watch_over(processes, stop)
         progress.line("Stopping …")
+
+
+def _sink(places: Layout, settings: Settings, progress: Progress, stack: AsyncExitStack) -> Sink:
+    """Open the way into the logs, for everything that this process and those it starts say."""
+    sink = Sink(places.logs, SystemClock(), Bounds.of(settings.logs))
+    stack.callback(sink.close)
+    listen(sink)
+    progress.also(sink)
+    return sink
 
 
 async def _move_secrets(seed: Seed, keyring: Keyring, progress: Progress) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strongroom.cli import deidentify, local, model_signing, redact, releases, signing, verify
+from strongroom.cli import deidentify, local, logs, model_signing, redact, releases, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.elevation import ELEVATION
@@ -64,6 +64,7 @@ def application() -> App:
     )
     app.command(local.up, group=local.LOCAL, help_epilogue="")
     app.command(local.doctor, group=local.LOCAL, help_epilogue="")
+    app.command(logs.logs, group=local.LOCAL, help_epilogue=logs.EPILOGUE)
     app.command(local.CONFIG)
     app.command(local.backup, group=local.LOCAL, help_epilogue="")
     app.command(local.restore, group=local.LOCAL, help_epilogue="")

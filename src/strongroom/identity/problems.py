@@ -8,11 +8,9 @@ Always true here:
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
@@ -22,6 +20,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
 from strongroom.kernel.ids import new_uuid
+from strongroom.kernel.lines import places
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Ask
 from strongroom.store import Conflict, Full, Unavailable, Unfit
@@ -141,9 +140,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         status = HTTPStatus(error.status_code)
         return respond(_problem(status, _TELL.get(status, "The request cannot be answered."), request_id))
     # Its text may hold anything, so the log gets where it broke and the caller gets the id that finds it.
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    _log.error("fault %s in %s: %s at %s", request_id, request.method, type(error).__name__, where)
+    _log.error("fault %s in %s: %s", request_id, request.method, places(type(error), error.__traceback__))
     tell = "Something went wrong here. The request id finds it in the logs."
     return respond(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, tell, request_id))
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer
+from strongroom.kernel.lines import follow
 from strongroom.runtime.backoff import Backoff, BackoffPolicy
 from strongroom.runtime.blobs import WrongDigestError
 from strongroom.runtime.events import (
@@ -25,7 +26,6 @@ from strongroom.runtime.events import (
     WorkerUnresponsive,
 )
 from strongroom.runtime.launch import Launched, LaunchError
-from strongroom.runtime.logs import BoundedLog
 from strongroom.runtime.spec import WorkerSpec
 from strongroom.wire import ClientError, Pool, UnixTarget
 
@@ -75,7 +75,7 @@ class Keeper:
         launch: Callable[[], Awaitable[Launched]],
         clock: Clock,
         observe: Observer,
-        log: BoundedLog,
+        log: Callable[[bytes], None],
         policy: HostPolicy,
     ) -> None:
         self.spec = spec
@@ -117,7 +117,7 @@ class Keeper:
         """See one process through to its end; return how long to wait before the next."""
         name = self.spec.name
         self._observe(WorkerStarted(worker=name, pid=launched.process.pid))
-        following = asyncio.create_task(self._log.follow(launched.errors))
+        following = asyncio.create_task(follow(launched.errors, self._log))
         ended = asyncio.create_task(launched.gone())
         watching = asyncio.create_task(self._watch(launched, began))
         stopping = asyncio.create_task(self._stopping.wait())

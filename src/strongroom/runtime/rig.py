@@ -129,16 +129,18 @@ class Rig:
         """Ask a worker; without a body it is a GET."""
         return asyncio.run(ask(self.socket(kind), path, body, scope=scope))
 
+    def _note(self, name: str, line: bytes) -> None:
+        with (self.home / f"{name}.log").open("ab") as file:
+            file.write(line)
+
     async def _start(self) -> None:
         tree = await asyncio.to_thread(prepare_tree)
         facts = sandbox.probe(tree, own_uid=True).facts
         if not self._namespaces:
             facts = replace(facts, bwrap=None, why_not="not used here", groups=None)
         launcher = Launcher(tree=tree, facts=facts, scratch=self.home / "scratch", modules=self._modules)
-        logs = self.home / "logs"
-        logs.mkdir()
         self.host = WorkerHost(
-            launcher, clock=SystemClock(), observe=self.events.append, logs=logs, policy=self._policy
+            launcher, clock=SystemClock(), observe=self.events.append, log=self._note, policy=self._policy
         )
         await self.host.start([self.spec(kind) for kind in self._kinds])
         await self.host.ready(READY_S)

@@ -14,15 +14,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Hashable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Hashable, Sequence
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer
 from strongroom.runtime import weights
 from strongroom.runtime.keeper import HostPolicy, Keeper, WorkerState
 from strongroom.runtime.launch import Launcher
-from strongroom.runtime.logs import BoundedLog
 from strongroom.runtime.spec import WorkerSpec
 
 __all__ = ["HostPolicy", "WorkerHost", "WorkerState", "WorkersNotReadyError"]
@@ -41,13 +39,13 @@ class WorkerHost:
         *,
         clock: Clock,
         observe: Observer,
-        logs: Path,
+        log: Callable[[str, bytes], None],
         policy: HostPolicy | None = None,
     ) -> None:
         self._launcher = launcher
         self._clock = clock
         self._observe = observe
-        self._logs = logs
+        self._log = log
         self._policy = policy or HostPolicy()
         self._sealed: dict[str, int] = {}
         self._keepers: dict[str, Keeper] = {}
@@ -73,7 +71,7 @@ class WorkerHost:
                 launch=functools.partial(self._launcher.launch, spec, self._sealed),
                 clock=self._clock,
                 observe=self._observe,
-                log=BoundedLog(self._logs / f"worker-{spec.name}.log"),
+                log=functools.partial(self._log, f"worker-{spec.name}"),
                 policy=self._policy,
             )
 

@@ -20,7 +20,6 @@ import os
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, NoReturn
@@ -29,10 +28,11 @@ import msgspec
 import uvloop
 
 from strongroom.confinement.confine import confine
+from strongroom.kernel.lines import places
 from strongroom.runtime import weights
 from strongroom.runtime.digests import Artefact, Digest, manifest_digest, parse_digest
 from strongroom.runtime.errors import render_error
-from strongroom.runtime.notes import note
+from strongroom.runtime.notes import listen, note
 from strongroom.runtime.spec import WorkerConfig, refuse_unfit
 from strongroom.wire import Handler, Limits, Request, Server, serve_unix
 
@@ -51,11 +51,11 @@ def run(load: Callable[[WorkerConfig], Awaitable[Handler]]) -> NoReturn:
         factory = asyncio.new_event_loop if config.kind.wipes else uvloop.new_event_loop
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(_serve(config, load))
-    sys.stderr.flush()
     os._exit(0)  # an engine's own threads must not hold up, or crash, a clean end
 
 
 def _begin() -> WorkerConfig:
+    listen()
     os.write(_STDOUT, HELLO)
     config = msgspec.json.decode(_read_line(), type=WorkerConfig)
     confine(config.confinement)
@@ -112,7 +112,5 @@ def _watch(ended: asyncio.Event) -> None:
 
 
 def _report_fault(request: Request, fault: BaseException) -> None:
-    # Type and place only: an exception's text may quote the request.
-    frames = traceback.extract_tb(fault.__traceback__)[-3:]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    note(f"fault at {request.path}: {type(fault).__name__} at {places}")
+    del request  # type and places only: an exception's text may quote the request, and its path is the request's too
+    note(f"fault: {places(type(fault), fault.__traceback__)}")

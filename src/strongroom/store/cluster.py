@@ -16,10 +16,11 @@ import contextlib
 import os
 import signal
 from asyncio.subprocess import Process
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
+from strongroom.kernel.lines import follow
 from strongroom.store import initdb, leftovers, migrate
 from strongroom.store.binaries import RunAs, dies_with_parent, is_open
 from strongroom.store.dsn import Dsn
@@ -82,7 +83,7 @@ class Cluster:
         home: Path,
         run: Path,
         secret: Path,
-        log: Path,
+        log: Callable[[bytes], None],
         binaries: Path,
         uid: int | None = None,
         settings: Mapping[str, str] | None = None,
@@ -93,7 +94,7 @@ class Cluster:
             home: directory for the data directory, made if absent; the server's alone.
             run: directory for the socket; short, and open to every uid that connects.
             secret: file with the superuser's password, made if absent.
-            log: file that the server's log is added to.
+            log: takes each line of the server's log.
             binaries: directory of PostgreSQL's programs, within reach of `uid`.
             uid: what to run as; None for our own, which must not be root's.
             settings: server settings to add or replace.
@@ -182,26 +183,25 @@ class Cluster:
                 await ready
         except TimeoutError:
             await self.stop()
-            raise Unsafe(f"PostgreSQL was not ready within {READY:.0f} s; its log is {self._log}") from None
+            raise Unsafe(f"PostgreSQL was not ready within {READY:.0f} s; its log says why") from None
         except BaseException:
             await self.stop()
             raise
 
     async def _copy_log(self, process: Process, ready: asyncio.Future[None]) -> None:
         last = b""
-        with self._open_log() as log:
-            while process.stderr is not None and (line := await process.stderr.readline()):
-                last = line
-                log.write(line)
-                log.flush()
-                if _READY_SIGN in line and not ready.done():
-                    ready.set_result(None)
+
+        def take(line: bytes) -> None:
+            nonlocal last
+            last = line
+            self._log(line)
+            if _READY_SIGN in line and not ready.done():
+                ready.set_result(None)
+
+        assert process.stderr is not None  # noqa: S101 - made with a pipe
+        await follow(process.stderr, take)
         if not ready.done():
             ready.set_exception(Unsafe(f"PostgreSQL did not start: {last.decode(errors='replace').strip()}"))
-
-    def _open_log(self) -> BinaryIO:
-        handle = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        return os.fdopen(handle, "wb")
 
     def _refuse_closed_doors(self) -> None:
         if self._run_as.uid is None:

@@ -19,7 +19,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -165,6 +165,17 @@ def server_uid() -> int | None:
     return UID if os.geteuid() == 0 else None
 
 
+def appending(path: Path) -> Callable[[bytes], None]:
+    """Return what adds lines to a file of a test's own."""
+
+    def append(line: bytes) -> None:
+        path.touch(0o600)
+        with path.open("ab") as file:
+            file.write(line)
+
+    return append
+
+
 def private_cluster(directory: Path, *, settings: Mapping[str, str] | None = None) -> Cluster:
     """Describe a server of a test's own, below `directory`, for tests that stop, kill or freeze it."""
     run = directory / "run"
@@ -176,7 +187,7 @@ def private_cluster(directory: Path, *, settings: Mapping[str, str] | None = Non
         home=directory / "pg",
         run=run,
         secret=directory / "secrets" / "postgres",
-        log=directory / "postgres.log",
+        log=appending(directory / "postgres.log"),
         binaries=_reachable(directory, uid),
         uid=uid,
         settings=settings,

@@ -17,7 +17,7 @@ import pytest
 from strongroom.app import children
 from strongroom.app.children import Child, ChildSpec, ending, watch_over
 from strongroom.app.refusals import CannotStart
-from strongroom.confinement.tree import current_tree
+from strongroom.confinement.tree import RuntimeTree, current_tree
 from strongroom.kernel.clock import SystemClock
 from strongroom.runtime.backoff import BackoffPolicy
 
@@ -54,8 +54,8 @@ def nothing() -> int:
     return reading
 
 
-def child(listener: socket.socket, log: Path, tell: Callable[[str], None], hand: Callable[[], int] = nothing) -> Child:
-    spec = ChildSpec(name="part", role="gateway", hand_over=hand, listen=listener.fileno(), uid=None, log=log)
+def child(listener: socket.socket, tell: Callable[[str], None], hand: Callable[[], int] = nothing) -> Child:
+    spec = ChildSpec(name="part", role="gateway", hand_over=hand, listen=listener.fileno(), uid=None, log=[].append)
     return Child(spec, current_tree(), SystemClock(), tell)
 
 
@@ -69,7 +69,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
-async def test_it_comes_back_whatever_a_start_fails_with(tmp_path: Path, fault: Exception) -> None:
+async def test_it_comes_back_whatever_a_start_fails_with(fault: Exception) -> None:
     told, broken = Told(), False
 
     def hand_over() -> int:
@@ -78,7 +78,7 @@ async def test_it_comes_back_whatever_a_start_fails_with(tmp_path: Path, fault: 
         return nothing()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        one = child(listener, tmp_path / "log", told, hand_over)
+        one = child(listener, told, hand_over)
         await one.start()
         broken = True
         await told.until("could not start", 3)
@@ -90,29 +90,36 @@ async def test_it_comes_back_whatever_a_start_fails_with(tmp_path: Path, fault: 
         await one.stop()
 
 
-async def test_a_failed_start_leaks_no_descriptor(tmp_path: Path) -> None:
-    told, logs = Told(), tmp_path / "logs"
-    logs.mkdir()
+async def test_a_failed_start_leaks_no_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        one = child(listener, logs / "part.log", told)
+        one = child(listener, told)
         await one.start()
-        logs.rename(tmp_path / "away")
-        await told.until("could not start (No such file or directory", 2)
-        before = descriptors()
-        await told.until("could not start", 12)
-        assert descriptors() < before + 5  # one a start would be ten more; others of this process come and go
-        (tmp_path / "away").rename(logs)
+        with monkeypatch.context() as broken:
+
+            def gone(tree: RuntimeTree, module: str) -> list[str]:
+                return [str(tmp_path / f"{type(tree)} {module}")]
+
+            broken.setattr(RuntimeTree, "command", gone)
+            await _no_descriptor_is_leaked(told)
         ends = sum("ended (" in line for line in told.lines)
         await told.until("ended (", ends + 1)
         await one.stop()
 
 
-async def test_a_watch_that_breaks_stops_everything(tmp_path: Path) -> None:
+async def _no_descriptor_is_leaked(told: Told) -> None:
+    await told.until("could not start (No such file or directory", 2)
+    before = descriptors()
+    await told.until("could not start", 12)
+    assert descriptors() < before + 5  # one a start would be ten more; others of this process come and go
+
+
+async def test_a_watch_that_breaks_stops_everything() -> None:
     def tell(line: str) -> None:
         raise RuntimeError(line)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        one = child(listener, tmp_path / "log", tell)
+        one = child(listener, tell)
         await one.start()
         with pytest.raises(CannotStart, match="part is no longer watched"):
             async with asyncio.timeout(30):
@@ -120,10 +127,10 @@ async def test_a_watch_that_breaks_stops_everything(tmp_path: Path) -> None:
         await one.stop()
 
 
-async def test_being_told_to_stop_ends_the_watch_over_all(tmp_path: Path) -> None:
+async def test_being_told_to_stop_ends_the_watch_over_all() -> None:
     stop = asyncio.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        one = child(listener, tmp_path / "log", Told())
+        one = child(listener, Told())
         await one.start()
         stop.set()
         await watch_over([one], stop)

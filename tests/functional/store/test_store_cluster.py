@@ -205,7 +205,7 @@ def test_root_is_refused(place: Path) -> None:
 
 def test_a_socket_path_that_is_too_long_is_refused(place: Path) -> None:
     with pytest.raises(Unsafe, match="longer than 107 bytes"):
-        Cluster(home=place, run=place / ("x" * 100), secret=place, log=place, binaries=place, uid=server_uid())
+        Cluster(home=place, run=place / ("x" * 100), secret=place, log=print, binaries=place, uid=server_uid())
 
 
 @pytest.mark.parametrize("closed", ["pg", "run"])
@@ -219,7 +219,7 @@ async def test_a_closed_directory_is_named(place: Path, closed: str) -> None:
         home=place / "closed" / "pg" if closed == "pg" else place / "pg",
         run=place / "closed" / "run" if closed == "run" else place / "run",
         secret=place / "secret",
-        log=place / "log",
+        log=print,
         binaries=binaries.from_wheel(),
         uid=server_uid(),
     )
