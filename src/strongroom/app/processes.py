@@ -206,6 +206,7 @@ def main(arguments: list[str]) -> None:
     handover = receive(int(descriptor))
     if os.getppid() != handover.supervisor:  # it was killed before we asked to be told
         return
+    _log.info("%s starts", handover.name)
     uvloop.run(_ROLES[role](handover))
 
 

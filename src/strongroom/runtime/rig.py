@@ -130,7 +130,7 @@ class Rig:
         return asyncio.run(ask(self.socket(kind), path, body, scope=scope))
 
     def _note(self, name: str, line: bytes) -> None:
-        with (self.home / f"{name}.log").open("ab") as file:
+        with (self.home / "logs" / f"{name}.log").open("ab") as file:
             file.write(line)
 
     async def _start(self) -> None:
@@ -139,6 +139,7 @@ class Rig:
         if not self._namespaces:
             facts = replace(facts, bwrap=None, why_not="not used here", groups=None)
         launcher = Launcher(tree=tree, facts=facts, scratch=self.home / "scratch", modules=self._modules)
+        (self.home / "logs").mkdir()
         self.host = WorkerHost(
             launcher, clock=SystemClock(), observe=self.events.append, log=self._note, policy=self._policy
         )
