@@ -49,7 +49,7 @@ def faults(name: str, tree: ast.AST) -> Iterator[str]:
             if node.attr in {"stdout", "stderr", "__stdout__", "__stderr__"} and is_sys(node.value) and not prints:
                 yield f"{name}:{node.lineno} uses sys.{node.attr}"
         elif isinstance(node, ast.Constant) and names_a_log(node.value):
-            yield f"{name}:{node.lineno} names a log file ({node.value})"
+            yield f"{name}:{node.lineno} names a log file ({node.value!r})"
 
 
 def names_a_log(value: object) -> bool:
