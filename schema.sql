@@ -891,12 +891,14 @@ CREATE TABLE identity.request (
     withdrawn_at timestamp with time zone,
     CONSTRAINT request_check CHECK ((expires_at > created_at)),
     CONSTRAINT request_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
-    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text]))),
+    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text]))),
     CONSTRAINT request_needed_check CHECK (((needed >= 0) AND (needed <= 5))),
     CONSTRAINT request_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
     CONSTRAINT request_subject_check CHECK ((octet_length((subject)::text) <= 262144)),
     CONSTRAINT request_ticket_check CHECK ((length(ticket) <= 100))
 );
+
+ALTER TABLE ONLY identity.request FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.request OWNER TO sr_owner;
 
@@ -956,6 +958,8 @@ CREATE TABLE identity.vote (
     CONSTRAINT vote_reason_check CHECK ((length(reason) <= 500)),
     CONSTRAINT vote_verdict_check CHECK ((verdict = ANY (ARRAY['approve'::text, 'deny'::text])))
 );
+
+ALTER TABLE ONLY identity.vote FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.vote OWNER TO sr_owner;
 
@@ -1258,6 +1262,8 @@ CREATE TABLE rules.document (
     credential text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
     reason text NOT NULL,
+    approved_by text,
+    request_id uuid,
     CONSTRAINT document_body_check CHECK ((octet_length(body) <= 65536)),
     CONSTRAINT document_check CHECK (((level = 'default'::text) = (tenant_id = '00000000-0000-0000-0000-000000000000'::uuid))),
     CONSTRAINT document_check1 CHECK (((NOT withdrawn) OR (body = ''::text))),
@@ -1762,7 +1768,11 @@ CREATE POLICY operator_all ON identity.account TO sr_operator USING (true) WITH 
 
 CREATE POLICY operator_all ON identity.environment TO sr_operator USING (true) WITH CHECK (true);
 
+CREATE POLICY operator_all ON identity.request TO sr_operator USING (true) WITH CHECK (true);
+
 CREATE POLICY operator_all ON identity.tenant TO sr_operator USING (true) WITH CHECK (true);
+
+CREATE POLICY operator_all ON identity.vote TO sr_operator USING (true) WITH CHECK (true);
 
 CREATE POLICY operator_read ON identity.key FOR SELECT TO sr_operator USING (true);
 
@@ -1788,15 +1798,33 @@ CREATE POLICY own_tenant ON identity.workload TO sr_control USING ((tenant_id = 
 
 CREATE POLICY own_tenant_add ON identity.access_token FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant_add ON identity.request FOR INSERT TO sr_control WITH CHECK (((about = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (kind = ANY (ARRAY['rules'::text, 'policy'::text]))));
+
+CREATE POLICY own_tenant_add ON identity.vote FOR INSERT TO sr_control WITH CHECK ((EXISTS ( SELECT
+   FROM identity.request r
+  WHERE (r.id = vote.request_id))));
+
 CREATE POLICY own_tenant_end ON identity.access_token FOR UPDATE TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_end ON identity.tenant FOR UPDATE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (deleted_at IS NULL))) WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (deleted_at IS NOT NULL)));
 
 CREATE POLICY own_tenant_erase ON identity.access_token FOR DELETE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (GREATEST(replay_until, expires_at) < (now() - '30 days'::interval))));
 
+CREATE POLICY own_tenant_mark ON identity.request FOR UPDATE TO sr_control USING (((about = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (kind = ANY (ARRAY['rules'::text, 'policy'::text]))));
+
+CREATE POLICY own_tenant_read ON identity.request FOR SELECT TO sr_control USING (((about = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (kind = ANY (ARRAY['rules'::text, 'policy'::text]))));
+
+CREATE POLICY own_tenant_read ON identity.vote FOR SELECT TO sr_control USING ((EXISTS ( SELECT
+   FROM identity.request r
+  WHERE (r.id = vote.request_id))));
+
+ALTER TABLE identity.request ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE identity.signer ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.tenant ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.vote ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.workload ENABLE ROW LEVEL SECURITY;
 
@@ -2221,14 +2249,19 @@ GRANT SELECT,INSERT ON TABLE identity.notice TO sr_operator;
 GRANT UPDATE(delivered_at) ON TABLE identity.notice TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE identity.request TO sr_operator;
+GRANT SELECT,INSERT ON TABLE identity.request TO sr_control;
 
 GRANT UPDATE(denied_at) ON TABLE identity.request TO sr_operator;
+GRANT UPDATE(denied_at) ON TABLE identity.request TO sr_control;
 
 GRANT UPDATE(approved_at) ON TABLE identity.request TO sr_operator;
+GRANT UPDATE(approved_at) ON TABLE identity.request TO sr_control;
 
 GRANT UPDATE(used_at) ON TABLE identity.request TO sr_operator;
+GRANT UPDATE(used_at) ON TABLE identity.request TO sr_control;
 
 GRANT UPDATE(withdrawn_at) ON TABLE identity.request TO sr_operator;
+GRANT UPDATE(withdrawn_at) ON TABLE identity.request TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE identity.signer TO sr_control;
 
@@ -2243,6 +2276,7 @@ GRANT UPDATE(deleted_at) ON TABLE identity.tenant TO sr_control;
 GRANT UPDATE(deleted_at) ON TABLE identity.tenant TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE identity.vote TO sr_operator;
+GRANT SELECT,INSERT ON TABLE identity.vote TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE identity.workload TO sr_control;
 GRANT SELECT ON TABLE identity.workload TO sr_operator;

@@ -48,6 +48,9 @@ ADMINISTRATION = {
     Action.INCIDENT_CLOSE,
     Action.RULES_READ,
     Action.RULES_WRITE,
+    Action.PROPOSAL_READ,
+    Action.PROPOSAL_DECIDE,
+    Action.PROPOSAL_WITHDRAW,
     Action.AUDIT_READ,
     Action.RECORDS_READ,
     Action.WHOAMI,
@@ -65,6 +68,7 @@ READING = {
     Action.DEPLOYMENT_LIST,
     Action.PROVIDER_LIST,
     Action.RULES_READ,
+    Action.PROPOSAL_READ,
     Action.AUDIT_READ,
     Action.RECORDS_READ,
     Action.WHOAMI,
@@ -81,7 +85,7 @@ MAY = {
         Action.TOKEN_ISSUE,
     }
     - {Action.DATASET_ADD, Action.DATASET_READ, Action.TRAINING_RUN, Action.CASE_VIEW}
-    - {Action.ELEVATION_DECIDE, Action.ELEVATION_REVIEW},
+    - {Action.ELEVATION_DECIDE, Action.ELEVATION_REVIEW, Action.PROPOSAL_DECIDE},
     Role.APPROVER: {
         Action.MODEL_LIST,
         Action.MODEL_APPROVE,
@@ -92,6 +96,8 @@ MAY = {
         Action.ELEVATION_DECIDE,
         Action.ELEVATION_END,
         Action.ELEVATION_REVIEW,
+        Action.PROPOSAL_READ,
+        Action.PROPOSAL_DECIDE,
         Action.WHOAMI,
     },
     Role.TENANT_ADMIN: ADMINISTRATION,

@@ -29,6 +29,7 @@ from strongroom.custody import routes as custody_routes
 from strongroom.custody.incidents import routes as incident_routes
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
+from strongroom.identity.approvals import routes as proposal_routes
 from strongroom.identity.elevation import routes as elevation_routes
 from strongroom.identity.federation import oauth
 from strongroom.identity.federation import routes as federation_routes
@@ -67,6 +68,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *tenantkey_routes.ROUTES,
             *federation_routes.ROUTES,
             *elevation_routes.ROUTES,
+            *proposal_routes.ROUTES,
             *registry_routes.ROUTES,
             *admission_routes.ROUTES,
             *prompt_routes.ROUTES,
@@ -109,6 +111,7 @@ def _offered(services: Services) -> dict[str, object]:
         "federation": services.federation,
         "exchange": services.exchange,
         "elevations": services.elevations,
+        "proposals": services.proposals,
         "registry": services.registry,
         "admission": services.admission,
         "prompts": services.prompts,

@@ -7,27 +7,36 @@ kind `access` what its people did lately, are held against the documents in forc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 
+from strongroom import audit
 from strongroom.audit import Entry
-from strongroom.gateway.reading import PAGE_LIMIT, RecordReader, RecordRow
+from strongroom.gateway.reading import PAGE_LIMIT, RecordReader, RecordRow, recent
 from strongroom.identity import Identity
+from strongroom.identity import tables as identity_tables
 from strongroom.identity.model import Workload
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Action, Ask, AuditReader, Engine, Resource
 from strongroom.policy import Kind as Thing
 from strongroom.registry import Registry
-from strongroom.rules import Level, Rules, Subject
-from strongroom.rules.access import ACCESS, Narrowings, everything
+from strongroom.registry import tables as registry_tables
+from strongroom.rules import Kind, Level, Rules, Subject
+from strongroom.rules.access import Narrowings, everything
+from strongroom.rules.kinds import CEDAR
 from strongroom.rules.resolve import Standing, settle
 from strongroom.rules.service import candidate, kind_named
+from strongroom.store import TenantTx
+from strongroom.store.tx import Tx
 
 _PAGES: Final = 5
+_MOST_BYTES: Final = 64 * 1024
+"""What goes with a proposal at most."""
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,13 +60,29 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What a candidate would have changed. `looked_at`: records and log entries; `callers`: how many different ones."""
+    """What a candidate would have changed.
+
+    `looked_at`: records and log entries; `callers`: how many different ones; `left_off`:
+    changes that had no room here.
+    """
 
     kind: str
     level: Level
     looked_at: int
     callers: int
     data: list[Changed]
+    left_off: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What happened lately in a tenant, and who and what is there: all that a rehearsal looks at."""
+
+    tenant: TenantId
+    rows: Sequence[RecordRow]
+    workloads: Mapping[UUID, Workload]
+    models: Mapping[UUID, str]
+    entries: Sequence[Entry] = ()
 
 
 class Rehearsal:
@@ -77,8 +102,7 @@ class Rehearsal:
         self._audit = audit
         self._identity = identity
         self._registry = registry
-        self._engine = engine
-        self._narrowings = Narrowings(production=engine.production)
+        self._compared = Compared(engine)
 
     async def run(
         self, who: Principal, tenant: TenantId, kind: str, level: Level, document: object, ask: Ask
@@ -91,18 +115,71 @@ class Rehearsal:
         named = kind_named(kind)
         before = await self._rules.standing(who, tenant, kind, ask)  # asks the gate, so before the document is parsed
         after = before.with_(level, candidate(named, level, document))
-        rows = await self._recent(who, tenant, ask)
-        workloads = {each.id: each for each in await self._identity.list_workloads(who, tenant, ask)}
-        names = {each.id: each.name for each in await self._registry.list_deployments(who, tenant, ask)}
-        asked: Counter[tuple[UUID, str, UUID]] = Counter(
-            (row.workload, row.key, row.deployment) for row in rows if row.deployment is not None
+        lately = Lately(
+            tenant=tenant,
+            rows=await self._recent(who, tenant, ask),
+            workloads={each.id: each for each in await self._identity.list_workloads(who, tenant, ask)},
+            models={each.id: each.name for each in await self._registry.list_deployments(who, tenant, ask)},
+            entries=await self._audit.of_tenant(who, tenant, ask, limit=PAGE_LIMIT) if named.name in CEDAR else (),
         )
+        return self._compared.run(named, level, before, after, lately)
+
+    async def _recent(self, who: Principal, tenant: TenantId, ask: Ask) -> list[RecordRow]:
+        rows: list[RecordRow] = []
+        for _ in range(_PAGES):
+            last = rows[-1].id if rows else None
+            page = await self._records.of_tenant(who, tenant, ask, limit=PAGE_LIMIT, before=last)
+            rows += page
+            if len(page) < PAGE_LIMIT:
+                break
+        return rows
+
+
+class Compared:
+    """Holds what happened lately against two sets of documents."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._narrowings = Narrowings(production=engine.production)
+
+    async def attached(
+        self, tx: Tx, kind: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any]
+    ) -> bytes:
+        """Return as JSON what goes with a proposal, looked at in its own transaction.
+
+        Whoever may propose learns who would gain or lose and how often they asked: names and counts, and no record. Of the
+        installation's own documents every tenant is concerned, and none is looked at here: `rules dry-run` asks about one.
+        """
+        if not isinstance(tx, TenantTx):
+            return b""
+        lately = Lately(
+            tenant=tx.tenant,
+            rows=await recent(tx, limit=_PAGES * PAGE_LIMIT),
+            workloads={each.id: each for each in await identity_tables.workloads(tx)},
+            models={each.id: each.name for each in await registry_tables.deployments(tx)},
+            entries=await audit.recent(tx, PAGE_LIMIT, None) if kind.name in CEDAR else (),
+        )
+        found = self.run(kind, level, before, after, lately)
+        data = found.data
+        while len(body := msgspec.json.encode(msgspec.structs.replace(found, data=data))) > _MOST_BYTES:
+            data = data[: len(data) // 2]
+            found = msgspec.structs.replace(found, left_off=len(found.data) - len(data))
+        return body
+
+    def run(
+        self, named: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any], lately: Lately
+    ) -> DryRun:
+        """Return what would have changed."""
+        asked: Counter[tuple[UUID, str, UUID]] = Counter(
+            (row.workload, row.key, row.deployment) for row in lately.rows if row.deployment is not None
+        )
+        tenant = lately.tenant
         found: list[Changed] = []
         for (workload, key, deployment), times in asked.items():
-            caller, model = workloads.get(workload), names.get(deployment)
+            caller, model = lately.workloads.get(workload), lately.models.get(deployment)
             if caller is None or model is None or not caller.role.is_workload:
                 continue
-            if named is ACCESS:
+            if named.name in CEDAR:
                 invoked = _model(tenant, caller, deployment)
                 found += self._decided(
                     before, after, _caller(tenant, caller, key), Action.MODEL_INVOKE, invoked, times, model
@@ -123,21 +200,9 @@ class Rehearsal:
                         before=_fields(old), after=_fields(new),
                     )
                 )  # fmt: skip
-        entries: Sequence[Entry] = ()
-        if named is ACCESS:
-            entries = await self._audit.of_tenant(who, tenant, ask, limit=PAGE_LIMIT)
-            found += self._of_people(before, after, tenant, entries)
-        return DryRun(kind=kind, level=level, looked_at=len(rows) + len(entries), callers=len(asked), data=found)
-
-    async def _recent(self, who: Principal, tenant: TenantId, ask: Ask) -> list[RecordRow]:
-        rows: list[RecordRow] = []
-        for _ in range(_PAGES):
-            last = rows[-1].id if rows else None
-            page = await self._records.of_tenant(who, tenant, ask, limit=PAGE_LIMIT, before=last)
-            rows += page
-            if len(page) < PAGE_LIMIT:
-                break
-        return rows
+        found += self._of_people(before, after, tenant, lately.entries)
+        looked = len(lately.rows) + len(lately.entries)
+        return DryRun(kind=named.name, level=level, looked_at=looked, callers=len(asked), data=found)
 
     def _of_people(
         self, before: Standing[Any], after: Standing[Any], tenant: TenantId, entries: Sequence[Entry]

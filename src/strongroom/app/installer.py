@@ -7,14 +7,16 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
+from strongroom.app.options import Options
 from strongroom.app.refusals import USAGE, CannotStart
 from strongroom.app.seed import INSTALLER, OPERATOR, Seed
 from strongroom.identity import Directory, Identity
 from strongroom.identity.accounts import Accounts, first_token
 from strongroom.identity.model import NewAccount, Ties
 from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import Name
 from strongroom.kernel.principal import Role
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.providers import Networks, Providers
@@ -28,6 +30,8 @@ from strongroom.store.roles import OPERATOR as OPERATOR_ROLE
 from strongroom.vault import Keyring, Keystore, Purpose, Vault
 
 _FIRST_READ_S = 10.0
+APPROVER: Final = Name("approver")
+"""The account that a start can give a new token."""
 
 
 @asynccontextmanager
@@ -67,6 +71,17 @@ async def installer(
         await database.close()
 
 
+async def first_people(seed: Seed, options: Options, *, production: bool = False) -> None:
+    """Make who is needed so that others can be made.
+
+    Raises:
+        CannotStart: when a token could not be shown.
+    """
+    await first_operator(seed, options.operator_token_file, production=production)
+    if options.approver_token_file is not None:
+        await approver_anew(seed.accounts, options.approver_token_file, production=production)
+
+
 async def first_operator(seed: Seed, file: Path | None, *, production: bool = False) -> None:
     """Make an operator, and show its token once, when none has a living one: at the first start, after a restore.
 
@@ -80,6 +95,26 @@ async def first_operator(seed: Seed, file: Path | None, *, production: bool = Fa
         show(made)
 
 
+async def approver_anew(accounts: Accounts, file: Path, *, production: bool = False) -> None:
+    """Give the account `approver` a token, written to `file`, and make it if it is not there: when all others are lost.
+
+    Whoever owns the machine says so at a start. Through the API an approver takes another's word, of whom there may be none
+    left. In production it counts as the first operator's does: for a day and here, to approve somebody's that is bound.
+
+    Raises:
+        CannotStart: when the file cannot be made, or the account of that name is for something else.
+    """
+    ties = first_token() if production else None
+    with _shown(file, "--approver-token-file") as show:
+        known = next((each for each in await accounts.list(INSTALLER, Ask()) if each.name == APPROVER), None)
+        if known is not None and (known.demo or known.role is not Role.APPROVER):
+            raise CannotStart(f"the account {APPROVER} is {known.role}'s; delete it first", USAGE)
+        if known is None:
+            show(await accounts.create(INSTALLER, APPROVER, Role.APPROVER, ties=ties, ask=Ask()))
+        else:
+            show(await accounts.reissue(INSTALLER, APPROVER, Ask(), ties=ties))
+
+
 async def _operators_token(seed: Seed, ties: Ties | None) -> NewAccount:
     known = next((each for each in await seed.accounts.list(INSTALLER, Ask()) if each.name == OPERATOR), None)
     if known is None:
@@ -90,7 +125,9 @@ async def _operators_token(seed: Seed, ties: Ties | None) -> NewAccount:
 
 
 @contextmanager
-def _shown(file: Path | None) -> Generator[Callable[[NewAccount], None], None, None]:
+def _shown(
+    file: Path | None, option: str = "--operator-token-file"
+) -> Generator[Callable[[NewAccount], None], None, None]:
     """Yield what shows a new token once: on the terminal, or in a file of mode 0600 made for it.
 
     Raises:
@@ -108,9 +145,7 @@ def _shown(file: Path | None) -> Generator[Callable[[NewAccount], None], None, N
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise CannotStart(
-            f"--operator-token-file {file}: {error.strerror}; name a file that can be made", USAGE
-        ) from None
+        raise CannotStart(f"{option} {file}: {error.strerror}; name a file that can be made", USAGE) from None
     try:
         with os.fdopen(descriptor, "w") as target:
             yield lambda made: _write(target, made)

@@ -16,6 +16,7 @@ class Options:
         control_port: the control API's port, or None for the setting.
         demo: whether to seed the demo.
         operator_token_file: where to write the first operator's token when there is no terminal to show it on.
+        approver_token_file: where to write a new token of the approver that a start can make.
     """
 
     home: Path
@@ -23,3 +24,4 @@ class Options:
     control_port: int | None = None
     demo: bool = False
     operator_token_file: Path | None = None
+    approver_token_file: Path | None = None

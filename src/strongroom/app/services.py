@@ -11,13 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from strongroom.app.dryrun import Rehearsal
+from strongroom.app.dryrun import Compared, Rehearsal
 from strongroom.app.probes import Prover
 from strongroom.custody import Custody
 from strongroom.custody.incidents import Incidents
 from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.accesstoken import Signer
+from strongroom.identity.approvals import Kind as Proposed
+from strongroom.identity.approvals.service import Proposals
 from strongroom.identity.elevation import Elevations, Notices
 from strongroom.identity.elevation.notices import Hook
 from strongroom.identity.federation.exchange import Exchange
@@ -39,6 +41,7 @@ from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.retention import Retention
 from strongroom.rules import Rulebook, Rules
 from strongroom.rules.access import ACCESS, OwnPolicies
+from strongroom.rules.proposing import Proposing
 from strongroom.rules.usage import UsageReader
 from strongroom.store import Database
 from strongroom.store.follower import Follower
@@ -73,6 +76,7 @@ class Services:
     exchange: Exchange
     signon: SignOn | None
     elevations: Elevations
+    proposals: Proposals
     notices: Notices
     registry: Registry
     admission: Admission
@@ -189,6 +193,7 @@ def make_services(
     prompts = Prompts(gate, RegistryKeys(keys), PromptSeals(keys), clock)
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
+    proposing = Proposing(clock, Compared(engine).attached)
     return Services(
         identity=identity,
         accounts=accounts,
@@ -203,12 +208,20 @@ def make_services(
         elevations=Elevations(
             gate, engine, keys, clock, pages=notices.pages, production=production, noticed=notices.noticed
         ),
+        proposals=Proposals(gate, clock, {Proposed.RULES: proposing.in_force, Proposed.POLICY: proposing.in_force}),
         notices=notices,
         registry=Registry(gate, clock, admission, prompts),
         admission=admission,
         prompts=prompts,
-        providers=Providers(gate, Vault(keystore, clock), clock, networks or Networks(), look_up),
-        rules=Rules(gate, clock),
+        providers=Providers(
+            gate,
+            Vault(keystore, clock),
+            clock,
+            networks or Networks(),
+            look_up,
+            second=partial(keys.mac, Purpose.KEY_PEPPER) if production else None,
+        ),
+        rules=Rules(gate, clock, proposing if production else None),
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate),
         logs=LogReader(gate),

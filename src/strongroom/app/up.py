@@ -24,7 +24,7 @@ from strongroom.app import models, running, shape
 from strongroom.app.children import watch_over
 from strongroom.app.database import running_database
 from strongroom.app.ground import answering, children, lay_out, listening, locked, refuse_lost_state
-from strongroom.app.installer import first_operator, installer
+from strongroom.app.installer import first_people, installer
 from strongroom.app.layout import DEMO, Layout, layout, make_private
 from strongroom.app.logs.model import Bounds
 from strongroom.app.logs.sink import Sink, listen
@@ -142,7 +142,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
                         places.demo, [each.record for each in releases], ports.gateway_url, ports.control_url
                     )
                 else:
-                    await first_operator(seed, options.operator_token_file, production=settings.production)
+                    await first_people(seed, options, production=settings.production)
                 await _move_secrets(seed, keyring, progress)
             step.done(
                 f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"

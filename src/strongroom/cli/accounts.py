@@ -9,11 +9,22 @@ from cyclopts import App, Parameter
 
 from strongroom.cli import output
 from strongroom.cli.calls import ask, place
+from strongroom.cli.proposals import AGAIN, Approved, waits
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 from strongroom.cli.signers import public_text
 
 ACCOUNT: Final = App(
-    name="account", group=ONLINE, help_epilogue="", help="Make, look at and end the accounts of people."
+    name="account",
+    group=ONLINE,
+    help_epilogue="""
+Examples:
+  strongroom account create alice --role approver
+  strongroom account create carol --role tenant-admin --tenant acme
+  strongroom account list
+  strongroom account token alice
+  strongroom account delete alice
+""",
+    help="Make, look at and end the accounts of people.",
 )
 Bind: TypeAlias = Annotated[
     Path | None,
@@ -39,9 +50,10 @@ def create(
     tenant: Annotated[str | None, Parameter(help="For a tenant administrator: the tenant's name or id.")] = None,
     bind: Bind = None,
     network: Networks = (),
+    approved: Approved = None,
     session: Session = HERE,
 ) -> None:
-    """Create an account. Its token is shown once, here, and is kept nowhere.
+    """Create an account. Its token is shown once, here, and is kept nowhere. In production one that decides takes two people.
 
     Args:
         name: 1 to 63 of a-z, 0-9, '-' and '.'.
@@ -49,9 +61,10 @@ def create(
         tenant: whose administrator.
         bind: what its token is bound to; demanded in production.
         network: where its token may be used; demanded in production.
+        approved: by which proposal.
         session: how to ask.
     """
-    fields = {"name": name, "role": role, "tenant": tenant} | _ties(bind, network)
+    fields = {"name": name, "role": role, "tenant": tenant, "approved": approved} | _ties(bind, network)
     _made(session, ask(session, "POST", place("accounts"), fields))
 
 
@@ -79,16 +92,26 @@ def delete(name: str, /, *, session: Session = HERE) -> None:
 
 
 @ACCOUNT.command(name="token")
-def token(name: str, /, *, bind: Bind = None, network: Networks = (), session: Session = HERE) -> None:
+def token(
+    name: str,
+    /,
+    *,
+    bind: Bind = None,
+    network: Networks = (),
+    approved: Approved = None,
+    session: Session = HERE,
+) -> None:
     """End an account's token and make another, shown once. What it is bound to stays, unless you say otherwise.
 
     Args:
         name: the account's name.
         bind: what it is bound to.
         network: where it may be used.
+        approved: by which proposal.
         session: how to ask.
     """
-    _made(session, ask(session, "POST", place("accounts", name, "token"), _ties(bind, network)))
+    fields = {"approved": approved} | _ties(bind, network)
+    _made(session, ask(session, "POST", place("accounts", name, "token"), fields))
 
 
 def whoami(*, session: Session = HERE) -> None:
@@ -109,6 +132,9 @@ def _made(session: Session, body: bytes) -> None:
         output.raw(body)
         return
     made: dict[str, Any] = decoded(body)
+    if "state" in made:
+        waits(made, AGAIN)
+        return
     output.record(
         made["account"]
         | {

@@ -35,6 +35,10 @@ def up(
         Path | None,
         Parameter(help="Where to write the first operator's token when there is no terminal to show it on."),
     ] = None,
+    approver_token_file: Annotated[
+        Path | None,
+        Parameter(help="When every approver's token is lost: give the approver `approver` a new one, written there."),
+    ] = None,
 ) -> int:
     """Start everything on this machine and serve in the foreground until Ctrl-C or SIGTERM."""
     from strongroom.app.options import Options
@@ -47,6 +51,7 @@ def up(
             control_port=control_port,
             demo=demo,
             operator_token_file=operator_token_file,
+            approver_token_file=approver_token_file,
         )
     )
 

@@ -22,6 +22,7 @@ from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.policy import POLICY
 from strongroom.cli.prompts import PROMPT
+from strongroom.cli.proposals import PROPOSAL
 from strongroom.cli.providers import PROVIDER
 from strongroom.cli.records import RECORDS
 from strongroom.cli.rehearse import DISCLOSURE, RULES
@@ -99,6 +100,7 @@ def application() -> App:
         RETENTION,
         VAULT,
         ELEVATION,
+        PROPOSAL,
     ):
         app.command(room)
     return app

@@ -13,6 +13,7 @@ from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import Failure, usage
 from strongroom.cli.options import Yes
+from strongroom.cli.proposals import AGAIN, Approved, waits
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
 _EXAMPLES: Final = """
@@ -71,6 +72,7 @@ def add(
     agreement: Agreement = None,
     assessed_on: Day = None,
     assessed_until: Day = None,
+    approved: Approved = None,
     session: Session = HERE,
 ) -> None:
     """Register a provider. Nothing is routed to it before it has an assessment, an agreement and a region.
@@ -88,11 +90,13 @@ def add(
         agreement: which agreement covers it.
         assessed_on: when it was assessed.
         assessed_until: the last day on which that counts.
+        approved: by which proposal.
         session: how to ask.
     """
     fields = _fields(
         name=name, kind=kind, base_url=url, owner=owner, engine=engine, secret=_secret(secret_file), ca=_text(ca_file),
         open_to=open_to, region=region, agreement=agreement, assessed_on=assessed_on, assessed_until=assessed_until,
+        approved=approved,
     )  # fmt: skip
     _show(session, ask(session, "POST", place("providers"), fields))
 
@@ -146,6 +150,7 @@ def update(
     agreement: Agreement = None,
     assessed_on: Day = None,
     assessed_until: Day = None,
+    approved: Approved = None,
     session: Session = HERE,
 ) -> None:
     """Change what is given of a provider; the rest stays. Another address takes the secret anew.
@@ -163,6 +168,7 @@ def update(
         agreement: which agreement covers it.
         assessed_on: when it was assessed.
         assessed_until: the last day on which that counts.
+        approved: by which proposal.
         session: how to ask.
     """
     fields = _fields(
@@ -172,6 +178,8 @@ def update(
     )  # fmt: skip
     if not fields:
         raise usage("Nothing to change was named.", "Say what changes, such as --assessed-until.")
+    if approved is not None:
+        fields["approved"] = approved
     _show(session, ask(session, "PATCH", place("providers", name), fields))
 
 
@@ -236,5 +244,8 @@ def _show(session: Session, body: bytes) -> None:
         output.raw(body)
         return
     provider = decoded(body)
+    if "state" in provider:
+        waits(provider, AGAIN)
+        return
     shown = {**provider, "ca": "its own" if provider["ca"] else None, "obstacle": None}
     output.record(shown | {"status": provider["obstacle"] or "may be routed to"})

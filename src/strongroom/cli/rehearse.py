@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from strongroom.cli import output
 from strongroom.cli.calls import ask, place
-from strongroom.cli.rules import DISCLOSURE, RULES, Ceiling, DocumentFile, level_of, read_file
+from strongroom.cli.rulefiles import read_file
+from strongroom.cli.rules import DISCLOSURE, RULES, Ceiling, DocumentFile, level_of
 from strongroom.cli.session import HERE, Session, decoded
 
 __all__ = ["DISCLOSURE", "RULES"]

@@ -12,6 +12,8 @@ from cyclopts import App, Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import FAILED, Failure, usage
+from strongroom.cli.proposals import waits
+from strongroom.cli.rulefiles import contents, read_file
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
 RULES: Final = App(
@@ -46,7 +48,13 @@ DocumentFile: TypeAlias = Annotated[Path, Parameter(allow_leading_hyphen=True, h
 Expected: TypeAlias = Annotated[
     int | None, Parameter(help="The version you have seen last; what is in force now if not given.")
 ]
-_READ_LIMIT: Final = 300_000
+AtOnce: TypeAlias = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="In production, in an emergency: in force before anybody else has seen it. Only what takes away; a review is owed.",
+    ),
+]
 _KEY_LIMIT: Final = 4096
 
 
@@ -104,9 +112,10 @@ def put(
     tenant: Whose = None,
     ceiling: Ceiling = False,
     expected: Expected = None,
+    at_once: AtOnce = False,
     session: Session = HERE,
 ) -> None:
-    """Put a document in force; the gateways follow within a second.
+    """Put a document in force; the gateways follow within a second. In production, propose it: somebody else approves.
 
     Args:
         file: TOML, with `kind = "…"` first; `-` reads standard input.
@@ -114,10 +123,11 @@ def put(
         tenant: whose.
         ceiling: the operator's word.
         expected: the version seen last, so that nobody else's is lost.
+        at_once: before anybody else has seen it.
         session: how to ask.
     """
-    found = read_file(file)
-    _written(session, found.kind.name, level_of(tenant, ceiling=ceiling), tenant, found.document, reason, expected)
+    found, level = read_file(file), level_of(tenant, ceiling=ceiling)
+    _written(session, found.kind.name, level, tenant, found.document, reason, expected, at_once=at_once)
 
 
 @RULES.command(name="withdraw", help_epilogue="")
@@ -141,7 +151,7 @@ def withdraw(
         expected: the version seen last.
         session: how to ask.
     """
-    _written(session, kind, level_of(tenant, ceiling=ceiling), tenant, None, reason, expected)
+    _written(session, kind, level_of(tenant, ceiling=ceiling), tenant, None, reason, expected, at_once=False)
 
 
 @RULES.command(name="history", help_epilogue="")
@@ -167,7 +177,7 @@ def history(
     if session.json:
         output.raw(body)
     else:
-        columns = ("version", "at", "author", "withdrawn", "digest", "reason")
+        columns = ("version", "at", "author", "approved_by", "withdrawn", "digest", "reason")
         output.listing(decoded(body)["data"], columns, empty="Nobody has written one yet.")
 
 
@@ -219,7 +229,7 @@ def check(
     from strongroom.rules.files import FileError, parse  # noqa: PLC0415 - as above
 
     try:
-        found = parse(_contents(file))
+        found = parse(contents(file))
     except FileError as error:
         if as_json:
             output.raw(_json({"ok": False, "line": error.line, "error": error.said}))
@@ -305,17 +315,22 @@ def _written(
     document: dict[str, Any] | None,
     reason: str,
     expected: int | None,
+    *,
+    at_once: bool,
 ) -> None:
     if expected is None:
         expected = get(session, _path(tenant, kind))["last"].get(level, 0)
     path = place("rules", kind) if tenant is None else place("tenants", tenant, "rules", kind, level)
     # Not by `None` left out: that the document is null is what withdraws it.
-    fields: dict[str, object] = {"expected": expected, "reason": reason}
+    fields: dict[str, object] = {"expected": expected, "reason": reason, "at_once": at_once or None}
     body = ask(session, "PUT", path, fields, always={"document": document})
     if session.json:
         output.raw(body)
         return
     version = decoded(body)
+    if "state" in version:
+        waits(version)
+        return
     what = "withdrawn" if version["withdrawn"] else "in force"
     output.note(f"The {kind} document at the level `{level}` is {what} as version {version['version']}.")
 
@@ -347,24 +362,6 @@ def _text(version: dict[str, Any]) -> str:
     from strongroom.rules.files import written  # noqa: PLC0415 - as above
 
     return written(version["kind"], version["document"])
-
-
-def read_file(file: Path) -> Any:
-    """Return a document of a file, checked; raise `Failure` when it would not be taken."""
-    from strongroom.rules.files import FileError, parse  # noqa: PLC0415 - as above
-
-    try:
-        return parse(_contents(file))
-    except FileError as error:
-        raise Failure(f"{file}:{error.line or 1}: {error.said}", "Nothing was sent.") from None
-
-
-def _contents(file: Path) -> str:
-    try:
-        return sys.stdin.read(_READ_LIMIT) if str(file) == "-" else file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise usage(f"The file {file} cannot be read: {why}.") from None
 
 
 def _key_id(text: str) -> str:

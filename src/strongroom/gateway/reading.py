@@ -125,6 +125,11 @@ class RecordReader:
         return found
 
 
+async def recent(tx: TenantTx, *, limit: int) -> list[RecordRow]:
+    """Return a tenant's newest records in a transaction that was permitted for something that they tell of in sum."""
+    return await _recent(tx, None, None, None, None, limit)
+
+
 async def _recent(tx: TenantTx, *arguments: object) -> list[RecordRow]:
     return [_row(row) for row in await tx.fetch(_RECENT, tx.tenant, *arguments)]
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
 from strongroom.identity import account_tables as rows
-from strongroom.identity import publish, secretkey
+from strongroom.identity import approvals, publish, secretkey
+from strongroom.identity.approvals import tables as voices
+from strongroom.identity.approvals.second import SecondPerson
 from strongroom.identity.issuing import fingerprint_of
 from strongroom.identity.model import (
     MAX_ACCOUNT_KEY_DAYS,
@@ -39,16 +43,21 @@ _FREE: Final = (
     "In production a token is bound: name the public key or the certificate of who will hold it (`bound_to`), and the "
     "networks that it is used from (`networks`). People who sign on with their own provider need no token."
 )
+_DECIDING: Final = frozenset({Role.APPROVER, Role.TENANT_ADMIN})
+"""Who says yes to what others ask for, or may do in a tenant what an operator may not."""
 
 
 class Accounts:
     """Makes, lists and ends accounts. An account has one living token; issuing another ends the one before."""
 
     def __init__(self, gate: Gate, keys: PurposeKeys, clock: Clock, *, production: bool = False) -> None:
+        """Wire it. `production`: whether tokens have to be bound, and making those who decide takes a second person."""
         self._gate = gate
         self._keys = keys
         self._clock = clock
         self._production = production
+        self.second: Final = SecondPerson(gate, clock, approvals.Kind.ACCOUNT, demanded=production)
+        """For surfaces: `second.asked` does an act, or proposes it where it waits."""
 
     async def create(
         self,
@@ -59,13 +68,17 @@ class Accounts:
         tenant: TenantId | None = None,
         demo: bool = False,
         ties: Ties | None = None,
+        approved: UUID | None = None,
         ask: Ask,
     ) -> NewAccount:
         """Create an account and its first token, bound as `ties` says.
 
+        `approved`: the proposal of exactly this, where it takes a second person.
+
         Raises:
             Refused: INVALID when role and tenant do not fit, or what it would be bound to cannot be held to or is not
                 enough in production; CONFLICT when the name is taken.
+            Waits: in production, of who decides on others or administers a tenant: it takes a second person.
         """
         held = self._fit(ties or Ties())
         if role not in _ROLES:
@@ -73,24 +86,32 @@ class Accounts:
         if (role is Role.TENANT_ADMIN) != (tenant is not None):
             raise Refused(invalid("A tenant administrator has a tenant; the other roles have none.", param="tenant"))
         account = Account(id=new_uuid(), name=name, role=role, demo=demo, created_at=self._clock.now(), tenant=tenant)
+        # A tenant's administrator is the tenant's matter: an elevation for that tenant may cover it.
+        resource, noted = Resource(kind=Kind.ACCOUNT, id=name, tenant=tenant), self._noted(ask, role, approved)
         try:
-            async with self._gate.permit_platform(who, Action.ACCOUNT_CREATE, _resource(name), ask) as tx:
+            async with self._gate.permit_platform(who, Action.ACCOUNT_CREATE, resource, noted) as tx:
+                await self._two(tx, who, "create", account, held, approved)
                 await rows.insert_account(tx, account)
                 return await self._issue(tx, account, held)
         except Conflict:
             tell = f"There is an account called {name} already."
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
 
-    async def reissue(self, who: Principal, name: Name, ask: Ask, *, ties: Ties | None = None) -> NewAccount:
+    async def reissue(
+        self, who: Principal, name: Name, ask: Ask, *, ties: Ties | None = None, approved: UUID | None = None
+    ) -> NewAccount:
         """End the account's token and make another, bound as `ties` says; what is left out there is as before.
 
         Raises:
             Refused: INVALID as in `create`.
+            Waits: as `create`.
         """
-        async with self._gate.permit_platform(who, Action.KEY_CREATE, _key_resource(), ask) as tx:
+        noted = self._noted(ask, None, approved)
+        async with self._gate.permit_platform(who, Action.KEY_CREATE, _key_resource(), noted) as tx:
             account = await _account(tx, name)
             before, named = await rows.newest_ties(tx, AccountId(account.id)), ties or Ties()
             held = named if named.exception else self._fit(_over(before, named))
+            await self._two(tx, who, "give a new token to", account, held, approved)
             await self._end(tx, [account], "reissued")
             return await self._issue(tx, account, held)
 
@@ -122,6 +143,7 @@ class Accounts:
             now = self._clock.now()
             if await rows.revoke_account_key(tx, key_id, now, reason):
                 await publish.gone(tx, [key_id])
+            await approvals.withdraw_of(tx, [key_id], now)
             found = await _token(tx, key_id, now)
             if found.revoked_at is None:  # no table has it: somebody's who has signed on elsewhere
                 await publish.gone(tx, [key_id])
@@ -143,14 +165,49 @@ class Accounts:
         async with self._gate.permit_platform(who, Action.ACCOUNT_DELETE, _resource("*"), ask) as tx:
             await self._remove(tx, await rows.accounts_of(tx, tenant), "tenant deleted")
 
+    def _noted(self, ask: Ask, role: Role | None, approved: UUID | None) -> Ask:
+        """Say in the entry by whose word it is done, where it might take somebody else's: none is the first approvers'."""
+        if not self.second.demanded or (role is not None and role not in _DECIDING):
+            return ask
+        return replace(
+            ask, detail={**ask.detail, "approved_by_proposal": "none" if approved is None else str(approved)}
+        )
+
+    async def _two(
+        self, tx: OperatorTx, who: Principal, act: str, account: Account, ties: Ties, approved: UUID | None
+    ) -> None:
+        """Demand a second person for who decides on others, so that nobody holds two voices by their own making.
+
+        Not of the first approvers, since nobody could approve them: an installation has had two once, and never again.
+        Not under an elevation, which two others have approved; the policies ask whether it is for this.
+        """
+        if account.role not in _DECIDING or who.elevation is not None:
+            return
+        first = act == "create" and account.role is Role.APPROVER and await voices.approvers_ever(tx) < approvals.NEEDED
+        if first:
+            return
+        subject = {
+            "summary": f"{act} the {account.role} {account.name}",
+            "act": act,
+            "name": account.name,
+            "role": str(account.role),
+            "tenant": None if account.tenant is None else str(account.tenant),
+            "account": None if act == "create" else str(account.id),
+            "bound_to": None if ties.confirmation is None else thumbprint_text(ties.confirmation.thumbprint),
+            "networks": list(ties.networks),
+        }
+        await self.second.use(tx, who, subject, approved, about=account.tenant)
+
     async def _remove(self, tx: OperatorTx, accounts: Sequence[Account], reason: str) -> None:
         await self._end(tx, accounts, reason)
         for account in accounts:
             await rows.delete_account(tx, AccountId(account.id), self._clock.now())
 
     async def _end(self, tx: OperatorTx, accounts: Sequence[Account], reason: str) -> None:
-        ids = [account.id for account in accounts]
-        await publish.gone(tx, await rows.revoke_account_keys(tx, ids, self._clock.now(), reason))
+        ids, now = [account.id for account in accounts], self._clock.now()
+        ended = await rows.revoke_account_keys(tx, ids, now, reason)
+        await publish.gone(tx, ended)
+        await approvals.withdraw_of(tx, ended, now)
 
     async def _issue(self, tx: OperatorTx, account: Account, ties: Ties) -> NewAccount:
         now = self._clock.now()

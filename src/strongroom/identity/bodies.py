@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -102,7 +103,10 @@ class RevokeKey(Body, frozen=True, kw_only=True):
 
 
 class MakeAccount(Body, frozen=True, kw_only=True):
-    """An account to be. `tenant` (name or id) is for a tenant administrator, and only for one."""
+    """An account to be. `tenant` (name or id) is for a tenant administrator, and only for one.
+
+    `approved`: in production, the proposal of exactly this that somebody else has approved.
+    """
 
     MULTILINE: ClassVar[frozenset[str]] = frozenset({"bound_to"})
 
@@ -111,12 +115,14 @@ class MakeAccount(Body, frozen=True, kw_only=True):
     tenant: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
     bound_to: HolderText | None = None
     networks: NetworkTexts = ()
+    approved: UUID | None = None
 
 
 class MakeToken(Body, frozen=True, kw_only=True):
-    """What an account's next token is bound to; what is left out is as with the one before."""
+    """What an account's next token is bound to; what is left out is as with the one before. `approved`: as of an account."""
 
     MULTILINE: ClassVar[frozenset[str]] = frozenset({"bound_to"})
 
     bound_to: HolderText | None = None
     networks: NetworkTexts = ()
+    approved: UUID | None = None

@@ -5,14 +5,16 @@ No handler decides anything, and none has SQL. Whose a thing is, is said by the 
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final, TypeAlias
 
-from litestar import delete, get, post
+from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from strongroom.identity import binding
 from strongroom.identity.accounts import Accounts
+from strongroom.identity.approvals.routes import PROPOSED, Proposal, done_or_proposed
 from strongroom.identity.bodies import MakeAccount, MakeKey, MakeTenant, MakeToken, MakeWorkload, RevokeKey
 from strongroom.identity.finding import Finder
 from strongroom.identity.http import Asked, Listing, Who, name_of, noting
@@ -222,14 +224,23 @@ async def list_accounts(accounts: TheAccounts, who: Who, ask: Asked) -> AccountL
     return AccountList(data=await accounts.list(who, ask))
 
 
-@post("/accounts", responses=WRITE, summary="Create an account", tags=["accounts"])
+@post("/accounts", responses=WRITE | PROPOSED, summary="Create an account", tags=["accounts"])
 async def create_account(
     data: JSONBody[MakeAccount], accounts: TheAccounts, finder: TheFinder, who: Who, ask: Asked
-) -> NewAccount:
-    """Create an account. This answer is the only place where its token ever stands."""
+) -> Response[NewAccount | Proposal]:
+    """Create an account. This answer is the only place where its token ever stands.
+
+    In production an approver and a tenant's administrator are proposed (202): once somebody else has approved, ask again, with
+    the proposal's id as `approved`. The first two approvers of an installation need nobody.
+    """
     place = None if data.tenant is None else await finder.tenant(who, data.tenant, ask)
-    ties = _ties(data.bound_to, data.networks)
-    return await accounts.create(who, name_of(data.name), Role(data.role), tenant=place, ties=ties, ask=ask)
+    ties, name = _ties(data.bound_to, data.networks), name_of(data.name)
+    said = await accounts.second.asked(
+        who,
+        ask,
+        lambda: accounts.create(who, name, Role(data.role), tenant=place, ties=ties, approved=data.approved, ask=ask),
+    )
+    return done_or_proposed(said, HTTPStatus.CREATED)
 
 
 @delete("/accounts/{name:str}", responses=WRITE, summary="Delete an account", tags=["accounts"])
@@ -241,12 +252,19 @@ async def delete_account(name: FromPath[str], accounts: TheAccounts, who: Who, a
 _AS_BEFORE: Final = MakeToken()
 
 
-@post("/accounts/{name:str}/token", responses=WRITE, summary="Reissue an account's token", tags=["accounts"])
+@post("/accounts/{name:str}/token", responses=WRITE | PROPOSED, summary="Reissue an account's token", tags=["accounts"])
 async def reissue_token(
     name: FromPath[str], accounts: TheAccounts, who: Who, ask: Asked, data: JSONBody[MakeToken] = _AS_BEFORE
-) -> NewAccount:
-    """End an account's token and make another. This answer is the only place where it ever stands."""
-    return await accounts.reissue(who, name_of(name), ask, ties=_ties(data.bound_to, data.networks))
+) -> Response[NewAccount | Proposal]:
+    """End an account's token and make another. This answer is the only place where it ever stands.
+
+    In production that of an approver or a tenant's administrator is proposed (202), as the account itself is.
+    """
+    found, ties = name_of(name), _ties(data.bound_to, data.networks)
+    said = await accounts.second.asked(
+        who, ask, lambda: accounts.reissue(who, found, ask, ties=ties, approved=data.approved)
+    )
+    return done_or_proposed(said, HTTPStatus.CREATED)
 
 
 def _ties(bound_to: str | None, networks: tuple[str, ...]) -> Ties:

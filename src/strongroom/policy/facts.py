@@ -52,6 +52,7 @@ RESOURCE_TYPES: Final = {
     Kind.CONFIGURATION: "Configuration",
     Kind.VAULT: "Vault",
     Kind.ELEVATION: "Elevation",
+    Kind.PROPOSAL: "Proposal",
     Kind.SELF: "Self",
 }
 

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     CONFIGURATION = "configuration"
     VAULT = "vault"
     ELEVATION = "elevation"
+    PROPOSAL = "proposal"
     SELF = "self"
 
 
@@ -163,6 +164,14 @@ class Action(StrEnum):
     ELEVATION_BEGIN = ("elevation.begin", Kind.ELEVATION, "Get the token of one's own approved elevation, once.")
     ELEVATION_END = ("elevation.end", Kind.ELEVATION, "End an elevation, or withdraw the request for one.")
     ELEVATION_REVIEW = ("elevation.review", Kind.ELEVATION, "Review what was done after somebody broke the glass.")
+    PROPOSAL_MAKE = (
+        "proposal.make",
+        Kind.PROPOSAL,
+        "Propose what takes a second person: an account that decides, a provider.",
+    )
+    PROPOSAL_READ = ("proposal.read", Kind.PROPOSAL, "Read what was proposed, and what became of it.")
+    PROPOSAL_DECIDE = ("proposal.decide", Kind.PROPOSAL, "Approve or deny what somebody else proposed, or review it.")
+    PROPOSAL_WITHDRAW = ("proposal.withdraw", Kind.PROPOSAL, "Withdraw what one has proposed oneself.")
     MODEL_INVOKE = ("model.invoke", Kind.DEPLOYMENT, "Ask a deployed model: chat, completions or embeddings.")
     MODEL_SEE = ("model.see", Kind.DEPLOYMENT, "See that a deployed model exists.")
     DATASET_ADD = ("dataset.add", Kind.DATASET, "Bring data in; it arrives in quarantine.")
@@ -224,6 +233,7 @@ KNOWN_BY: Final = {
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),
     Kind.VAULT: (Action.VAULT_READ,),
     Kind.ELEVATION: (Action.ELEVATION_READ,),
+    Kind.PROPOSAL: (Action.PROPOSAL_READ,),
     Kind.SELF: (Action.WHOAMI,),
 }
 """Who may do one of these may know that the resource exists, and is told "not you" instead of "nothing here"."""

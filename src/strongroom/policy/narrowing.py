@@ -81,6 +81,14 @@ class Narrowing:
         return Decision(allowed=False, policies=found.policies, reason=reason, version=said.version)
 
 
+def statements(text: str) -> frozenset[str]:
+    """Return the policies of a text that holds, each by itself and in one spelling, so that two texts can be compared."""
+    if not text.strip():
+        return frozenset()
+    parsed: dict[str, Any] = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]
+    return frozenset(json.dumps(policy, sort_keys=True) for policy in parsed.values())
+
+
 def _refuse(text: str, documents: int) -> None:
     """Refuse what permits, and what would cost too much to look through, before the costly look."""
     if len(text.encode()) > documents * MAX_BYTES:

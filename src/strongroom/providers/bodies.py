@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Final, TypeAlias
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -44,7 +45,10 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class RegisterProvider(_Body, frozen=True, kw_only=True):
-    """A provider to be. Without `open_to` it is open to every tenant; without the rest it is registered, not routed to."""
+    """A provider to be. Without `open_to` it is open to every tenant; without the rest it is registered, not routed to.
+
+    `approved`: in production, the proposal of exactly this that somebody else has approved.
+    """
 
     name: NameText
     kind: ProviderKind
@@ -58,13 +62,14 @@ class RegisterProvider(_Body, frozen=True, kw_only=True):
     agreement: Agreement | None = None
     assessed_on: date | None = None
     assessed_until: date | None = None
+    approved: UUID | None = None
 
 
 class ChangeProvider(_Body, frozen=True, kw_only=True):
     """What changes of a provider; what is left out stays.
 
     With another `base_url` the secret must be given anew: a stored one is never sent to a new address. `open_to_all`
-    takes the place of `open_to`.
+    takes the place of `open_to`. `approved`: as for one to be.
     """
 
     base_url: BaseUrl | None = None
@@ -78,3 +83,4 @@ class ChangeProvider(_Body, frozen=True, kw_only=True):
     agreement: Agreement | None = None
     assessed_on: date | None = None
     assessed_until: date | None = None
+    approved: UUID | None = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from litestar import delete, get, patch, post
+from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from strongroom.identity import Finder
+from strongroom.identity.approvals.routes import PROPOSED, Proposal, done_or_proposed
 from strongroom.identity.http import Asked, Listing, Who, name_of
 from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.principal import Principal
@@ -43,13 +45,20 @@ async def list_providers(providers: TheProviders, who: Who, ask: Asked) -> Provi
     return ProviderList(data=await providers.every(who, ask))
 
 
-@post("/providers", responses=WRITE, summary="Register a provider", tags=["providers"])
+@post("/providers", responses=WRITE | PROPOSED, summary="Register a provider", tags=["providers"])
 async def add_provider(
     data: JSONBody[RegisterProvider], providers: TheProviders, finder: TheFinder, who: Who, ask: Asked
-) -> Provider:
-    """Register an upstream outside this machine. Its secret is sealed before it is stored, and never shown again."""
-    change = await _change(data, finder, who, ask)
-    return await providers.add(who, name_of(data.name), data.kind, change, ask)
+) -> Response[Provider | Proposal]:
+    """Register an upstream outside this machine. Its secret is sealed before it is stored, and never shown again.
+
+    In production it is proposed (202), without its secret: once somebody else has approved, ask again, with the proposal's id as
+    `approved`.
+    """
+    change, name = await _change(data, finder, who, ask), name_of(data.name)
+    said = await providers.second.asked(
+        who, ask, lambda: providers.add(who, name, data.kind, change, ask, data.approved)
+    )
+    return done_or_proposed(said, HTTPStatus.CREATED)
 
 
 @get("/providers/{name:str}", responses=READ, summary="Show a provider", tags=["providers"])
@@ -58,7 +67,7 @@ async def show_provider(name: FromPath[str], providers: TheProviders, who: Who, 
     return await providers.show(who, name_of(name), ask)
 
 
-@patch("/providers/{name:str}", responses=WRITE, summary="Change a provider", tags=["providers"])
+@patch("/providers/{name:str}", responses=WRITE | PROPOSED, summary="Change a provider", tags=["providers"])
 async def change_provider(
     name: FromPath[str],
     data: JSONBody[ChangeProvider],
@@ -66,9 +75,11 @@ async def change_provider(
     finder: TheFinder,
     who: Who,
     ask: Asked,
-) -> Provider:
-    """Change what the body names of a provider, its secret included; the rest stays."""
-    return await providers.change(who, name_of(name), await _change(data, finder, who, ask), ask)
+) -> Response[Provider | Proposal]:
+    """Change what the body names of a provider, its secret included; the rest stays. In production, as registering it."""
+    change, found = await _change(data, finder, who, ask), name_of(name)
+    said = await providers.second.asked(who, ask, lambda: providers.change(who, found, change, ask, data.approved))
+    return done_or_proposed(said, HTTPStatus.OK)
 
 
 @delete("/providers/{name:str}", responses=WRITE, summary="End a provider", tags=["providers"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -12,6 +12,8 @@ from uuid import UUID
 import msgspec
 from cryptography import x509
 
+from strongroom.identity import approvals
+from strongroom.identity.approvals.second import SecondPerson
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import Name, TenantId, new_uuid
 from strongroom.kernel.principal import Principal
@@ -63,20 +65,44 @@ class Providers:
     """
 
     def __init__(
-        self, gate: Gate, vault: Vault, clock: Clock, networks: Networks, look_up: LookUp = system_look_up
+        self,
+        gate: Gate,
+        vault: Vault,
+        clock: Clock,
+        networks: Networks,
+        look_up: LookUp = system_look_up,
+        *,
+        second: Callable[[bytes], bytes | None] | None = None,
     ) -> None:
+        """Wire it.
+
+        `second`: where registering and changing take a second person, what returns a keyed digest, by which a proposal
+        knows its secret again without holding it; None: they take one.
+        """
         self._gate = gate
+        self._digest = second
+        self.second: Final = SecondPerson(gate, clock, approvals.Kind.PROVIDER, demanded=second is not None)
+        """For surfaces: `second.asked` does an act, or proposes it where it waits."""
         self._vault = vault
         self._clock = clock
         self._networks = networks
         self._look_up = look_up
 
-    async def add(self, who: Principal, name: Name, kind: ProviderKind, change: Change, ask: Ask) -> Provider:
-        """Register a provider.
+    async def add(
+        self,
+        who: Principal,
+        name: Name,
+        kind: ProviderKind,
+        change: Change,
+        ask: Ask,
+        approved: UUID | None = None,
+    ) -> Provider:
+        """Register a provider. `approved`: the proposal of exactly this, where it takes a second person.
 
         Raises:
             Refused: INVALID for an address that is refused or a text that is no secret or certificate, CONFLICT when
                 the name is taken.
+            Waits: in production: where requests go is not one person's to say.
         """
         now = self._clock.now()
         blank = Row(
@@ -88,6 +114,7 @@ class Providers:
             # Within the permit, so that no resolver and no certificate parser works for who may not register.
             async with self._gate.permit_platform(who, Action.PROVIDER_CREATE, _resource(name), ask) as tx:
                 row = await self._changed(blank, change)
+                await self._two(tx, who, "register", row, change, approved)
                 await tables.insert(tx, row)
                 await _publish(tx, row)
         except Conflict:
@@ -95,15 +122,19 @@ class Providers:
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
         return row.shown(now)
 
-    async def change(self, who: Principal, name: Name, change: Change, ask: Ask) -> Provider:
-        """Change a provider; what the change does not name stays.
+    async def change(
+        self, who: Principal, name: Name, change: Change, ask: Ask, approved: UUID | None = None
+    ) -> Provider:
+        """Change a provider; what the change does not name stays. `approved`: as in `add`.
 
         Raises:
             Refused: as `add`; INVALID too for another address without the secret.
+            Waits: as `add`.
         """
         noted = replace(ask, detail={**ask.detail, "changes": change.said})
         async with self._gate.permit_platform(who, Action.PROVIDER_UPDATE, _resource(name), noted) as tx:
             row = await self._changed(await _one(tx, name), change)
+            await self._two(tx, who, "change", row, change, approved)
             await tables.update(tx, row)
             await _publish(tx, row)
         return row.shown(self._clock.now())
@@ -156,6 +187,26 @@ class Providers:
                     await _publish(tx, row)
                     moved += 1
         return moved
+
+    async def _two(
+        self, tx: OperatorTx, who: Principal, act: str, row: Row, change: Change, approved: UUID | None
+    ) -> None:
+        """Demand a second person for exactly this change of exactly this version; secrets as keyed digests."""
+        if self._digest is None:
+            return
+        given = {name: getattr(change, name) for name in Change.__slots__ if getattr(change, name) not in (None, False)}
+        secret = given.pop("secret", None)
+        keyed = None if secret is None else self._digest(f"provider|{row.name}|{secret}".encode())
+        subject = {
+            "summary": f"{act} the provider {row.name} at {row.base_url}",
+            "act": act,
+            "name": row.name,
+            "kind": str(row.kind),
+            "version": row.version,
+            "gives": msgspec.to_builtins(given),
+            "secret": None if keyed is None else f"hmac-sha256:{keyed.hex()}",
+        }
+        await self.second.use(tx, who, subject, approved)
 
     async def _changed(self, row: Row, change: Change) -> Row:
         """Return `row` with `change` applied, checked; its secret sealed to where it now belongs."""

@@ -203,8 +203,8 @@ class Registry:
 
     async def withdraw_all(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """End every deployment of a tenant, as its deletion does."""
-        resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
-        async with self._gate.permit(who, Action.DEPLOYMENT_DELETE, resource, ask) as tx:
+        resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
+        async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             for ended in await tables.end_deployments(tx, self._clock.now()):
                 await feed.withdraw(tx, DEPLOYMENT, str(ended))
 

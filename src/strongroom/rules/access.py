@@ -20,7 +20,7 @@ from msgspec import Meta
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Action, Decision, Narrowing, PolicyError, Resource
-from strongroom.policy.narrowing import MAX_BYTES
+from strongroom.policy.narrowing import MAX_BYTES, statements
 from strongroom.rules.kind import Document, Kind, Said
 from strongroom.rules.model import DocumentError, Rule
 from strongroom.rules.resolve import Standing
@@ -75,6 +75,10 @@ class AccessKind(Kind[AccessRule, Access]):
     def meet(self, one: Access, other: Access) -> Access:
         """Return both."""
         return Access(forbid="\n".join(sorted({each.forbid for each in (one, other) if each.forbid})))
+
+    def is_narrower(self, old: Access, new: Access) -> bool:
+        """Whether every policy of `old` stands in `new`, as it was written."""
+        return not old.forbid or statements(old.forbid) <= statements(new.forbid)
 
     def explain(self, rules: Sequence[tuple[str, AccessRule]], terms: Access) -> Sequence[Said]:
         """Say what is forbidden, and by which rules."""

@@ -20,7 +20,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from strongroom.rules.model import MAX_BYTES, DocumentError, Rule, Subject, check_names, told_as
+from strongroom.rules.model import MAX_BYTES, DocumentError, Level, Rule, Subject, check_names, told_as
 
 RuleT = TypeVar("RuleT", bound=Rule)
 TermsT = TypeVar("TermsT")
@@ -59,12 +59,14 @@ class Kind(ABC, Generic[RuleT, TermsT]):
         meaning: one sentence.
         rule: the struct of one rule.
         most_bytes: how much a document may have, as canonical JSON.
+        levels: whose word a document of this kind may be.
     """
 
     name: str
     meaning: str
     rule: type[RuleT]
     most_bytes: int = MAX_BYTES
+    levels: frozenset[Level] = frozenset(Level)
 
     @abstractmethod
     def ceiling(self, rules: Sequence[RuleT]) -> TermsT:
@@ -77,6 +79,10 @@ class Kind(ABC, Generic[RuleT, TermsT]):
     @abstractmethod
     def meet(self, one: TermsT, other: TermsT) -> TermsT:
         """Return what both allow."""
+
+    def is_narrower(self, old: TermsT, new: TermsT) -> bool:
+        """Whether `new` surely allows nothing that `old` does not."""
+        return self.meet(old, new) == new
 
     @abstractmethod
     def explain(self, rules: Sequence[tuple[str, RuleT]], terms: TermsT) -> Sequence[Said]:

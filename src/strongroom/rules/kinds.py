@@ -27,3 +27,6 @@ _ALL: Final[tuple[Kind[Any, Any], ...]] = (
 
 KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}
 """By name, in the order in which they are shown."""
+
+CEDAR: Final = frozenset({ACCESS.name})
+"""Kinds whose documents are policies."""

@@ -133,6 +133,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         version: 1 for the first, and one more with each.
         digest: SHA-256 over the document's canonical JSON, in hex.
         withdrawn: nothing is said any more; `document` is then empty.
+        approved_by: whose word put it in force, where that took somebody else's.
     """
 
     kind: str
@@ -145,6 +146,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     withdrawn: bool
     document: dict[str, Any]
+    approved_by: str | None = None
 
 
 def check_names(rules: Sequence[Rule]) -> None:

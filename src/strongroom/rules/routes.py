@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
-from litestar import get, put
+from litestar import Response, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 from msgspec import Meta
 
 from strongroom.identity import Finder
+from strongroom.identity.approvals.routes import PROPOSED, Proposal, done_or_proposed
 from strongroom.identity.bodies import Body, ReasonText
 from strongroom.identity.http import Asked, Listing, Who, name_of, noting
 from strongroom.identity.problems import READ, WRITE
@@ -43,6 +45,13 @@ class WriteRules(Body, frozen=True, kw_only=True):
     ]
     expected: Annotated[int, Meta(ge=0, le=2**31 - 2, description="The version seen last; 0: there is none yet.")]
     reason: ReasonText
+    at_once: Annotated[
+        bool,
+        Meta(
+            description="In production, in an emergency: in force before anybody else has seen it. Only what takes away may "
+            "be; somebody else's review is owed then."
+        ),
+    ] = False
 
 
 class Documents(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +120,7 @@ async def show_rules(
 
 @put(
     "/tenants/{tenant:str}/rules/{kind:str}/{level:str}",
-    responses=WRITE,
+    responses=WRITE | PROPOSED,
     summary="Write a tenant's rules",
     tags=["rules"],
 )
@@ -124,8 +133,11 @@ async def write_rules(
     finder: TheFinder,
     who: Who,
     ask: Asked,
-) -> Version:
-    """Put a document in force: an operator a tenant's ceiling, a tenant's administrator the tenant's own."""
+) -> Response[Version | Proposal]:
+    """Put a document in force: an operator a tenant's ceiling, a tenant's administrator the tenant's own.
+
+    In production it is proposed (202), and in force once somebody else has approved it.
+    """
     place = await finder.tenant(who, tenant, ask)
     return await _written(rules, who, place, kind, Level(level), data, ask)
 
@@ -164,11 +176,11 @@ async def show_default_rules(kind: FromPath[str], rules: TheRules, who: Who, ask
     return _documents(kind_named(kind).name, await rules.in_force(who, None, ask, kind))
 
 
-@put("/rules/{kind:str}", responses=WRITE, summary="Write the installation's rules", tags=["rules"])
+@put("/rules/{kind:str}", responses=WRITE | PROPOSED, summary="Write the installation's rules", tags=["rules"])
 async def write_default_rules(
     kind: FromPath[str], data: JSONBody[WriteRules], rules: TheRules, who: Who, ask: Asked
-) -> Version:
-    """Put a default in force, for every tenant without a ceiling of this kind."""
+) -> Response[Version | Proposal]:
+    """Put a default in force, for every tenant without a ceiling of this kind. In production it is proposed (202)."""
     return await _written(rules, who, None, kind, Level.DEFAULT, data, ask)
 
 
@@ -225,11 +237,13 @@ async def _every(rules: Rules, who: Principal, tenant: TenantId | None, ask: Ask
 
 async def _written(
     rules: Rules, who: Principal, tenant: TenantId | None, kind: str, level: Level, data: WriteRules, ask: Ask
-) -> Version:
+) -> Response[Version | Proposal]:
     noted = noting(ask, reason=data.reason, expected=str(data.expected))
-    return await rules.write(
-        who, tenant, kind, level, data.document, expected=data.expected, reason=data.reason, ask=noted
-    )
+    said = await rules.propose(
+        who, tenant, kind, level, data.document, expected=data.expected, reason=data.reason, at_once=data.at_once,
+        ask=noted,
+    )  # fmt: skip
+    return done_or_proposed(said, HTTPStatus.OK)
 
 
 def _explained(why: Why) -> ExplainedField:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final
 
 import msgspec
 
 from strongroom.identity import tables as identity_tables
+from strongroom.identity.approvals import Request
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
-from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
+from strongroom.kernel.refusal import Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Resource
 from strongroom.policy import Kind as Thing
 from strongroom.rules import tables
-from strongroom.rules.documents import PREFIX, RulesDocument
+from strongroom.rules.documents import PREFIX
 from strongroom.rules.kind import Document, Kind, digest, encode
 from strongroom.rules.kinds import KINDS
 from strongroom.rules.model import DocumentError, Level, Subject, Version
+from strongroom.rules.proposing import Proposing
+from strongroom.rules.putting import moved, put, standing_of
 from strongroom.rules.resolve import Held, Standing, Why, explain
 from strongroom.store import Conflict, TenantTx, feed
 from strongroom.store.tx import Tx
@@ -28,9 +34,11 @@ _MANY: Final = "all"
 class Rules:
     """Documents of the installation and of its tenants. `tenant` None means the installation."""
 
-    def __init__(self, gate: Gate, clock: Clock) -> None:
+    def __init__(self, gate: Gate, clock: Clock, proposing: Proposing | None = None) -> None:
+        """Wire it. `proposing`: how a document waits for a second person, where it has to; None: it is in force at once."""
         self._gate = gate
         self._clock = clock
+        self._proposing = proposing
 
     async def in_force(self, who: Principal, tenant: TenantId | None, ask: Ask, kind: str = _MANY) -> list[Version]:
         """Return the last version of every document that concerns `tenant`, withdrawn ones included.
@@ -62,9 +70,7 @@ class Rules:
 
     async def standing(self, who: Principal, tenant: TenantId, kind: str, ask: Ask) -> Standing[Any]:
         """Return the documents of one kind in force for `tenant`."""
-        named = kind_named(kind)
-        found = {each.level: _held(named, each) for each in await self.in_force(who, tenant, ask, kind)}
-        return Standing(default=found.get(Level.DEFAULT), ceiling=found.get(Level.CEILING), own=found.get(Level.OWN))
+        return standing_of(kind_named(kind), await self.in_force(who, tenant, ask, kind))
 
     async def history(
         self,
@@ -112,37 +118,89 @@ class Rules:
         Raises:
             Refused: INVALID naming the field, CONFLICT when `expected` is not what is in force.
         """
-        if (level is Level.DEFAULT) != (tenant is None):
-            raise Refused(hidden(f"no level {level} there"))
+        async with self._permitted(who, tenant, kind, level, ask) as tx:
+            return await put(tx, *self._version(who, kind, level, document, expected, reason))
+
+    async def propose(
+        self,
+        who: Principal,
+        tenant: TenantId | None,
+        kind: str,
+        level: Level,
+        document: object,
+        *,
+        expected: int,
+        reason: str,
+        at_once: bool,
+        ask: Ask,
+    ) -> Version | Request:
+        """Put a document in force where that is one person's to do; else propose it, and return what waits.
+
+        Args:
+            who: as `write`, as are those that follow.
+            tenant: whose.
+            kind: its kind.
+            level: whose word.
+            document: the document; None withdraws.
+            expected: the last version seen.
+            reason: why.
+            at_once: in an emergency: in force before anybody else has seen it, which only what takes away may be.
+            ask: what goes into the audit entry.
+
+        Raises:
+            Refused: as `write`; CONFLICT too for what is not shown to take away and was to be at once.
+        """
+        waits = self._proposing
+        if waits is None:
+            return await self.write(who, tenant, kind, level, document, expected=expected, reason=reason, ask=ask)
+        noted = replace(ask, detail={**ask.detail, "proposal": "in force at once" if at_once else "to be approved"})
+        async with self._permitted(who, tenant, kind, level, noted) as tx:
+            version, body = self._version(who, kind, level, document, expected, reason)
+            return await waits.propose(tx, who, version, body, at_once=at_once)
+
+    @asynccontextmanager
+    async def _permitted(
+        self, who: Principal, tenant: TenantId | None, kind: str, level: Level, ask: Ask
+    ) -> AsyncGenerator[Tx, None]:
+        """Yield a transaction in which a document may be written.
+
+        Raises:
+            Refused: hidden for a place or kind that there is none of, CONFLICT for a version that another was quicker with.
+        """
         named = kind_named(kind)
+        if (level is Level.DEFAULT) != (tenant is None) or level not in named.levels:
+            raise Refused(hidden(f"no level {level} there"))
         action = Action.RULES_WRITE if level is Level.OWN else Action.RULES_WRITE_CEILING
         resource = Resource(kind=Thing.RULES, id=f"{named.name}.{level}", tenant=tenant)
-
-        def version() -> tuple[Version, bytes]:
-            """Parse the document; only for who may write it, as it takes a while."""
-            body = b"" if document is None else encode(_read(named, document))
-            return Version(
-                kind=named.name,
-                level=level,
-                version=expected + 1,
-                digest=digest(body),
-                author=str(who),
-                credential=who.credential,
-                at=self._clock.now(),
-                reason=reason,
-                withdrawn=document is None,
-                document=msgspec.json.decode(body) if body else {},
-            ), body
-
         try:
             if tenant is None:
                 async with self._gate.permit_platform(who, action, resource, ask) as platform:
-                    return await _put(platform, *version())
-            async with self._gate.permit(who, action, resource, ask) as tx:
-                await _living(tx)
-                return await _put(tx, *version())
+                    yield platform
+            else:
+                async with self._gate.permit(who, action, resource, ask) as tx:
+                    await _living(tx)
+                    yield tx
         except Conflict:
-            _moved()
+            moved()
+
+    def _version(
+        self, who: Principal, kind: str, level: Level, document: object, expected: int, reason: str
+    ) -> tuple[Version, bytes]:
+        """Parse a document; only for who may write it, as it takes a while."""
+        named = kind_named(kind)
+        body = b"" if document is None else encode(_read(named, document))
+        return Version(
+            kind=named.name,
+            level=level,
+            version=expected + 1,
+            digest=digest(body),
+            author=str(who),
+            credential=who.credential,
+            at=self._clock.now(),
+            reason=reason,
+            withdrawn=document is None,
+            document=msgspec.json.decode(body) if body else {},
+        ), body
 
     async def withdraw_all(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """Let the gateways forget the documents of a tenant, as its deletion does. The history stays."""
@@ -177,17 +235,6 @@ def candidate(kind: Kind[Any, Any], level: Level, document: object) -> Held[Any]
     return Held(level=level, version=0, digest=digest(encode(read)), document=read)
 
 
-def _held(kind: Kind[Any, Any], version: Version) -> Held[Any] | None:
-    """Return a version as the gateways hold it: one that was withdrawn is none, one that cannot be read is not."""
-    if version.withdrawn:
-        return None
-    try:
-        document = kind.read(version.document)
-    except DocumentError:
-        document = None
-    return Held(level=version.level, version=version.version, digest=version.digest, document=document)
-
-
 def _read(kind: Kind[Any, Any], document: object) -> Document[Any]:
     try:
         return kind.read(document)
@@ -195,25 +242,7 @@ def _read(kind: Kind[Any, Any], document: object) -> Document[Any]:
         raise Refused(invalid(f"{error.said}.", param=error.place or "document")) from None
 
 
-async def _put(tx: Tx, version: Version, body: bytes) -> Version:
-    """Add a version and tell the gateways, in one transaction; return it."""
-    if await tables.last(tx, version.kind, version.level) != version.version - 1:
-        _moved()
-    await tables.insert(tx, version, body)
-    if version.withdrawn:
-        await feed.withdraw(tx, PREFIX + version.kind, version.level.value)
-    else:
-        told = RulesDocument(version=version.version, digest=version.digest, document=msgspec.Raw(body))
-        await feed.publish(tx, PREFIX + version.kind, version.level.value, msgspec.json.encode(told))
-    return version
-
-
 async def _living(tx: TenantTx) -> None:
     """Refuse to add to a tenant that is gone: the directory may lag a deletion by a moment."""
     if not await identity_tables.living(tx):
         raise Refused(hidden(f"tenant {tx.tenant} is gone"))
-
-
-def _moved() -> NoReturn:
-    tell = "Another version is in force than the one that was expected. Read it, and write again from there."
-    raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell, param="expected")) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -14,11 +15,12 @@ from strongroom.store.tx import Tx, place
 _EMPTY = "{}"
 
 
-async def insert(tx: Tx, version: Version, body: bytes) -> None:
-    """Add a version; two with one number are a `Conflict`."""
+async def insert(tx: Tx, version: Version, body: bytes, request: UUID | None) -> None:
+    """Add a version, and by which request it came; two with one number are a `Conflict`."""
     await tx.execute(
-        """INSERT INTO rules.document (tenant_id, kind, level, version, digest, body, withdrawn, author, credential, at, reason)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+        """INSERT INTO rules.document (tenant_id, kind, level, version, digest, body, withdrawn, author, credential, at, reason,
+                                       approved_by, request_id)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)""",
         place(tx),
         version.kind,
         version.level.value,
@@ -30,6 +32,8 @@ async def insert(tx: Tx, version: Version, body: bytes) -> None:
         version.credential,
         version.at,
         version.reason,
+        version.approved_by,
+        request,
     )
 
 
@@ -50,8 +54,8 @@ async def in_force(tx: Tx) -> list[Version]:
         _version(row)
         for tenant in _concerning(tx)
         for row in await tx.fetch(
-            """SELECT DISTINCT ON (kind, level) kind, level, version, digest, body, withdrawn, author, credential, at, reason
-               FROM rules.document WHERE tenant_id = $1 ORDER BY kind, level, version DESC""",
+            """SELECT DISTINCT ON (kind, level) kind, level, version, digest, body, withdrawn, author, credential, at, reason,
+                      approved_by FROM rules.document WHERE tenant_id = $1 ORDER BY kind, level, version DESC""",
             tenant,
         )
     ]
@@ -60,7 +64,8 @@ async def in_force(tx: Tx) -> list[Version]:
 async def history(tx: Tx, kind: str, level: Level, limit: int, before: int | None) -> list[Version]:
     """Return versions of one document, the newest first, those below `before` if it is given."""
     rows = await tx.fetch(
-        """SELECT kind, level, version, digest, body, withdrawn, author, credential, at, reason FROM rules.document
+        """SELECT kind, level, version, digest, body, withdrawn, author, credential, at, reason,
+                  approved_by FROM rules.document
            WHERE tenant_id = $1 AND kind = $2 AND level = $3 AND ($4::integer IS NULL OR version < $4)
            ORDER BY version DESC LIMIT $5""",
         place(tx),

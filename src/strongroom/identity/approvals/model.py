@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from hashlib import sha256
 from typing import Any, Final, Literal
@@ -11,8 +11,11 @@ from uuid import UUID
 
 import msgspec
 
+REVIEW_WITHIN: Final = timedelta(hours=24)
+"""When somebody else is to have looked at what was in force at once."""
+
 NEEDED: Final = 2
-"""How many others have to say yes."""
+"""How many others have to say yes to an elevation."""
 
 
 @unique
@@ -20,8 +23,14 @@ class Kind(StrEnum):
     """What is asked for."""
 
     ELEVATION = "elevation"
-    POLICY = "policy"
-    RULES = "rules"
+    POLICY = "policy"  # documents in Cedar
+    RULES = "rules"  # all other documents
+    ACCOUNT = "account"
+    PROVIDER = "provider"
+
+
+PROPOSED: Final = frozenset({Kind.POLICY, Kind.RULES, Kind.ACCOUNT, Kind.PROVIDER})
+"""What takes one other person in production; an elevation takes two, everywhere, and has a life of its own."""
 
 
 @unique
@@ -47,13 +56,14 @@ class Vote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for. `digest` is of `subject`, canonically written."""
+    """What was asked for. `digest` is of `subject`, canonically written; `about` is the tenant that it is about."""
 
     id: UUID
     kind: Kind
     digest: str
     subject: Any
     about: UUID | None
+    tenant_name: str | None = None
     requester: str
     ticket: str
     reason: str
@@ -62,6 +72,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     state: State
     votes: list[Vote] = []
+
+    @property
+    def review_owed(self) -> bool:
+        """Whether it was done at once, without anybody else's word, and nobody else has looked at it yet."""
+        return self.kind in PROPOSED and self.needed == 0 and self.state is State.USED and not self.votes
 
 
 class Person(msgspec.Struct, frozen=True):

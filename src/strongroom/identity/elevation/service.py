@@ -151,7 +151,7 @@ class Elevations:
         """Return the newest elevations, newest first."""
         async with self._gate.permit_platform(who, Action.ELEVATION_READ, _about(EVERY), ask) as tx:
             now = self._clock.now()
-            return await tables.shown(tx, await approvals.recent(tx, approvals.Kind.ELEVATION, now, _MOST), now)
+            return await tables.shown(tx, await approvals.recent(tx, {approvals.Kind.ELEVATION}, now, _MOST), now)
 
     async def show(self, who: Principal, request: UUID, ask: Ask) -> Elevated:
         """Return one."""
@@ -248,10 +248,12 @@ def _noted(ask: Ask, asked: Asked) -> Ask:
         raise Refused(invalid(f"Not taken: {error}.", param="reason")) from None
 
 
-async def _asked(tx: OperatorTx, who: Principal, asked: Asked, now: datetime, needed: int | None = None) -> Request:
+async def _asked(
+    tx: OperatorTx, who: Principal, asked: Asked, now: datetime, needed: int = approvals.NEEDED
+) -> Request:
     return await approvals.ask(
         tx, who, approvals.Kind.ELEVATION, asked, about=asked.tenant, ticket=asked.ticket, reason=asked.reason, now=now,
-        **({} if needed is None else {"needed": needed}),
+        needed=needed,
     )  # fmt: skip
 
 

@@ -156,8 +156,8 @@ class Prompts:
 
     async def erase_all(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """Erase the texts of a tenant's prompts, as its deletion does; after its deployments were withdrawn."""
-        resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
-        async with self._gate.permit(who, Action.DEPLOYMENT_DELETE, resource, ask) as tx:
+        resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
+        async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             await tables.erase(tx, self._clock.now())
 
     def _open(self, tx: TenantTx, kept: Kept) -> Prompt:
