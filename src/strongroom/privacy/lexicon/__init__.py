@@ -154,6 +154,8 @@ def _known(data: bytes, first: Token, second: Token | None, run: int) -> tuple[i
             return run, 0.55, "a given name and a surname, both words too"
         if middle and run > 2 and not first.key.isupper():
             return run, 0.55, "an initial between two names"
+    if first.end - first.start <= _SHORT and data[first.start : first.end].isupper():
+        return 0, 0.0, ""  # MAC, IBAN: an abbreviation as likely as a name
     if first.given == _KNOWN:
         return 1, 0.6, "a given name"
     if first.surname == _KNOWN and data[first.start - 2 : first.start].strip()[-1:].islower():
@@ -162,6 +164,7 @@ def _known(data: bytes, first: Token, second: Token | None, run: int) -> tuple[i
 
 
 _CUED: Final = 0.7
+_SHORT: Final = 4
 
 
 def _fits(token: Token) -> bool:
@@ -189,7 +192,12 @@ def _name_like(data: bytes, tokens: list[Token], index: int) -> int:
     while index + taken < len(tokens) and taken < _MOST:
         token, last = tokens[index + taken], tokens[index + taken - 1]
         between = data[last.end : token.start]
-        if token.ordinary or token.title or (b"." in between and len(last.key) > 1 and between.strip() == b"."):
+        if (
+            token.ordinary
+            or token.title
+            or between[:2] == b"'s"
+            or (b"." in between and len(last.key) > 1 and between.strip() == b".")
+        ):
             break
         taken += 1
     return taken

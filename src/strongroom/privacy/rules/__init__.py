@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from strongroom.privacy.rules import addresses, contact, dates, keyed, money, numbers, phones, secrets
+from strongroom.privacy.rules import addresses, bodies, contact, dates, keyed, money, numbers, phones, secrets
 from strongroom.privacy.rules.base import Hit, Rule
 
 PATTERNS: Final[tuple[Rule, ...]] = (
@@ -16,6 +16,7 @@ PATTERNS: Final[tuple[Rule, ...]] = (
     *secrets.RULES,
     *keyed.RULES,
     *addresses.RULES,
+    *bodies.RULES,
 )
 
 __all__ = ["PATTERNS", "Hit", "Rule"]

@@ -1,4 +1,4 @@
-"""Street addresses, boxes and parts of buildings, as some twenty countries write them; and organisations by their legal form.
+"""Street addresses, boxes and parts of buildings, as some thirty countries write them.
 
 Addresses stay the weakest type of all, here as elsewhere: `bench/privacy` prints by how much.
 """
@@ -28,21 +28,20 @@ _UNIT: Final = r"(?i:apt|apartment|suite|ste|unit|flat|room|rm|floor|fl|bldg|bui
 _TAIL: Final = rf"(?:,?\s{{1,2}}{_UNIT}\.? ?#?[A-Za-z0-9-]{{1,6}})?"
 _CITY: Final = rf"(?:,?\s{{1,2}}[A-Z\x01][A-Za-z.'\x01 -]{{2,24}},?\s{{1,2}}(?:{STATES})\s{{1,2}}\d{{5}}(?:-\d{{4}})?)?"
 _ROMANCE: Final = (
-    r"(?:Rua|Rue|Calle|Cl|C/|Via|Viale|Vicolo|Piazza|Corso|Largo|Strada|Avenida|Avda?\.?|Avenue|Boulevard|Bd|Plaza|Pza|Place|Praca|Travessa|Carrer|"
+    r"(?:Pasaje|Privada|Andador|Cerrada|Circuito|Retorno|Prolongacion|Calzada|Periferico|Ampliacion|Rotonda|Stretto|Esplanada|Loteamento|Nucleo|"
+    r"Parque|Ladeira|Rodovia|Beco|Condominio|Residencial|Conjunto|Aleea|Bulevardul|Soseaua|Drumul|Intrarea|Calea|Splaiul|Jalan|Jl\.|Jln\.|Gang|Gg\.|"
+    r"chemin|rue|plac|aleja|osiedle|Rua|Rue|Calle|Cl|C/|Via|Viale|Vicolo|Piazza|Corso|Largo|Strada|Avenida|Avda?\.?|Avenue|Boulevard|Bd|Plaza|Pza|Place|Praca|Travessa|Carrer|"
     r"Camino|Paseo|Ronda|Chemin|Impasse|Allee|Quai|Cours|Route|Estrada|Alameda|Glorieta|Urbanizacion|Callejon|Contrada|Lungomare|Borgo|"
     r"ul\.|ulica|Ulica|al\.|os\.|pl\.|Ulitsa|ul)"
 )
+# Which part of a building, behind its number.
+_PARTS: Final = r"(?:[ ,]{1,3}(?:Edif|Depto|Dpto|Piano|Appartamento|Interior|Int|Bl|Sc|Et|Ap|Apto|Esc|Puerta|Piso|Bloco|Lote)\.? ?\d{1,4}[A-Z]?\b){0,4}"
 _SMALL: Final = r"(?:(?:de|da|do|dos|das|del|della|delle|dei|di|la|le|les|des|du|los|las|al|el|y|e|et|sv|sw)\b ?|[dl]')"
 _GERMANIC: Final = (
     r"(?:strase|strasse|strabe|str\.|straat|weg|platz|plein|allee|gasse|gracht|kade|laan|damm|ufer|ring|graben|steig|stieg|hof|berg|"
-    r"gatan|gata|gate|gaten|vagen|vag|grand|torget|vej|gade|vang|alle|stræde|strade|vei|veien|veg|katu|tie|kuja|polku|raitti|puisto|rinne|maki|tanav|maantee|mnt)"
+    r"stigen|svingen|haugen|bakken|asen|lien|liden|baan|boulevard|dreef|singel|markt|steeg|gatan|gata|gate|gaten|vagen|vag|grand|torget|vej|gade|vang|alle|stræde|strade|vei|veien|veg|katu|tie|kuja|polku|raitti|puisto|rinne|maki|tanav|maantee|mnt)"
 )
 _SPACED: Final = r"(?:utca|u\.|ut|utja|ter|tere|korut|fasor|sor|koz|ulica|ulice|ul\.|trg|cesta|namesti|nam\.|trida|tr\.|naberezi|straat|Strasse|Str\.|Weg|Platz|Allee|Gasse|iela|g\.|pr\.|tn|tee|mnt|pst|puiestee|odos|Sokak|Sok\.|Cad\.|Caddesi)"
-_LEGAL: Final = (
-    r"(?:Inc|LLC|L\.L\.C|Ltd|Limited|Corp|Corporation|Co|Company|GmbH|AG|KG|SE|S\.?A\.?|SARL|SAS|S\.?r\.?l|S\.?p\.?A|B\.?V|N\.?V|Oy|AB|ApS|A/S|PLC|plc|LLP|LP|"
-    r"Pty|Group|Holdings|Foundation|University|College|Institute|Hospital|Bank|Association|Partners|Technologies|Solutions|Systems|Enterprises|Industries|Labs|Consulting|Ventures)"
-)
-
 RULES: Final = (
     shape(
         "street_address",
@@ -66,9 +65,9 @@ RULES: Final = (
         "street_address",
         "a word for a street, a name and a number",
         (
-            r"(?:rua|rue|calle|\bcl\b|c/|via|viale|vicolo|piazza|corso|largo|strada|av|boulevard|\bbd\b|pla|pra|pza|trav|carr|cami|paseo|ronda|chem|imp|all|quai|cours|route|estr|alam|glor|urba|cont|lung|borgo|ul|\bal\.|\bos\.|\bpl\.)",
+            r"(?:pasaje|priv|anda|cerr|circ|reto|prol|calz|peri|ampl|roto|stret|espl|lote|nucl|parq|ladei|rodov|beco|cond|resi|conj|alee|bulev|sose|drum|intr|cale|splai|jalan|jl|gang|gg\.|plac|aleja|osied|rua|rue|calle|\bcl\b|c/|via|viale|vicolo|piazza|corso|largo|strada|av|boulevard|\bbd\b|pla|pra|pza|trav|carr|cami|paseo|ronda|chem|imp|all|quai|cours|route|estr|alam|glor|urba|cont|lung|borgo|ul|\bal\.|\bos\.|\bpl\.)",
         ),
-        rf"\b{_ROMANCE} {_SMALL}{{0,3}}{_WORD}(?: {_SMALL}{{0,3}}{_WORD}){{0,4}},? ?(?:n[o\x02]?\.? ?|nr\.? ?)?\d{{1,5}}(?: ?[A-Za-z]\b)?(?:[-/]\d{{1,4}})?(?:[ ,]{{1,2}}\d{{1,2}}\x02)?",
+        rf"\b{_ROMANCE} {_SMALL}{{0,3}}{_WORD}(?: {_SMALL}{{0,3}}{_WORD}){{0,4}},? ?(?:[Nn][o\x02]?\.? ?|[Nn]r\.? ?|[Nn]um\.? ?)?\d{{1,5}}(?: ?[A-Za-z]\b)?(?:[-/]\d{{1,4}})?(?:[ ,]{{1,2}}\d{{1,2}}\x02)?{_PARTS}",
         confidence=LIKELY,
         again=False,
     ),
@@ -84,7 +83,7 @@ RULES: Final = (
         "street_address",
         "a street's name that ends in a word for a street, and a number",
         (
-            r"[a-z](?:strass?e|strabe|str\.|straat|weg|platz|plein|allee|gasse|gracht|kade|laan|damm|ufer|ring|graben|steig|stieg|hof|berg|gat|vag|grand|torg|vej|gade|vang|alle|strade|ve[ig]|katu|tie|kuja|polku|raitti|puisto|rinne|maki|tanav|maantee|mnt)[a-z]{0,2} \d",
+            r"[a-z](?:strass?e|strabe|str\.|straat|weg|platz|plein|allee|gasse|gracht|kade|laan|damm|ufer|ring|graben|steig|stieg|hof|berg|gat|vag|grand|torg|vej|gade|vang|alle|strade|ve[ig]|katu|tie|kuja|polku|raitti|puisto|rinne|maki|tanav|maantee|mnt|svingen|haugen|bakken|asen|lien|liden|baan|boulevard|dreef|singel|markt|steeg)[a-z]{0,2} \d",
         ),
         rf"\b(?:\d{{1,5}} )?(?:{_WORD}[ -]){{0,2}}[A-Z\x01][A-Za-z\x01-]{{2,}}{_GERMANIC}[a-z]{{0,2}} \d{{1,4}}(?: ?[a-zA-Z]\b)?(?:[-/]\d{{1,4}})?{_TAIL}",
         confidence=LIKELY,
@@ -96,7 +95,7 @@ RULES: Final = (
         (
             r"[a-z] (?:utca|u\.|ut|utja|tere?|korut|fasor|sor|koz|ulic|ul\.|trg|cesta|nam|trida|tr\.|nab|straat|str|weg|platz|allee|gasse|iela|g\.|pr\.|tn|tee|mnt|pst|pui|odos|sok|cad)[a-z.]{0,8} \d",
         ),
-        rf"\b{_WORD}(?: {_WORD}){{0,2}} {_SPACED},? \d{{1,4}}\.?(?: ?[a-zA-Z]\b)?(?:[-/]\d{{1,4}})?",
+        rf"\b{_WORD}(?: {_WORD}|(?: [a-z\x01]+)){{0,2}} (?:{_SPACED}|Nam\.),? \d{{1,4}}\.?(?: ?[a-zA-Z]\b)?(?:[-/]\d{{1,4}})?",
         confidence=LIKELY,
         again=False,
     ),
@@ -110,6 +109,30 @@ RULES: Final = (
     ),
     shape(
         "street_address",
+        "a street and its crossing, by numbers",
+        (r"\d ?[a-z]{0,4} ?# ?\d{1,3} ?[a-z]? ?-", r"(?:norte|sur|este|oeste) # ?\d"),
+        r"\b(?:Carrera|Cra|Cr|Kra|Kr|Calle|Cl|Diagonal|Dg|Diag|Transversal|Transv|Tv|Tr|Avenida|Av|Ak|Ac|Autopista)\.? \d{1,3}[A-Z\x02\x01]{0,2}(?: (?:Bis|Sur|Norte|Este|Oeste)){0,2} ?# ?\d{1,3} ?[A-Z]{0,2} ?- ?\d{1,3}(?: (?:Sur|Norte|Este|Oeste))?\b",
+        confidence=SURE,
+        again=False,
+    ),
+    shape(
+        "street_address",
+        "a part of a building, a name and a word for a street",
+        (r"\b(?:studio|flat|apt|apartment|unit|suite|level)\.? \d{1,4}[a-z]?,? ",),
+        rf"\b(?:Studio|Flat|Apt|Apartment|Unit|Suite|Level)\.? \d{{1,4}}[A-Za-z]?,? (?:\d{{1,5}} )?(?:{_WORD} ){{1,3}}(?:{_EN}|{_WEAK})s?\b",
+        confidence=LIKELY,
+        again=False,
+    ),
+    shape(
+        "street_address",
+        "a house's number and a name",
+        (r"\bh\.? ?no\.? ?\d", r"\bhouse no\.? ?\d"),
+        rf"\b(?:H\.? ?No|House No)\.? ?\d{{1,4}}(?:[-/]\d{{1,4}})?(?:,? {_WORD}){{0,3}}",
+        confidence=LIKELY,
+        again=False,
+    ),
+    shape(
+        "street_address",
         "part of a building",
         (r"(?:apt|apartment|suite|ste|flat|room|unit)\.? ?#?\d",),
         r"\b(?:Apt|APT|Apartment|Suite|SUITE|Ste|STE|Flat|Room|Unit)\.? ?#?\d{1,5}[A-Za-z]?\b",
@@ -118,26 +141,19 @@ RULES: Final = (
     shape(
         "street_address",
         "an address, by cue",
-        (r"\baddress", r"\blives? (?:at|in)", r"\bresid"),
-        rf"(?i:address(?:[a-z ]{{0,20}})? ?(?:is|:|=)|lives? at|resid(?:es|ing) at|adresse|direccion|indirizzo)[ \t\"':]{{1,3}}(\d{{1,6}} {_WORD}(?:[ ,]{{1,2}}{_WORD}){{0,8}}|{_WORD}(?: {_WORD}){{0,4}},? \d{{1,6}}[A-Za-z]?)\b",
+        (
+            r"\baddress",
+            r"\blives? (?:at|in)",
+            r"\bresid",
+            r"\bstreet[\"']? ?[:=|>]",
+            r"adresse",
+            r"direccion",
+            r"indirizzo",
+            r"strasse[\"']? ?[:=|>]",
+        ),
+        rf"(?i:address(?:[a-z ]{{0,20}})?[\"']? ?(?:is|:|=|\||>)|\b(?:street|strasse)[\"']? ?(?::|=|\||>)|lives? at|resid(?:es|ing) at|adresse|direccion|indirizzo)[ \t\"':]{{1,3}}(\d{{1,6}} {_WORD}(?:[ ,]{{1,2}}{_WORD}){{0,8}}|{_WORD}(?: {_WORD}){{0,4}},? \d{{1,6}}[A-Za-z]?)\b",
         group=1,
         confidence=PERHAPS,
-        again=False,
-    ),
-    shape(
-        "organisation",
-        "a legal form or a word for an organisation",
-        (rf"[a-z], ?{_LEGAL}\b", rf"[a-z] {_LEGAL}\b"),
-        rf"\b(?:[A-Z\x01][A-Za-z0-9&'.\x01-]*(?:,? (?:&|and|of|for|de) |,? )){{1,5}}{_LEGAL}\b\.?",
-        confidence=PERHAPS,
-        again=False,
-    ),
-    shape(
-        "organisation",
-        "partners' names",
-        (r" and [a-z]", r"[a-z] & [a-z]"),
-        r"\b[A-Z\x01][a-z\x01]+, [A-Z\x01][a-z\x01]+,? (?:and|&) (?:[A-Z\x01][a-z\x01]+|Sons|Co)\b|\b[A-Z\x01][a-z\x01]+ (?:and|&) (?:Sons|Co|Partners)\b",
-        confidence=PERHAPS - 0.1,
         again=False,
     ),
 )

@@ -147,6 +147,14 @@ RULES: Final = (
     ),
     shape(
         "username",
+        "who signed in or out",
+        (r"\buser [a-z0-9_.-]{3,40} (?:logged|signed) (?:in|on|out|off)",),
+        r"(?i:\buser) ([A-Za-z0-9][A-Za-z0-9_.-]{2,38}[A-Za-z0-9]) (?i:logged|signed) (?i:in|on|out|off)\b",
+        group=1,
+        confidence=PERHAPS,
+    ),
+    shape(
+        "username",
         "a cue before it, and a digit or sign in it",
         (r"user.?id", r"user.?name"),
         r"(?i:\buser ?[_-]?(?:id|name))(?:[\"']? ?[:=] ?|(?i: is | was ))[\"'`@]{0,2}([A-Za-z]+[0-9_.-][A-Za-z0-9_.-]{1,38})\b",

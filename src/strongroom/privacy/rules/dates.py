@@ -125,6 +125,22 @@ RULES: Final = (
         group=1,
         confidence=LIKELY,
     ),
+    shape(
+        "age",
+        "how old somebody was then",
+        (r"\b(?:he|she|they|i) (?:was|were|turned|is|am|are) \d",),
+        r"\b(?i:when|since|until|because|as|that) (?i:he|she|they|i) (?i:was|were|turned|is|am|are) (1?\d{1,2})(?:$|[^\w%./:-]|[.:-](?:$|[^\d]))",
+        group=1,
+        confidence=LIKELY,
+    ),
+    shape(
+        "age",
+        "a number between a name and what is said of it",
+        (r"[a-z], \d\d, (?:who|from|of|said|told|has|was|is)\b",),
+        r"\b[A-Z\x01][A-Za-z'\x01-]+ [A-Z\x01][A-Za-z'\x01-]+, ([1-9]\d), (?:who|from|of|said|told|has|was|is)\b",
+        group=1,
+        confidence=PERHAPS,
+    ),
     cued("age", (r"\bage\b",), r"1?\d{1,2}", gap=r"[\"']?[ \t]*[:=>]?[ \t]*[\"']?", confidence=LIKELY),
     shape(
         "postal_code",

@@ -23,7 +23,7 @@ _CUE: Final = Pattern(
 # What must stand there before a bare run of digits.
 _STRONG_CUE: Final = Pattern(
     r"(?:phone|tele?fone?|telefono|\btel\b|mobile|\bmob\b|\bcell|\bcall|\bfax\b|whats ?app|\bsms\b|\btext\b|contact|\bdial|handy|movil|celular|"
-    r"rufnummer|\bdesk\b|\bph\b)[^\n]{0,24}$",
+    r"rufnummer|\bdesk\b|\bph\b)[^\n]{0,24}$|\b(?:his|her|my|their|our|whose) number[^A-Za-z0-9]{0,3}(?:is|was)?[^A-Za-z0-9]{0,3}$",
     ignore_case=True,
 )
 _DATED: Final = Pattern(r"(?:19|20)\d\d-[01]\d-[0-3]\d|\d\.\d+-\d{4}$")
@@ -95,6 +95,7 @@ def _judge(data: bytes, start: int, value: bytes, digits: str) -> float:  # noqa
         if _valid(plus, (None,)):
             return SURE
         loose = value.startswith(b"+") and len(digits) >= _NATIONAL and b"." not in value
+        loose = loose or (len(digits) >= _NATIONAL and _STRONG_CUE.search(before) is not None)
         return PERHAPS if loose else 0.0
     if _ELSE.search(before) or _NOT.search(value) or _DATED.search(value):
         return 0.0
@@ -124,7 +125,7 @@ RULES: Final = (
         "a numbering plan, or a cue before it",
         (DIGITS,),
         Pattern(
-            r"(?:^|[^\w.+/:=&?%-])(\+?\(?\d(?:[ .\n/\x02-]{0,2}[()]?[ -]?\d){6,17}(?:[ ,]{0,2}(?i:ext|x|extension|app)\.?[ ]?\d{1,6})?)(?:$|[^\w])"
+            r"(?:^|[^\w.+/:=&?%-])(\+?\(?\d(?:[ .\n/\x02-]{0,2}[()]?[ ./-]?\d){6,17}(?:[ ,]{0,2}(?i:ext|x|extension|app)\.?[ ]?\d{1,6})?)(?:$|[^\w])"
         ),
         _phone,
     ),
