@@ -34,7 +34,7 @@ from strongroom.vault import Broker, Keyring, Purpose, Use
 from strongroom.wire import Pool
 
 CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK, Use.SUBJECT_NAME, Use.AUDIT_SIDECAR})
-GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.SUBJECT_NAME})
+GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN, Use.SUBJECT_NAME})
 """What each process may seal and open; the supervisor's broker gives it no other key."""
 
 CONTROL_OF_SUBJECTS: Final = frozenset({Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN, Use.AUDIT_SIDECAR, Use.SUBJECT_REQUEST})
@@ -284,7 +284,6 @@ def children(
             Purpose.CACHE_SCOPE,
             Purpose.ANSWER_SIGNING,
             Purpose.KEPT_RESPONSE,
-            Purpose.PRIVACY_TOKEN,
             Purpose.SYSTEM_PROMPT,
         )
         return hand(

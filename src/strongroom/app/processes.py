@@ -29,8 +29,8 @@ from strongroom.app.metrics import socket_of, teller
 from strongroom.app.probes import answering
 from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
-from strongroom.gateway.guard import Guards
 from strongroom.gateway.guard_names import NameReader
+from strongroom.gateway.guards import Guards
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.ledger import WAIT_S
@@ -42,6 +42,7 @@ from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Bounds, Spool
 from strongroom.gateway.telling import figures
+from strongroom.gateway.token_keys import TokenKeys
 from strongroom.gateway.trials import Trials
 from strongroom.gateway.upstreams import Upstreams
 from strongroom.identity import Directory
@@ -92,7 +93,7 @@ async def gateway(handover: Handover) -> None:
     bounds = Quota(responses=settings.kept_responses, octets=settings.kept_mib * 2**20)
     responses = Responses(partial(Cabinet.connect, login), vault, clock, before=keys, bounds=bounds)
     names = NameReader(Path(handover.worker_sockets), upstreams.caller)
-    guards = Guards(keys.key(Purpose.PRIVACY_TOKEN), recorder.metrics.found.add, names, recorder.metrics.read.add)
+    guards = Guards(TokenKeys(vault), recorder.metrics.found.add, names, recorder.metrics.read.add)
     plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses, guards, vault)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()

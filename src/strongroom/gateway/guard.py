@@ -9,13 +9,9 @@ Always true here:
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import hmac
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace as with_fields
-from functools import partial
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace as with_
 
@@ -31,124 +27,40 @@ from strongroom.gateway.exchange.answers import (
     ReasoningDelta,
     TextDelta,
 )
-from strongroom.gateway.exchange.asks import Ask, EmbeddingAsk
+from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.guard_asks import Asked
-from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Finder, Rules, Way, changed, rules_of
-from strongroom.gateway.guard_names import TOO_LONG, NameReader, NamesAway, Outcome, Whole, as_choice, must, unread
+from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Finder, Rules, Way, changed
+from strongroom.gateway.guard_names import TOO_LONG, Whole, as_choice, must, unread
 from strongroom.gateway.guard_scores import TokenScores
-from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.privacy import Engine, Span
 from strongroom.privacy.naming import Known, Listener
 from strongroom.privacy.stream import REST, Held
 from strongroom.privacy.tokens import Tokens, Vault, find
-from strongroom.rules import Terms
-from strongroom.rules.privacy import PRIVACY, Reading
+from strongroom.rules.privacy import Reading
 
-__all__ = ["AT_ONCE", "CODE", "Guard", "Guards", "passing"]
+__all__ = ["CODE", "Guard", "passing"]
 
 _TOKEN: Final = "token"  # noqa: S105 - what a token in an answer is called among spans
-_MOST: Final = 4096
-_T = TypeVar("_T")
 Read: TypeAlias = Mapping[str, Sequence[Span]]
+Sealer: TypeAlias = Callable[[str, Vault], Awaitable[bytes | Refusal]]
 Reader: TypeAlias = Callable[[Collection[str], bool], Awaitable[Read | None]]
 """Reads texts for names; the second says whether none may pass unread, and nothing comes back where one would."""
-AT_ONCE: Final = 32_768
-"""Bytes of a request that are looked at on the event loop; a longer one is looked at beside it, and stalls nobody."""
-_BESIDE: Final = 2  # such looks at a time: threads share one lock, and more of them only take turns from the loop
 
 
-class Guards:
-    """Makes the guard of each request. One for a gateway process.
-
-    Args:
-        key: from which the keys of the tenants' tokens are derived.
-        count: is told of each finding.
-        names: has texts read by a model of names, where rules want that; without it none are read.
-        outcome: is told what became of reading.
-    """
-
-    def __init__(
-        self, key: bytes, count: Count, names: NameReader | None = None, outcome: Outcome = lambda _: None
-    ) -> None:
-        self._key = key
-        self._names = names
-        self._outcome = outcome
-        self._made: dict[Terms, Rules] = {}
-        self._count = count
-        self._turns = asyncio.Semaphore(_BESIDE)
-
-    def __repr__(self) -> str:
-        """Show no key."""
-        return "Guards()"
-
-    async def beside(self, look: Callable[[], _T]) -> _T:
-        """Return what a look at something long comes to, done in a thread while the loop goes on."""
-        async with self._turns:
-            return await asyncio.to_thread(look)
-
-    def of(self, terms: Terms, who: Principal) -> Guard:
-        """Return the guard of one request."""
-        made = self._made.get(terms)
-        if made is None:
-            if len(self._made) >= _MOST:
-                self._made.clear()
-            made = self._made[terms] = rules_of(terms.of(PRIVACY))
-        guard = Guard(made, self._count, partial(self._vault, who))
-        if guard.reads_output:
-            guard.reading = partial(self._read, who)
-        return guard
-
-    async def read_ask(
-        self, guard: Guard, who: Principal, ask: Ask, own: object, *, kept: bool, long: bool
-    ) -> Refusal | None:
-        """Have an ask read for names, for a guard that `reads_input`; return why it may not pass.
-
-        Args:
-            guard: looks at the ask afterwards.
-            who: asks.
-            ask: what is asked.
-            own: what a dialect kept of it.
-            kept: whether it is kept for a later request.
-            long: whether to take it apart beside the loop.
-        """
-        listen = partial(guard.heard_ask, ask, own)
-        texts = await self.beside(listen) if long else listen()
-        return await guard.read_input(partial(self._read, who), texts, kept=kept or isinstance(ask, EmbeddingAsk))
-
-    async def _read(self, who: Principal, texts: Collection[str], required: bool) -> Read | None:
-        """Return what texts came to: nothing told of any, where they may pass unread; None where they may not."""
-        if not texts:
-            return {}
-        try:
-            if self._names is None:
-                raise NamesAway("no names are read here")
-            read: Read = await self._names.read(who, texts)
-        except NamesAway:
-            self._outcome("refused" if required else "passed")
-            return None if required else {}
-        self._outcome("read")
-        return read
-
-    def _vault(self, who: Principal) -> Vault:
-        # One key a tenant, environment and workload, each framed by its length.
-        scope = "".join(f"{len(part)}:{part}" for part in (str(who.tenant), str(who.environment), str(who.workload)))
-        return Vault(Tokens(hmac.new(self._key, scope.encode(), hashlib.sha256).digest()))
-
-
-def _uncounted(direction: str, kind: str, action: str) -> None:
+def uncounted(direction: str, kind: str, action: str) -> None:
     del direction, kind, action
 
 
 def passing() -> Guard:
     """Return a guard that lets everything pass: for tests of what stands beside it."""
-    return Guard(Rules(None, None, unchecked=True, tokens=False), _uncounted, lambda: Vault(Tokens(bytes(32))))
+    return Guard(Rules(None, None, unchecked=True, tokens=False), uncounted, lambda: Vault(Tokens(bytes(32))))
 
 
 class Guard(Asked):
     """Looks at one request and its answer."""
 
-    __slots__ = ("_scores", "_whole", "held", "reading", "reads_input", "reads_output")
+    __slots__ = ("_scores", "_seal", "_whole", "held", "reading", "reads_input", "reads_output", "tokens", "waits")
 
     def __init__(self, rules: Rules, count: Count, make_vault: Callable[[], Vault]) -> None:
         super().__init__(rules, count, make_vault)
@@ -161,13 +73,31 @@ class Guard(Asked):
         self.reads_output = rules.output is not None and rules.output.reading is not Reading.OFF
         """Whether the answer is (`read_answer`, `released`)."""
         self.reading: Reader | None = None
+        self.tokens = rules.tokens
+        """Whether tokens may be made: it is to be unlocked then (`Guards.unlock`)."""
+        self.waits = self.tokens or self.reads_input
+        """Whether anything of these is to be done before it looks."""
+        self._seal: Sealer | None = None
+
+    def use(self, vault: Vault, seal: Sealer) -> None:
+        """Take the vault for tokens of this request, which may know some of earlier ones of its conversation."""
+        self._make_vault = lambda: vault
+        self._seal = seal
+        if len(vault):
+            self._vault = vault
+
+    async def kept_tokens(self, response: str) -> bytes | Refusal:
+        """Return what the conversation's tokens stand for, sealed, to be kept with a response; empty where there are none."""
+        if self._seal is None or self._vault is None or not len(self._vault):
+            return b""
+        return await self._seal(response, self._vault)
 
     def heard_ask(self, ask: Ask, own: object) -> Collection[str]:
         """Return the texts of an ask that `ask` and `echo` will look at."""
         way = self._rules.input
         assert way is not None  # noqa: S101 - `reads_input` was asked
         listener = Listener()
-        twin = Guard(with_fields(self._rules, input=with_fields(way, engine=listener)), _uncounted, self._make_vault)
+        twin = Guard(with_fields(self._rules, input=with_fields(way, engine=listener)), uncounted, self._make_vault)
         twin.ask(ask)
         twin.echo(own)
         return listener.texts
@@ -188,7 +118,7 @@ class Guard(Asked):
         if way is None or self.reading is None:
             return None
         listener = Listener()
-        twin = Guard(with_fields(self._rules, output=with_fields(way, engine=listener)), _uncounted, self._make_vault)
+        twin = Guard(with_fields(self._rules, output=with_fields(way, engine=listener)), uncounted, self._make_vault)
         twin._json = self._json
         twin.answer(answer)
         read = await self.reading(listener.texts, must(way.reading, kept=kept))
@@ -235,8 +165,10 @@ class Guard(Asked):
                 choices = tuple([self._choice(each) for each in answer.choices])
                 return answer if choices == answer.choices else with_(answer, choices=choices)
             if isinstance(answer, Prediction) and way is not None:
+                for each in answer.outputs:
+                    self._named(each.name, way, "output")
                 outputs = tuple([self._tensor(each, way, "output") for each in answer.outputs])
-                return answer if outputs == answer.outputs else with_(answer, outputs=outputs)
+                return changed(answer, outputs=outputs, parameters=self._object(answer.parameters, way, "output"))
         except Blocked as blocked:
             return _cut(blocked.kind)
         return answer

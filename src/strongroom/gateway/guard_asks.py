@@ -78,8 +78,9 @@ class Asked(Looks):
             case ModerationAsk():
                 return changed(ask, inputs=tuple([self._in(each, way) for each in ask.inputs]))
             case InferAsk():
-                for each in ask.inputs:
-                    self._named(each.name, way)
+                for name in (*(each.name for each in ask.inputs), *ask.outputs):
+                    self._named(name, way)
+                self._named(ask.id, way, whole=True)
                 return changed(ask, inputs=tuple([self._tensor(each, way, "input") for each in ask.inputs]))
             case _:
                 return ask
@@ -171,22 +172,24 @@ class Asked(Looks):
         self._named(tool.name, way)
         return changed(tool, description=description, parameters=self._object(tool.parameters, way))
 
-    def _object(self, value: Any, way: Way) -> Any:
+    def _object(self, value: Any, way: Way, direction: str = "input") -> Any:
         """Return what JSON came to, with the texts in it looked at; the very same where nothing was found."""
         whole: Any = value
         match value:
             case str():
-                return self._in(value, way)
+                return self._look(value, way, direction)
             case list():
-                items = [self._object(each, way) for each in whole]
+                items = [self._object(each, way, direction) for each in whole]
                 return whole if all(a is b for a, b in zip(items, whole, strict=True)) else items
             case dict():
                 for key in whole:
-                    self._named(str(key), way)
-                members = {str(key): self._object(each, way) for key, each in cast("dict[Any, Any]", whole).items()}
+                    self._named(str(key), way, direction)
+                members = {
+                    str(key): self._object(each, way, direction) for key, each in cast("dict[Any, Any]", whole).items()
+                }
                 return whole if all(members[str(key)] is whole[key] for key in whole) else members
             case int() if abs(value) >= _NOBODYS:
-                self._named(str(abs(value)), way)
+                self._named(str(abs(value)), way, direction)
                 return value
             case _:
                 return value

@@ -70,10 +70,12 @@ class Kept(msgspec.Struct, frozen=True):
     Attributes:
         document: as the caller was told it.
         messages: the conversation that it ends, its own turn included.
+        tokens: what tokens in it stand for, sealed once more (`token_keys.py`).
     """
 
     document: msgspec.Raw
     messages: tuple[Message, ...]
+    tokens: bytes = b""
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -81,6 +83,7 @@ class Conversation(msgspec.Struct, frozen=True):
 
     messages: tuple[Message, ...]
     octets: int
+    tokens: bytes = b""
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -88,6 +91,7 @@ class _Found(msgspec.Struct, frozen=True):
 
     document: msgspec.Raw
     messages: msgspec.Raw
+    tokens: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,7 @@ class Responses:
         if isinstance(found, Refusal):
             return found
         try:
-            return Conversation(self._messages.decode(found.messages), len(memoryview(found.messages)))
+            return Conversation(self._messages.decode(found.messages), len(memoryview(found.messages)), found.tokens)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # as in `_find`
             return missing()
 

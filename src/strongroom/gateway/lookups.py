@@ -85,7 +85,9 @@ class Lookups:
         messages = (*decoded.ask.messages[:first], *kept.messages, *decoded.ask.messages[first:])
         ask = structs.replace(decoded.ask, messages=messages)
         # The model reads it again, so limits count it again.
-        return structs.replace(admitted, decoded=structs.replace(decoded, ask=ask), brought=kept.octets)
+        return structs.replace(
+            admitted, decoded=structs.replace(decoded, ask=ask), tokens=kept.tokens, brought=kept.octets
+        )
 
     async def _recalled(self, authenticated: Authenticated, responses: Responses, name: str) -> Conversation | Refusal:
         """Return a kept conversation. One that is not there was a lookup; one that is, is of the request it is asked for."""

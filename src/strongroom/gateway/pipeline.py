@@ -16,14 +16,15 @@ Dialects decode and write (`surface.py` says which); everything here is said onc
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from strongroom.gateway import disclose, retiring, tools
+from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.fronting import as_counted_by_the_caller
-from strongroom.gateway.guard import AT_ONCE, Guards
+from strongroom.gateway.guard import Guard
+from strongroom.gateway.guards import AT_ONCE, Guards
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Meter
 from strongroom.gateway.lookups import Lookups, no_model
@@ -37,6 +38,7 @@ from strongroom.gateway.signing import KEYS_HEADERS, KEYS_PATH, Seal, SigningDes
 from strongroom.gateway.snapshot import Snapshot
 from strongroom.gateway.stages import Admitted, Authenticated, Received, Relayed, Routed, Screened
 from strongroom.gateway.surface import NoMatch, match
+from strongroom.gateway.token_keys import TokenKeys
 from strongroom.gateway.upstreams import LOCAL, Upstreams
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import new_uuid, second_of
@@ -79,7 +81,7 @@ class Gateway:
         vault: Vault | None = None,
     ) -> None:
         self._vault = vault
-        self._guards = guards or Guards(secrets.token_bytes(32), recorder.metrics.found.add)
+        self._guards = guards or Guards(None if vault is None else TokenKeys(vault), recorder.metrics.found.add)
         self._snapshot = snapshot
         self._upstreams = upstreams
         self._recorder = recorder
@@ -228,12 +230,9 @@ class Gateway:
             return no
         guard = self._guards.of(admitted.terms, admitted.authenticated.principal)
         long = len(admitted.authenticated.received.request.body) + admitted.brought > AT_ONCE
-        if guard.reads_input:
-            who, decoded = admitted.authenticated.principal, admitted.decoded
-            kept = decoded.turn is not None
-            no = await self._guards.read_ask(guard, who, ask, decoded.own, kept=kept, long=long)
-            if no is not None:
-                return no
+        no = await self._prepared(guard, admitted, ask, long=long) if guard.waits or admitted.tokens else None
+        if no is not None:
+            return no
         ask = await self._guards.beside(partial(guard.ask, ask)) if long else guard.ask(ask)
         if isinstance(ask, Refusal):
             return ask
@@ -258,6 +257,17 @@ class Gateway:
             reservation.release()
             return unrecorded
         return Screened(admitted, ask, recording, reservation, guard, own)
+
+    async def _prepared(self, guard: Guard, admitted: Admitted, ask: Ask, *, long: bool) -> Refusal | None:
+        """Get what a guard needs that others must be asked for, or say why it cannot be had."""
+        who, decoded = admitted.authenticated.principal, admitted.decoded
+        if guard.tokens or admitted.tokens:
+            no = await self._guards.unlock(guard, who, admitted.subject, decoded.previous or "", admitted.tokens)
+            if no is not None:
+                return no
+        if not guard.reads_input:
+            return None
+        return await self._guards.read_ask(guard, who, ask, decoded.own, kept=decoded.turn is not None, long=long)
 
     def _route(self, screened: Screened) -> Routed | Refusal:
         admitted = screened.admitted

@@ -208,7 +208,10 @@ class Relay:
             return None
         messages = (*self._ask.messages[turn.instructions :], turn.said)
         admitted = self.routed.screened.admitted
-        who, kept = admitted.authenticated.principal, Kept(msgspec.Raw(turn.document), messages)
+        tokens = await self._guard.kept_tokens(turn.id)
+        if isinstance(tokens, Refusal):
+            return tokens
+        who, kept = admitted.authenticated.principal, Kept(msgspec.Raw(turn.document), messages, tokens)
         return await self._responses.keep(who, turn.id, kept, admitted.subject)
 
     def _pass(self, events: list[Event]) -> list[Event] | Refusal:

@@ -49,6 +49,7 @@ class Admitted(Struct, frozen=True):
     route: Route
     terms: Terms  # what holds for this principal and this deployment: `terms.of(DISCLOSURE)` and so on
     subject: str = ""  # the pseudonym of whose data it is about; empty: it did not say
+    tokens: bytes = b""  # what tokens of the conversation stand for that the ask goes on from, sealed
     brought: int = 0  # bytes of a kept conversation that the ask goes on from, beyond the request's own body
 
 

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 from strongroom.privacy.matching import Pattern
@@ -96,6 +97,16 @@ class Vault:
         token = self._tokens.token(kind, value)
         self._values.setdefault(token, value)
         return token
+
+    def known(self) -> Mapping[str, str]:
+        """Return every token with its value, to be kept where nobody else reads."""
+        return self._values
+
+    def remember(self, values: Mapping[str, str]) -> None:
+        """Take over what an earlier part of the same conversation has put; what is not a token is not taken."""
+        for token, value in values.items():
+            if _TOKEN.match(token.encode("utf-8", "surrogatepass")) == ((0, len(token)),):
+                self._values.setdefault(token, value)
 
     def restore(self, text: str) -> str:
         """Return `text` with the tokens that this vault knows put back; others stay, letter for letter."""

@@ -13,6 +13,9 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment
 from strongroom.vault import box
@@ -22,6 +25,7 @@ from strongroom.vault.keystore import Material, Use
 _FORMAT: Final = 2
 _HEAD: Final = struct.Struct(">BI16s")  # format, generation, incarnation; the rest is the box's
 _LABEL: Final = b"strongroom/envelope/2"
+_DERIVED: Final = b"strongroom/derived/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,16 @@ class DataKeys:
         root = self._material.generations[min(self._material.generations)]
         message = box.framed("strongroom/subject/1", str(self._scope.tenant), name)
         return f"sub_{hmac.digest(root, message, 'sha256').hex()[:32]}"
+
+    def derived(self, *name: str) -> bytes:
+        """Return a 32-byte key for the construction that `name` names within the scope: HKDF-SHA256 (RFC 5869).
+
+        Under the oldest generation, so that renewing a tenant's keys leaves what was made with it as it is; it goes with the
+        tenant's key, as everything under that does.
+        """
+        oldest = min(self._material.generations)
+        info = _DERIVED + self._bound(oldest, name)
+        return HKDF(SHA256(), box.KEY_BYTES, None, info).derive(self._material.generations[oldest])
 
     def unseal(self, sealed: bytes, *name: str) -> bytes:
         """Return what was sealed for the same scope and name.

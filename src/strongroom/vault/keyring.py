@@ -32,7 +32,6 @@ class Purpose(StrEnum):
     ANSWER_SIGNING = "answer-signing"  # seeds of the keys that sign answers; their public halves are published
     KEPT_RESPONSE = "kept-response"  # seals answers that a workload asked to have kept
     DELIVERY = "delivery"  # what a delivery carries; its key comes from the delivery's own text and never from here
-    PRIVACY_TOKEN = "privacy-token"  # noqa: S105 - a name; from which the keys of tokens in the place of personal data come
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
     REGISTRY = "registry"  # signs what is known of releases: verdicts, models, approvals
     SYSTEM_PROMPT = "system-prompt"  # seals the texts of system prompts at rest

@@ -25,8 +25,9 @@ from strongroom.gateway.exchange.answers import (
     Used,
 )
 from strongroom.gateway.exchange.asks import Ask, ChatAsk, EmbeddingAsk, Message, TextPart
-from strongroom.gateway.guard import Guard, Guards
+from strongroom.gateway.guard import Guard
 from strongroom.gateway.guard_names import MOST_HELD, NameReader, NamesAway, names_socket
+from strongroom.gateway.guards import Guards
 from strongroom.gateway.testing import Asked, WorkerDouble, whole
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
@@ -69,7 +70,7 @@ class Room:
         self.worker = worker
         self.told: Counter[str] = Counter()
         self.names = NameReader(home, lambda *parts: "/".join(parts).encode(), timeout_s=0.3)
-        self.guards = Guards(bytes(32), lambda *_: None, self.names, lambda outcome: self.told.update([outcome]))
+        self.guards = Guards(None, lambda *_: None, self.names, lambda outcome: self.told.update([outcome]))
 
     def guard(self, terms_: Terms, tenant: int = 1) -> Guard:
         return self.guards.of(terms_, who(tenant))

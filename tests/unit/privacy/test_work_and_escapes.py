@@ -11,8 +11,9 @@ import pytest
 
 from strongroom.gateway.exchange.answers import Call, Choice, Event, Finished, Generation, TextDelta
 from strongroom.gateway.exchange.asks import ChatAsk, Message, TextPart
-from strongroom.gateway.guard import Guard, Guards
+from strongroom.gateway.guard import Guard
 from strongroom.gateway.guard_looks import Rules, Way, rules_of
+from strongroom.gateway.guards import Guards
 from strongroom.kernel.refusal import Refusal
 from strongroom.privacy import KINDS, Engine
 from strongroom.privacy.actions import Action
@@ -80,12 +81,12 @@ async def test_a_long_request_is_looked_at_beside_the_loop() -> None:
         return turn.wait(20)  # which only the loop sets
 
     asyncio.get_running_loop().call_soon(turn.set)
-    assert await Guards(bytes(32), told).beside(look)
+    assert await Guards(None, told).beside(look)
 
 
 async def test_a_long_request_is_masked_as_a_short_one_is() -> None:
     ask = spoken("so it is " * 5000 + "jane.roe@example.com")
-    looked = await Guards(bytes(32), told).beside(partial(guard().ask, ask))
+    looked = await Guards(None, told).beside(partial(guard().ask, ask))
     assert isinstance(looked, ChatAsk)
     part = looked.messages[0].parts[0]
     assert isinstance(part, TextPart)
