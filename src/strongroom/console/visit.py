@@ -16,8 +16,11 @@ from strongroom.console.forms import Form
 from strongroom.console.menu import Menu
 from strongroom.console.render import Templates
 from strongroom.console.sessions import Notice, Session, Sessions
+from strongroom.custody import Custody
+from strongroom.custody.incidents import Incidents
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.door import Lease
+from strongroom.identity.elevation import Elevations
 from strongroom.identity.federation.service import FederationService
 from strongroom.identity.http import noting
 from strongroom.identity.people import SignOn
@@ -69,6 +72,9 @@ class Parts:
     providers: Providers
     audit: AuditReader
     federation: FederationService
+    elevations: Elevations
+    custody: Custody
+    incidents: Incidents
     finder: Finder
     end_tenant: EndTenant
     gate: Gate

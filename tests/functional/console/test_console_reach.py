@@ -6,15 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+import msgspec
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
 from strongroom.app.seed import INSTALLER
 from strongroom.app.testing import ControlPlane
+from strongroom.identity.elevation.model import Asked
 from strongroom.identity.service import loopback_exception
 from strongroom.kernel.ids import KeyId, Name
-from strongroom.kernel.principal import Environment
+from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask
 from strongroom.providers import ProviderKind
 from strongroom.providers.service import Change
@@ -71,6 +73,18 @@ def pages(plane: ControlPlane) -> dict[str, str]:
             INSTALLER, acme, "disclosure", Level.CEILING, document, expected=0, reason="a test", ask=Ask()
         )
     )
+    operator = Principal(role=Role.OPERATOR, name="operator", credential=KeyId(""))
+    asked = Asked(
+        tenant=acme, actions=("audit.read",), minutes=30, ticket="SUP-1", reason="a look", requester=str(operator)
+    )
+    elevation = plane.run(plane.services.elevations.request(operator, asked, Ask())).id
+    glass = msgspec.structs.replace(asked, ticket="SUP-2", break_glass=True)
+    broken = plane.run(plane.services.elevations.break_glass(operator, glass, Ask())).elevation.id
+    leaked = plane.run(
+        plane.services.incidents.key_leak(
+            INSTALLER, acme, KeyId(keys[1]), freeze=False, rotate=True, reason="left on a train", ask=Ask()
+        )
+    )
     outside = Change(base_url="http://127.0.0.1:9", owner="Team Procurement", region="eu-central")
     plane.run(plane.services.providers.add(INSTALLER, Name("outside"), ProviderKind.OPENAI, outside, Ask()))
     plane.run(identity.revoke_key(INSTALLER, acme, KeyId(keys[1]), "left on a train", Ask()))
@@ -91,6 +105,13 @@ def pages(plane: ControlPlane) -> dict[str, str]:
         "tenant's log": "/tenants/acme/audit",
         "log": "/audit",
         "no entries": "/audit?outcome=failed",
+        "elevations": "/elevations",
+        "open elevation": f"/elevations/{elevation}",
+        "broken glass": f"/elevations/{broken}",
+        "access review": "/tenants/acme/review",
+        "incidents": "/tenants/acme/incidents",
+        "incident": f"/tenants/acme/incidents/{leaked.incident.id}",
+        "no incidents": "/tenants/globex/incidents",
         "models": "/models",
         "providers": "/providers",
         "open providers": "/tenants/acme/providers",

@@ -49,6 +49,20 @@
     }
   };
 
+  // A countdown to the second beside the moment that the page names; at its end the page is asked for again.
+  const countDown = (element) => {
+    const until = Date.parse(element.dataset.until);
+    const tick = () => {
+      const left = Math.max(0, Math.round((until - Date.now()) / 1000));
+      element.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+      if (left) return;
+      clearInterval(timer);
+      location.reload();
+    };
+    const timer = setInterval(tick, 1000);
+    tick();
+  };
+
   const waitFor = (address) => {
     const timer = setInterval(async () => {
       try {
@@ -80,6 +94,7 @@
     document.querySelectorAll("form[data-preview]").forEach(preview);
     const waiting = document.querySelector("[data-wait-for]");
     if (waiting) waitFor(waiting.dataset.waitFor);
+    document.querySelectorAll("[data-until]").forEach(countDown);
     const secret = document.querySelector("[data-secret]");
     // From here on, this entry of the history is the key's own page: reloading or coming back asks for that one.
     if (secret) history.replaceState(null, "", secret.dataset.after);
