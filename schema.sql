@@ -61,6 +61,12 @@ ALTER SCHEMA store OWNER TO sr_owner;
 
 COMMENT ON SCHEMA store IS 'what the database knows about itself';
 
+CREATE SCHEMA subjects;
+
+ALTER SCHEMA subjects OWNER TO sr_owner;
+
+COMMENT ON SCHEMA subjects IS 'what people ask of their data: requests with their clock, holds, and what was certified';
+
 CREATE FUNCTION feed.now_or_never() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -85,6 +91,50 @@ begin
 end $$;
 
 ALTER FUNCTION feed.one_step() OWNER TO sr_owner;
+
+CREATE FUNCTION gateway.drop_responses(of_subject text, before timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    gone bigint;
+begin
+    if subjects.held_by(of_subject) is not null then
+        raise exception 'this is held' using errcode = 'check_violation';
+    end if;
+    delete from gateway.response r
+    where r.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and r.subject = of_subject
+      and r.created_at <= before;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION gateway.drop_responses(of_subject text, before timestamp with time zone) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION gateway.drop_responses(of_subject text, before timestamp with time zone) IS 'deletes kept responses about a subject of the tenant that is set, unless something holds them';
+
+CREATE FUNCTION gateway.part_records(of_subject text, before timestamp with time zone, most integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    of_tenant uuid := nullif(current_setting('strongroom.tenant', true), '')::uuid;
+    gone      bigint;
+begin
+    if subjects.held_by(of_subject) is not null then
+        raise exception 'this is held' using errcode = 'check_violation';
+    end if;
+    update gateway.record r set subject = null, subject_salt = null
+    from (select day, id from gateway.record
+          where tenant_id = of_tenant and subject = of_subject and at <= before limit most) s
+    where r.tenant_id = of_tenant and r.day = s.day and r.id = s.id;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION gateway.part_records(of_subject text, before timestamp with time zone, most integer) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION gateway.part_records(of_subject text, before timestamp with time zone, most integer) IS 'parts records of the tenant that is set from a subject, unless something holds them; what was sealed of them stays as it is';
 
 CREATE FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) RETURNS TABLE(ordinal bigint, granted bigint, remaining bigint, wait_us bigint, period bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -249,6 +299,77 @@ end $_$;
 ALTER FUNCTION retention.tend_days(ahead integer) OWNER TO sr_owner;
 
 COMMENT ON FUNCTION retention.tend_days(ahead integer) IS 'makes the partitions of days to come, and drops those of past days that are empty';
+
+CREATE FUNCTION subjects.held_by(of_subject text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select h.kind || ' of ' || h.owner || coalesce(' until ' || to_char(h.until at time zone 'utc', 'YYYY-MM-DD HH24:MI"Z"'), '')
+    from (
+        select kind, owner, until, set_at from subjects.hold
+        where tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid
+          and (subject is null or subject = of_subject) and released_at is null and (until is null or until > now())
+        union all
+        select kind, owner, until, set_at from retention.hold
+        where tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid
+          and released_at is null and (until is null or until > now())
+    ) h order by h.set_at limit 1
+$$;
+
+ALTER FUNCTION subjects.held_by(of_subject text) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION subjects.held_by(of_subject text) IS 'what holds the data of a subject of the tenant that is set: a hold on the person, on all of the tenant, or on its records';
+
+CREATE FUNCTION subjects.left_in(of_place text, needles text[], of_day date) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    of_table regclass := of_place::regclass;
+    columns  text;
+    found    bigint;
+begin
+    if not exists (select from subjects.places() p where p.place = of_place and p.searchable) then
+        return null;
+    end if;
+    select string_agg(case when a.atttypid = 'bytea'::regtype then format('encode(r.%I, ''escape'')', a.attname)
+                           else format('r.%I::text', a.attname) end, ', ')
+    into columns from pg_attribute a
+    where a.attrelid = of_table and a.attnum > 0 and not a.attisdropped
+      and a.atttypid in ('text'::regtype, 'jsonb'::regtype, 'bytea'::regtype)
+      and has_column_privilege(of_table, a.attnum, 'select');
+    execute format(
+        'select count(*) from %s r where r.tenant_id = $1 and %s and exists (select from unnest($2) n (needle) '
+        'where position(n.needle in lower(concat_ws(chr(10), %s))) > 0)',
+        of_table, case when of_day is null then 'true' else 'r.day = $3' end, columns)
+    into found using nullif(current_setting('strongroom.tenant', true), '')::uuid, needles, of_day;
+    return found;
+exception when query_canceled then
+    return null; -- it took too long: it was not searched, and the certificate says so
+end $_$;
+
+ALTER FUNCTION subjects.left_in(of_place text, needles text[], of_day date) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION subjects.left_in(of_place text, needles text[], of_day date) IS 'how many rows of the tenant that is set hold one of some texts anywhere in a table, as far as the caller may see; null: not searched';
+
+CREATE FUNCTION subjects.places() RETURNS TABLE(place text, searchable boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select n.nspname || '.' || c.relname, exists (
+        select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        and a.atttypid in ('text'::regtype, 'jsonb'::regtype, 'bytea'::regtype)
+        and has_column_privilege(c.oid, a.attnum, 'select')
+        and has_column_privilege(c.oid, t.attnum, 'select'))
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    join pg_attribute t on t.attrelid = c.oid and t.attname = 'tenant_id' and not t.attisdropped
+    where c.relkind in ('r', 'p') and not c.relispartition and has_schema_privilege(n.oid, 'usage')
+    order by 1
+$$;
+
+ALTER FUNCTION subjects.places() OWNER TO sr_owner;
+
+COMMENT ON FUNCTION subjects.places() IS 'the tables with rows of tenants, and whether the caller may search each for what is left of a person';
 
 CREATE TABLE audit.anchor (
     number bigint NOT NULL,
@@ -602,6 +723,7 @@ CREATE TABLE gateway.response (
     sealed bytea NOT NULL,
     octets integer GENERATED ALWAYS AS (octet_length(sealed)) STORED NOT NULL,
     subject text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT response_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
     CONSTRAINT response_expires_at_check CHECK ((expires_at <= (now() + '31 days'::interval))),
     CONSTRAINT response_id_check CHECK ((id ~ '^resp_[0-9a-f]{32}$'::text)),
@@ -1293,6 +1415,73 @@ ALTER TABLE store.migration OWNER TO sr_owner;
 
 COMMENT ON TABLE store.migration IS 'which migrations made this database, each with the digest of its text';
 
+CREATE TABLE subjects.hold (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    subject text,
+    kind text NOT NULL,
+    owner text NOT NULL,
+    reason text NOT NULL,
+    until timestamp with time zone,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT now() NOT NULL,
+    released_at timestamp with time zone,
+    released_by text,
+    CONSTRAINT hold_check CHECK (((kind = 'hold'::text) OR (until IS NOT NULL))),
+    CONSTRAINT hold_kind_check CHECK ((kind = ANY (ARRAY['hold'::text, 'exception'::text]))),
+    CONSTRAINT hold_owner_check CHECK (((octet_length(owner) >= 1) AND (octet_length(owner) <= 128))),
+    CONSTRAINT hold_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512))),
+    CONSTRAINT hold_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text))
+);
+
+ALTER TABLE ONLY subjects.hold FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE subjects.hold OWNER TO sr_owner;
+
+COMMENT ON TABLE subjects.hold IS 'why data of a person, or of everybody in a tenant (subject null), is not erased: a legal hold, or an exception that expires';
+
+CREATE TABLE subjects.request (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text,
+    state text DEFAULT 'requested'::text NOT NULL,
+    ticket text NOT NULL,
+    requested_by text NOT NULL,
+    requested_with text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    confirmed_by text,
+    confirmed_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    refused_for text,
+    verdict text,
+    certificate text,
+    note bytea,
+    CONSTRAINT request_certificate_check CHECK ((octet_length(certificate) <= 1048576)),
+    CONSTRAINT request_check CHECK (((subject IS NULL) = (kind = 'offboard'::text))),
+    CONSTRAINT request_check1 CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'refused'::text])))),
+    CONSTRAINT request_check2 CHECK (((confirmed_by IS NULL) = (confirmed_at IS NULL))),
+    CONSTRAINT request_check3 CHECK (((state = 'refused'::text) = (refused_for IS NOT NULL))),
+    CONSTRAINT request_check4 CHECK (((confirmed_by IS NULL) OR (confirmed_by <> requested_by))),
+    CONSTRAINT request_confirmed_by_check CHECK (((length(confirmed_by) >= 1) AND (length(confirmed_by) <= 200))),
+    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['export'::text, 'erase'::text, 'offboard'::text]))),
+    CONSTRAINT request_note_check CHECK ((octet_length(note) <= 8192)),
+    CONSTRAINT request_refused_for_check CHECK (((length(refused_for) >= 1) AND (length(refused_for) <= 256))),
+    CONSTRAINT request_requested_by_check CHECK (((length(requested_by) >= 1) AND (length(requested_by) <= 200))),
+    CONSTRAINT request_requested_with_check CHECK ((length(requested_with) <= 64)),
+    CONSTRAINT request_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'in-work'::text, 'done'::text, 'refused'::text]))),
+    CONSTRAINT request_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text)),
+    CONSTRAINT request_ticket_check CHECK ((length(ticket) <= 64)),
+    CONSTRAINT request_verdict_check CHECK ((verdict = ANY (ARRAY['erased'::text, 'incomplete'::text, 'exported'::text])))
+);
+
+ALTER TABLE ONLY subjects.request FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE subjects.request OWNER TO sr_owner;
+
+COMMENT ON TABLE subjects.request IS 'requests of people, by pseudonym: what, since when, until when, who confirmed, and what came of it';
+
 ALTER TABLE ONLY gateway.record ATTACH PARTITION gateway.record_default DEFAULT;
 
 ALTER TABLE ONLY audit.anchor
@@ -1433,6 +1622,12 @@ ALTER TABLE ONLY rules.document
 ALTER TABLE ONLY store.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY subjects.hold
+    ADD CONSTRAINT hold_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY subjects.request
+    ADD CONSTRAINT request_pkey PRIMARY KEY (tenant_id, id);
+
 CREATE INDEX entry_at ON audit.entry USING btree (tenant_id, at DESC, id DESC);
 
 CREATE UNIQUE INDEX entry_seq ON audit.entry USING btree (tenant_id, epoch, seq) WHERE (seq IS NOT NULL);
@@ -1514,6 +1709,12 @@ CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_i
 CREATE INDEX evidence_made ON registry.evidence USING btree (release_digest, made_at DESC, id DESC);
 
 CREATE INDEX prompt_approval_made ON registry.prompt_approval USING btree (tenant_id, digest, made_at DESC);
+
+CREATE INDEX hold_active ON subjects.hold USING btree (tenant_id, subject) WHERE (released_at IS NULL);
+
+CREATE INDEX request_open ON subjects.request USING btree (tenant_id, due_at) WHERE (ended_at IS NULL);
+
+CREATE INDEX request_subject ON subjects.request USING btree (tenant_id, subject);
 
 ALTER INDEX gateway.record_unsealed ATTACH PARTITION gateway.record_default_at_id_idx;
 
@@ -1624,6 +1825,12 @@ ALTER TABLE ONLY registry.target
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_tenant_id_deployment_id_fkey FOREIGN KEY (tenant_id, deployment_id) REFERENCES registry.deployment(tenant_id, id);
 
+ALTER TABLE ONLY subjects.hold
+    ADD CONSTRAINT hold_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY subjects.request
+    ADD CONSTRAINT request_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
 CREATE POLICY anchor_read ON audit.log FOR SELECT TO sr_control USING ((tenant_id = 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid));
 
 CREATE POLICY anchor_read ON audit.tile FOR SELECT TO sr_control USING ((tenant_id = 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid));
@@ -1710,6 +1917,10 @@ CREATE POLICY dropped_by_day ON gateway.record FOR DELETE TO sr_owner USING ((te
 
 CREATE POLICY ended ON gateway.response FOR DELETE TO sr_gateway USING ((expires_at <= now()));
 
+CREATE POLICY erased_by ON gateway.response FOR DELETE TO sr_owner USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (subject IS NOT NULL)));
+
+CREATE POLICY erased_read ON gateway.response FOR SELECT TO sr_owner USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (subject IS NOT NULL)));
+
 CREATE POLICY gateway_append ON gateway.key_first FOR INSERT TO sr_gateway WITH CHECK (true);
 
 CREATE POLICY gateway_append ON gateway.key_use FOR INSERT TO sr_gateway WITH CHECK (true);
@@ -1730,6 +1941,8 @@ ALTER TABLE gateway.key_use ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE gateway.nonce ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY own_subjects_read ON gateway.response FOR SELECT TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (subject IS NOT NULL)));
+
 CREATE POLICY own_tenant_add ON gateway.response FOR INSERT TO sr_gateway WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_drop ON gateway.response FOR DELETE TO sr_gateway USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
@@ -1741,6 +1954,8 @@ CREATE POLICY own_tenant_read ON gateway.key_use FOR SELECT TO sr_control USING 
 CREATE POLICY own_tenant_read ON gateway.record FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_read ON gateway.response FOR SELECT TO sr_gateway USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (expires_at > now())));
+
+CREATE POLICY parted_by ON gateway.record FOR UPDATE TO sr_owner USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (subject IS NOT NULL))) WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (subject IS NULL)));
 
 ALTER TABLE gateway.record ENABLE ROW LEVEL SECURITY;
 
@@ -1896,6 +2111,16 @@ CREATE POLICY platform_add ON rules.document FOR INSERT TO sr_operator WITH CHEC
 
 CREATE POLICY platform_read ON rules.document FOR SELECT TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
 
+CREATE POLICY asked_by_owner ON subjects.hold FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE subjects.hold ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_tenant ON subjects.hold TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON subjects.request TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE subjects.request ENABLE ROW LEVEL SECURITY;
+
 GRANT USAGE ON SCHEMA audit TO sr_control;
 GRANT USAGE ON SCHEMA audit TO sr_operator;
 GRANT USAGE ON SCHEMA audit TO sr_gateway;
@@ -1935,9 +2160,17 @@ GRANT USAGE ON SCHEMA store TO sr_operator;
 GRANT USAGE ON SCHEMA store TO sr_gateway;
 GRANT USAGE ON SCHEMA store TO sr_keeper;
 
+GRANT USAGE ON SCHEMA subjects TO sr_control;
+
 REVOKE ALL ON FUNCTION feed.now_or_never() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION feed.one_step() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION gateway.drop_responses(of_subject text, before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION gateway.drop_responses(of_subject text, before timestamp with time zone) TO sr_control;
+
+REVOKE ALL ON FUNCTION gateway.part_records(of_subject text, before timestamp with time zone, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION gateway.part_records(of_subject text, before timestamp with time zone, most integer) TO sr_control;
 
 REVOKE ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) TO sr_gateway;
@@ -1947,6 +2180,15 @@ GRANT ALL ON FUNCTION retention.drop_records(of_day date) TO sr_control;
 
 REVOKE ALL ON FUNCTION retention.tend_days(ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION retention.tend_days(ahead integer) TO sr_operator;
+
+REVOKE ALL ON FUNCTION subjects.held_by(of_subject text) FROM PUBLIC;
+GRANT ALL ON FUNCTION subjects.held_by(of_subject text) TO sr_control;
+
+REVOKE ALL ON FUNCTION subjects.left_in(of_place text, needles text[], of_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION subjects.left_in(of_place text, needles text[], of_day date) TO sr_control;
+
+REVOKE ALL ON FUNCTION subjects.places() FROM PUBLIC;
+GRANT ALL ON FUNCTION subjects.places() TO sr_control;
 
 GRANT SELECT ON TABLE audit.anchor TO sr_control;
 GRANT SELECT ON TABLE audit.anchor TO sr_operator;
@@ -2128,6 +2370,7 @@ GRANT SELECT ON TABLE gateway.record TO sr_keeper;
 GRANT UPDATE(batch) ON TABLE gateway.record TO sr_keeper;
 
 GRANT SELECT,INSERT,DELETE ON TABLE gateway.response TO sr_gateway;
+GRANT SELECT ON TABLE gateway.response TO sr_control;
 
 GRANT SELECT,INSERT,DELETE ON TABLE identity.access_token TO sr_control;
 
@@ -2365,6 +2608,30 @@ GRANT SELECT ON TABLE store.migration TO sr_control;
 GRANT SELECT ON TABLE store.migration TO sr_operator;
 GRANT SELECT ON TABLE store.migration TO sr_gateway;
 GRANT SELECT ON TABLE store.migration TO sr_keeper;
+
+GRANT SELECT,INSERT ON TABLE subjects.hold TO sr_control;
+
+GRANT UPDATE(released_at) ON TABLE subjects.hold TO sr_control;
+
+GRANT UPDATE(released_by) ON TABLE subjects.hold TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE subjects.request TO sr_control;
+
+GRANT UPDATE(state) ON TABLE subjects.request TO sr_control;
+
+GRANT UPDATE(confirmed_by) ON TABLE subjects.request TO sr_control;
+
+GRANT UPDATE(confirmed_at) ON TABLE subjects.request TO sr_control;
+
+GRANT UPDATE(ended_at) ON TABLE subjects.request TO sr_control;
+
+GRANT UPDATE(refused_for) ON TABLE subjects.request TO sr_control;
+
+GRANT UPDATE(verdict) ON TABLE subjects.request TO sr_control;
+
+GRANT UPDATE(certificate) ON TABLE subjects.request TO sr_control;
+
+GRANT UPDATE(note) ON TABLE subjects.request TO sr_control;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE sr_owner REVOKE ALL ON TYPES FROM PUBLIC;
 

@@ -44,6 +44,7 @@ from strongroom.retention import routes as retention_routes
 from strongroom.rules import routes as rules_routes
 from strongroom.rules import usage_routes
 from strongroom.store import Unavailable
+from strongroom.subjects import routes as subject_routes
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _NO_STORE: Final = {"cache-control": "no-store"}
@@ -78,6 +79,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *routes.ROUTES,
             *audit_routes.ROUTES,
             *retention_routes.ROUTES,
+            *subject_routes.ROUTES,
         ],
         guards=[http.bearer(services.door)],
         before_request=http.strict_body,
@@ -118,6 +120,8 @@ def _offered(services: Services) -> dict[str, object]:
         "providers": services.providers,
         "rules": services.rules,
         "retention": services.retention,
+        "subjects": services.subjects,
+        "subject_work": services.subject_work,
         "usage": services.usage,
         "finder": services.finder,
     }

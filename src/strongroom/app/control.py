@@ -32,7 +32,7 @@ from strongroom.store import Database, StoreError, Unavailable
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 from strongroom.store.roles import CONTROL, OPERATOR
-from strongroom.vault import BrokeredKeystore
+from strongroom.vault import BrokeredKeystore, KeysDestroyed, VaultUnavailable
 from strongroom.wire import AsgiBridge
 
 _RETRY_S: Final = 0.5
@@ -92,6 +92,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     )
     parts = _parts(services, engine, handover)
     follower.start()
+    await _erase_again(services)  # before anybody is answered: what a restored backup brought back is not to be seen
     looking = asyncio.create_task(collected.run(), name="metrics")
     dropping = asyncio.create_task(_drop_in_time(services), name="retention")
     paging = asyncio.create_task(services.notices.run(), name="notices")
@@ -107,6 +108,16 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         await database.close()
 
 
+async def _erase_again(services: Services) -> None:
+    """Erase what was erased before and came back. A keystore that is away is told, and asked again in time."""
+    try:
+        again = await services.subject_work.replay(SCHEDULE, Ask())
+        if again:
+            _log.warning("subjects: %d things that were erased had come back, and were erased again", again)
+    except (Refused, StoreError, VaultUnavailable, KeysDestroyed) as error:
+        _log.warning("subjects: whether what was erased came back is not known: %s", type(error).__name__)
+
+
 async def _drop_in_time(services: Services) -> None:
     """Drop what is due, every six hours; a run that fails is told in the log and made again."""
     while True:
@@ -117,6 +128,7 @@ async def _drop_in_time(services: Services) -> None:
                 _log.info("retention: dropped %d days of records", len(dropped))
         except (Refused, StoreError) as error:
             _log.warning("retention: %s", type(error).__name__)
+        await _erase_again(services)
         await asyncio.sleep(_EVERY_S)
 
 

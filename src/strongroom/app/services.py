@@ -45,6 +45,9 @@ from strongroom.rules.proposing import Proposing
 from strongroom.rules.usage import UsageReader
 from strongroom.store import Database
 from strongroom.store.follower import Follower
+from strongroom.subjects import Subjects
+from strongroom.subjects.registry import HOLDERS
+from strongroom.subjects.work import Work
 from strongroom.vault import Keystore, Purpose, PurposeKeys, Vault
 from strongroom.wire.addresses import LookUp, system_look_up
 
@@ -87,6 +90,8 @@ class Services:
     audit: AuditReader
     logs: LogReader
     retention: Retention
+    subjects: Subjects
+    subject_work: Work
     records: RecordReader
     finder: Finder
     door: Door
@@ -126,9 +131,11 @@ class Services:
         return Rehearsal(self.rules, self.records, self.audit, self.identity, self.registry, self.engine)
 
     async def shred_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
-        """End a tenant, and destroy its keys: what they sealed is unreadable in every copy, for good."""
+        """End a tenant and destroy its keys: what they sealed is unreadable in every copy, for good; certify that it is."""
+        name = self.finder.name_of(tenant)
         await self.end_tenant(who, tenant, ask)
         await self.tenant_keys.shred(who, tenant, ask)
+        await self.subject_work.offboarded(who, tenant, name, ask)
 
     async def explained(self, who: Principal, ask: Ask) -> Sequence[object]:
         """Return the settings in force, to whom they may be shown."""
@@ -194,6 +201,8 @@ def make_services(
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
     proposing = Proposing(clock, Compared(engine).attached)
+    vault = Vault(keystore, clock)
+    subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
     return Services(
         identity=identity,
         accounts=accounts,
@@ -215,7 +224,7 @@ def make_services(
         prompts=prompts,
         providers=Providers(
             gate,
-            Vault(keystore, clock),
+            vault,
             clock,
             networks or Networks(),
             look_up,
@@ -226,6 +235,8 @@ def make_services(
         audit=AuditReader(gate),
         logs=LogReader(gate),
         retention=Retention(gate, clock),
+        subjects=subjects,
+        subject_work=Work(gate, subjects, vault, keystore, HOLDERS, clock),
         records=RecordReader(gate),
         finder=Finder(directory, identity, accounts),
         door=Door(directory, follower, gate),

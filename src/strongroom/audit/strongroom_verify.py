@@ -2,6 +2,10 @@
 """Check an export of a Strongroom audit log: offline, with nothing but Python 3.10 or later, and without trusting who made it.
 
     python3 strongroom_verify.py DIR --trust VKEY
+    python3 strongroom_verify.py FILE --trust VKEY
+
+FILE is a certificate of an erasure, or what a person was given of their data; FILE.proof lies beside it. It is checked that the
+log has an entry which commits to exactly this text, for the tenant and the verdict that it names, under a head of that key.
 
 DIR is what `strongroom audit export` wrote. VKEY is the verifier key of the installation (`strongroom audit key`), or of the one
 log; it must have reached you by another way than the export. What is checked, in this order:
@@ -34,6 +38,8 @@ VERIFIED, BROKEN, USAGE, UNPINNED = 0, 1, 2, 3
 FORMAT = "strongroom-audit-export/1"
 ANCHOR_FORMAT = "strongroom-anchor/1"
 RECEIPT = "c2sp.org/tlog-proof@v1"
+DOCUMENTS = ("strongroom-erasure/1", "strongroom-subject-export/1")
+CERTIFIED = "subject.certify"
 HASH = 32
 TILE = re.compile(r"((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/[0-9]+)?")
 
@@ -393,24 +399,29 @@ def check_link(number: int, before: Head | None, entries: list[bytes], where: st
     return f"epoch {number} began anew after epoch {number - 1}, and says: {max(lost, 0)} signed entries are lost"
 
 
+def check_receipt(text: str, entry: bytes, keys: list[Key], where: str) -> tuple[Head, int, bool]:
+    """Return the head of a receipt, the entry's number by it, and whether the entry stands there."""
+    lines, _, note = text.partition("\n\n")
+    head = open_note(note.encode(), keys, where)
+    rows = [line for line in lines.split("\n") if not line.startswith("extra ") and line != RECEIPT]
+    path = [b64(line, where) for line in rows[1:]]
+    index = rows[0].removeprefix("index ")
+    if not index.isascii() or not index.isdigit():
+        return head, 0, False
+    return head, int(index), included(leaf_hash(entry), int(index), head.size, path, head.root)
+
+
 def check_anchor(folder: Path, keys: list[Key], witnesses: list[Key], head: Head, tree: Tree) -> list[str]:
     """Check the anchor and its witnesses, and return what they say in words."""
     entry, text = (
         read(folder / "epoch.json", "anchor/epoch.json"),
         read(folder / "epoch.tlog-proof", "anchor/epoch.tlog-proof").decode(),
     )
-    lines, _, note = text.partition("\n\n")
+    note = text.partition("\n\n")[2]
     base = "/".join(head.origin.split("/")[:2])
     above = [Key(base, key.public) for key in keys if key.is_of(base) or key.name.startswith(base + "/")]
-    top = open_note(note.encode(), above, "anchor/epoch.tlog-proof")
-    rows = [line for line in lines.split("\n") if not line.startswith("extra ") and line != RECEIPT]
-    path = [b64(line, "anchor/epoch.tlog-proof") for line in rows[1:]]
-    index = rows[0].removeprefix("index ")
-    if (
-        not top.origin.startswith(base + "/anchor")
-        or not index.isdigit()
-        or not included(leaf_hash(entry), int(index), top.size, path, top.root)
-    ):
+    top, _, stands = check_receipt(text, entry, above, "anchor/epoch.tlog-proof")
+    if not top.origin.startswith(base + "/anchor") or not stands:
         raise Bad("edited", "anchor", "the epoch is not in the signed anchor log")
     epoch, member = json.loads(entry), json.loads(read(folder / "member.json", "anchor/member.json"))
     blind, number = b64(member["blind"], "anchor/member.json"), int(epoch["epoch"]).to_bytes(8, "big")
@@ -468,6 +479,35 @@ def verify(folder: Path, keys: list[Key], witnesses: list[Key] | None = None) ->
         raise Bad("edited", "export", f"a file is not of its format ({type(error).__name__})") from None
 
 
+def verify_document(path: Path, keys: list[Key] | None) -> dict[str, Any]:
+    """Check a certificate or an export by the proof beside it; `keys` None: by the key that the proof itself names.
+
+    Raises:
+        Bad: with what does not hold, and where.
+    """
+    text, where = read(path, path.name), f"{path.name}.proof"
+    try:
+        said, proof = json.loads(text), json.loads(read(path.with_name(where), where))
+        entry = proof["event"].encode()
+        head, number, stands = check_receipt(proof["receipt"], entry, keys or [read_key(proof["vkey"])], where)
+        if not stands:
+            raise Bad("edited", where, "the entry does not stand in the signed log there")
+        event = json.loads(entry)
+        facts, verdict = event["unmapped"], said.get("verdict", "exported")
+        if said["format"] not in DOCUMENTS or event["api"]["operation"] != CERTIFIED or event["status"] != "allowed":
+            raise Bad("edited", where, "the entry is not one that certifies a document")
+        if facts["document"] != hashlib.sha256(text).hexdigest():
+            raise Bad(
+                "edited", path.name, "the log commits to another text: this one was changed, or is of another request"
+            )
+        about = f"tenant/{said['tenant']}/subject/{said['request']}"
+        if event["resources"][0]["uid"] != about or facts["verdict"] != verdict:
+            raise Bad("edited", path.name, "the entry is of another request, or has another verdict")
+    except (KeyError, TypeError, AttributeError, IndexError, UnicodeDecodeError, ValueError) as error:
+        raise Bad("edited", where, f"a file is not of its format ({type(error).__name__})") from None
+    return {"log": head.origin, "entry": number, "certified_at": event["time_dt"], "says": verdict}
+
+
 def check_all(folder: Path, numbers: list[int], keys: list[Key], witnesses: list[Key]) -> dict[str, Any]:
     """Check every epoch of the log, and the anchor of the last."""
     notes: list[str] = []
@@ -490,7 +530,7 @@ def main(words: list[str] | None = None) -> int:
         description=(__doc__ or "").partition("\n\n")[0],
         epilog="Exit code: 0 verified, 1 broken, 2 wrong usage, 3 consistent in itself, but no trusted key given.",
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="the export")
+    parser.add_argument("path", metavar="DIR|FILE", type=Path, help="the export of a log, or a certificate")
     parser.add_argument(
         "--trust",
         metavar="VKEY",
@@ -505,20 +545,28 @@ def main(words: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the finding as JSON")
     given = parser.parse_args(words)
-    if not given.folder.is_dir():
-        parser.error(f"{given.folder} is no directory")
+    document = given.path.is_file()
+    if not document and not given.path.is_dir():
+        parser.error(f"{given.path} is no directory and no file")
     try:
-        trust = given.trust or [read(given.folder / "vkey", "vkey").decode()]
+        trust = given.trust or ([] if document else [read(given.path / "vkey", "vkey").decode()])
         keys = [read_key(each if "+" in each else Path(each).read_text(encoding="utf-8")) for each in trust]
         witnesses = [read_key(each, 4) for each in list[str](given.witness or [])]
     except (ValueError, OSError, Bad):
         parser.error("--trust takes a verifier key, `name+id+base64`, or a file that holds one")
     try:
         code = VERIFIED if given.trust else UNPINNED
-        found = {"verdict": "verified" if given.trust else "consistent", **verify(given.folder, keys, witnesses)}
+        found = verify_document(given.path, keys or None) if document else verify(given.path, keys, witnesses)
+        found = {"verdict": "verified" if given.trust else "consistent", **found}
     except Bad as bad:
         code, found = BROKEN, {"verdict": "broken", "kind": bad.kind, "where": bad.where, "because": bad.said}
-    if given.json:
+    tell(code, found, as_json=given.json)
+    return code
+
+
+def tell(code: int, found: dict[str, Any], *, as_json: bool) -> None:
+    """Print what was found."""
+    if as_json:
         print(json.dumps(found))
     elif code == BROKEN:
         print(f"BROKEN. {found['kind'].upper()} at {found['where']}: {found['because']}.")
@@ -528,17 +576,16 @@ def main(words: list[str] | None = None) -> int:
             if code == VERIFIED
             else "Consistent in itself; NOT verified: no trusted key was given (--trust)."
         )
+        told = {name.replace("_", " "): value for name, value in found.items() if name not in {"verdict", "notes"}}
+        width = max(map(len, told)) + 2
         print(
             "\n".join(
                 [
-                    f"  log      {found['log']}",
-                    f"  entries  {found['entries']}",
-                    f"  root     {found['root']}",
-                    *(f"  {each}" for each in found["notes"]),
+                    *(f"  {name:<{width}}{value}" for name, value in told.items()),
+                    *(f"  {each}" for each in found.get("notes", ())),
                 ]
             )
         )
-    return code
 
 
 if __name__ == "__main__":

@@ -241,20 +241,20 @@ def verify(
     ] = (),
     json: Json = False,
 ) -> int:
-    """Check an export (a directory) or a receipt (a file), offline.
+    """Check an export (a directory), a receipt or a certificate (a file), offline.
 
-    An export is checked by the very program that lies in it. Exit code 0 verified, 1 broken, 2 wrong usage, 3 consistent in
+    Exports and certificates are checked by the very program that lies in an export. Exit code 0 verified, 1 broken, 2 wrong usage, 3 consistent in
     itself, but no trusted key was given.
 
     Args:
-        path: what `audit export` or `audit prove --out` wrote.
+        path: what `audit export`, `audit prove --out`, `subject erase --out` or `subject export` wrote.
         trust: whom to trust.
         witness: who must have cosigned.
         json: print the finding as JSON.
     """
     from strongroom.audit import strongroom_verify  # noqa: PLC0415 - it is a program of its own
 
-    if path.is_dir():
+    if path.is_dir() or path.with_name(f"{path.name}.proof").is_file():
         words = [str(path), *(word for key in trust for word in ("--trust", key)), *(["--json"] if json else [])]
         words += [word for key in witness for word in ("--witness", key)]
         try:

@@ -31,6 +31,7 @@ from strongroom.cli.scan import EPILOGUE as SCAN_EPILOGUE
 from strongroom.cli.scan import scan
 from strongroom.cli.session import ONLINE
 from strongroom.cli.signers import SIGNER
+from strongroom.cli.subjects import SUBJECT
 from strongroom.cli.tenants import ENVIRONMENT, TENANT
 from strongroom.cli.token import TOKEN
 from strongroom.cli.vault import VAULT
@@ -98,6 +99,7 @@ def application() -> App:
         AUDIT,
         RECORDS,
         RETENTION,
+        SUBJECT,
         VAULT,
         ELEVATION,
         PROPOSAL,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from strongroom.cli import output
+from strongroom.cli import documents, output
 from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import Failure, usage
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
@@ -77,6 +78,10 @@ def shred(
     /,
     *,
     yes: Annotated[bool, Parameter(negative="", help="Do not ask; needed where nobody can answer.")] = False,
+    out: Annotated[
+        Path | None,
+        Parameter(help="Write the certificate there, and its proof beside it; `subject certificate` does so too."),
+    ] = None,
     session: Session = HERE,
 ) -> None:
     """End a tenant and destroy its keys: what they sealed is unreadable in every copy and backup, for good.
@@ -84,11 +89,15 @@ def shred(
     Args:
         name: its name or id; the id of one that has ended, too.
         yes: do not ask.
+        out: where its certificate goes.
         session: how to ask.
     """
     if not yes:
         _confirm(name, "Shredding", f"This ends the tenant {name} and destroys its keys. No backup brings them back.")
+    named = documents.id_of(session, name) if out is not None else name
     output.raw(ask(session, "POST", place("tenants", name, "shred")))
+    if out is not None:
+        documents.of_tenant(session, named, out)
     if not session.json:
         output.note(f"The keys of {name} are destroyed; processes forget those they hold within a minute.")
 

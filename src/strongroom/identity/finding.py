@@ -40,6 +40,10 @@ class Finder:
             raise AssertionError("a tenant was found under a new id")
         return found
 
+    def name_of(self, tenant: TenantId) -> str:
+        """Return what a living tenant is called; empty for one that has ended."""
+        return self._directory.tenant_name(tenant) or ""
+
     async def tenant_to_end(self, who: Principal, text: str, ask: Ask) -> TenantId:
         """Return the tenant that `text` names, or for the installation's own people one that has ended, by its id.
 

@@ -48,6 +48,7 @@ RESOURCE_TYPES: Final = {
     Kind.PROVIDER: "Provider",
     Kind.RULES: "Rules",
     Kind.INCIDENT: "Incident",
+    Kind.SUBJECT: "Subject",
     Kind.AUDIT_LOG: "AuditLog",
     Kind.CONFIGURATION: "Configuration",
     Kind.VAULT: "Vault",

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     PROVIDER = "provider"
     RULES = "rules"
     INCIDENT = "incident"
+    SUBJECT = "subject"
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
     VAULT = "vault"
@@ -181,6 +182,28 @@ class Action(StrEnum):
     INCIDENT_OPEN = ("incident.open", Kind.INCIDENT, "Open an incident: a key has leaked, and is dealt with.")
     INCIDENT_READ = ("incident.read", Kind.INCIDENT, "Read a tenant's incidents.")
     INCIDENT_CLOSE = ("incident.close", Kind.INCIDENT, "Close an incident, saying what caused it.")
+    SUBJECT_READ = (
+        "subject.read",
+        Kind.SUBJECT,
+        "Look at people's requests and holds, and how much is kept of a person.",
+    )
+    SUBJECT_REQUEST = (
+        "subject.request",
+        Kind.SUBJECT,
+        "Take a person's request, or open one for a tenant that has ended.",
+    )
+    SUBJECT_CONFIRM = ("subject.confirm", Kind.SUBJECT, "Confirm a person's request as a second person.")
+    SUBJECT_REFUSE = ("subject.refuse", Kind.SUBJECT, "End a person's request with a reasoned no.")
+    SUBJECT_EXPORT = ("subject.export", Kind.SUBJECT, "Write out what is kept of a person.")
+    SUBJECT_ERASE = ("subject.erase", Kind.SUBJECT, "Erase what is kept of a person.")
+    SUBJECT_CERTIFY = (
+        "subject.certify",
+        Kind.SUBJECT,
+        "Say what an export or erasure came to: the digest of its document, and the verdict.",
+    )
+    SUBJECT_REPLAY = ("subject.replay", Kind.SUBJECT, "Erase again what was erased before and came back, or came late.")
+    SUBJECT_HOLD = ("subject.hold", Kind.SUBJECT, "Keep a person's data, or all of a tenant's, from being erased.")
+    SUBJECT_RELEASE = ("subject.release", Kind.SUBJECT, "Let go of a hold against erasing.")
     WHOAMI = ("whoami", Kind.SELF, "Read who one is.")
 
 
@@ -229,6 +252,7 @@ KNOWN_BY: Final = {
     Kind.PROVIDER: (Action.PROVIDER_READ, Action.PROVIDER_LIST),
     Kind.RULES: (Action.RULES_READ,),
     Kind.INCIDENT: (Action.INCIDENT_READ,),
+    Kind.SUBJECT: (Action.SUBJECT_READ,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),
     Kind.VAULT: (Action.VAULT_READ,),

@@ -42,6 +42,8 @@ KEPT: Final = MappingProxyType(
         "retention.rule": "as long as it holds",
         "retention.hold": "for ever: why something was kept",
         "retention.manifest": "for ever: what was dropped",
+        "subjects.request": "for ever: what a person asked for and what came of it; what they said goes with their key",
+        "subjects.hold": "for ever: why something was not erased",
         "store.migration": "for ever: what made this database",
         "feed.version": "one row that moves",
         "feed.entry": _LIFE,

@@ -121,6 +121,19 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "definer-function",
         "retention.tend_days(integer)",
     ): "makes days' partitions, and drops the empty ones of the past",
+    # Erasing a person: functions that ask by themselves whether anything holds it.
+    (
+        "definer-function",
+        "subjects.held_by(text)",
+    ): "whether anything holds a subject's data: of the tenant that is set, and no more than kind, owner and end",
+    (
+        "definer-function",
+        "gateway.part_records(text,timestamp with time zone,integer)",
+    ): "the one way to part a record from its subject; asks holds by itself, and changes nothing that was sealed",
+    (
+        "definer-function",
+        "gateway.drop_responses(text,timestamp with time zone)",
+    ): "control's one way to erase kept responses, of one subject; asks holds by itself",
     ("open-policy", "gateway.nonce.gateway_append"): "the gateway takes nonces of every tenant, and reads none",
     ("open-policy", "gateway.nonce.gateway_erase"): "what is five minutes old counts for nobody; nothing younger goes",
     ("open-policy", "gateway.response.ended"): "what has ended goes, whosever it was; a gateway deletes it unseen",

@@ -15,6 +15,7 @@ SCHEMAS: Final = (
     "audit",
     "feed",
     "gateway",
+    "subjects",
     "store",
     "providers",
     "limits",

@@ -1,0 +1,53 @@
+"""What a room says of data of people that it keeps, so that it can be shown and erased.
+
+Always true here:
+- a holder finds by the pseudonym alone, within one tenant's transaction;
+- what it erases was there at `before` or earlier: what came later is of a person who came back;
+- its `method` says in words what erasing does, for the certificate; what it does not do is for `leaves` to say.
+
+A room with a new table of personal data writes one of these, and adds it to `HOLDERS` (`registry.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from strongroom.store import TenantTx
+from strongroom.vault import Vault
+
+
+class Holder(Protocol):
+    """Where data of people stands."""
+
+    @property
+    def name(self) -> str:
+        """What people call the place."""
+        ...
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that it answers for."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """What erasing does there, as a clause."""
+        ...
+
+    async def count(self, tx: TenantTx, subject: str, before: datetime | None = None) -> int:
+        """Return how many things there are of a subject, or were there at `before`."""
+        ...
+
+    async def export(self, tx: TenantTx, subject: str, vault: Vault) -> Sequence[dict[str, Any]]:
+        """Return what there is of a subject, readable: plain values for JSON."""
+        ...
+
+    async def erase(self, tx: TenantTx, subject: str, before: datetime) -> int:
+        """Erase what there was of a subject at `before`, and return how many things that were.
+
+        Raises:
+            Unfit: when something holds it: the database asks by itself.
+        """
+        ...

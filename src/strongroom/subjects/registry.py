@@ -1,0 +1,111 @@
+"""Which places hold data of people, and why every other table holds none that could be found by a person.
+
+A new table fails the tests until it stands here: with a holder that answers for it, or with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from strongroom.gateway.personal import KeptResponses, Records
+from strongroom.store import TenantTx
+from strongroom.subjects import tables
+from strongroom.subjects.holder import Holder
+from strongroom.vault import KeysDestroyed, Scope, SealBroken, Use, Vault
+
+
+class Notes:
+    """What was said of people's requests, under their own keys."""
+
+    name = "what was said of requests"
+    tables = ("subjects.request",)
+    method = "removed, and their key destroyed; that there was a request, when, and what came of it stays"
+
+    async def count(self, tx: TenantTx, subject: str, before: datetime | None = None) -> int:
+        """Return how many requests have words."""
+        return await tables.count_notes(tx, subject, before)
+
+    async def export(self, tx: TenantTx, subject: str, vault: Vault) -> Sequence[dict[str, Any]]:
+        """Return the words."""
+        said = list[dict[str, Any]]()
+        for request, note in await tables.notes(tx, subject):
+            scope = Scope(tx.tenant, Use.SUBJECT_REQUEST, None, subject)
+            try:
+                said.append({"request": str(request), "said": (await vault.open(scope, note, str(request))).decode()})
+            except (SealBroken, KeysDestroyed):
+                said.append({"request": str(request), "said": None})
+        return said
+
+    async def erase(self, tx: TenantTx, subject: str, before: datetime) -> int:
+        """Remove the words."""
+        return await tables.drop_notes(tx, subject, before)
+
+
+HOLDERS: Final[tuple[Holder, ...]] = (Records(), KeptResponses(), Notes())
+"""Where data of people stands, in the order in which it is erased."""
+
+KEPT_FOR: Final = MappingProxyType(
+    {
+        Records.name: "for the days of the tenant's rule of retention; without one, for ever",
+        KeptResponses.name: "30 days from the answer, or until the workload deletes it",
+        Notes.name: "until the person is erased",
+    }
+)
+"""For how long each place keeps what it has, as people are told."""
+
+_LOG: Final = "entries of a log name accounts and ids; what is written of people's requests is their id alone"
+_FIGURES: Final = "figures of keys, limits and processes: they name no person"
+_NAMES: Final = "names that people gave to things of the installation: workloads, keys, models, rules"
+_ACCOUNTS: Final = "accounts of those who administer, who are the operator's own people and not a tenant's customers"
+_PROOF: Final = "hashes and signatures"
+
+EXEMPT: Final = MappingProxyType(
+    {
+        "audit.entry": _LOG,
+        "audit.platform_entry": _LOG,
+        "audit.log": _PROOF,
+        "audit.tile": _PROOF,
+        "audit.checkpoint": _PROOF,
+        "audit.anchor": _PROOF,
+        "audit.pulse": _FIGURES,
+        "gateway.nonce": "random numbers of callers, for five minutes",
+        "gateway.key_use": "networks, countries and programs that a key was used from: of a workload, not of a person",
+        "gateway.key_first": "as key_use",
+        "limits.counter": _FIGURES,
+        "limits.holding": _FIGURES,
+        "retention.rule": _NAMES,
+        "retention.hold": "why a tenant's records are held; who answers for that is the operator's own",
+        "retention.manifest": _PROOF,
+        "store.migration": _NAMES,
+        "feed.version": _FIGURES,
+        "feed.entry": _NAMES,
+        "rules.document": _NAMES,
+        "registry.release": _NAMES,
+        "registry.deployment": _NAMES,
+        "registry.target": _NAMES,
+        "registry.evidence": _ACCOUNTS,
+        "registry.prompt": "what deployments say to models before anybody's request, sealed under the tenant's keys",
+        "registry.prompt_approval": _ACCOUNTS,
+        "providers.provider": _NAMES,
+        "identity.tenant": _NAMES,
+        "identity.environment": _NAMES,
+        "identity.workload": _NAMES,
+        "identity.key": _NAMES,
+        "identity.signer": _NAMES,
+        "identity.account": _ACCOUNTS,
+        "identity.account_key": _ACCOUNTS,
+        "identity.delivery": "a key on its way, sealed under its own text, for a day",
+        "identity.access_token": "tokens of workloads, by the names of their rules",
+        "identity.federation_rule": _NAMES,
+        "identity.incident": _NAMES,
+        "identity.request": _ACCOUNTS,
+        "identity.vote": _ACCOUNTS,
+        "identity.elevation": _ACCOUNTS,
+        "identity.notice": _ACCOUNTS,
+        "subjects.hold": "why something is not erased: the pseudonym of whom, and reasons that name a matter",
+    }
+)
+"""Tables that no holder answers for, and why."""
