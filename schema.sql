@@ -1207,8 +1207,9 @@ CREATE TABLE registry.deployment (
     deleted_at timestamp with time zone,
     kind text,
     prompt_digest text,
+    own_digest text,
     CONSTRAINT deployment_kind_check CHECK ((kind = ANY (ARRAY['chat'::text, 'embedding'::text, 'moderation'::text, 'infer'::text]))),
-    CONSTRAINT deployment_serves CHECK (((release_digest IS NULL) = (kind IS NOT NULL)))
+    CONSTRAINT deployment_serves CHECK ((num_nonnulls(release_digest, own_digest, kind) = 1))
 );
 
 ALTER TABLE ONLY registry.deployment FORCE ROW LEVEL SECURITY;
@@ -1232,6 +1233,50 @@ CREATE TABLE registry.evidence (
 ALTER TABLE registry.evidence OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.evidence IS 'manifests of releases and signed statements about them; added, never changed; of the installation, not of a tenant';
+
+CREATE TABLE registry.own_evidence (
+    tenant_id uuid NOT NULL,
+    release_digest text NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    account_id uuid,
+    statement bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT own_evidence_check CHECK (((kind = 'approval'::text) = (account_id IS NOT NULL))),
+    CONSTRAINT own_evidence_kind_check CHECK ((kind = ANY (ARRAY['manifest'::text, 'scan'::text, 'signature'::text, 'approval'::text]))),
+    CONSTRAINT own_evidence_statement_check CHECK (((octet_length(statement) >= 1) AND (octet_length(statement) <= 16777216)))
+);
+
+ALTER TABLE ONLY registry.own_evidence FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.own_evidence OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.own_evidence IS 'manifests of a tenant''s releases and signed statements about them; added, never changed';
+
+CREATE TABLE registry.own_release (
+    tenant_id uuid NOT NULL,
+    digest text NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    kind text NOT NULL,
+    format text NOT NULL,
+    bytes bigint NOT NULL,
+    source text NOT NULL,
+    author text NOT NULL,
+    admitted_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT own_release_author_check CHECK (((length(author) >= 1) AND (length(author) <= 200))),
+    CONSTRAINT own_release_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT own_release_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT own_release_format_check CHECK ((format = ANY (ARRAY['gguf'::text, 'onnx'::text, 'skops'::text, 'safetensors'::text]))),
+    CONSTRAINT own_release_kind_check CHECK ((kind = ANY (ARRAY['chat'::text, 'embedding'::text, 'moderation'::text, 'infer'::text])))
+);
+
+ALTER TABLE ONLY registry.own_release FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.own_release OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.own_release IS 'models that a tenant brought, each by the digest of its manifest';
 
 CREATE TABLE registry.prompt (
     tenant_id uuid NOT NULL,
@@ -1280,15 +1325,20 @@ CREATE TABLE registry.release (
     bytes bigint NOT NULL,
     source text NOT NULL,
     admitted_at timestamp with time zone DEFAULT now() NOT NULL,
+    author text,
+    deleted_at timestamp with time zone,
+    CONSTRAINT release_author_check CHECK (((length(author) >= 1) AND (length(author) <= 200))),
     CONSTRAINT release_bytes_check CHECK ((bytes > 0)),
     CONSTRAINT release_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
-    CONSTRAINT release_format_check CHECK ((format = ANY (ARRAY['gguf'::text, 'onnx'::text, 'skops'::text]))),
+    CONSTRAINT release_format_check CHECK ((format = ANY (ARRAY['gguf'::text, 'onnx'::text, 'skops'::text, 'safetensors'::text]))),
     CONSTRAINT release_kind_check CHECK ((kind = ANY (ARRAY['chat'::text, 'embedding'::text, 'moderation'::text, 'infer'::text])))
 );
 
 ALTER TABLE registry.release OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.release IS 'models that were admitted, each by the digest of its content; of the installation, not of a tenant';
+
+COMMENT ON COLUMN registry.release.author IS 'who brought it; null: it came with the installation';
 
 CREATE TABLE registry.target (
     tenant_id uuid NOT NULL,
@@ -1589,6 +1639,15 @@ ALTER TABLE ONLY registry.deployment
 ALTER TABLE ONLY registry.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (release_digest, id);
 
+ALTER TABLE ONLY registry.own_evidence
+    ADD CONSTRAINT own_evidence_pkey PRIMARY KEY (tenant_id, release_digest, id);
+
+ALTER TABLE ONLY registry.own_release
+    ADD CONSTRAINT own_release_name_version UNIQUE (tenant_id, name, version);
+
+ALTER TABLE ONLY registry.own_release
+    ADD CONSTRAINT own_release_pkey PRIMARY KEY (tenant_id, digest);
+
 ALTER TABLE ONLY registry.prompt_approval
     ADD CONSTRAINT prompt_approval_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1708,6 +1767,8 @@ CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_i
 
 CREATE INDEX evidence_made ON registry.evidence USING btree (release_digest, made_at DESC, id DESC);
 
+CREATE INDEX own_evidence_made ON registry.own_evidence USING btree (tenant_id, release_digest, made_at DESC, id DESC);
+
 CREATE INDEX prompt_approval_made ON registry.prompt_approval USING btree (tenant_id, digest, made_at DESC);
 
 CREATE INDEX hold_active ON subjects.hold USING btree (tenant_id, subject) WHERE (released_at IS NULL);
@@ -1796,6 +1857,9 @@ ALTER TABLE ONLY identity.workload
     ADD CONSTRAINT workload_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY registry.deployment
+    ADD CONSTRAINT deployment_own_digest_fkey FOREIGN KEY (tenant_id, own_digest) REFERENCES registry.own_release(tenant_id, digest);
+
+ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_prompt FOREIGN KEY (tenant_id, prompt_digest) REFERENCES registry.prompt(tenant_id, digest);
 
 ALTER TABLE ONLY registry.deployment
@@ -1812,6 +1876,12 @@ ALTER TABLE ONLY registry.evidence
 
 ALTER TABLE ONLY registry.evidence
     ADD CONSTRAINT evidence_release_digest_fkey FOREIGN KEY (release_digest) REFERENCES registry.release(digest);
+
+ALTER TABLE ONLY registry.own_evidence
+    ADD CONSTRAINT own_evidence_tenant_id_release_digest_fkey FOREIGN KEY (tenant_id, release_digest) REFERENCES registry.own_release(tenant_id, digest);
+
+ALTER TABLE ONLY registry.own_release
+    ADD CONSTRAINT own_release_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY registry.prompt_approval
     ADD CONSTRAINT prompt_approval_tenant_id_digest_fkey FOREIGN KEY (tenant_id, digest) REFERENCES registry.prompt(tenant_id, digest);
@@ -2065,9 +2135,21 @@ ALTER TABLE registry.deployment ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY operator_read ON registry.deployment FOR SELECT TO sr_operator USING (true);
 
+CREATE POLICY operator_read ON registry.own_evidence FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY operator_read ON registry.own_release FOR SELECT TO sr_operator USING (true);
+
 CREATE POLICY operator_read ON registry.target FOR SELECT TO sr_operator USING (true);
 
+ALTER TABLE registry.own_evidence ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.own_release ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY own_tenant ON registry.deployment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.own_evidence TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.own_release TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.prompt TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -2568,6 +2650,30 @@ GRANT UPDATE(deleted_at) ON TABLE registry.deployment TO sr_control;
 GRANT SELECT ON TABLE registry.evidence TO sr_control;
 GRANT SELECT,INSERT ON TABLE registry.evidence TO sr_operator;
 
+GRANT SELECT,INSERT ON TABLE registry.own_evidence TO sr_control;
+GRANT SELECT ON TABLE registry.own_evidence TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE registry.own_release TO sr_control;
+GRANT SELECT ON TABLE registry.own_release TO sr_operator;
+
+GRANT UPDATE(name) ON TABLE registry.own_release TO sr_control;
+
+GRANT UPDATE(version) ON TABLE registry.own_release TO sr_control;
+
+GRANT UPDATE(kind) ON TABLE registry.own_release TO sr_control;
+
+GRANT UPDATE(format) ON TABLE registry.own_release TO sr_control;
+
+GRANT UPDATE(bytes) ON TABLE registry.own_release TO sr_control;
+
+GRANT UPDATE(source) ON TABLE registry.own_release TO sr_control;
+
+GRANT UPDATE(author) ON TABLE registry.own_release TO sr_control;
+
+GRANT UPDATE(admitted_at) ON TABLE registry.own_release TO sr_control;
+
+GRANT UPDATE(deleted_at) ON TABLE registry.own_release TO sr_control;
+
 GRANT SELECT,INSERT ON TABLE registry.prompt TO sr_control;
 
 GRANT UPDATE(sealed) ON TABLE registry.prompt TO sr_control;
@@ -2578,6 +2684,24 @@ GRANT SELECT,INSERT ON TABLE registry.prompt_approval TO sr_control;
 
 GRANT SELECT ON TABLE registry.release TO sr_control;
 GRANT SELECT,INSERT ON TABLE registry.release TO sr_operator;
+
+GRANT UPDATE(name) ON TABLE registry.release TO sr_operator;
+
+GRANT UPDATE(version) ON TABLE registry.release TO sr_operator;
+
+GRANT UPDATE(kind) ON TABLE registry.release TO sr_operator;
+
+GRANT UPDATE(format) ON TABLE registry.release TO sr_operator;
+
+GRANT UPDATE(bytes) ON TABLE registry.release TO sr_operator;
+
+GRANT UPDATE(source) ON TABLE registry.release TO sr_operator;
+
+GRANT UPDATE(admitted_at) ON TABLE registry.release TO sr_operator;
+
+GRANT UPDATE(author) ON TABLE registry.release TO sr_operator;
+
+GRANT UPDATE(deleted_at) ON TABLE registry.release TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE registry.target TO sr_control;
 GRANT SELECT ON TABLE registry.target TO sr_operator;

@@ -40,6 +40,7 @@ from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
 from strongroom.registry.admission import routes as admission_routes
 from strongroom.registry.prompts import routes as prompt_routes
+from strongroom.registry.releases import routes as release_routes
 from strongroom.retention import routes as retention_routes
 from strongroom.rules import routes as rules_routes
 from strongroom.rules import usage_routes
@@ -73,6 +74,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *registry_routes.ROUTES,
             *admission_routes.ROUTES,
             *prompt_routes.ROUTES,
+            *release_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
             *usage_routes.ROUTES,
@@ -117,6 +119,8 @@ def _offered(services: Services) -> dict[str, object]:
         "registry": services.registry,
         "admission": services.admission,
         "prompts": services.prompts,
+        "releases": services.releases,
+        "keeping": services.keeping,
         "providers": services.providers,
         "rules": services.rules,
         "retention": services.retention,

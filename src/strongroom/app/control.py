@@ -27,6 +27,7 @@ from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask, Engine
 from strongroom.providers import Book, Networks
+from strongroom.registry.releases.service import Bounds
 from strongroom.rules import Rulebook
 from strongroom.store import Database, StoreError, Unavailable
 from strongroom.store.feed import FeedEntry
@@ -89,12 +90,18 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         issuer_networks=Networks(handover.settings.identity.issuer_networks),
         provider=provider(handover.settings.identity, handover.sso_secret, handover.sso_ca),
         grace_s=handover.settings.audit.grace_s,
+        content=Path(handover.content),
+        blobs=Path(handover.blobs),
+        bounds=Bounds(tenant_bytes=handover.settings.releases.tenant_gib << 30),
+        upload_hours=handover.settings.releases.upload_hours,
     )
     parts = _parts(services, engine, handover)
     follower.start()
     await _erase_again(services)  # before anybody is answered: what a restored backup brought back is not to be seen
     looking = asyncio.create_task(collected.run(), name="metrics")
     dropping = asyncio.create_task(_drop_in_time(services), name="retention")
+    services.releases.resume()
+    scanning = asyncio.create_task(_keep_current(services), name="rescan")
     paging = asyncio.create_task(services.notices.run(), name="notices")
     try:
         async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
@@ -103,7 +110,9 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         looking.cancel()
         dropping.cancel()
         paging.cancel()
-        await asyncio.gather(looking, dropping, paging, return_exceptions=True)
+        scanning.cancel()
+        await asyncio.gather(looking, dropping, paging, scanning, return_exceptions=True)
+        await services.releases.close()
         await follower.close()
         await database.close()
 
@@ -130,6 +139,19 @@ async def _drop_in_time(services: Services) -> None:
             _log.warning("retention: %s", type(error).__name__)
         await _erase_again(services)
         await asyncio.sleep(_EVERY_S)
+
+
+async def _keep_current(services: Services) -> None:
+    """Scan, once after a start, what was scanned by other rules than this version's; a failed run is made again."""
+    while True:
+        try:
+            if count := await services.keeping.keep_current(SCHEDULE):
+                _log.info("releases: %d scanned again, by the rules of this version", count)
+        except (Refused, StoreError) as error:
+            _log.warning("releases: %s", type(error).__name__)
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return
 
 
 def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:

@@ -33,7 +33,7 @@ from strongroom.store.roles import CONTROL, GATEWAY, KEEPER, OPERATOR, Passwords
 from strongroom.vault import Broker, Keyring, Purpose, Use
 from strongroom.wire import Pool
 
-CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK, Use.SUBJECT_NAME, Use.AUDIT_SIDECAR})
+CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK, Use.WEIGHTS, Use.SUBJECT_NAME, Use.AUDIT_SIDECAR})
 GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN, Use.SUBJECT_NAME})
 """What each process may seal and open; the supervisor's broker gives it no other key."""
 
@@ -145,6 +145,7 @@ def lay_out(places: Layout, settings: Settings) -> None:
         make_private(directory, enter if shared else own)
     places.postgres_socket.mkdir(exist_ok=True)
     places.postgres_socket.chmod(0o755 if shared else own)
+    make_private(places.content, own, uid(settings, uids.CONTROL))
     make_private(places.spool, own, uid(settings, uids.GATEWAY))
     make_private(places.metrics_sockets, own, uid(settings, uids.GATEWAY))
     make_private(places.keeper_metrics, own, uid(settings, uids.KEEPER))
@@ -237,6 +238,8 @@ def children(
                 home=str(places.home),
                 worker_sockets=str(places.worker_sockets),
                 spool=str(places.spool),
+                content=str(places.content) if name == "control" else "",
+                blobs=str(places.blobs) if name == "control" else "",
                 metrics_sockets=str(metrics_sockets),
                 metrics_token=scraper,
                 vault_socket=str(places.vault_socket) if token else "",

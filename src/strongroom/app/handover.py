@@ -58,6 +58,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         home: the installation's home, for what the process shows of it.
         worker_sockets: where model workers listen.
         spool: where a gateway keeps records on their way to the database.
+        content: where releases that people brought lie, sealed; empty for all but control.
+        blobs: where the files of those that came along lie; empty for all but control.
         metrics_sockets: where processes show their figures.
         vault_socket: where the supervisor answers for the vault.
         vault_token: what this start of the process is known by there.
@@ -96,6 +98,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     sso_ca: str | None = None
     sources: dict[str, str] = {}
     keeper_metrics: str = ""
+    content: str = ""
+    blobs: str = ""
     notary: str = ""
     notary_socket: str = ""
 

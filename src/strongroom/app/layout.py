@@ -76,6 +76,11 @@ class Layout:
         return self.state / "blobs"
 
     @property
+    def content(self) -> Path:
+        """Releases that people brought, sealed, and what is on its way; control's alone to write."""
+        return self.state / "content"
+
+    @property
     def spool(self) -> Path:
         """Where gateways keep records on their way to the database."""
         return self.state / "spool"

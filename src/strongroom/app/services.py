@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -37,7 +38,11 @@ from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogR
 from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
+from strongroom.registry.content import ContentStore
+from strongroom.registry.content.quarantine import Quarantine
 from strongroom.registry.prompts import Prompts, PromptSeals
+from strongroom.registry.releases import Keeping, Releases, Shelf
+from strongroom.registry.releases.service import Bounds
 from strongroom.retention import Retention
 from strongroom.rules import Rulebook, Rules
 from strongroom.rules.access import ACCESS, OwnPolicies
@@ -84,6 +89,8 @@ class Services:
     registry: Registry
     admission: Admission
     prompts: Prompts
+    releases: Releases
+    keeping: Keeping
     providers: Providers
     rules: Rules
     usage: UsageReader
@@ -123,6 +130,7 @@ class Services:
         await self.accounts.delete_of_tenant(who, tenant, ask)
         await self.registry.withdraw_all(who, tenant, ask)
         await self.prompts.erase_all(who, tenant, ask)
+        await self.keeping.end_tenant(who, tenant, ask)
         await self.rules.withdraw_all(who, tenant, ask)
 
     @property
@@ -183,6 +191,10 @@ def make_services(
     grace_s: float | None = None,
     rulebook: Rulebook | None = None,
     hook: Hook | None = None,
+    content: Path | None = None,
+    blobs: Path | None = None,
+    bounds: Bounds | None = None,
+    upload_hours: int = 24,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
     narrowed = (
@@ -203,6 +215,9 @@ def make_services(
     proposing = Proposing(clock, Compared(engine).attached)
     vault = Vault(keystore, clock)
     subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
+    store = ContentStore(content or Path("/nonexistent"), vault)
+    quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
+    releases = Releases(gate, admission, quarantine, clock, bounds)
     return Services(
         identity=identity,
         accounts=accounts,
@@ -222,6 +237,8 @@ def make_services(
         registry=Registry(gate, clock, admission, prompts),
         admission=admission,
         prompts=prompts,
+        releases=releases,
+        keeping=Keeping(gate, admission, releases, Shelf(store, blobs or Path("/nonexistent")), clock),
         providers=Providers(
             gate,
             vault,

@@ -26,6 +26,7 @@ from strongroom.app.audit_section import AuditSection
 from strongroom.app.elevation_section import ElevationSection, check_elevation
 from strongroom.app.identity_section import IdentitySection, check_identity, check_networks
 from strongroom.app.logs.model import LogsSection
+from strongroom.app.releases_section import ReleasesSection
 from strongroom.app.vault_section import LOOPBACK, Section, SettingsError, VaultSection, check_vault
 from strongroom.app.workers_section import Count, WorkersSection
 
@@ -40,6 +41,7 @@ __all__ = [
     "GatewaySection",
     "Installation",
     "Loaded",
+    "ReleasesSection",
     "Settings",
     "SettingsError",
     "VaultSection",
@@ -179,6 +181,7 @@ class Settings(Section, frozen=True, kw_only=True):
     identity: IdentitySection = IdentitySection()
     database: DatabaseSection = DatabaseSection()
     workers: WorkersSection = WorkersSection()
+    releases: ReleasesSection = ReleasesSection()
     vault: VaultSection = VaultSection()
     audit: AuditSection = AuditSection()
     elevation: ElevationSection = ElevationSection()

@@ -148,6 +148,8 @@ async def _serve(
         explain=Loaded(Settings(), {}).explain,
         doctor=doctor,
         networks=Networks(["127.0.0.0/8"]),
+        content=_made(directory / "content"),
+        blobs=directory / "blobs",
         issuer_networks=Networks(["127.0.0.0/8"]),
         provider=None if people is None else people(url),
         look_up=loopback_look_up,
@@ -158,7 +160,7 @@ async def _serve(
     bridge = await stack.enter_async_context(
         AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan()
     )
-    server = await serve_tcp(bridge, sock=listening, limits=Limits(max_body_bytes=256 * 1024))
+    server = await serve_tcp(bridge, sock=listening, limits=Limits())
     stack.push_async_callback(server.close)
     if not await follower.ensure(10.0):
         raise RuntimeError("the feed could not be read")
@@ -190,6 +192,11 @@ def _parts(services: Services, engine: Engine) -> Parts:
         demo=True,
         signon=services.signon,
     )
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return directory
 
 
 async def _people(services: Services) -> tuple[dict[str, str], dict[str, TenantId], dict[str, str]]:

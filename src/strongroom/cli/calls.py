@@ -67,6 +67,15 @@ def ask(
         content = msgspec.json.encode(given | (always or {}))
         fields.append((b"content-type", b"application/json"))
     status, answer = exchange(url, session.authorities, method, path, fields, content)
+    return answered(status, answer)
+
+
+def answered(status: int, answer: bytes) -> bytes:
+    """Return an answer that is a success.
+
+    Raises:
+        Failure: for whatever is none.
+    """
     if status >= 400:  # noqa: PLR2004 - RFC 9110 §15.5: from here on, a no
         raise _refused(status, answer)
     return answer

@@ -14,24 +14,37 @@ from strongroom.cli.options import Environment, Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
 MODEL: Final = App(
-    name="model", group=ONLINE, help_epilogue="", help="Sign models, and look at the catalogue of releases."
+    name="model", group=ONLINE, help_epilogue="", help="Bring, sign, approve and look after releases of models."
 )
 DEPLOYMENT: Final = App(
     name="deployment", group=ONLINE, help_epilogue="", help="Say which release a tenant asks by which name."
 )
-_MODELS: Final = ("name", "version", "kind", "format", "bytes", "digest")
+_MODELS: Final = ("name", "version", "kind", "format", "bytes", "owner", "digest")
 _TARGET: Final = re.compile(r"([a-z0-9.-]+)=(.+?)((?:,(?:weight|fallback)=[0-9]{1,4})*)")
 _DEPLOYMENTS: Final = ("environment", "name", "model", "version", "kind", "release", "targets", "prompt", "created_at")
 
 
 @MODEL.command(name="list")
-def list_models(*, session: Session = HERE) -> None:
-    """List the releases that may be deployed."""
-    body = ask(session, "GET", place("models"))
+def list_models(
+    *,
+    tenant: Annotated[str | None, Parameter(help="With that tenant's own [default: with your tenant's own].")] = None,
+    session: Session = HERE,
+) -> None:
+    """List the releases: the installation's, and a tenant's own.
+
+    Args:
+        tenant: whose own.
+        session: how to ask.
+    """
+    body = ask(session, "GET", place("models", tenant=tenant))
     if session.json:
         output.raw(body)
     else:
-        output.listing(decoded(body)["data"], _MODELS, empty="No release was admitted yet.")
+        rows = [
+            {**each, "owner": "a tenant's own" if each.get("tenant") else "installation"}
+            for each in decoded(body)["data"]
+        ]
+        output.listing(rows, _MODELS, empty="No release was admitted yet.")
 
 
 @DEPLOYMENT.command(name="list")
@@ -91,7 +104,7 @@ def create(
     fields: dict[str, object] = {"name": name, "environment": environment, "prompt": prompt}
     if release is not None:
         found = release.startswith("sha256:")
-        fields["release"] = release if found else _digest(get(session, place("models"))["data"], release)
+        fields["release"] = release if found else _digest(get(session, place("models", tenant=tenant))["data"], release)
     else:
         fields |= {"targets": [_target(text) for text in target or []], "kind": kind or "chat"}
     body = ask(session, "POST", place("tenants", tenant, "deployments"), fields)

@@ -9,10 +9,11 @@ from cyclopts import Parameter, validators
 
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
-from strongroom.cli.failures import FAILED, OK, usage
+from strongroom.cli.failures import FAILED, OK
 from strongroom.cli.models import MODEL
 from strongroom.cli.options import Environment
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.shelf import Whose, named
 
 _FILES: Final = ("path", "size", "sha256")
 _APPROVE_EPILOGUE: Final = """
@@ -23,15 +24,15 @@ Example:
 
 
 @MODEL.command(name="show", group=ONLINE, help_epilogue="")
-def show(release: str, /, *, session: Session = HERE) -> None:
+def show(release: str, /, *, tenant: Whose = None, session: Session = HERE) -> None:
     """Show a release's files and where it may serve.
 
     Args:
         release: NAME@VERSION.
+        tenant: whose own it is.
         session: how to ask.
     """
-    name, version = _named(release)
-    body = ask(session, "GET", place("models", name, version))
+    body = ask(session, "GET", place("models", *named(release), tenant=tenant))
     if session.json:
         output.raw(body)
         return
@@ -55,6 +56,7 @@ def explain(
     environment: Annotated[
         Environment | None, Parameter(alias="--env", help="That environment alone [default: all three].")
     ] = None,
+    tenant: Whose = None,
     session: Session = HERE,
 ) -> int:
     """Say in plain words why a release may or may not serve, and where.
@@ -62,10 +64,10 @@ def explain(
     Args:
         release: NAME@VERSION.
         environment: that environment alone.
+        tenant: whose own it is.
         session: how to ask.
     """
-    name, version = _named(release)
-    found = get(session, place("models", name, version))
+    found = get(session, place("models", *named(release), tenant=tenant))
     standing = [each for each in found["standing"] if environment in {None, each["environment"]}]
     if session.json:
         output.raw(msgspec.json.encode({"digest": found["digest"], "standing": standing}))
@@ -84,7 +86,10 @@ def approve(
     *,
     environment: Environment,
     reason: Annotated[str, Parameter(help="Why, in your words; it is signed with the rest.")],
-    tenant: Annotated[str | None, Parameter(help="For that tenant alone [default: for all].")] = None,
+    tenant: Annotated[
+        str | None,
+        Parameter(help="For that tenant alone; of its own releases, where it has this one [default: for all]."),
+    ] = None,
     days: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=400), help="How long it lasts.")] = 90,
     session: Session = HERE,
 ) -> None:
@@ -98,7 +103,7 @@ def approve(
         days: how long.
         session: how to ask; an approver's token.
     """
-    name, version = _named(release)
+    name, version = named(release)
     fields: dict[str, object] = {"environment": environment, "reason": reason, "tenant": tenant, "days": days}
     body = ask(session, "POST", place("models", name, version, "approvals"), fields)
     if session.json:
@@ -110,15 +115,16 @@ def approve(
 
 
 @MODEL.command(name="diff", group=ONLINE, help_epilogue="\nExit codes: 0 the same files, 1 not.\n")
-def diff(before: str, after: str, /, *, session: Session = HERE) -> int:
+def diff(before: str, after: str, /, *, tenant: Whose = None, session: Session = HERE) -> int:
     """Show which files differ between two releases.
 
     Args:
         before: NAME@VERSION.
         after: NAME@VERSION.
+        tenant: whose own they are.
         session: how to ask.
     """
-    old, new = (_files(session, each) for each in (before, after))
+    old, new = (_files(session, each, tenant) for each in (before, after))
     rows = [
         {"path": path, "change": "added" if path not in old else "removed" if path not in new else "changed"}
         for path in sorted(old.keys() | new.keys())
@@ -131,13 +137,6 @@ def diff(before: str, after: str, /, *, session: Session = HERE) -> int:
     return FAILED if rows else OK
 
 
-def _files(session: Session, release: str) -> dict[str, Any]:
-    files: list[dict[str, Any]] = get(session, place("models", *_named(release)))["files"]
+def _files(session: Session, release: str, tenant: str | None) -> dict[str, Any]:
+    files: list[dict[str, Any]] = get(session, place("models", *named(release), tenant=tenant))["files"]
     return {each["path"]: each["sha256"] for each in files}
-
-
-def _named(release: str) -> tuple[str, str]:
-    name, _, version = release.partition("@")
-    if not name or not version:
-        raise usage("A release is NAME@VERSION.", "`strongroom model list` shows what there is.")
-    return name, version

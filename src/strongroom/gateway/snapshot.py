@@ -49,6 +49,10 @@ class Route:
     created: int
     targets: tuple[TargetDocument, ...] = ()
     prompt: SystemPrompt | None = None
+    own: bool = False
+    """Whether the release is the tenant's own."""
+    brought: bool = False
+    """Whether its worker runs because it was deployed."""
 
     @property
     def place(self) -> tuple[TenantId, Environment, str]:
@@ -261,6 +265,8 @@ def _route(entry: FeedEntry, seals: PromptSeals | None) -> Route | None:
             document.created,
             document.targets,
             _prompt(entry, document, seals),
+            document.own,
+            document.brought,
         )
     except (msgspec.MsgspecError, ValueError) as error:
         _log.error("feed: %s v%d cannot be used: %s", entry.kind, entry.version, type(error).__name__)

@@ -6,6 +6,7 @@ Always true here: a deployment of a release never leaves this machine, and one o
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -20,7 +21,7 @@ from strongroom.gateway.protocols.oip import OpenInferenceEngine
 from strongroom.gateway.protocols.worker import Worker
 from strongroom.gateway.snapshot import Route
 from strongroom.gateway.ways import LOCAL, Target, Way
-from strongroom.kernel.ids import KeyId
+from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal
 from strongroom.registry import Operation
@@ -38,9 +39,15 @@ _WORKER: Final = Worker()
 _TENSOR_WORKER: Final = OpenInferenceEngine()
 
 
-def worker_socket(directory: Path, environment: Environment, digest: str) -> Path:
-    """Return where the worker for (environment, release) listens. Short: a socket path has 107 bytes."""
-    return directory / f"{environment}-{digest.removeprefix('sha256:')[:12]}.sock"
+def worker_socket(directory: Path, environment: Environment, digest: str, tenant: TenantId | None = None) -> Path:
+    """Return where the worker for (environment, release) listens. Short: a socket path has 107 bytes.
+
+    A release of a tenant's own has a worker of that tenant's own; another tenant with the same files has another.
+    """
+    if tenant is None:
+        return directory / f"{environment}-{digest.removeprefix('sha256:')[:12]}.sock"
+    mark = hashlib.sha256(f"{tenant} {digest}".encode()).hexdigest()[:24]
+    return directory / f"{environment}-{mark}.sock"
 
 
 class Upstreams:
@@ -56,7 +63,7 @@ class Upstreams:
         self._scope_key = scope_key
         self._outside = outside
         self._max_connections = max_connections
-        self._pools: dict[tuple[Environment, str], FairPool] = {}
+        self._pools: dict[tuple[Environment, str, TenantId | None], FairPool] = {}
         self._asking: asyncio.Future[bool] | None = None
         self._callers: dict[tuple[str, str, str], bytes] = {}
         self._workers: dict[tuple[KeyId, str], tuple[Route, Principal, Target]] = {}
@@ -65,10 +72,10 @@ class Upstreams:
         """Return the pool for the worker that serves `route`."""
         if route.release is None:
             raise ValueError("a deployment of targets outside has no worker")
-        key = (route.environment, route.release)
+        key = (route.environment, route.release, route.tenant if route.own else None)
         pool = self._pools.get(key)
         if pool is None:
-            target = UnixTarget(worker_socket(self._directory, route.environment, route.release))
+            target = UnixTarget(worker_socket(self._directory, *key))
             pool = self._pools[key] = FairPool(target, max_connections=self._max_connections)
         return pool
 
@@ -125,13 +132,14 @@ class Upstreams:
 
     async def _ask_all(self, routes: Iterable[Route]) -> bool:
         # A provider's health is its own: a gateway without it still answers for everything else.
-        workers = {(route.environment, route.release): route for route in routes if route.release is not None}
+        # So is that of a release that somebody brought: its worker starts with its deployment, and holds up nobody else.
+        workers = {self.pool(route): route for route in routes if route.release is not None and not route.brought}
         answers = await asyncio.gather(*(self._healthy(route) for route in workers.values()))
         return all(answers)
 
     async def workers(self, routes: Iterable[Route]) -> tuple[int, int]:
         """Return how many workers behind `routes` would take a request now, and how many would not."""
-        behind = {(route.environment, route.release): route for route in routes if route.release is not None}
+        behind = {self.pool(route): route for route in routes if route.release is not None}
         answers = await asyncio.gather(*(self._healthy(route) for route in behind.values()))
         return sum(answers), len(answers) - sum(answers)
 

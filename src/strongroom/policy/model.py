@@ -120,6 +120,17 @@ class Action(StrEnum):
     ACCOUNT_DELETE = ("account.delete", Kind.ACCOUNT, "Delete an account and end its keys.")
     MODEL_LIST = ("model.list", Kind.RELEASE, "Read the installation's catalogue of model releases.")
     MODEL_ADMIT = ("model.admit", Kind.RELEASE, "Add a release to the installation's catalogue.")
+    MODEL_ADD = ("model.add", Kind.RELEASE, "Bring a release of a tenant's own; it arrives in quarantine.")
+    MODEL_RESCAN = ("model.rescan", Kind.RELEASE, "Have a release scanned again, by today's rules.")
+    MODEL_VERIFY = ("model.verify", Kind.RELEASE, "Have the stored files of a release hashed again.")
+    MODEL_EXPORT = ("model.export", Kind.RELEASE, "Take a release's files out of the installation, in the clear.")
+    MODEL_DELETE = ("model.delete", Kind.RELEASE, "Delete a release that nobody has deployed.")
+    MODEL_LOAD = ("model.load", Kind.RELEASE, "Open a release's files and start a worker that serves them.")
+    MODEL_ATTEST = (
+        "model.attest",
+        Kind.RELEASE,
+        "Ask again, while a worker serves a release, whether it is that release and may be served.",
+    )
     MODEL_APPROVE = ("model.approve", Kind.RELEASE, "Say that a release may be deployed in an environment.")
     PROMPT_ADD = ("prompt.add", Kind.PROMPT, "Add a version of a system prompt.")
     PROMPT_LIST = ("prompt.list", Kind.PROMPT, "List a tenant's system prompts, without their texts.")
@@ -213,6 +224,8 @@ _TAKES_AWAY_OR_LOOKS: Final = frozenset(
         "list",
         "read",
         "read_platform",
+        "verify",
+        "attest",
         "see",
         "view",
         "explain",

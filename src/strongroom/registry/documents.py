@@ -38,3 +38,7 @@ class RouteDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     targets: tuple[TargetDocument, ...] = ()
     prompt: PinnedDocument | None = None
     """What the model is told before anybody's request, sealed to this deployment."""
+    own: bool = False
+    """Whether the release is one of the tenant's own; its worker is then this tenant's alone."""
+    brought: bool = False
+    """Whether somebody brought the release, so that its worker is started because of this deployment."""

@@ -34,6 +34,7 @@ class Format(StrEnum):
     GGUF = "gguf"
     ONNX = "onnx"
     SKOPS = "skops"  # scikit-learn, in dev only
+    SAFETENSORS = "safetensors"  # kept, scanned, signed and approved; no worker of this machine loads it
 
     def barred_from(self, environment: Environment) -> str | None:
         """Return why a release written so may not be served in `environment`; None: it may.
@@ -41,6 +42,8 @@ class Format(StrEnum):
         What a skops file names is built as Python objects, behind an allow-list of types: good enough to try a model
         out, and no more. ONNX is data for one interpreter.
         """
+        if self is Format.SAFETENSORS:
+            return "No worker of this machine loads safetensors: convert it to GGUF or ONNX, or serve it outside."
         if self is Format.SKOPS and environment is not Environment.DEV:
             return f"A skops model is served in dev only, not in {environment}: export it as ONNX."
         return None
@@ -57,6 +60,10 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     source: str
     admitted_at: datetime
+    tenant: UUID | None = None
+    """Whose own it is; None: the installation's."""
+    author: str | None = None
+    """Who brought it; None: it came with the installation."""
 
 
 Weight = Annotated[int, msgspec.Meta(ge=1, le=1000)]

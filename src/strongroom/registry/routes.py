@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from litestar import delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from strongroom.identity import Finder
 from strongroom.identity.bodies import NameText
@@ -63,9 +63,12 @@ class Deployments(Listing, frozen=True, kw_only=True):
 
 
 @get("/models", responses=READ, summary="List releases", tags=["models"])
-async def list_models(registry: TheRegistry, who: Who, ask: Asked) -> Releases:
-    """Return the installation's catalogue of model releases."""
-    return Releases(data=await registry.list_releases(who, ask))
+async def list_models(
+    registry: TheRegistry, finder: TheFinder, who: Who, ask: Asked, tenant: FromQuery[str | None] = None
+) -> Releases:
+    """Return the installation's catalogue of releases, and those of your tenant's, or of `tenant`'s, own."""
+    place = None if tenant is None else await finder.tenant(who, tenant, ask)
+    return Releases(data=await registry.list_releases(who, ask, place))
 
 
 @get("/tenants/{tenant:str}/deployments", responses=READ, summary="List deployments", tags=["deployments"])

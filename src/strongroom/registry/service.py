@@ -63,13 +63,13 @@ class Registry:
         async with self._gate.permit_platform(who, Action.MODEL_ADMIT, resource, ask) as tx:
             await self._admission.keep(tx, subject, proof)
 
-    async def list_releases(self, who: Principal, ask: Ask) -> list[Release]:
-        """Return the catalogue."""
-        resource = Resource(kind=Kind.RELEASE)
-        if who.tenant is not None:
+    async def list_releases(self, who: Principal, ask: Ask, tenant: TenantId | None = None) -> list[Release]:
+        """Return the catalogue, and the caller's, or `tenant`'s, own releases."""
+        if who.tenant is not None or tenant is not None:
+            resource = Resource(kind=Kind.RELEASE, tenant=tenant)
             async with self._gate.permit(who, Action.MODEL_LIST, resource, ask) as tx:
-                return await tables.releases(tx)
-        async with self._gate.permit_platform(who, Action.MODEL_LIST, resource, ask) as platform:
+                return await tables.releases(tx, tx.tenant)
+        async with self._gate.permit_platform(who, Action.MODEL_LIST, Resource(kind=Kind.RELEASE), ask) as platform:
             return await tables.releases(platform)
 
     async def deploy(
@@ -103,20 +103,26 @@ class Registry:
             async with self._gate.permit(who, Action.DEPLOYMENT_CREATE, resource, ask) as tx:
                 if not await identity_tables.living(tx):  # the directory may lag a deletion by a moment
                     raise Refused(hidden(f"tenant {tenant} is gone"))
-                kind = await tables.release_kind(tx, digest)
-                if kind is None:
+                found = await tables.deployable(tx, digest)
+                if found is None:
                     raise Refused(invalid("No release with this digest was admitted.", param="release"))
-                written = await tables.release_format(tx, digest)
-                if written is not None and (barred := written.barred_from(environment)) is not None:
+                if (barred := found.format.barred_from(environment)) is not None:
                     raise Refused(invalid(barred, param="release"))
                 await self._admission.demand(tx, digest, environment)
-                pinned = await self._pinned(tx, deployment, environment, kind, prompt)
-                pin = None if pinned is None else pinned.digest
-                await tables.insert_deployment(tx, deployment, environment, name, digest, now, pin)
+                pinned = await self._pinned(tx, deployment, environment, found.kind, prompt)
                 route = RouteDocument(
-                    environment=environment, name=name, release=digest, kind=kind, created=int(now.timestamp()),
+                    environment=environment,
+                    name=name,
+                    release=digest,
+                    kind=found.kind,
+                    created=int(now.timestamp()),
+                    own=found.own,
+                    brought=found.brought,
                     prompt=pinned,
-                )  # fmt: skip
+                )
+                await tables.insert_deployment(tx, deployment, route, now)
+                if await tables.deployable(tx, digest) is None:  # deleted meanwhile; from here on it cannot be
+                    raise Refused(invalid("No release with this digest was admitted.", param="release"))
                 await feed.publish(tx, DEPLOYMENT, str(deployment), msgspec.json.encode(route))
                 made = await tables.deployment_named(tx, environment, name)
         except Conflict:

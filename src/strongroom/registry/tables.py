@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from strongroom.kernel.ids import DeploymentId
+from strongroom.kernel.ids import DeploymentId, TenantId
 from strongroom.kernel.principal import Environment
 from strongroom.registry.documents import RouteDocument
 from strongroom.registry.model import Deployment, Format, Operation, Release, Target
 from strongroom.store import OperatorTx, Record, TenantTx
 
-_DEPLOYMENT = """SELECT d.id, d.environment, d.name, d.release_digest, d.created_at, r.name AS model, r.version,
-                        coalesce(r.kind, d.kind) AS kind, d.prompt_digest, p.name || '@' || p.version AS prompt
+_DEPLOYMENT = """SELECT d.id, d.environment, d.name, coalesce(d.release_digest, d.own_digest) AS digest, d.created_at,
+                        coalesce(r.name, o.name) AS model, coalesce(r.version, o.version) AS version,
+                        coalesce(r.kind, o.kind, d.kind) AS kind, d.prompt_digest,
+                        p.name || '@' || p.version AS prompt
                  FROM registry.deployment d LEFT JOIN registry.release r ON r.digest = d.release_digest
+                 LEFT JOIN registry.own_release o ON o.tenant_id = d.tenant_id AND o.digest = d.own_digest
                  LEFT JOIN registry.prompt p ON p.tenant_id = d.tenant_id AND p.digest = d.prompt_digest
                  WHERE d.tenant_id = $1 AND d.deleted_at IS NULL"""
 _CLOSED = "(not open to this tenant)"  # a provider that has ended, or is not open any more
@@ -35,11 +39,16 @@ async def insert_release(tx: OperatorTx, release: Release) -> None:
     )
 
 
-async def releases(tx: OperatorTx | TenantTx) -> list[Release]:
-    """Return every release, by name and version."""
+async def releases(tx: OperatorTx | TenantTx, tenant: TenantId | None = None) -> list[Release]:
+    """Return every release of the installation, and those of `tenant`'s own, by name and version."""
     rows = await tx.fetch(
-        """SELECT digest, name, version, kind, format, bytes, source, admitted_at
-           FROM registry.release ORDER BY name, version"""
+        """SELECT digest, name, version, kind, format, bytes, source, admitted_at, author, null::uuid AS tenant_id
+           FROM registry.release WHERE deleted_at IS NULL
+           UNION ALL
+           SELECT digest, name, version, kind, format, bytes, source, admitted_at, author, tenant_id
+           FROM registry.own_release WHERE tenant_id = $1 AND deleted_at IS NULL
+           ORDER BY name, version, tenant_id""",
+        tenant,
     )
     return [
         Release(
@@ -51,43 +60,52 @@ async def releases(tx: OperatorTx | TenantTx) -> list[Release]:
             bytes=row["bytes"],
             source=row["source"],
             admitted_at=row["admitted_at"],
+            tenant=row["tenant_id"],
+            author=row["author"],
         )
         for row in rows
     ]
 
 
-async def release_kind(tx: TenantTx, digest: str) -> Operation | None:
-    """Return what a release can be asked for, if it is admitted."""
-    kind = await tx.fetchval("SELECT kind FROM registry.release WHERE digest = $1", digest)
-    return None if kind is None else Operation(kind)
+class Deployable(NamedTuple):
+    """What deploying needs to know of a release."""
+
+    kind: Operation
+    format: Format
+    own: bool
+    brought: bool
 
 
-async def release_format(tx: TenantTx, digest: str) -> Format | None:
-    """Return how a release's weights are written, if it is admitted."""
-    written = await tx.fetchval("SELECT format FROM registry.release WHERE digest = $1", digest)
-    return None if written is None else Format(written)
+async def deployable(tx: TenantTx, digest: str) -> Deployable | None:
+    """Return a living release by its digest: one of the tenant's own, where it has it, else one of the installation."""
+    row = await tx.fetchrow(
+        """SELECT kind, format, true AS own, true AS brought FROM registry.own_release
+           WHERE tenant_id = $1 AND digest = $2 AND deleted_at IS NULL
+           UNION ALL
+           SELECT kind, format, false, author IS NOT NULL FROM registry.release WHERE digest = $2 AND deleted_at IS NULL
+           ORDER BY own DESC LIMIT 1""",
+        tx.tenant,
+        digest,
+    )
+    if row is None:
+        return None
+    return Deployable(Operation(row["kind"]), Format(row["format"]), row["own"], row["brought"])
 
 
-async def insert_deployment(
-    tx: TenantTx,
-    deployment: DeploymentId,
-    environment: Environment,
-    name: str,
-    digest: str,
-    at: datetime,
-    prompt: str | None = None,
-) -> None:
+async def insert_deployment(tx: TenantTx, deployment: DeploymentId, route: RouteDocument, at: datetime) -> None:
     """Add a deployment of a release, with the digest of the prompt that goes before every request."""
     await tx.execute(
-        """INSERT INTO registry.deployment (tenant_id, id, environment, name, release_digest, created_at, prompt_digest)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+        """INSERT INTO registry.deployment
+               (tenant_id, id, environment, name, release_digest, own_digest, created_at, prompt_digest)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
         tx.tenant,
         deployment,
-        str(environment),
-        name,
-        digest,
+        str(route.environment),
+        route.name,
+        None if route.own else route.release,
+        route.release if route.own else None,
         at,
-        prompt,
+        None if route.prompt is None else route.prompt.digest,
     )
 
 
@@ -165,7 +183,7 @@ def _deployment(row: Record, targets: dict[UUID, list[Target]]) -> Deployment:
         id=row["id"],
         environment=Environment(row["environment"]),
         name=row["name"],
-        release=row["release_digest"],
+        release=row["digest"],
         model=row["model"],
         version=row["version"],
         kind=Operation(row["kind"]),

@@ -54,6 +54,8 @@ KEPT: Final = MappingProxyType(
         "registry.evidence": _LIFE,
         "registry.prompt": "as long as its tenant; its text is erased at the tenant's end, the digest stays as a tombstone",
         "registry.prompt_approval": "for ever: who said yes to which digest, and why",
+        "registry.own_release": _LIFE,
+        "registry.own_evidence": _LIFE,
         "providers.provider": _LIFE,
         "identity.tenant": _LIFE,
         "identity.environment": _LIFE,

@@ -57,6 +57,8 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("open-policy", "identity.vote.own_tenant_read"): "votes go with their requests, whose policies hold",
     ("open-policy", "identity.vote.own_tenant_add"): "votes go with their requests, whose policies hold",
     ("open-policy", "registry.deployment.operator_read"): "operators list deployments across tenants",
+    ("open-policy", "registry.own_release.operator_read"): "operators list releases across tenants",
+    ("open-policy", "registry.own_evidence.operator_read"): "approvers read what is known of a tenant's release",
     ("open-policy", "registry.target.operator_read"): "operators list deployments across tenants",
     ("open-policy", "providers.provider.operator_all"): "providers are the installation's",
     (

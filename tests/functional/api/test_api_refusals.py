@@ -38,6 +38,7 @@ FEDERATION: Final = {
 NOBODY: Final = "0190a000-0000-7000-8000-000000000000"
 ELEVATION: Final = {"tenant": "acme", "actions": ["audit.read"], "ticket": "T-1", "reason": "because"}
 DECISION: Final = {"digest": f"sha256:{'0' * 64}", "reason": "because"}
+UPLOAD: Final = {"name": "x", "version": "1", "files": [{"path": "m.gguf", "size": 1}], "tenant": "globex"}
 APPROVAL: Final = {"environment": "dev", "reason": "because"}
 WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
 
@@ -245,6 +246,20 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("PATCH", "/api/providers/{name}"): ("/api/providers/x", {"region": "eu"}, 404),
     ("DELETE", "/api/providers/{name}"): ("/api/providers/x", None, 404),
     ("GET", "/api/models/{name}/{version}"): ("/api/models/none/1", None, 404),
+    ("DELETE", "/api/models/{name}/{version}"): (f"/api/models/{RELEASE.name}/1?tenant=globex", None, 404),
+    ("POST", "/api/models/{name}/{version}/verify"): (f"/api/models/{RELEASE.name}/1/verify?tenant=globex", None, 404),
+    ("POST", "/api/models/{name}/{version}/rescan"): (f"/api/models/{RELEASE.name}/1/rescan?tenant=globex", None, 404),
+    ("GET", "/api/models/{name}/{version}/content"): (
+        f"/api/models/{RELEASE.name}/1/content?path=model.txt",
+        None,
+        403,
+    ),
+    ("GET", "/api/uploads"): ("/api/uploads", None, 200),
+    ("POST", "/api/uploads"): ("/api/uploads", UPLOAD, 404),
+    ("GET", "/api/uploads/{upload}"): (f"/api/uploads/{NOBODY}", None, 404),
+    ("PUT", "/api/uploads/{upload}/files/{index}"): (f"/api/uploads/{NOBODY}/files/0?offset=0", None, 404),
+    ("POST", "/api/uploads/{upload}/finish"): (f"/api/uploads/{NOBODY}/finish", {"sha256": ["0" * 64]}, 404),
+    ("DELETE", "/api/uploads/{upload}"): (f"/api/uploads/{NOBODY}", None, 404),
     ("POST", "/api/models/{name}/{version}/approvals"): ("/api/models/none/1/approvals", APPROVAL, 403),
     ("GET", "/api/tenants/{tenant}/providers"): ("/api/tenants/globex/providers", None, 404),
     ("GET", "/api/accounts"): ("/api/accounts", None, 404),
@@ -350,7 +365,11 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     asks |= {("POST", "/api/elevations/{elevation}/begin")}  # it may know of elevations, and not have one
     prompts = "/api/tenants/{tenant}/prompts"  # which it reads, and does not write
     asks |= {("POST", prompts)}
-    open_to_it = {"/api/whoami", "/api/models"} | ({"/api/elevations", prompts} if case[0] == "GET" else set[str]())
+    release = "/api/models/{name}/{version}"
+    asks |= {("DELETE", release), ("POST", f"{release}/verify"), ("POST", f"{release}/rescan")}
+    asks |= {("GET", f"{release}/content"), ("POST", "/api/uploads")}  # it knows of releases, and brings none
+    open_to_it = {"/api/whoami", "/api/models"}
+    open_to_it |= {"/api/elevations", "/api/uploads", prompts} if case[0] == "GET" else set[str]()
     assert answer.status == (403 if case in asks else 200 if case[1] in open_to_it else 404), answer.text
 
 

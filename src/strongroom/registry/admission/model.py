@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment
 
 
@@ -92,3 +93,10 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     def called(self) -> str:
         """Return what signatures call it."""
         return f"{self.name}@{self.version}"
+
+
+class Found(NamedTuple):
+    """A release that there is, and whose it is; None: the installation's."""
+
+    subject: Subject
+    owner: TenantId | None

@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from strongroom.identity import Finder
 from strongroom.identity.http import Asked, Who
@@ -31,10 +31,20 @@ class Approve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @get("/models/{name:str}/{version:str}", responses=READ, summary="Show a release", tags=["models"])
 async def show_model(
-    name: FromPath[str], version: FromPath[str], admission: TheAdmission, who: Who, ask: Asked
+    name: FromPath[str],
+    version: FromPath[str],
+    admission: TheAdmission,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+    tenant: FromQuery[str | None] = None,
 ) -> Shown:
-    """Return a release's files, and why it may or may not be deployed in each environment."""
-    return await admission.show(who, name, version, None, ask)
+    """Return a release's files, and why it may or may not be deployed in each environment.
+
+    Of your tenant's, or of `tenant`'s, own release of this name, where there is one.
+    """
+    place = None if tenant is None else await finder.tenant(who, tenant, ask)
+    return await admission.show(who, name, version, place, ask)
 
 
 @post("/models/{name:str}/{version:str}/approvals", responses=WRITE, summary="Approve a release", tags=["models"])

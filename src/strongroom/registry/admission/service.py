@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -17,11 +19,12 @@ from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.registry import dsse
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission import tables
 from strongroom.registry.admission.judge import Case, judge
 from strongroom.registry.admission.keys import RegistryKeys
-from strongroom.registry.admission.model import EvidenceKind, Proof, Risk, Standing, Subject
+from strongroom.registry.admission.model import EvidenceKind, Found, Proof, Risk, Standing, Subject
 from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved, read_scan, scanned
 from strongroom.registry.oms.service import sign_files
 from strongroom.registry.scan import Report
@@ -40,6 +43,24 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     files: tuple[manifests.File, ...]
     standing: tuple[Standing, ...]
+    tenant: UUID | None = None
+    """Whose own it is; None: the installation's."""
+
+
+class Admitted(NamedTuple):
+    """A release that may serve: whose it is (None: the installation's), and its files."""
+
+    subject: Subject
+    owner: TenantId | None
+    manifest: manifests.Manifest
+
+
+class Proved(NamedTuple):
+    """What a release's newest verdict is about."""
+
+    manifest: manifests.Manifest
+    author: str
+    risk: Risk
 
 
 class Admission:
@@ -72,21 +93,24 @@ class Admission:
         signature, _ = sign_files(subject.called, manifests.read(manifest).digests, self._keys.signer())
         return Proof(manifest=manifest, scan=verdict, signature=signature)
 
-    async def proven(self, tx: OperatorTx, subject: Subject) -> bool:
+    async def proven(self, tx: OperatorTx | TenantTx, subject: Subject, owner: TenantId | None = None) -> bool:
         """Whether verdict and signature of a release count today, whoever approved it."""
-        case = await self._case(tx, subject)
+        case = await self._case(tx, Found(subject, owner))
         demands = judge(case, Environment.DEV, None).reasons
         return all(reason.met for reason in demands if reason.demand != "approval")
 
-    async def keep(self, tx: OperatorTx, subject: Subject, proof: Proof) -> None:
-        """Keep what a release comes with."""
+    async def keep(self, tx: OperatorTx | TenantTx, subject: Subject, proof: Proof) -> None:
+        """Keep what a release comes with: one of the installation's, or one of the transaction's tenant."""
         now = self._clock.now()
         for kind, statement in (
             (EvidenceKind.MANIFEST, proof.manifest),
             (EvidenceKind.SCAN, proof.scan),
             (EvidenceKind.SIGNATURE, proof.signature),
         ):
-            await tables.insert(tx, subject.digest, kind, statement, None, now)
+            if isinstance(tx, TenantTx):
+                await tables.insert_own(tx, subject.digest, kind, statement, None, now)
+            else:
+                await tables.insert(tx, subject.digest, kind, statement, None, now)
 
     async def approve(
         self,
@@ -120,13 +144,14 @@ class Admission:
             raise Refused(invalid(f"An approval lasts 1 to {MAX_DAYS} days.", param="days"))
         if not reason.strip() or len(reason) > 1000:  # noqa: PLR2004 - a paragraph
             raise Refused(invalid("Say why, in up to 1,000 characters.", param="reason"))
-        resource = Resource(kind=Kind.RELEASE, id=_id(name, version))
+        resource = Resource(kind=Kind.RELEASE, id=resource_id(name, version))
         async with self._gate.permit_platform(who, Action.MODEL_APPROVE, resource, ask) as tx:
-            subject = await self._named(tx, name, version)
+            found = await self.named(tx, name, version, tenant)
+            subject = found.subject
             account = await account_tables.account_named(tx, who.name)
             if account is None:
                 raise Refused(hidden("an approval by nobody's account"))
-            case = await self._case(tx, subject)
+            case = await self._case(tx, found)
             before = judge(case, environment, None if tenant is None else str(tenant))
             if not all(each.met for each in before.reasons if each.demand != "approval"):
                 raise Refused(invalid(f"It cannot be approved. {before.refusal()}", param="version"))
@@ -141,8 +166,13 @@ class Admission:
                 version=version,
             )
             statement = approved(subject, terms, now, self._keys.approver(account.id))
-            await tables.insert(tx, subject.digest, EvidenceKind.APPROVAL, statement, account.id, now)
-            return judge(await self._case(tx, subject), environment, None if tenant is None else str(tenant))
+            if found.owner is None:
+                await tables.insert(tx, subject.digest, EvidenceKind.APPROVAL, statement, account.id, now)
+                return judge(await self._case(tx, found), environment, None if tenant is None else str(tenant))
+        resource = Resource(kind=Kind.RELEASE, id=resource_id(name, version), tenant=found.owner)
+        async with self._gate.permit(who, Action.MODEL_APPROVE, resource, ask) as own:  # in the tenant's log as well
+            await tables.insert_own(own, subject.digest, EvidenceKind.APPROVAL, statement, account.id, now)
+            return judge(await self._case(own, found), environment, str(tenant))
 
     async def show(self, who: Principal, name: str, version: str, tenant: TenantId | None, ask: Ask) -> Shown:
         """Return a release's files, and why it may or may not be deployed where.
@@ -150,20 +180,19 @@ class Admission:
         Raises:
             Refused: hidden for a release that there is not.
         """
-        async with self._reading(who, name, version, ask) as tx:
-            subject = await self._named(tx, name, version)
-            case = await self._case(tx, subject)
-            whose = who.tenant or tenant
+        whose = tenant or who.tenant
+        async with self._reading(who, name, version, tenant, ask) as tx:
+            found = await self.named(tx, name, version, whose)
+            subject, case = found.subject, await self._case(tx, found)
             standing = tuple(judge(case, each, None if whose is None else str(whose)) for each in Environment)
-            files: tuple[manifests.File, ...] = ()
-            for each in case.of(EvidenceKind.MANIFEST):
-                try:
-                    found = manifests.read(each.statement)
-                except manifests.BadManifest:
-                    continue
-                files = found.files if found.digest == subject.digest else files
+            manifest = _manifest(case)
             return Shown(
-                digest=subject.digest, name=subject.name, version=subject.version, files=files, standing=standing
+                digest=subject.digest,
+                name=subject.name,
+                version=subject.version,
+                files=() if manifest is None else manifest.files,
+                standing=standing,
+                tenant=found.owner,
             )
 
     async def demand(self, tx: TenantTx, digest: str, environment: Environment) -> None:
@@ -172,13 +201,38 @@ class Admission:
         Raises:
             Refused: FORBIDDEN, with every reason that is not met.
         """
-        subject = await tables.subject_of(tx, digest)
-        if subject is None:
+        await self.admitted(tx, digest, environment)
+
+    async def admitted(self, tx: TenantTx, digest: str, environment: Environment) -> Admitted:
+        """Return a release that may be deployed in `environment` for the transaction's tenant, with its files.
+
+        Raises:
+            Refused: FORBIDDEN, with every reason that is not met.
+        """
+        found = await tables.subject_of(tx, digest, tx.tenant)
+        if found is None:
             raise Refused(invalid("No release with this digest was admitted.", param="release"))
-        standing = judge(await self._case(tx, subject), environment, str(tx.tenant))
-        if not standing.may_serve:
-            tell = f"{subject.called} may not be deployed in {environment}. {standing.refusal()}"
+        case = await self._case(tx, found)
+        standing, manifest = judge(case, environment, str(tx.tenant)), _manifest(case)
+        if not standing.may_serve or manifest is None:
+            tell = f"{found.subject.called} may not be deployed in {environment}. {standing.refusal()}"
             raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
+        return Admitted(found.subject, found.owner, manifest)
+
+    async def proved(self, tx: OperatorTx | TenantTx, found: Found) -> Proved:
+        """Return the manifest of a release, and who brought it and at what risk, as its newest signed verdict says.
+
+        Raises:
+            Refused: INVALID when there is no manifest, or no verdict that this installation signed.
+        """
+        case = await self._case(tx, found)
+        manifest = _manifest(case)
+        for each in case.of(EvidenceKind.SCAN):
+            with contextlib.suppress(dsse.BadEnvelope):
+                said = read_scan(each.statement, self._keys.scanners())
+                if manifest is not None and said.subject == found.subject:
+                    return Proved(manifest, said.author, said.risk)
+        raise Refused(invalid("Its manifest or its verdict is missing: bring it again.", param="version"))
 
     def _refuse_author(self, case: Case, name: str) -> None:
         for each in case.of(EvidenceKind.SCAN):
@@ -186,16 +240,21 @@ class Admission:
                 tell = "Who made a release does not approve it."
                 raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
 
-    async def _named(self, tx: OperatorTx | TenantTx, name: str, version: str) -> Subject:
-        subject = await tables.subject_named(tx, name, version)
-        if subject is None:
-            raise Refused(hidden(f"no release {name}@{version}"))
-        return subject
+    async def named(self, tx: OperatorTx | TenantTx, name: str, version: str, tenant: TenantId | None = None) -> Found:
+        """Return a release by its name and version: one of the tenant's own first.
 
-    async def _case(self, tx: OperatorTx | TenantTx, subject: Subject) -> Case:
+        Raises:
+            Refused: hidden for a release that there is not.
+        """
+        found = await tables.subject_named(tx, name, version, tenant)
+        if found is None:
+            raise Refused(hidden(f"no release {name}@{version}"))
+        return found
+
+    async def _case(self, tx: OperatorTx | TenantTx, found: Found) -> Case:
         return Case(
-            subject,
-            await tables.of_release(tx, subject.digest),
+            found.subject,
+            await tables.of_release(tx, found.subject.digest, found.owner),
             await tables.approvers(tx),
             self._keys,
             self._ruleset,
@@ -204,9 +263,14 @@ class Admission:
 
     @asynccontextmanager
     async def _reading(
-        self, who: Principal, name: str, version: str, ask: Ask
+        self, who: Principal, name: str, version: str, tenant: TenantId | None, ask: Ask
     ) -> AsyncGenerator[OperatorTx | TenantTx]:
-        resource = Resource(kind=Kind.RELEASE, id=_id(name, version))
+        if tenant is not None:  # a tenant's own is read in its own transaction: it stands in its log
+            place = Resource(kind=Kind.RELEASE, id=resource_id(name, version), tenant=tenant)
+            async with self._gate.permit(who, Action.MODEL_LIST, place, ask) as tx:
+                yield tx
+            return
+        resource = Resource(kind=Kind.RELEASE, id=resource_id(name, version))
         if who.tenant is not None:
             async with self._gate.permit(who, Action.MODEL_LIST, resource, ask) as tx:
                 yield tx
@@ -215,6 +279,16 @@ class Admission:
                 yield platform
 
 
-def _id(name: str, version: str) -> str:
+def _manifest(case: Case) -> manifests.Manifest | None:
+    """Return the manifest that a release is named by, if it is there."""
+    for each in case.of(EvidenceKind.MANIFEST):
+        with contextlib.suppress(manifests.BadManifest):
+            found = manifests.read(each.statement)
+            if found.digest == case.subject.digest:
+                return found
+    return None
+
+
+def resource_id(name: str, version: str) -> str:
     """Return what the log calls a release: a resource's id takes letters, digits, dots, colons and dashes."""
     return ":".join(re.sub(r"[^A-Za-z0-9.-]", "-", each) for each in (name, version))[:128]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from strongroom.kernel.ids import new_uuid
-from strongroom.registry.admission.model import Evidence, EvidenceKind, Subject
+from strongroom.kernel.ids import TenantId, new_uuid
+from strongroom.registry.admission.model import Evidence, EvidenceKind, Found, Subject
 from strongroom.store import OperatorTx, TenantTx
 
 _MOST = 1000
@@ -15,7 +15,7 @@ _MOST = 1000
 async def insert(
     tx: OperatorTx, digest: str, kind: EvidenceKind, statement: bytes, account: UUID | None, at: datetime
 ) -> None:
-    """Add a piece of evidence."""
+    """Add a piece of evidence about a release of the installation."""
     await tx.execute(
         """INSERT INTO registry.evidence (release_digest, id, kind, account_id, statement, made_at)
            VALUES ($1, $2, $3, $4, $5, $6)""",
@@ -28,14 +28,40 @@ async def insert(
     )
 
 
-async def of_release(tx: OperatorTx | TenantTx, digest: str) -> tuple[Evidence, ...]:
-    """Return what there is about a release, newest first."""
-    rows = await tx.fetch(
-        """SELECT kind, statement, account_id, made_at FROM registry.evidence
-           WHERE release_digest = $1 ORDER BY made_at DESC, id DESC LIMIT $2""",
+async def insert_own(
+    tx: TenantTx, digest: str, kind: EvidenceKind, statement: bytes, account: UUID | None, at: datetime
+) -> None:
+    """Add a piece of evidence about a release of the tenant's own."""
+    await tx.execute(
+        """INSERT INTO registry.own_evidence (tenant_id, release_digest, id, kind, account_id, statement, made_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+        tx.tenant,
         digest,
-        _MOST,
+        new_uuid(),
+        str(kind),
+        account,
+        statement,
+        at,
     )
+
+
+async def of_release(tx: OperatorTx | TenantTx, digest: str, owner: TenantId | None = None) -> tuple[Evidence, ...]:
+    """Return what there is about a release, the installation's or a tenant's own, newest first."""
+    if owner is None:
+        rows = await tx.fetch(
+            """SELECT kind, statement, account_id, made_at FROM registry.evidence
+               WHERE release_digest = $1 ORDER BY made_at DESC, id DESC LIMIT $2""",
+            digest,
+            _MOST,
+        )
+    else:
+        rows = await tx.fetch(
+            """SELECT kind, statement, account_id, made_at FROM registry.own_evidence
+               WHERE tenant_id = $3 AND release_digest = $1 ORDER BY made_at DESC, id DESC LIMIT $2""",
+            digest,
+            _MOST,
+            owner,
+        )
     return tuple(
         Evidence(
             kind=EvidenceKind(row["kind"]),
@@ -53,15 +79,39 @@ async def approvers(tx: OperatorTx | TenantTx) -> frozenset[UUID]:
     return frozenset(row["id"] for row in rows)
 
 
-async def subject_of(tx: OperatorTx | TenantTx, digest: str) -> Subject | None:
-    """Return a release of the catalogue by its digest."""
-    row = await tx.fetchrow("SELECT digest, name, version FROM registry.release WHERE digest = $1", digest)
-    return None if row is None else Subject(digest=row["digest"], name=row["name"], version=row["version"])
-
-
-async def subject_named(tx: OperatorTx | TenantTx, name: str, version: str) -> Subject | None:
-    """Return a release of the catalogue by its name and version."""
+async def subject_of(tx: OperatorTx | TenantTx, digest: str, tenant: TenantId | None) -> Found | None:
+    """Return a living release by its digest: one of the tenant's own, where it has it, else one of the installation."""
+    if tenant is not None:
+        row = await tx.fetchrow(
+            """SELECT digest, name, version FROM registry.own_release
+               WHERE tenant_id = $1 AND digest = $2 AND deleted_at IS NULL""",
+            tenant,
+            digest,
+        )
+        if row is not None:
+            return Found(Subject(digest=row["digest"], name=row["name"], version=row["version"]), tenant)
     row = await tx.fetchrow(
-        "SELECT digest, name, version FROM registry.release WHERE name = $1 AND version = $2", name, version
+        "SELECT digest, name, version FROM registry.release WHERE digest = $1 AND deleted_at IS NULL", digest
     )
-    return None if row is None else Subject(digest=row["digest"], name=row["name"], version=row["version"])
+    return None if row is None else Found(Subject(digest=row["digest"], name=row["name"], version=row["version"]), None)
+
+
+async def subject_named(tx: OperatorTx | TenantTx, name: str, version: str, tenant: TenantId | None) -> Found | None:
+    """Return a living release by its name and version: one of the tenant's own first, as `subject_of`."""
+    if tenant is not None:
+        row = await tx.fetchrow(
+            """SELECT digest, name, version FROM registry.own_release
+               WHERE tenant_id = $1 AND name = $2 AND version = $3 AND deleted_at IS NULL""",
+            tenant,
+            name,
+            version,
+        )
+        if row is not None:
+            return Found(Subject(digest=row["digest"], name=row["name"], version=row["version"]), tenant)
+    row = await tx.fetchrow(
+        """SELECT digest, name, version FROM registry.release
+           WHERE name = $1 AND version = $2 AND deleted_at IS NULL""",
+        name,
+        version,
+    )
+    return None if row is None else Found(Subject(digest=row["digest"], name=row["name"], version=row["version"]), None)

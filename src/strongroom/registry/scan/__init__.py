@@ -11,9 +11,10 @@ Always true here:
 """
 
 from strongroom.registry.scan.host import CannotScan, Limits
+from strongroom.registry.scan.lying import Unscannable
 from strongroom.registry.scan.model import FileReport, Finding, Kind, Level, Report, Verdict
 from strongroom.registry.scan.sarif import sarif
-from strongroom.registry.scan.service import Unscannable, scan
+from strongroom.registry.scan.service import scan
 from strongroom.registry.scan.statement import signed, statement
 
 __all__ = [

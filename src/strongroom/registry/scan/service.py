@@ -15,16 +15,16 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.registry.scan.host import Host, Limits
+from strongroom.registry.scan.lying import Given, Lying, Opens, Source, Unscannable, closed_after, left_open, opened
 from strongroom.registry.scan.model import (
     Claim,
     FileReport,
@@ -48,10 +48,6 @@ _BY_CLAIMS: Final = frozenset({"unknown", "hole"})
 
 Progress = Callable[[str, int, int], None]
 """Told which file is read, how many bytes of all have been, and how many there are."""
-
-
-class Unscannable(Exception):  # noqa: N818 - a value that says why
-    """There is nothing at that path, or it cannot be looked at, at all."""
 
 
 def scan(
@@ -91,6 +87,23 @@ def scan_files(files: Mapping[str, Path], *, clock: Clock, named: str, limits: L
         CannotScan: when the scanner's process cannot be started.
     """
     return _reported(named, lambda sweep: sweep.run_files(files), clock, limits, (), None)
+
+
+def scan_sources(
+    sources: Mapping[str, Source], *, clock: Clock, named: str, progress: Progress | None = None
+) -> Report:
+    """Look at a release's files that somebody holds, one open at a time.
+
+    Args:
+        sources: what opens each, by its path in the release.
+        clock: says when it was.
+        named: what the release is called.
+        progress: told how far it is.
+
+    Raises:
+        CannotScan: when the scanner's process cannot be started.
+    """
+    return _reported(named, lambda sweep: sweep.run_sources(sources), clock, None, (), progress)
 
 
 def _reported(
@@ -148,15 +161,6 @@ def _sandbox(lacks: tuple[str, ...]) -> tuple[str, ...]:
     return (*(each for each in measures if each not in lacks), *(f"no {each} on this machine" for each in lacks))
 
 
-class _Lying(NamedTuple):
-    """A file of a release: its name in it, and where it lies: under which name, in which tree."""
-
-    name: str
-    place: str
-    size: int
-    within: Callable[[], AbstractContextManager[Tree]]
-
-
 class Sweep:
     """Collects the reports of one scan."""
 
@@ -203,19 +207,30 @@ class Sweep:
         """Look at files by the names that a release gives them, wherever they lie."""
         for first, second in collisions(files):
             self._collision(first, second)
-        lying: list[_Lying] = []
+        lying: list[Lying] = []
         for name, place in files.items():
             if (why := unplain(name)) is not None:
                 self._refuse(name, "name", why)
-            within = partial(_closing, place.absolute().parent)
-            lying.append(_Lying(name, place.name, place.lstat().st_size, within))
+            within = partial(closed_after, place.absolute().parent)
+            lying.append(Lying(name, place.name, place.lstat().st_size, within))
+        self._all_of(lying)
+
+    def run_sources(self, sources: Mapping[str, Source]) -> None:
+        """Look at files that somebody holds, by the names that a release gives them."""
+        for first, second in collisions(sources):
+            self._collision(first, second)
+        lying: list[Lying] = []
+        for name, source in sources.items():
+            if (why := unplain(name)) is not None:
+                self._refuse(name, "name", why)
+            lying.append(Lying(name, name, source.size, Given(source).within))
         self._all_of(lying)
 
     # -- one file -----------------------------------------------------------------------------------------------
 
     def _single(self, path: Path, size: int) -> None:
         self._all = size
-        tree = _opened(path.absolute().parent)
+        tree = opened(path.absolute().parent)
         try:
             claims = self._file(tree, path.name, size)
         finally:
@@ -228,10 +243,10 @@ class Sweep:
     # -- a directory --------------------------------------------------------------------------------------------
 
     def _directory(self, path: Path) -> None:
-        tree = _opened(path)
+        tree = opened(path)
         try:
             entries = self._entries(tree)
-            self._all_of([_Lying(each.path, each.path, each.size, partial(_left_open, tree)) for each in entries])
+            self._all_of([Lying(each.path, each.path, each.size, partial(left_open, tree)) for each in entries])
         finally:
             tree.close()
         if not self.files and not self.tree:
@@ -267,13 +282,13 @@ class Sweep:
 
     # -- a release: a directory, or files that lie elsewhere ------------------------------------------------------
 
-    def _all_of(self, lying: list[_Lying]) -> None:
+    def _all_of(self, lying: list[Lying]) -> None:
         self._all = sum(each.size for each in lying)
         for each in sorted(lying, key=lambda each: (not each.name.lower().endswith(".onnx"), each.name)):
             self._regular(each)
         self._claimed({each.name: each for each in lying})
 
-    def _claimed(self, lying: dict[str, _Lying]) -> None:
+    def _claimed(self, lying: dict[str, Lying]) -> None:
         """Look again at data that was met before a model that claims it; say what is claimed and not there, or no data."""
         for path, claims in sorted(self._claims.items()):
             each = lying.get(path)
@@ -285,7 +300,7 @@ class Sweep:
             if kind is not Kind.ONNX_DATA:
                 self._say("external-data", f"A model's data is in {path!r}, which is {kind}.")
 
-    def _again(self, each: _Lying, claims: tuple[Claim, ...]) -> None:
+    def _again(self, each: Lying, claims: tuple[Claim, ...]) -> None:
         """Look at data once more where not all its claims were known; only what they decide is decided anew."""
         known = self.files[each.name]
         unheard = known.kind is Kind.UNKNOWN and any(finding.rule == "unknown" for finding in known.findings)
@@ -294,7 +309,7 @@ class Sweep:
             self.files[each.name] = FileReport(path=each.name, verdict=verdict_of(kept), findings=kept)
             self._regular(each)
 
-    def _regular(self, each: _Lying) -> None:
+    def _regular(self, each: Lying) -> None:
         heard = self._heard[each.name] = tuple(self._claims.get(each.name, ()))
         with each.within() as tree:
             found = self._file(tree, each.place, each.size, heard, called=each.name)
@@ -304,7 +319,7 @@ class Sweep:
             self._claims.setdefault(place, []).append(Claim(place, claim.offset, claim.length))
 
     def _file(
-        self, tree: Tree, path: str, size: int, claims: tuple[Claim, ...] = (), called: str = ""
+        self, tree: Opens, path: str, size: int, claims: tuple[Claim, ...] = (), called: str = ""
     ) -> tuple[Claim, ...]:
         found: tuple[Claim, ...] = ()
         name = _shown(called or path)
@@ -368,21 +383,6 @@ class Sweep:
 def _shown(path: str) -> str:
     """Return a path as a report can hold it: what is not UTF-8 is written out."""
     return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def _opened(path: Path) -> Tree:
-    try:
-        return Tree(path)
-    except OSError as error:
-        raise Unscannable(f"{path}: {error.strerror}") from None
-
-
-def _left_open(tree: Tree) -> AbstractContextManager[Tree]:
-    return nullcontext(tree)
-
-
-def _closing(path: Path) -> AbstractContextManager[Tree]:
-    return closing(_opened(path))
 
 
 def _with(report: FileReport, finding: Finding) -> FileReport:

@@ -1,0 +1,17 @@
+"""The bytes of releases that people bring: sealed before they touch a disk, named by what they are.
+
+Always true here:
+- a file is sealed under its owner's key from the vault as it arrives, chunk by chunk; no part of it lies on a disk in the
+  clear, in quarantine as little as in the store;
+- what is stored under a digest was hashed by this side while it came in, and is hashed again by whoever reads it;
+- a file appears under its name whole and synced, or not at all (temporary file, fsync, link-if-absent);
+- one owner's store has one copy of the same bytes. Two owners have one each: a copy that both could open would need a key
+  that both have, and its being there already would tell one of the other.
+
+Nothing here decides anything: who may bring, read or remove what is `releases`' affair.
+"""
+
+from strongroom.registry.content.sealed import PART, Broken
+from strongroom.registry.content.store import ContentStore, Held, Owner, Plain, Stored
+
+__all__ = ["PART", "Broken", "ContentStore", "Held", "Owner", "Plain", "Stored"]
