@@ -59,13 +59,16 @@ class Asked(Looks):
         way = self._rules.input
         if way is None or not isinstance(own, Struct):
             return own
-        given = to_builtins(own)
+        given, met = to_builtins(own), self.found.copy()  # what is told again was met before
         try:
             changed = self._object(given, Way(way.engine, _echoed(way.actions)))
             return own if changed is given else convert(changed, type(own))
         except (Blocked, ValidationError):  # in a name; or a mask is longer than what its field may hold
             tell = "The privacy rules replace a part of this request that must not change. Leave personal data out of its names."
             return invalid(tell, code=CODE)
+        finally:
+            self.found.clear()
+            self.found.update(met)
 
     def _asked(self, ask: Ask, way: Way) -> Ask | Refusal:
         match ask:

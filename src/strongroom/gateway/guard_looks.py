@@ -95,13 +95,15 @@ class Blocked(Exception):  # noqa: N818 - never leaves the guard
 class Looks:
     """Looks at texts by the rules of one request; the asking and the answering side share it."""
 
-    __slots__ = ("_make_vault", "_rules", "_tell", "_vault")
+    __slots__ = ("_make_vault", "_rules", "_tell", "_vault", "found")
 
     def __init__(self, rules: Rules, count: Count, make_vault: Callable[[], Vault]) -> None:
         self._rules = rules
         self._tell = count
         self._make_vault = make_vault
         self._vault: Vault | None = None
+        self.found: dict[tuple[str, str], int] = {}
+        """How often what was met, by direction and type; never a piece of it."""
 
     def _tensor(self, tensor: Tensor, way: Way, direction: str) -> Tensor:
         if not any(isinstance(each, str) for each in tensor.data):
@@ -154,6 +156,7 @@ class Looks:
     def _count(self, spans: Sequence[Span], way: Way, direction: str) -> None:
         for span in spans:
             action = way.actions.get(span.kind, Action.MASK)
+            self.found[direction, span.kind] = self.found.get((direction, span.kind), 0) + 1
             self._tell(direction, span.kind if span.kind in KINDS else "custom", action)
             if action is Action.BLOCK:
                 raise Blocked(span.kind)

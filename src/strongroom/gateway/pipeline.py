@@ -252,6 +252,7 @@ class Gateway:
             admitted.terms,
             subject=admitted.subject,
         )
+        recording.found = guard.found
         unrecorded = recording.open()
         if unrecorded is not None:
             reservation.release()

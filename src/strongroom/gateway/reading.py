@@ -22,7 +22,7 @@ PAGE_LIMIT: Final = 200
 _RECENT: Final[LiteralString] = """
     select id, at, environment, workload_id, key_id, deployment_id, release_digest, operation, dialect, target, outcome,
            phase, refusal, status, input_tokens, output_tokens, cost_micro, duration_us, first_byte_us, policy_version,
-           rules_version, decisions::text as decisions, subject
+           rules_version, decisions::text as decisions, subject, findings::text as findings
     from gateway.record
     where tenant_id = $1
       and ($2::uuid is null
@@ -49,6 +49,7 @@ class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
         cost_micro: millionths of the installation's unit of cost.
         decisions: what the tenant's rules came to: the mode of its records, a fingerprint for each other kind.
         subject: the pseudonym of whose data it was about; null: it named nobody, or they were erased.
+        findings: how often personal data and secrets of which type were met, by direction; never a piece of any.
     """
 
     id: UUID
@@ -75,6 +76,7 @@ class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
     rules_version: str
     decisions: dict[str, Any]
     subject: str | None
+    findings: dict[str, dict[str, int]]
 
 
 class RecordReader:
@@ -161,4 +163,7 @@ def _row(row: Record) -> RecordRow:
         rules_version=row["rules_version"],
         decisions=msgspec.json.decode(row["decisions"], type=dict[str, Any]),
         subject=row["subject"],
+        findings={}
+        if row["findings"] is None
+        else msgspec.json.decode(row["findings"], type=dict[str, dict[str, int]]),
     )

@@ -72,6 +72,7 @@ class RecordLine(msgspec.Struct, frozen=True, kw_only=True):
     rules_version: str
     decisions: str
     subject: str | UnsetType = UNSET  # a commitment, which outlives the subject; not there where a record names nobody
+    findings: str | UnsetType = UNSET  # not there where nothing was met
 
 
 def line(row: Record) -> bytes:
@@ -103,6 +104,7 @@ def line(row: Record) -> bytes:
             rules_version=row["rules_version"],
             decisions=row["decisions"],
             subject=UNSET if row["subject_seal"] is None else row["subject_seal"].hex(),
+            findings=UNSET if row["findings"] is None else row["findings"],
         )
     )
 

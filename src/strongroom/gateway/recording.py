@@ -9,7 +9,10 @@ Always true here:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
+
+import msgspec
 
 from strongroom.gateway.metrics import Metrics
 from strongroom.gateway.spool import Closed, Opened, Spool, SpoolBroken
@@ -37,6 +40,7 @@ class Recording:
         "_strict",
         "closed",
         "first_byte_us",
+        "found",
     )
 
     def __init__(
@@ -72,6 +76,8 @@ class Recording:
         self.closed = False
         """Whether what became of the request is written."""
         self.first_byte_us: int | None = None
+        self.found: Mapping[tuple[str, str], int] = {}
+        """What the guard has met so far: how often, by direction and type."""
 
     @property
     def strict(self) -> bool:
@@ -142,7 +148,14 @@ class Recording:
         """Say after all that the caller was not answered: what was written as its end is not on the disk yet either."""
         if self._opened is not None:
             closed = Closed(
-                self._opened.id, "failed", phase, _UNAVAILABLE, self._elapsed(), refusal=no.word, opened=self._opened
+                self._opened.id,
+                "failed",
+                phase,
+                _UNAVAILABLE,
+                self._elapsed(),
+                refusal=no.word,
+                opened=self._opened,
+                findings=told(self.found) if self.found else "",
             )
             self._spool.close(closed)
 
@@ -176,6 +189,7 @@ class Recording:
             target,
             refusal,
             None if kept else opened,
+            told(self.found) if self.found else "",
         )
         self._metrics.request(opened, closed)
         if kept:
@@ -185,6 +199,14 @@ class Recording:
 
     def _elapsed(self) -> int:
         return int((self._clock.boottime() - self._started) * 1e6)
+
+
+def told(found: Mapping[tuple[str, str], int]) -> str:
+    """Return what was met as it stands in a record: `{"input":{"email":2}}`. Types in order, numbers, and no content."""
+    ways: dict[str, dict[str, int]] = {}
+    for (direction, kind), number in sorted(found.items()):
+        ways.setdefault(direction, {})[kind] = number
+    return msgspec.json.encode(ways).decode()
 
 
 def _unrecorded(why: str) -> Refusal:

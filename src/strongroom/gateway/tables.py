@@ -23,20 +23,21 @@ _INSERT: Final = """
     INSERT INTO gateway.record (tenant_id, day, id, at, environment, workload_id, key_id, deployment_id, release_digest,
                                 operation, status, input_tokens, output_tokens, duration_us, policy_version, outcome,
                                 phase, refusal, dialect, target, first_byte_us, cost_micro, rules_version, decisions,
-                                subject, subject_salt, subject_seal)
+                                subject, subject_salt, subject_seal, findings)
     SELECT c.tenant_id, (r.at AT TIME ZONE 'utc')::date, r.id, r.at, c.environment, c.workload_id, c.key_id,
            c.deployment_id, c.release_digest, c.operation, c.status, r.input_tokens, r.output_tokens, r.duration_us,
            c.policy_version, c.outcome, c.phase, c.refusal, c.dialect, c.target, r.first_byte_us, r.cost_micro,
-           c.rules_version, c.decisions::jsonb, r.subject, r.subject_salt, r.subject_seal
+           c.rules_version, c.decisions::jsonb, r.subject, r.subject_salt, r.subject_seal, c.findings::jsonb
     FROM unnest($1::int[], $2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[],
                 $9::text[], $10::bytea[], $11::bytea[])
          AS r (place, id, at, input_tokens, output_tokens, duration_us, first_byte_us, cost_micro, subject, subject_salt,
                subject_seal)
     JOIN unnest($12::uuid[], $13::text[], $14::uuid[], $15::text[], $16::uuid[], $17::text[], $18::text[], $19::int[],
-                $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[])
+                $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[],
+                $28::text[])
          WITH ORDINALITY
          AS c (tenant_id, environment, workload_id, key_id, deployment_id, release_digest, operation, status,
-               policy_version, outcome, phase, refusal, dialect, target, rules_version, decisions, place)
+               policy_version, outcome, phase, refusal, dialect, target, rules_version, decisions, findings, place)
          ON c.place = r.place
     ON CONFLICT DO NOTHING
 """
@@ -64,6 +65,7 @@ class Common(Struct, frozen=True, gc=False):
     target: str
     rules_version: str
     decisions: str
+    findings: str | None = None
 
 
 class RequestRecord(Struct, frozen=True, gc=False):
@@ -103,6 +105,7 @@ class RequestRecord(Struct, frozen=True, gc=False):
             closed.target,
             opened.rules_version,
             opened.decisions,
+            closed.findings or None,
         )
         return cls(
             common,

@@ -229,3 +229,16 @@ async def test_findings_are_counted_and_nothing_of_them_is(plane: Plane) -> None
     figures = str(list(plane.recorder.figures()))
     assert "credit_card" in figures
     assert nothing_of(figures)
+
+
+async def test_tokens_of_a_kept_conversation_are_put_back_in_its_later_turns(plane: Plane) -> None:
+    await plane.rule("acme", "privacy", {"rules": [{"input": {"email": "tokenise"}}]})
+    plane.chat.behaviour = says(answered("ok"))
+    first = (await plane.ask("/v1/responses", {"model": "tiny", "input": f"Mail {MAIL}", "store": True})).json["id"]
+    token = plane.chat.asked[-1].body["messages"][-1]["content"].removeprefix("Mail ")
+    plane.chat.behaviour = says(answered(f"I wrote to {token}."))
+    later = {"model": "tiny", "input": "to whom?", "previous_response_id": first, "store": False}
+    assert MAIL in (await plane.ask("/v1/responses", later)).body.decode()
+    apart = {"model": "tiny", "input": f"whom is {token}?", "store": False}
+    assert MAIL not in (await plane.ask("/v1/responses", apart)).body.decode()
+    await plane.rule("acme", "privacy", None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from strongroom.gateway.reading import RecordReader, RecordRow
+from strongroom.gateway.testing import chat, says, whole
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId
 from strongroom.kernel.principal import Principal, Role
@@ -77,3 +78,22 @@ async def test_a_tenant_reads_its_own_records_and_no_others(plane: Plane, reader
     assert await read("globex", "globex", before=rows[0].id) == []  # another's id is nobody's
     with pytest.raises(Refused):
         await read("globex", "acme")
+
+
+async def test_a_record_says_how_much_was_met_by_direction_and_type_and_nothing_of_it(
+    plane: Plane, reader: RecordReader
+) -> None:
+    began = SystemClock().now()
+    mail, card = "jane.roe@example.com", "4111 1111 1111 1111"
+    plane.chat.behaviour = says(whole(chat(f"It was {mail}.")))
+    met = {"model": "tiny", "messages": [{"role": "user", "content": f"{mail}, {card} and joe.doe@example.com"}]}
+    for body in (met, ASKED):
+        assert (await plane.ask(body=body)).status == 200
+        plane.chat.behaviour = says(whole(chat("Hello.")))
+    async with asyncio.timeout(10):
+        while not await plane.recorder.flush():  # noqa: ASYNC110 - the database is what is waited for
+            await asyncio.sleep(0.05)
+    plain, full = await reader.of_tenant(admin(plane, "acme"), plane.tenants["acme"], Ask(), since=began)
+    assert full.findings == {"input": {"credit_card": 1, "email": 2}, "output": {"email": 1}}
+    assert plain.findings == {}
+    assert not any(value in repr(full) for value in (mail, card, "joe"))

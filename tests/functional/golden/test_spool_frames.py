@@ -30,6 +30,7 @@ FRAMES: list[Frame] = [
 ]
 
 
+THIRD = [msgspec.structs.replace(FRAMES[1], findings='{"input":{"email":2}}')]
 SECOND = [msgspec.structs.replace(OPENED, subject=f"sub_{'0f' * 16}")]
 
 
@@ -43,9 +44,14 @@ def test_the_second_is_which_says_whose_data_a_request_is_about() -> None:
     assert [(number, frame) for _, number, frame in read(golden)] == list(enumerate([*SECOND, *FRAMES], 1))
 
 
+def test_the_third_is_which_says_what_the_guard_met() -> None:
+    golden = (GOLDEN / "frames-3.bin").read_bytes()
+    assert [(number, frame) for _, number, frame in read(golden)] == list(enumerate([*THIRD, *SECOND, *FRAMES], 1))
+
+
 def test_this_version_writes_what_it_says() -> None:
-    written = b"".join(write(frame, number) for number, frame in enumerate([*SECOND, *FRAMES], 1))
-    assert written == (GOLDEN / "frames-2.bin").read_bytes(), (
+    written = b"".join(write(frame, number) for number, frame in enumerate([*THIRD, *SECOND, *FRAMES], 1))
+    assert written == (GOLDEN / "frames-3.bin").read_bytes(), (
         "frames are written otherwise than before: a new field goes to the end with a default, and gets a file of its own "
-        "beside frames-2.bin, which stays readable"
+        "beside frames-3.bin, which stays readable"
     )

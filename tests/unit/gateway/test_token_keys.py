@@ -6,11 +6,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from msgspec import Struct
 
 from strongroom.gateway.exchange.answers import CallDelta, Choice, Generation, Prediction
 from strongroom.gateway.exchange.asks import ChatAsk, InferAsk, Message, Tensor, TextPart
 from strongroom.gateway.guard import Guard
 from strongroom.gateway.guards import Guards
+from strongroom.gateway.recording import told
 from strongroom.gateway.token_keys import TokenKeys
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
@@ -196,3 +198,15 @@ def test_ids_and_names_of_calls_in_a_stream_are_looked_at() -> None:
     assert masking().events([fine]) == [fine]
     for wrong in (CallDelta(0, 0, "c", f"to_{MAIL}", "{}"), CallDelta(0, 0, MAIL, "send", "{}")):
         assert isinstance(masking().events([wrong]), Refusal)
+
+
+def test_what_was_met_is_counted_once_though_it_is_told_again() -> None:
+    guard = masking()
+    guard.ask(chat(f"{MAIL} and {MAIL}"))
+
+    class Own(Struct):
+        instructions: str
+
+    assert guard.echo(Own(f"write to {MAIL}")) == Own("write to [EMAIL]")
+    assert guard.found == {("input", "email"): 2}
+    assert told(guard.found) == '{"input":{"email":2}}'

@@ -78,6 +78,7 @@ class Closed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
         target: who answered: `local`, or a provider's name; empty: nobody was asked.
         refusal: the kind of no, where it was one.
         opened: its opening, when that is not in the spool already.
+        findings: what the guard met, a JSON object of directions, types and numbers; empty: nothing.
     """
 
     id: UUID
@@ -92,6 +93,7 @@ class Closed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
     target: str = ""
     refusal: str = ""
     opened: Opened | None = None
+    findings: str = ""
 
 
 class Denied(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
