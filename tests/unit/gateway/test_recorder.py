@@ -67,7 +67,7 @@ class Database:
 
     async def execute(self, _: str, *columns: Any) -> str:
         await asyncio.sleep(0)
-        if len(columns) == 27:
+        if len(columns) == 28:
             if self.poison in columns[3]:
                 raise OverflowError("value out of range")
             self.pending |= dict(zip(columns[1], ("record" for _ in columns[1]), strict=True))
