@@ -29,6 +29,7 @@ from strongroom.registry import tables as registry_tables
 from strongroom.rules import Kind, Level, Rules, Subject
 from strongroom.rules.access import Narrowings, everything
 from strongroom.rules.kinds import CEDAR
+from strongroom.rules.policy import POLICY
 from strongroom.rules.resolve import Standing, settle
 from strongroom.rules.service import candidate, kind_named
 from strongroom.store import TenantTx
@@ -140,7 +141,9 @@ class Compared:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._narrowings = Narrowings(production=engine.production)
+        self._narrowings = {
+            kind: Narrowings(production=engine.production, installation=kind == POLICY.name) for kind in CEDAR
+        }
 
     async def attached(
         self, tx: Tx, kind: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any]
@@ -182,7 +185,7 @@ class Compared:
             if named.name in CEDAR:
                 invoked = _model(tenant, caller, deployment)
                 found += self._decided(
-                    before, after, _caller(tenant, caller, key), Action.MODEL_INVOKE, invoked, times, model
+                    named.name, before, after, _caller(tenant, caller, key), Action.MODEL_INVOKE, invoked, times, model
                 )
                 continue
             subject = Subject(
@@ -200,12 +203,12 @@ class Compared:
                         before=_fields(old), after=_fields(new),
                     )
                 )  # fmt: skip
-        found += self._of_people(before, after, tenant, lately.entries)
+        found += self._of_people(named.name, before, after, tenant, lately.entries)
         looked = len(lately.rows) + len(lately.entries)
         return DryRun(kind=named.name, level=level, looked_at=looked, callers=len(asked), data=found)
 
     def _of_people(
-        self, before: Standing[Any], after: Standing[Any], tenant: TenantId, entries: Sequence[Entry]
+        self, kind: str, before: Standing[Any], after: Standing[Any], tenant: TenantId, entries: Sequence[Entry]
     ) -> list[Changed]:
         """Hold what the tenant's administrators did lately against both."""
         done = Counter(
@@ -220,15 +223,16 @@ class Compared:
                 who = Principal(
                     role=Role.TENANT_ADMIN, name=actor.partition("/")[2], credential=KeyId(""), tenant=tenant
                 )
-                found += self._decided(before, after, who, Action(action), resource, times, action)
+                found += self._decided(kind, before, after, who, Action(action), resource, times, action)
         return found
 
     def _decided(
-        self, before: Standing[Any], after: Standing[Any], who: Principal, action: Action, resource: Resource, times: int,
+        self, kind: str, before: Standing[Any], after: Standing[Any], who: Principal, action: Action, resource: Resource, times: int,
         what: str,
     ) -> list[Changed]:  # fmt: skip
         said = self._engine.decide(who, action, resource)
-        old, new = (self._narrowings.held(everything(each), said, who, action, resource) for each in (before, after))
+        parsed = self._narrowings[kind]
+        old, new = (parsed.held(everything(each), said, who, action, resource) for each in (before, after))
         if old.allowed is new.allowed:
             return []
         place = f" in {who.environment}" if who.environment else ""

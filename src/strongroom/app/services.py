@@ -45,7 +45,7 @@ from strongroom.registry.releases import Keeping, Releases, Shelf
 from strongroom.registry.releases.service import Bounds
 from strongroom.retention import Retention
 from strongroom.rules import Rulebook, Rules
-from strongroom.rules.access import ACCESS, OwnPolicies
+from strongroom.rules.narrowed import narrowed_by
 from strongroom.rules.proposing import Proposing
 from strongroom.rules.usage import UsageReader
 from strongroom.store import Database
@@ -197,9 +197,7 @@ def make_services(
     upload_hours: int = 24,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
-    narrowed = (
-        None if rulebook is None else OwnPolicies(partial(rulebook.standing, ACCESS), production=engine.production).held
-    )
+    narrowed = None if rulebook is None else narrowed_by(rulebook, production=engine.production)
     gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed)
     identity = Identity(gate, directory, keys, clock, production=production)
     rotation, custody = Rotation(gate, keys, clock, directory.geo, production=production), Custody(gate, engine, clock)

@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
+from strongroom.cli.failures import usage
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
 ELEVATION: Final = App(
@@ -23,7 +24,17 @@ Examples:
   strongroom elevation end 0198c0…
 """,
 )
-_COLUMNS: Final = ("id", "phase", "requester", "tenant", "actions", "ticket", "approvals", "ends_at", "review_owed")
+_COLUMNS: Final = (
+    "id",
+    "phase",
+    "requester",
+    "tenant_name",
+    "actions",
+    "ticket",
+    "approvals",
+    "ends_at",
+    "review_owed",
+)
 
 
 @ELEVATION.command(name="request", help_epilogue="")
@@ -50,6 +61,10 @@ def request(
         break_glass: begin at once.
         session: how to ask.
     """
+    most = 30 if break_glass else 60
+    if not 1 <= minutes <= most:
+        kind = "broken glass" if break_glass else "an elevation"
+        raise usage(f"--minutes is 1 to {most} for {kind}, and not {minutes}.", "Ask again when it has ended.")
     where = place("elevations", "break-glass") if break_glass else place("elevations")
     body = ask(
         session,
@@ -156,7 +171,7 @@ def _decide(session: Session, elevation: str, verdict: str, reason: str, digest:
         digest = str(found["digest"])
         if not session.json:
             output.note(
-                f"{verdict}: {', '.join(found['actions'])} in tenant {found['tenant']} for {found['minutes']} minutes, "
+                f"{verdict}: {', '.join(found['actions'])} in tenant {found['tenant_name'] or found['tenant']} for {found['minutes']} minutes, "
                 f"{found['ticket']}: {found['reason']} ({digest})"
             )
     _one(session, ask(session, "POST", place("elevations", elevation, verdict), {"digest": digest, "reason": reason}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from importlib.metadata import version
@@ -83,6 +84,9 @@ def scan(
 
     if not paths:
         raise usage("There is nothing to scan.", "Name files or folders, or `-` for standard input.")
+    for path in paths:
+        if path != "-" and not os.path.lexists(path):
+            raise usage(f"There is no {path}.", "Name files or folders that are there, or `-` for standard input.")
     options = _options(config, exclude, pattern, baseline)
     try:
         Detector(dict(options.patterns))

@@ -12,7 +12,14 @@ from strongroom.cli.options import Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
 LIMITS: Final = App(
-    name="limits", group=ONLINE, help_epilogue="", help="Look at what a tenant may use up and has used of it."
+    name="limits",
+    group=ONLINE,
+    help_epilogue="""
+Examples:
+  strongroom limits show --tenant acme
+  strongroom rules set limits.toml --tenant acme --ceiling --reason "their contract"
+""",
+    help="Look at what a tenant may use up and has used of it.",
 )
 _COLUMNS: Final = ("counts", "measure", "limit", "used", "remaining", "resets_at")
 

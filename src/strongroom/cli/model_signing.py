@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -171,6 +172,8 @@ def _trust(public_key: Path | None, roots: Path | None, identity: str | None, at
 
 
 def _called(path: Path, name: str | None) -> str:
+    if not os.path.lexists(path):
+        raise usage(f"There is no {path}.", "Name the model's folder, or its file.")
     called = name if name is not None else path.absolute().name
     if not called:
         raise usage("Say what the model is called: --name NAME.")

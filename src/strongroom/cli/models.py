@@ -17,7 +17,14 @@ MODEL: Final = App(
     name="model", group=ONLINE, help_epilogue="", help="Bring, sign, approve and look after releases of models."
 )
 DEPLOYMENT: Final = App(
-    name="deployment", group=ONLINE, help_epilogue="", help="Say which release a tenant asks by which name."
+    name="deployment",
+    group=ONLINE,
+    help_epilogue="""
+Examples:
+  strongroom deployment create assistant --tenant acme --environment dev --release smollm2-135m
+  strongroom deployment list --tenant acme
+""",
+    help="Say which release a tenant asks by which name.",
 )
 _MODELS: Final = ("name", "version", "kind", "format", "bytes", "owner", "digest")
 _TARGET: Final = re.compile(r"([a-z0-9.-]+)=(.+?)((?:,(?:weight|fallback)=[0-9]{1,4})*)")

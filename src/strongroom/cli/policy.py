@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,7 +17,7 @@ from strongroom.cli.failures import FAILED, OK, Failure, usage
 from strongroom.cli.session import Json
 
 if TYPE_CHECKING:
-    from strongroom.policy import Engine
+    from strongroom.policy import Engine, compare
 
 POLICY: Final = App(
     name="policy",
@@ -28,11 +29,16 @@ Examples:
   strongroom policy check my.cedar --own
   strongroom policy test cases.toml
   strongroom policy diff old.cedar new.cedar
+  strongroom policy diff --installation policy.toml
   strongroom policy explain --role inference --action model.invoke --environment prod
 """,
 )
 Schema = Annotated[Path | None, Parameter(help="Schema to hold them against [default: the product's].")]
 Policies = Annotated[Path | None, Parameter(help="Policies to ask [default: the product's].")]
+Installation = Annotated[
+    Path | None,
+    Parameter(help="Ask with the installation's own policies beside them: a document of rules of the kind `policy`."),
+]
 
 
 @POLICY.command(name="check", help_epilogue="")
@@ -65,20 +71,29 @@ def check(
 
 @POLICY.command(name="test", help_epilogue="")
 def run_cases(
-    cases: Path | None = None, /, *, policies: Policies = None, schema: Schema = None, json: Json = False
+    cases: Path | None = None,
+    /,
+    *,
+    policies: Policies = None,
+    installation: Installation = None,
+    schema: Schema = None,
+    json: Json = False,
 ) -> int:
     """Ask every case of a file and compare; without one, compare the truth table of this checkout. Exit code 1 on a difference.
 
     Args:
         cases: TOML with tables `[[case]]`: role, action, tenant (own, other, installation), environment, expect (allow, deny).
         policies: the policies to ask.
+        installation: those beside them.
         schema: the schema.
         json: as JSON.
     """
-    engine = _checked(policies, schema)
+    product = _checked(policies, schema)
     if cases is None:
-        return _table(engine, json=json)
+        return _table(product, json=json)
     from strongroom.policy import compare
+
+    engine = _beside(product, installation)
 
     try:
         found = compare.cases(tomllib.loads(_text(cases)))
@@ -96,18 +111,29 @@ def run_cases(
 
 
 @POLICY.command(name="diff", help_epilogue="")
-def diff(old: Path, new: Path | None = None, /, *, schema: Schema = None, json: Json = False) -> int:
+def diff(
+    old: Path | None = None,
+    new: Path | None = None,
+    /,
+    *,
+    installation: Installation = None,
+    schema: Schema = None,
+    json: Json = False,
+) -> int:
     """Show the cells of the truth table that differ between two sets of policies. Exit code 1 when any does.
 
     Args:
-        old: a file of policies.
+        old: a file of policies; the product's own if not given.
         new: another; the product's own if not given.
+        installation: those beside the new ones.
         schema: the schema of both.
         json: as JSON.
     """
     from strongroom.policy import compare
 
-    found = compare.changed(_checked(old, schema), _checked(new, schema))
+    if old is None and installation is None:
+        raise usage("Name the older file of policies, or with --installation what stands beside the product's.")
+    found = compare.changed(_checked(old, schema), _beside(_checked(new, schema), installation))
     if json:
         output.raw(msgspec.json.encode({"changes": found}))
     else:
@@ -126,6 +152,7 @@ def explain(
     sensitivity: Annotated[str, Parameter(help="How closely it is held: normal or restricted.")] = "normal",
     production: Annotated[bool, Parameter(negative="", help="As in an installation in production.")] = False,
     policies: Policies = None,
+    installation: Installation = None,
     schema: Schema = None,
     json: Json = False,
 ) -> int:
@@ -139,6 +166,7 @@ def explain(
         sensitivity: how closely held.
         production: as in production.
         policies: the policies to ask.
+        installation: those beside them.
         schema: the schema.
         json: as JSON.
     """
@@ -150,16 +178,55 @@ def explain(
     try:
         case = msgspec.convert(asked, compare.Case)
     except msgspec.ValidationError as error:
-        raise usage(f"{error}.") from None
-    decision = case.decide(_checked(policies, schema))
+        raise usage(*_wrong(asked, str(error))) from None
+    decision = case.decide(_beside(_checked(policies, schema), installation))
     said = {
         "question": str(case),
         "allowed": decision.allowed,
         "policies": list(decision.policies),
         "reason": decision.reason,
         "digest": f"sha256:{decision.version}",
+        **({"beside": decision.beside} if decision.beside else {}),
     }
     return _said(json, said, OK if decision.allowed else FAILED)
+
+
+def _wrong(asked: dict[str, Any], said: str) -> tuple[str, str]:
+    """Return what is wrong with a question, and what could be asked."""
+    from strongroom.kernel.principal import Environment, Role
+    from strongroom.policy import Action, Sensitivity
+
+    choices = {
+        "role": [each.value for each in Role],
+        "action": [each.value for each in Action],
+        "tenant": ["own", "other", "installation"],
+        "environment": [each.value for each in Environment],
+        "sensitivity": [each.value for each in Sensitivity],
+    }
+    for name, known in choices.items():
+        value = asked.get(name)
+        if value is not None and value not in known:
+            near = get_close_matches(str(value), known, n=3)
+            then = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
+            return f"There is no {name} called {value}.", then
+    return f"{said}.", ""
+
+
+def _beside(product: Engine, installation: Path | None) -> compare.Decides:
+    """Return the product's policies, with the installation's own beside them where a file of those is named."""
+    if installation is None:
+        return product
+    from strongroom.policy import Beside
+    from strongroom.rules.files import FileError, parse
+    from strongroom.rules.policy import POLICY
+
+    try:
+        found = parse(_text(installation))
+        if found.kind is not POLICY:
+            raise usage(f"{installation} is a document of the kind {found.kind.name}, and not of the kind policy.")
+        return Beside(product, POLICY.parsed(POLICY.ceiling(POLICY.read(found.document).rules).forbid))
+    except FileError as error:
+        raise Failure(f"{installation}:{error.line or 1}: {error.said}") from None
 
 
 def _table(engine: Engine, *, json: bool) -> int:

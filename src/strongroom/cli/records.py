@@ -17,7 +17,11 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 RECORDS: Final = App(
     name="records",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom records list --tenant acme
+  strongroom records list --tenant acme --since 24h --outcome refused
+""",
     help="Read what became of requests: who asked what, how much, how long. No content.",
 )
 _COLUMNS: Final = (
@@ -70,11 +74,25 @@ def list_records(
         output.listing(decoded(body)["data"], _COLUMNS, empty="There is no record.")
 
 
+def instant(said: str, option: str, others: str = "") -> str:
+    """Return a moment as it was written; raise `Failure`, which says how one is, when it is none with a zone."""
+    try:
+        good = datetime.fromisoformat(said).tzinfo is not None
+    except ValueError:
+        good = False
+    if not good:
+        now = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+        raise usage(f"{option} does not say when: `{said}`.", f"Give {others}a moment with its zone, such as {now}.")
+    return said
+
+
 def moment(said: str | None) -> str | None:
     """Return the moment that `said` means, as the API takes it; an age counts from now."""
     ago = None if said is None else _AGO.fullmatch(said)
-    if said is None or ago is None:
-        return said
+    if said is None:
+        return None
+    if ago is None:
+        return instant(said, "--since", "an age such as 90s, 15m, 24h or 7d, or ")
     try:
         moment = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     except OverflowError:

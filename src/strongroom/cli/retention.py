@@ -8,7 +8,9 @@ from cyclopts import App, Parameter
 
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
+from strongroom.cli.failures import usage
 from strongroom.cli.options import Tenant
+from strongroom.cli.records import instant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
 RETENTION: Final = App(
@@ -23,10 +25,11 @@ Examples:
 """,
     help="Say how long records are kept, hold them, and drop what is due.",
 )
+MAX_DAYS: Final = 3660
 _DUE: Final = ("name", "class", "day", "rows", "held_by")
-_HOLDS: Final = ("id", "tenant", "kind", "owner", "reason", "until")
-_RULES: Final = ("tenant", "class", "days", "reason", "set_by", "set_at")
-_DROPPED: Final = ("dropped_at", "tenant", "class", "day", "rows", "root")
+_HOLDS: Final = ("id", "tenant_name", "tenant", "kind", "owner", "reason", "until")
+_RULES: Final = ("tenant_name", "tenant", "class", "days", "reason", "set_by", "set_at")
+_DROPPED: Final = ("dropped_at", "tenant_name", "tenant", "class", "day", "rows", "root")
 _Why = Annotated[str, Parameter(help="Why, for the audit log.")]
 
 
@@ -104,6 +107,8 @@ def set_rule(
         tenant: whose.
         session: how to ask.
     """
+    if not 1 <= days <= MAX_DAYS:
+        raise usage(f"--days is 1 to {MAX_DAYS}, and not {days}.", "Without a rule records are kept for ever.")
     where = ("retention", "rule") if tenant is None else ("tenants", tenant, "retention", "rule")
     output.raw(ask(session, "PUT", place(*where), {"days": days, "reason": reason}))
     output.note(f"Records are kept for {days} days from now on.")
@@ -130,6 +135,8 @@ def hold(
         until: until when.
         session: how to ask.
     """
+    if until is not None:
+        instant(until, "--until")
     body = ask(
         session,
         "POST",

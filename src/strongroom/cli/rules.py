@@ -28,7 +28,15 @@ Examples:
 """,
     help="Say what callers may learn, call and use up: documents of rules, kept by version.",
 )
-DISCLOSURE: Final = App(name="disclosure", group=ONLINE, help_epilogue="", help="Say what a key's answers may reveal.")
+DISCLOSURE: Final = App(
+    name="disclosure",
+    group=ONLINE,
+    help_epilogue="""
+Examples:
+  strongroom disclosure explain --key 0123456789abcdef --model smollm2-135m
+""",
+    help="Say what a key's answers may reveal.",
+)
 
 Whose: TypeAlias = Annotated[
     str | None, Parameter(help="The tenant's name or id; without it, the installation's default.")
@@ -84,7 +92,7 @@ def show(kind: str, /, *, tenant: Whose = None, ceiling: Ceiling = False, sessio
     """Print the document in force, as a file that `rules set` takes.
 
     Args:
-        kind: disclosure, tools, limits, signing, records, residency or privacy.
+        kind: as `strongroom rules list` names it, such as disclosure or limits.
         tenant: whose.
         ceiling: the operator's word.
         session: how to ask.
@@ -144,7 +152,7 @@ def withdraw(
     """Take a document out of force: of a ceiling, the default holds again; of a tenant's own, nothing is narrowed.
 
     Args:
-        kind: disclosure, tools, limits, signing, records, residency or privacy.
+        kind: as `strongroom rules list` names it, such as disclosure or limits.
         reason: why.
         tenant: whose.
         ceiling: the operator's word.
@@ -167,7 +175,7 @@ def history(
     """List the versions of a document, the newest first: who wrote each, when and why.
 
     Args:
-        kind: disclosure, tools, limits, signing, records, residency or privacy.
+        kind: as `strongroom rules list` names it, such as disclosure or limits.
         tenant: whose.
         ceiling: the operator's word.
         limit: how many at most.
@@ -255,7 +263,7 @@ def explain(
     """Say field by field what holds for a key that asks a model, and which document and rule said so.
 
     Args:
-        kind: disclosure, tools, limits, signing, records, residency or privacy.
+        kind: as `strongroom rules list` names it, such as disclosure or limits.
         key: its public id.
         model: by name.
         tenant: whose.

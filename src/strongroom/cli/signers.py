@@ -16,7 +16,12 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 SIGNER: Final = App(
     name="signer",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom signing new-key chatbot.pem
+  strongroom signer add chatbot.pem.pub --tenant acme --environment dev --workload chatbot
+  strongroom signer list --tenant acme
+""",
     help="Register, look at and revoke the public keys that workloads sign their requests with.",
 )
 _COLUMNS: Final = ("id", "environment", "workload", "algorithm", "status", "expires_at", "label", "owner")

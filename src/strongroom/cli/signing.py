@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from strongroom.signatures.client import RequestSigner
 
 SIGNING: Final = App(
-    name="signing", group=LOCAL, help_epilogue="", help="Keys that requests and answers are signed by."
+    name="signing",
+    group=LOCAL,
+    help_epilogue="""
+Examples:
+  strongroom signing new-key chatbot.pem
+  strongroom signing keys --json > answer-keys.json
+""",
+    help="Keys that requests and answers are signed by.",
 )
 _DEFAULT: Final = "http://127.0.0.1:8400"
 _PATH: Final = "/.well-known/strongroom/answer-keys"

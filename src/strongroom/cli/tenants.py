@@ -13,7 +13,17 @@ from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import Failure, usage
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
-TENANT: Final = App(name="tenant", group=ONLINE, help_epilogue="", help="Make, look at and end tenants.")
+TENANT: Final = App(
+    name="tenant",
+    group=ONLINE,
+    help_epilogue="""
+Examples:
+  strongroom tenant create initech
+  strongroom tenant list
+  strongroom tenant delete initech
+""",
+    help="Make, look at and end tenants.",
+)
 ENVIRONMENT: Final = App(name="environment", group=ONLINE, help_epilogue="", help="Look at a tenant's environments.")
 _COLUMNS: Final = ("name", "id", "created_at")
 

@@ -14,7 +14,11 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 WORKLOAD: Final = App(
     name="workload",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom workload create chatbot --tenant acme --environment dev --role inference --owner team-chat
+  strongroom workload list --tenant acme
+""",
     help="Make, look at and end workloads: the programs that ask models.",
 )
 _COLUMNS: Final = ("environment", "name", "role", "owner", "created_at")

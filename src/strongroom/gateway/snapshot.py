@@ -27,6 +27,7 @@ from strongroom.registry.prompts.model import BadPrompt
 from strongroom.rules import Kind as Kinded
 from strongroom.rules import Rulebook, Subject, Terms
 from strongroom.rules.access import ACCESS, Narrowings
+from strongroom.rules.policy import POLICY
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 
@@ -96,6 +97,7 @@ class Snapshot:
         self._decisions: dict[tuple[str, DeploymentId, Action], Decision] = {}
         self._rules = Rulebook()
         self._narrowings = Narrowings(production=engine.production)
+        self._beside = Narrowings(production=engine.production, installation=True)
         self._providers = Book()
         self._terms: dict[tuple[str, DeploymentId | None], Terms] = {}
         self._access: dict[tuple[str, str], Access] = {}
@@ -207,8 +209,9 @@ class Snapshot:
                 self._decisions.clear()
             decision = self._engine.decide(who, action, route.resource)
             if decision.allowed:
-                forbidden = self.terms(who, route).of(ACCESS)
-                decision = self._narrowings.held(forbidden, decision, who, action, route.resource)
+                terms = self.terms(who, route)
+                decision = self._beside.held(terms.of(POLICY), decision, who, action, route.resource)
+                decision = self._narrowings.held(terms.of(ACCESS), decision, who, action, route.resource)
             self._decisions[key] = decision
         return decision
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
-from strongroom.policy.engine import Decision, Engine
+from strongroom.policy.engine import NO_CONTEXT, Decision
 from strongroom.policy.model import Action, Resource, Sensitivity
 from strongroom.policy.truthtable import OTHER, OWN, WORKLOAD, lines
 
@@ -20,7 +20,17 @@ Where: TypeAlias = Literal["installation", "own", "other"]
 _NAMED: Final = {"installation": None, "own": OWN, "other": OTHER}
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Decides(Protocol):
+    """What can be asked: the product's policies, or those with the installation's own beside them."""
+
+    def decide(
+        self, principal: Principal, action: Action, resource: Resource, context: Mapping[str, str | bool] = NO_CONTEXT
+    ) -> Decision:
+        """Return whether `principal` may do `action` to `resource`."""
+        ...
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One question: who, what, where. `tenant`: seen from a caller who has one, whose the thing is.
 
     Attributes:
@@ -36,13 +46,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     production: bool = False
     expect: Literal["allow", "deny"] | None = None
 
-    def decide(self, engine: Engine) -> Decision:
+    def decide(self, engine: Decides) -> Decision:
         """Return the answer."""
         who = Principal(
             role=self.role,
             name="someone",
             credential=KeyId("0123456789abcdef"),
-            tenant=None if self.role in {Role.OPERATOR, Role.APPROVER} else OWN,
+            tenant=None if self.role in {Role.OPERATOR, Role.APPROVER, Role.AUDITOR} else OWN,
             environment=(self.caller_environment or self.environment or Environment.DEV)
             if self.role.is_placed
             else None,
@@ -64,7 +74,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return f"{self.role} {self.action} {place}{hard}{', production' if self.production else ''}"
 
 
-def cells(engine: Engine) -> dict[Cell, bool]:
+def cells(engine: Decides) -> dict[Cell, bool]:
     """Return every answer of the whole product."""
     return {
         (
@@ -78,7 +88,7 @@ def cells(engine: Engine) -> dict[Cell, bool]:
     }
 
 
-def changed(before: Engine, after: Engine) -> list[dict[str, Any]]:
+def changed(before: Decides, after: Decides) -> list[dict[str, Any]]:
     """Return the cells whose answers differ: who gains, who loses."""
     old, new = cells(before), cells(after)
     names = ("who", "action", "relation", "environment", "sensitivity")

@@ -48,13 +48,15 @@ class Decision:
         allowed: whether the principal may.
         policies: the ids of the policies that made the answer, sorted; empty when nothing permitted.
         reason: for the operator and the audit log.
-        version: the digest of the policies that answered.
+        version: the digest of the product's policies, which answered first.
+        beside: the digest of the installation's own policies that were asked then; empty: it has none.
     """
 
     allowed: bool
     policies: tuple[str, ...]
     reason: str
     version: str
+    beside: str = ""
 
 
 class Engine:

@@ -1,22 +1,26 @@
-"""A tenant's own policies: they take away and never give.
+"""Policies of a tenant's own, or of the installation's own beside the product's: they take away and never give.
 
 Always true here:
 - each is a `forbid` that holds against the schema and has a name of its own; anything else is not taken;
 - they are asked only after the product's own policies have said yes, so nothing that they say can permit;
 - an error while asking them is a no;
-- they bind who belongs to the tenant. Whom the installation answers for is bound by its own policies, or a tenant could
-  forbid the revocation of a stolen key.
+- a tenant's bind who belongs to the tenant. Whom the installation answers for is bound by its own policies, or a tenant could
+  forbid the revocation of a stolen key;
+- the installation's own bind everybody, and leave what ends a credential and what takes the policies back.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Final, cast
 
 import cedarpy
 
 from strongroom.kernel.principal import Principal
-from strongroom.policy.engine import Decision, Engine, PolicyError, packaged
+from strongroom.policy.engine import NO_CONTEXT, Decision, Engine, PolicyError, packaged
 from strongroom.policy.model import Action, Resource
 
 MAX_POLICIES: Final = 50
@@ -38,25 +42,37 @@ _PERMIT: Final = f'@id("{_BASE}") permit (principal, action, resource);\n'
 _FREE: Final = frozenset({Action.RULES_READ, Action.RULES_WRITE, Action.WHOAMI})
 """What no tenant's policy takes away: without these it could not take back what it wrote."""
 
+_FREE_OF_ALL: Final = frozenset(
+    {
+        Action.WHOAMI, Action.RULES_READ, Action.RULES_WRITE, Action.RULES_WRITE_CEILING,
+        Action.PROPOSAL_READ, Action.PROPOSAL_DECIDE, Action.PROPOSAL_WITHDRAW,
+        Action.KEY_REVOKE, Action.TOKEN_REVOKE, Action.SIGNER_REVOKE, Action.FEDERATION_DELETE, Action.ELEVATION_END,
+    }
+)  # fmt: skip
+"""What no policy of the installation's own takes away: the way back, and the end of what was stolen."""
+
 _ACTIONS: Final = frozenset(action.value for action in Action)
 
 
 class Narrowing:
-    """A tenant's policies, parsed and validated once."""
+    """Policies that take away, parsed and validated once."""
 
-    def __init__(self, text: str, *, production: bool = False, documents: int = 1) -> None:
+    def __init__(self, text: str, *, production: bool = False, documents: int = 1, installation: bool = False) -> None:
         """Parse and validate.
 
         Args:
             text: the policies.
             production: whether this is a production installation, as they are told by the circumstances of a question.
             documents: how many documents they come from, each of which may be as large as one.
+            installation: they are the installation's own, and bind everybody.
 
         Raises:
             PolicyError: when one permits, has no name of its own, or does not hold against the schema; or when there are
                 too many, or they are too large or too deep to be looked through.
         """
         policies, schema = "", packaged()[1]
+        self._installation: Final = installation
+        self._digest: Final = f"sha256:{sha256(text.encode()).hexdigest()}" if installation and text.strip() else ""
         try:
             if text.strip():
                 _refuse(text, documents)
@@ -70,15 +86,44 @@ class Narrowing:
         """The digest of the policies."""
         return self._engine.version
 
-    def held(self, said: Decision, who: Principal, action: Action, resource: Resource) -> Decision:
+    @property
+    def digest(self) -> str:
+        """The digest that decisions name beside the product's; empty for a tenant's, and where there are none."""
+        return self._digest
+
+    def held(
+        self,
+        said: Decision,
+        who: Principal,
+        action: Action,
+        resource: Resource,
+        context: Mapping[str, str | bool] = NO_CONTEXT,
+    ) -> Decision:
         """Return what holds when the product's policies have `said` something."""
-        if not said.allowed or who.tenant is None or action in _FREE:
+        free = action in _FREE_OF_ALL if self._installation else who.tenant is None or action in _FREE
+        if not said.allowed or free:
             return said
-        found = self._engine.decide(who, action, resource)
+        found = self._engine.decide(who, action, resource, context)
         if found.allowed:
-            return said
-        reason = f"the tenant's own policies: {found.reason}"
-        return Decision(allowed=False, policies=found.policies, reason=reason, version=said.version)
+            return replace(said, beside=self._digest) if self._digest else said
+        whose = "the installation's" if self._installation else "the tenant's"
+        reason = f"{whose} own policies: {found.reason}"
+        return replace(said, allowed=False, policies=found.policies, reason=reason, beside=self._digest or said.beside)
+
+
+class Beside:
+    """The product's policies with the installation's own beside them, as one to ask."""
+
+    def __init__(self, engine: Engine, narrowing: Narrowing) -> None:
+        self._engine: Final = engine
+        self._narrowing: Final = narrowing
+
+    def decide(
+        self, principal: Principal, action: Action, resource: Resource, context: Mapping[str, str | bool] = NO_CONTEXT
+    ) -> Decision:
+        """Return whether `principal` may do `action` to `resource`."""
+        said = self._engine.decide(principal, action, resource, context)
+        return self._narrowing.held(said, principal, action, resource, context)
 
 
 def statements(text: str) -> frozenset[str]:
@@ -99,12 +144,12 @@ def _refuse(text: str, documents: int) -> None:
     except ValueError as error:
         raise PolicyError(f"the policies do not parse: {error}") from None
     if parsed.get("templates") or parsed.get("templateLinks"):
-        raise PolicyError("a tenant's policies have no templates")
+        raise PolicyError("policies that take away have no templates")
     policies: list[dict[str, Any]] = list(parsed["staticPolicies"].values())
     if len(policies) > documents * MAX_POLICIES:
         raise PolicyError(f"a document has at most {MAX_POLICIES} policies")
     if any(policy.get("effect") != "forbid" for policy in policies):
-        raise PolicyError("a tenant's own policies only forbid: what is permitted is the installation's to say")
+        raise PolicyError("these policies only forbid: what is permitted is the product's to say")
     if sum(_looks(policy) for policy in policies) > documents * MAX_LOOKS:
         raise PolicyError(
             "the policies would take too long to be looked through: shorten conditions, or name the actions that they are about"

@@ -53,7 +53,7 @@ class Ask:
         Raises:
             ValueError: as `audit.check_detail`.
         """
-        said_here = ("policy", "signal", "unwritten_before", "elevation", "ticket", "break_glass")
+        said_here = ("policy", "policy_beside", "signal", "unwritten_before", "elevation", "ticket", "break_glass")
         audit.check_detail({**self.detail, **dict.fromkeys(said_here, "")})
 
 
@@ -66,6 +66,12 @@ class Case:
     resource: Resource
     ask: Ask
     decision: Decision
+
+
+def _policies(decision: Decision) -> dict[str, str]:
+    """Return which sets of policies decided: the product's, and the installation's own where it has any."""
+    beside = {"policy_beside": decision.beside} if decision.beside else {}
+    return {"policy": decision.version, **beside}
 
 
 def _elevation(who: Principal) -> dict[str, str]:
@@ -241,7 +247,7 @@ class Recorder:
             outcome=outcome,
             reason=audit.plain(reason),
             request_id=case.ask.request_id,
-            detail={**case.ask.detail, **_elevation(case.who), "policy": case.decision.version},
+            detail={**case.ask.detail, **_elevation(case.who), **_policies(case.decision)},
         )
 
     def _lost(self, case: Case, fault: str) -> None:

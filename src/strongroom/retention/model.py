@@ -89,6 +89,7 @@ class TenantRule(msgspec.Struct, frozen=True, kw_only=True):
     """For how long a class of rows is kept; `tenant` null: for all that have no rule of their own."""
 
     tenant: UUID | None
+    tenant_name: str | None = None
     class_: str = msgspec.field(name="class")
     days: int
     reason: str
@@ -100,6 +101,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """Why a tenant's rows are kept beyond their days."""
 
     tenant: UUID
+    tenant_name: str | None = None
     id: UUID
     class_: str = msgspec.field(name="class")
     kind: HoldKind
@@ -126,6 +128,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What was dropped. `root` is the root over the rows' texts (RFC 6962), hex; the same stands in the tenant's log."""
 
     tenant: UUID
+    tenant_name: str | None = None
     class_: str = msgspec.field(name="class")
     day: date
     rows: int

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+from msgspec.structs import replace as replaced
+
 from strongroom.audit.tlog import Leaves, leaf_hash
 from strongroom.gateway.record_seals import line
 from strongroom.kernel.clock import Clock
@@ -35,7 +37,16 @@ class Retention:
             tenants, rules = await tables.tenants(tx), await tables.rules(tx)
             holds, dropped = await tables.holds(tx), await tables.manifests(tx)
         due = [each for tenant, name in tenants for each in await self._due(who, ask, tenant, name, rules, holds)]
-        return Status(rules=rules, holds=holds, due=due, dropped=dropped, kept=dict(KEPT))
+        names: dict[UUID, str] = dict(tenants)
+        return Status(
+            rules=[
+                replaced(each, tenant_name=None if each.tenant is None else names.get(each.tenant)) for each in rules
+            ],
+            holds=[replaced(each, tenant_name=names.get(each.tenant)) for each in holds],
+            due=due,
+            dropped=[replaced(each, tenant_name=names.get(each.tenant)) for each in dropped],
+            kept=dict(KEPT),
+        )
 
     async def set_rule(self, who: Principal, tenant: TenantId | None, days: int, reason: str, ask: Ask) -> None:
         """Say for how many days records are kept; `tenant` None: of all that have no rule of their own."""
@@ -112,6 +123,7 @@ class Retention:
             await tables.put_manifest(tx, due.day, count, root, ask.request_id)
         return Manifest(
             tenant=tenant,
+            tenant_name=due.name,
             class_=RECORDS,
             day=due.day,
             rows=count,

@@ -37,12 +37,12 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
     forbid: str = ""
 
-    def narrowing(self, *, production: bool) -> Narrowing:
+    def narrowing(self, *, production: bool, installation: bool = False) -> Narrowing:
         """Return the policies, ready to be asked; parsed anew (`Narrowings` keeps them)."""
         try:
-            return Narrowing(self.forbid, production=production, documents=_LEVELS)
+            return Narrowing(self.forbid, production=production, documents=_LEVELS, installation=installation)
         except PolicyError:  # each document was checked by itself; two policies of one name meet here
-            return Narrowing(_CLOSED, production=production)
+            return Narrowing(_CLOSED, production=production, installation=installation)
 
 
 class AccessRule(Rule, frozen=True, kw_only=True):
@@ -89,10 +89,14 @@ class AccessKind(Kind[AccessRule, Access]):
         """Refuse what is no prohibition that holds against the schema: all rules at once, so that they are parsed once."""
         super().check(document)
         try:
-            Narrowing(self.ceiling(document.rules).forbid)
+            self.parsed(self.ceiling(document.rules).forbid)
         except PolicyError as error:
             place = "rules[0].forbid" if len(document.rules) == 1 else "rules"
             raise DocumentError(str(error)[:400], place) from None
+
+    def parsed(self, text: str) -> Narrowing:
+        """Return policies as they bind whom they are for."""
+        return Narrowing(text)
 
     def check_rule(self, rule: AccessRule, place: str) -> None:
         """Refuse selectors."""
@@ -106,16 +110,19 @@ ACCESS: Final = AccessKind()
 class Narrowings:
     """Policies by their text, each parsed once. Of too many, those that were not asked for longest are let go of."""
 
-    def __init__(self, *, production: bool) -> None:
-        """Take the mode of the installation, which policies may ask about."""
+    def __init__(self, *, production: bool, installation: bool = False) -> None:
+        """Take the mode of the installation, which policies may ask about, and whether they are its own."""
         self._production: Final = production
+        self._installation: Final = installation
         self._parsed: Final[dict[str, Narrowing]] = {}
 
     def held(self, terms: Access, said: Decision, who: Principal, action: Action, resource: Resource) -> Decision:
         """Return what holds when the product's policies have `said` something."""
         if not said.allowed or not terms.forbid:
             return said
-        narrowing = self._parsed.pop(terms.forbid, None) or terms.narrowing(production=self._production)
+        narrowing = self._parsed.pop(terms.forbid, None) or terms.narrowing(
+            production=self._production, installation=self._installation
+        )
         if len(self._parsed) >= _MOST:
             del self._parsed[next(iter(self._parsed))]
         self._parsed[terms.forbid] = narrowing
@@ -135,6 +142,19 @@ class OwnPolicies:
         if not said.allowed or who.tenant is None:
             return said
         return self._parsed.held(everything(self._standing(who.tenant)), said, who, action, resource)
+
+
+class InstallationPolicies:
+    """What the installation forbids everybody, as the feed tells of it; for the gate."""
+
+    def __init__(self, standing: Callable[[], Standing[AccessRule]], *, production: bool = False) -> None:
+        """Take where the document in force comes from (`Rulebook.standing` of the kind `policy`), and the mode."""
+        self._standing: Final = standing
+        self._parsed: Final = Narrowings(production=production, installation=True)
+
+    def held(self, said: Decision, who: Principal, action: Action, resource: Resource) -> Decision:
+        """Return what holds when the product's policies have `said` something."""
+        return self._parsed.held(everything(self._standing()), said, who, action, resource)
 
 
 def everything(standing: Standing[AccessRule]) -> Access:

@@ -48,7 +48,7 @@ class Rulebook:
         for entry in entries:
             kind = KINDS.get(entry.kind.removeprefix(PREFIX)) if entry.kind.startswith(PREFIX) else None
             level = _level(entry)
-            if kind is None or level is None:
+            if kind is None or level is None or level not in kind.levels:
                 continue
             self._held.pop((entry.tenant, kind.name, level), None)
             if not entry.deleted:

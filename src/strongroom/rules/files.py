@@ -62,6 +62,7 @@ def parse(text: str) -> DocumentFile:
         raise FileError(f'The file begins with `kind = "…"`: one of {", ".join(KINDS)}.', _line_of(text, "kind") or 1)
     try:
         document = kind.read(read)
+        kind.prove(document)
     except DocumentError as error:
         raise FileError(f"{error}.", locate(text, error.place)) from None
     return DocumentFile(kind, read, msgspec.json.decode(encode(document)))

@@ -25,6 +25,17 @@ from strongroom.rules.model import MAX_BYTES, DocumentError, Level, Rule, Subjec
 RuleT = TypeVar("RuleT", bound=Rule)
 TermsT = TypeVar("TermsT")
 
+_UNKNOWN: Final = re.compile(r"unknown field `([^`]{1,64})`")
+_TYPES: Final = re.compile(r"Expected `([a-z| ]+)`, got `([a-z]+)`")
+_WORDS: Final = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
 _KEY: Final = re.compile(rb"srk_\w", re.IGNORECASE)
 
 
@@ -113,6 +124,13 @@ class Kind(ABC, Generic[RuleT, TermsT]):
 
         Raises:
             DocumentError: naming the field below `place`.
+        """
+
+    def prove(self, document: Document[RuleT]) -> None:
+        """Refuse a document that reads well and does not do what it says of itself; asked where one is written only.
+
+        Raises:
+            DocumentError: naming the field.
         """
 
     def read(self, document: object) -> Document[RuleT]:
@@ -259,5 +277,12 @@ def _located(said: str) -> DocumentError:
     if tell.startswith("Invalid enum value"):  # it quotes what was sent, which is not said again
         tell = "This value is not one of those allowed"
     if "matching regex" in tell:
-        tell = "This text has not the form of its field"
+        tell = "This text has not the form of its field: names are of a-z, 0-9, '.' and '-', ids of keys have 16 of a-z and 0-9"
+    unknown = _UNKNOWN.search(tell)
+    if unknown is not None:
+        tell = f"There is no field `{unknown[1]}` here; see the kind's page for those there are"
+    wrong = _TYPES.fullmatch(tell)
+    if wrong is not None:
+        wanted = " or ".join(_WORDS.get(each, each) for each in wrong[1].split(" | ") if each != "null")
+        tell = f"Here belongs {wanted}, and not {_WORDS.get(wrong[2], wrong[2])}"
     return DocumentError(tell, place.rstrip("`"))

@@ -8,6 +8,7 @@ from strongroom.rules.access import ACCESS
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.kind import Kind
 from strongroom.rules.limits import LIMITS
+from strongroom.rules.policy import POLICY
 from strongroom.rules.privacy import PRIVACY
 from strongroom.rules.records import RECORDS
 from strongroom.rules.residency import RESIDENCY
@@ -22,11 +23,12 @@ _ALL: Final[tuple[Kind[Any, Any], ...]] = (
     RECORDS,
     RESIDENCY,
     ACCESS,
+    POLICY,
     PRIVACY,
 )
 
 KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}
 """By name, in the order in which they are shown."""
 
-CEDAR: Final = frozenset({ACCESS.name})
+CEDAR: Final = frozenset({ACCESS.name, POLICY.name})
 """Kinds whose documents are policies."""

@@ -237,9 +237,11 @@ def candidate(kind: Kind[Any, Any], level: Level, document: object) -> Held[Any]
 
 def _read(kind: Kind[Any, Any], document: object) -> Document[Any]:
     try:
-        return kind.read(document)
+        read = kind.read(document)
+        kind.prove(read)
     except DocumentError as error:
         raise Refused(invalid(f"{error.said}.", param=error.place or "document")) from None
+    return read
 
 
 async def _living(tx: TenantTx) -> None:

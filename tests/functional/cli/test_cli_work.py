@@ -115,9 +115,11 @@ def test_the_records(run: Run) -> None:
     assert run("records", "list", "--tenant", "acme", "--json").json == {"data": []}
     assert run("records", "list", "--tenant", "acme", by="acme-admin").code == 0
     assert run("records", "list", "--tenant", "globex", by="acme-admin").code == 1
-    for wrong in (("--since", "yesterday"), ("--since", "2026-01-31T12:00:00"), ("--limit", "0"), ("--status", "1000")):
+    for wrong in (("--limit", "0"), ("--status", "1000")):
         assert run("records", "list", "--tenant", "acme", *wrong).code == 1, wrong
-    assert run("records", "list", "--tenant", "acme", "--since", "999999d").code == 2
+    for since in ("yesterday", "2026-01-31T12:00:00", "999999d"):
+        bad = run("records", "list", "--tenant", "acme", "--since", since)
+        assert (bad.code, "24h" in bad.err or "shorter" in bad.err) == (2, True), since
 
 
 def test_who_one_is_and_by_which_token(plane: ControlPlane, run: Run) -> None:
@@ -206,7 +208,7 @@ def test_an_elevation_goes_from_the_request_to_its_end_by_commands(run: Run) -> 
         assert run("elevation", "approve", request, "--reason", "fine", by=by).code == code
     second = run("account", "create", "approver-2", "--role", "approver", "--json").json["token"]
     seen = run("elevation", "approve", request, "--reason", "too", by=second)
-    assert (seen.code, "audit.read in tenant" in seen.err) == (0, True)
+    assert (seen.code, "audit.read in tenant acme" in seen.err) == (0, True)
     begun = run("elevation", "begin", request, "--json")
     token = begun.json["token"]
     assert run("audit", "list", "--tenant", "acme", by=token).code == 0

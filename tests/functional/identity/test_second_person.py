@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,7 +32,7 @@ from strongroom.rules import Level, Rulebook, Version
 from strongroom.store import Database, migrate
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import FileKeystore, Keyring, Purpose
+from strongroom.vault import FileKeystore, Keyring, Purpose, PurposeKeys
 
 ASK = Ask()
 TIES, THEIRS = (
@@ -49,6 +50,7 @@ class Firm:
     services: Services
     database: TestDatabase
     db: Database
+    keys: PurposeKeys
     operator: Principal
     approver: Principal
     acme: TenantId
@@ -106,7 +108,7 @@ async def firm(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[Firm]:
     places = [
         TenantId((await services.identity.create_tenant(INSTALLER, Name(name), ASK)).id) for name in ("acme", "globex")
     ]
-    yield Firm(services, database, db, person("op", Role.OPERATOR), person("ann", Role.APPROVER), *places)
+    yield Firm(services, database, db, keys, person("op", Role.OPERATOR), person("ann", Role.APPROVER), *places)
     await follower.close()
     await db.close()
 
@@ -266,10 +268,9 @@ async def test_who_decides_is_not_made_by_one_person_but_the_first_two_of_an_ins
     accounts = firm.services.accounts
 
     async def made(name: str, role: Role = Role.APPROVER, **more: Any) -> Any:
-        who = more.pop("who", firm.operator)
-        return await accounts.second.asked(
-            who, ASK, lambda: accounts.create(who, Name(name), role, ask=ASK, **{"ties": TIES} | more)
-        )
+        given: dict[str, Any] = {"ties": TIES} | more
+        who = given.pop("who", firm.operator)
+        return await accounts.second.asked(who, ASK, lambda: accounts.create(who, Name(name), role, ask=ASK, **given))
 
     first, second = await made("one"), await made("two")
     assert not isinstance(first, Request)
@@ -360,7 +361,7 @@ async def test_when_every_approvers_token_is_lost_the_machines_owner_makes_one_a
     firm: Firm, tmp_path: Path
 ) -> None:
     """By the installer's own hands, which the API has not: so it takes the machine, and stands in the log."""
-    accounts = Accounts(firm.services.gate, firm.services.accounts._keys, firm.services.clock)
+    accounts = Accounts(firm.services.gate, firm.keys, firm.services.clock)
     for file in (tmp_path / "first", tmp_path / "second"):
         await approver_anew(accounts, file)
         assert file.stat().st_mode & 0o777 == 0o600
@@ -374,3 +375,43 @@ async def test_when_every_approvers_token_is_lost_the_machines_owner_makes_one_a
         await approver_anew(accounts, tmp_path / "second")
     log = await firm.services.audit.of_platform(firm.operator, ASK, limit=50)
     assert {each.action for each in log if each.actor == "operator/strongroom-up"} >= {"account.create", "key.create"}
+
+
+FORBIDDEN = """@id("no-new-tenants") forbid (principal, action == Action::"tenant.create", resource);"""
+NO_TENANTS = {
+    "rules": [
+        {
+            "name": "no new tenants",
+            "forbid": FORBIDDEN,
+            "cases": [
+                {"role": "operator", "action": "tenant.create", "tenant": "installation", "expect": "deny"},
+                {"role": "operator", "action": "tenant.list", "tenant": "installation", "expect": "allow"},
+            ],
+        }
+    ]
+}
+
+
+async def test_the_installations_own_policies_wait_bind_operators_and_are_named_in_the_log(firm: Firm) -> None:
+    found = await firm.proposed(firm.operator, NO_TENANTS, kind="policy", level=Level.DEFAULT)
+    await firm.services.identity.create_tenant(firm.operator, Name("before"), ASK)
+    await firm.approve(firm.approver, found)
+    await firm.services.follower.refresh(5.0)
+    assert (
+        await refused(firm.services.identity.create_tenant(firm.operator, Name("after"), ASK)) is RefusalKind.FORBIDDEN
+    )
+    await firm.services.identity.list_tenants(firm.operator, ASK)
+    log = await firm.services.audit.of_platform(firm.operator, ASK, limit=20)
+    told = {(each.action, each.outcome.value): dict(each.detail) for each in reversed(log)}
+    beside = told["tenant.create", "refused"]["policy_beside"]
+    assert beside == f"sha256:{sha256(FORBIDDEN.encode()).hexdigest()}"
+    assert told["tenant.list", "allowed"]["policy_beside"] == beside
+    assert "policy_beside" not in told["tenant.create", "allowed"]
+    assert told["tenant.create", "refused"]["policy"] == firm.services.engine.version
+
+    nobody_elses = firm.proposed(firm.operator, NO_TENANTS, kind="policy", level=Level.CEILING)
+    assert await refused(nobody_elses) is RefusalKind.HIDDEN
+    back = await firm.proposed(firm.operator, None, kind="policy", level=Level.DEFAULT, expected=1)
+    await firm.approve(firm.approver, back)  # the way back is never forbidden
+    await firm.services.follower.refresh(5.0)
+    await firm.services.identity.create_tenant(firm.operator, Name("after"), ASK)

@@ -133,9 +133,9 @@ def test_a_tenants_policies_are_parsed_once_and_not_for_each_decision(monkeypatc
     parsed: list[str] = []
     narrowing = Access.narrowing
 
-    def counting(terms: Access, *, production: bool) -> Narrowing:
+    def counting(terms: Access, *, production: bool, installation: bool = False) -> Narrowing:
         parsed.append(terms.forbid)
-        return narrowing(terms, production=production)
+        return narrowing(terms, production=production, installation=installation)
 
     monkeypatch.setattr(Access, "narrowing", counting)
     state, _ = snapshot()

@@ -125,9 +125,9 @@ def test_all_documents_hold_together_and_one_that_cannot_be_read_forbids() -> No
 def test_a_text_is_parsed_once_however_often_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
 
-    def counting(terms: Access, *, production: bool) -> Narrowing:
+    def counting(terms: Access, *, production: bool, installation: bool = False) -> Narrowing:
         parsed.append(terms.forbid)
-        return Narrowing(terms.forbid, production=production)
+        return Narrowing(terms.forbid, production=production, installation=installation)
 
     monkeypatch.setattr(Access, "narrowing", counting)
     kept, said = Narrowings(production=False), ENGINE.decide(WORKLOAD, Action.MODEL_INVOKE, MODEL)

@@ -48,6 +48,7 @@ class Elevated(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase
     requester: str
     tenant: UUID
+    tenant_name: str | None
     actions: tuple[str, ...]
     minutes: int
     ticket: str

@@ -108,6 +108,7 @@ def _elevated(request: Request, row: Record, now: datetime) -> Elevated:
         ),
         requester=request.requester,
         tenant=asked.tenant,
+        tenant_name=request.tenant_name,
         actions=asked.actions,
         minutes=asked.minutes,
         ticket=request.ticket,

@@ -128,7 +128,10 @@ def _approvals(
     people, left = counted(case, scan.author, environment, tenant, case.of(EvidenceKind.APPROVAL))
     named = f" ({', '.join(sorted(people))})" if people else ""
     whom = "" if tenant is None else " for this tenant"
-    said = f"{len(people)} of {wanted} approvals that {environment} demands of a {scan.risk} release{whom}{named}."
+    if len(people) < wanted:
+        said = f"{len(people)} of {wanted} approvals that {environment} demands of a {scan.risk} release{whom}{named}."
+    else:
+        said = f"{len(people)} approved it{whom}{named}; {environment} demands {wanted} of a {scan.risk} release."
     if left and len(people) < wanted:
         said = f"{said} Not counted: {'; '.join(sorted(left))}."
     reasons.append(Reason(demand="approval", met=len(people) >= wanted, because=said))

@@ -200,7 +200,9 @@ class Prompts:
         wanted = APPROVALS[Risk.STANDARD][environment]
         people, left = counted(case, kept.author, environment, str(tx.tenant), given)
         named = f" ({', '.join(sorted(people))})" if people else ""
-        said = f"{len(people)} of {wanted} approvals that {environment} demands of a prompt{named}."
+        said = f"{len(people)} approved it{named}; {environment} demands {wanted} of a prompt."
+        if len(people) < wanted:
+            said = f"{len(people)} of {wanted} approvals that {environment} demands of a prompt{named}."
         if left and len(people) < wanted:
             said = f"{said} Not counted: {'; '.join(sorted(left))}."
         reasons.append(Reason(demand="approval", met=len(people) >= wanted, because=said))
