@@ -31,7 +31,7 @@ class Waits(Refused):
     """An act that takes a second person, and was undone: what is to be proposed in its place."""
 
     def __init__(self, subject: Mapping[str, object], about: UUID | None) -> None:
-        tell = "This takes a second person: it was proposed, and somebody else decides."
+        tell = "This takes a second person: propose it, and do it when somebody else has approved."
         super().__init__(Refusal(kind=RefusalKind.CONFLICT, reason="it takes a second person", tell=tell))
         self.subject = subject
         self.about = about
