@@ -178,6 +178,8 @@ def _parts(services: Services, engine: Engine) -> Parts:
         audit=services.audit,
         federation=services.federation,
         elevations=services.elevations,
+        proposals=services.proposals,
+        rehearse=services.rehearsal.run,
         custody=services.custody,
         incidents=services.incidents,
         finder=services.finder,

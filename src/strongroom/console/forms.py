@@ -13,7 +13,7 @@ from strongroom.identity.model import Owner
 from strongroom.kernel.ids import Name, parse_name
 from strongroom.kernel.refusal import Refused, invalid
 
-BODY_LIMIT: Final = 16 * 1024
+BODY_LIMIT: Final = 64 * 1024
 _FIELDS: Final = 32
 _TYPE: Final = "application/x-www-form-urlencoded"
 

@@ -41,6 +41,8 @@ class Menu:
             found.append(("Models", "/models", "models"))
         if self.may(who, Action.PROVIDER_LIST, Resource(kind=Kind.PROVIDER)):
             found.append(("Providers", "/providers", "models"))
+        if self.may(who, Action.PROPOSAL_READ, Resource(kind=Kind.PROPOSAL, tenant=own)):
+            found.append(("Proposals", "/proposals", "check"))
         if self.may(who, Action.ELEVATION_READ, Resource(kind=Kind.ELEVATION)):
             found.append(("Elevation", "/elevations", "elevation"))
         if self.may(who, Action.ACCOUNT_LIST, Resource(kind=Kind.ACCOUNT)):

@@ -8,8 +8,8 @@ from typing import Final
 from strongroom.console import place
 from strongroom.console.commands import command
 from strongroom.console.place import Place
+from strongroom.console.ruleform import may_write
 from strongroom.console.visit import Answer, Visit
-from strongroom.policy import Action, Kind, Resource
 from strongroom.rules import KINDS, DocumentError, Level, Version
 from strongroom.rules.files import written
 from strongroom.rules.model import told_as
@@ -44,6 +44,7 @@ class Shown:
         text: it, as a file.
         history: its versions, the newest first.
         writes: the command that writes the next version; empty for whom it would refuse.
+    form: the address of the form that does; empty as above, and for the installation's default.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Shown:
     text: str
     history: list[Version]
     writes: str
+    form: str
 
 
 async def listing(visit: Visit) -> Answer:
@@ -92,6 +94,9 @@ async def _shown(visit: Visit, where: Place, kind: str, level: Level, found: dic
         text="" if version is None else written(kind, version.document),
         history=history,
         writes=_writes(visit, where, kind, level),
+        form=f"{where.base}/rules/{kind}/{level}"
+        if level is not Level.DEFAULT and may_write(visit, where, kind, level)
+        else "",
     )
 
 
@@ -108,10 +113,7 @@ def _said(kind: str, version: Version) -> tuple[Said, ...] | None:
 
 
 def _writes(visit: Visit, where: Place, kind: str, level: Level) -> str:
-    own = level is Level.OWN
-    action = Action.RULES_WRITE if own else Action.RULES_WRITE_CEILING
-    tenant = None if level is Level.DEFAULT else where.tenant
-    if not visit.may(action, Resource(kind=Kind.RULES, id=f"{kind}.{level}", tenant=tenant)):
+    if not may_write(visit, where, kind, level):
         return ""
     named = None if level is Level.DEFAULT else where.name
     return command("rules", "set", f"{kind}.toml", tenant=named, ceiling=level is Level.CEILING, reason="WHY")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from strongroom.console.assets import Assets
@@ -19,6 +19,7 @@ from strongroom.console.sessions import Notice, Session, Sessions
 from strongroom.custody import Custody
 from strongroom.custody.incidents import Incidents
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
+from strongroom.identity.approvals.service import Proposals
 from strongroom.identity.door import Lease
 from strongroom.identity.elevation import Elevations
 from strongroom.identity.federation.service import FederationService
@@ -32,7 +33,7 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Resource
 from strongroom.providers import Providers
 from strongroom.registry import Registry
-from strongroom.rules import Rules
+from strongroom.rules import Level, Rules
 from strongroom.rules.usage import UsageReader
 
 STATUS: Final = {
@@ -47,6 +48,9 @@ STATUS: Final = {
     RefusalKind.UPSTREAM: 502,
 }
 
+
+Rehearse: TypeAlias = Callable[[Principal, TenantId, str, Level, object, Ask], Awaitable[Any]]
+"""Says what a document of rules would have changed for those who asked lately."""
 
 EndTenant: TypeAlias = Callable[[Principal, TenantId, Ask], Awaitable[None]]
 """Ends a tenant and everything that belongs to it, in every room."""
@@ -73,6 +77,8 @@ class Parts:
     audit: AuditReader
     federation: FederationService
     elevations: Elevations
+    proposals: Proposals
+    rehearse: Rehearse
     custody: Custody
     incidents: Incidents
     finder: Finder

@@ -11,8 +11,10 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
+from strongroom.app.dryrun import Compared
 from strongroom.app.seed import INSTALLER
 from strongroom.app.testing import ControlPlane
+from strongroom.identity.approvals import Request
 from strongroom.identity.elevation.model import Asked
 from strongroom.identity.service import loopback_exception
 from strongroom.kernel.ids import KeyId, Name
@@ -20,7 +22,8 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask
 from strongroom.providers import ProviderKind
 from strongroom.providers.service import Change
-from strongroom.rules import Level
+from strongroom.rules import Level, Rules
+from strongroom.rules.proposing import Proposing
 
 if TYPE_CHECKING:
     from tests.functional.console.conftest import Visit, Visitor
@@ -85,6 +88,22 @@ def pages(plane: ControlPlane) -> dict[str, str]:
             INSTALLER, acme, KeyId(keys[1]), freeze=False, rotate=True, reason="left on a train", ask=Ask()
         )
     )
+    proposing = Proposing(plane.services.clock, Compared(plane.services.engine).attached)
+    strict = Rules(plane.services.gate, plane.services.clock, proposing)
+    proposal = plane.run(
+        strict.propose(
+            INSTALLER,
+            acme,
+            "tools",
+            Level.CEILING,
+            {"rules": []},
+            expected=0,
+            reason="a test",
+            at_once=False,
+            ask=Ask(),
+        )
+    )
+    assert isinstance(proposal, Request)
     outside = Change(base_url="http://127.0.0.1:9", owner="Team Procurement", region="eu-central")
     plane.run(plane.services.providers.add(INSTALLER, Name("outside"), ProviderKind.OPENAI, outside, Ask()))
     plane.run(identity.revoke_key(INSTALLER, acme, KeyId(keys[1]), "left on a train", Ask()))
@@ -105,6 +124,10 @@ def pages(plane: ControlPlane) -> dict[str, str]:
         "tenant's log": "/tenants/acme/audit",
         "log": "/audit",
         "no entries": "/audit?outcome=failed",
+        "write rules": "/tenants/acme/rules/disclosure/ceiling",
+        "try rules": "/tenants/acme/privacy/try",
+        "proposals": "/proposals",
+        "proposal": f"/proposals/{proposal.id}",
         "elevations": "/elevations",
         "open elevation": f"/elevations/{elevation}",
         "broken glass": f"/elevations/{broken}",
