@@ -24,6 +24,7 @@ from litestar.types import ControllerRouterHandler
 from strongroom.app import audit_routes, routes
 from strongroom.app.metrics import MEDIA_TYPE
 from strongroom.app.services import Services
+from strongroom.canaries import routes as canary_routes
 from strongroom.console import Missing
 from strongroom.custody import routes as custody_routes
 from strongroom.custody.incidents import routes as incident_routes
@@ -66,6 +67,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *rotation_routes.ROUTES,
             *custody_routes.ROUTES,
             *incident_routes.ROUTES,
+            *canary_routes.ROUTES,
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
             *federation_routes.ROUTES,
@@ -110,6 +112,7 @@ def _offered(services: Services) -> dict[str, object]:
         "rotation": services.rotation,
         "custody": services.custody,
         "incidents": services.incidents,
+        "canaries": services.canaries,
         "signers": services.signers,
         "tenant_keys": services.tenant_keys,
         "federation": services.federation,

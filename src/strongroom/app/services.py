@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from strongroom.app.dryrun import Compared, Rehearsal
 from strongroom.app.probes import Prover
+from strongroom.canaries import CanaryService
 from strongroom.custody import Custody
 from strongroom.custody.incidents import Incidents
 from strongroom.gateway.reading import RecordReader
@@ -78,6 +79,7 @@ class Services:
     rotation: Rotation
     custody: Custody
     incidents: Incidents
+    canaries: CanaryService
     signers: SignerService
     tenant_keys: TenantKeys
     federation: FederationService
@@ -132,6 +134,7 @@ class Services:
         await self.prompts.erase_all(who, tenant, ask)
         await self.keeping.end_tenant(who, tenant, ask)
         await self.rules.withdraw_all(who, tenant, ask)
+        await self.canaries.withdraw_all(who, tenant, ask)
 
     @property
     def rehearsal(self) -> Rehearsal:
@@ -222,6 +225,7 @@ def make_services(
         rotation=rotation,
         custody=custody,
         incidents=Incidents(gate, custody, identity, rotation, clock),
+        canaries=CanaryService(gate, clock),
         signers=SignerService(gate, clock),
         tenant_keys=TenantKeys(gate, keystore),
         federation=FederationService(gate, clock),

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 from strongroom.cli import bringing, deidentify, local, logs, model_signing, redact, releases, shelf, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.audit import AUDIT
+from strongroom.cli.canaries import CANARY
 from strongroom.cli.elevation import ELEVATION
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
@@ -85,6 +86,7 @@ def application() -> App:
         KEY,
         ENDPOINT,
         INCIDENT,
+        CANARY,
         SIGNER,
         FEDERATION,
         TOKEN,

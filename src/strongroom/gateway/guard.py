@@ -4,6 +4,7 @@ Always true here:
 - what is sent to a model, kept or told was looked at by the rules that hold for this caller and this model (`rules/privacy.py`);
 - tool definitions, calls and answers in JSON stay JSON; of a stream nothing leaves that could still become part of a finding;
 - a token is put back for the very request that it was made in, and stays what it is anywhere else;
+- a canary, or too much of the model's instructions, ends an answer while what would show it is still held (`leaks.py`);
 - of what was found types and numbers are told, never a piece of it.
 """
 
@@ -28,11 +29,11 @@ from strongroom.gateway.exchange.answers import (
     TextDelta,
 )
 from strongroom.gateway.exchange.asks import Ask
-from strongroom.gateway.guard_asks import Asked
-from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Finder, Rules, Way, changed
+from strongroom.gateway.guard_leaks import Watched, cut, says_plainly
+from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Rules, Way, changed
 from strongroom.gateway.guard_names import TOO_LONG, Whole, as_choice, must, unread
 from strongroom.gateway.guard_scores import TokenScores
-from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.kernel.refusal import Refusal
 from strongroom.privacy import Engine, Span
 from strongroom.privacy.naming import Known, Listener
 from strongroom.privacy.stream import REST, Held
@@ -57,13 +58,14 @@ def passing() -> Guard:
     return Guard(Rules(None, None, unchecked=True, tokens=False), uncounted, lambda: Vault(Tokens(bytes(32))))
 
 
-class Guard(Asked):
+class Guard(Watched):
     """Looks at one request and its answer."""
 
     __slots__ = ("_scores", "_seal", "_whole", "held", "reading", "reads_input", "reads_output", "tokens", "waits")
 
     def __init__(self, rules: Rules, count: Count, make_vault: Callable[[], Vault]) -> None:
         super().__init__(rules, count, make_vault)
+        self.leaks, self.word = None, ""
         self.held: dict[tuple[int, type[TextDelta | ReasoningDelta]], Held] = {}
         self._scores: dict[int, TokenScores] = {}
         self._json = False
@@ -137,7 +139,7 @@ class Guard(Asked):
         try:
             return [self._released(event) for event in events]
         except Blocked as blocked:
-            return _cut(blocked.kind)
+            return cut(blocked.kind)
 
     def _released(self, event: Event) -> Event:
         if isinstance(event, TextDelta):
@@ -156,11 +158,12 @@ class Guard(Asked):
     def answer(self, answer: Answer) -> Answer | Refusal:
         """Return what of a whole answer may be told, or why nothing of it is."""
         way = self._rules.output
-        if way is None and self._vault is None:
-            return answer
+        no = None if self.leaks is None else self.leaks.whole(answer)
+        if no is not None or (way is None and self._vault is None):
+            return answer if no is None else self._leaked(no)
         try:
             if isinstance(answer, Generation):
-                if self._vault is None and way is not None and _says_plainly(answer, way.engine):
+                if self._vault is None and way is not None and says_plainly(answer, way.engine):
                     return answer
                 choices = tuple([self._choice(each) for each in answer.choices])
                 return answer if choices == answer.choices else with_(answer, choices=choices)
@@ -170,12 +173,15 @@ class Guard(Asked):
                 outputs = tuple([self._tensor(each, way, "output") for each in answer.outputs])
                 return changed(answer, outputs=outputs, parameters=self._object(answer.parameters, way, "output"))
         except Blocked as blocked:
-            return _cut(blocked.kind)
+            return cut(blocked.kind)
         return answer
 
     def events(self, events: list[Event]) -> list[Event] | Refusal:
         """Return what of a stream may leave now, or why it ends here."""
-        if self._rules.output is None and self._vault is None:
+        leaks = self.leaks
+        if leaks is not None and (no := leaks.feed(events)) is not None:
+            return self._leaked(no)
+        if self._rules.output is None and self._vault is None and (leaks is None or not leaks.holds):
             return events
         if self.reads_output:
             self._whole = self._whole or Whole()
@@ -194,12 +200,14 @@ class Guard(Asked):
                 else:
                     passed.append(event)
         except Blocked as blocked:
-            return _cut(blocked.kind)
+            return cut(blocked.kind)
         return passed
 
     def hasten(self) -> list[Event]:
         """Return what may leave of a stream that has come to a stop: words, and no part of anything that is open."""
         passed: list[Event] = []
+        if self.leaks is not None and not self.leaks.may_hasten():
+            return passed
         for (choice, kind), held in self.held.items():
             text = held.hasten()
             self._settle(held)
@@ -210,12 +218,20 @@ class Guard(Asked):
     def rest(self) -> list[Event]:
         """Return what is still held of a stream that ends here, for whatever reason."""
         passed: list[Event] = []
+        if self.leaks is not None and (no := self.leaks.end()) is not None:
+            self._leaked(no)  # nothing is held then, and nothing more leaves
         try:
             for choice in sorted({place[0] for place in self.held}):
                 passed += self._rest(choice)
         except Blocked:  # what ends the answer says so already
             return passed
         return passed
+
+    def _leaked(self, no: Refusal) -> Refusal:
+        self.held.clear()
+        self._whole = None
+        self._tell("output", no.signal, "cut")
+        return no
 
     def _choice(self, choice: Choice) -> Choice:
         text = None if choice.text is None else self._out_json(choice.text)
@@ -308,21 +324,3 @@ class Guard(Asked):
 def _knowing(way: Way, read: Read) -> Way:
     assert isinstance(way.engine, Engine)  # noqa: S101 - a listener's guard is never told what was read
     return with_fields(way, engine=way.engine.plus(Known(read)))
-
-
-def _says_plainly(answer: Generation, engine: Finder) -> bool:
-    texts: list[str] = []
-    for choice in answer.choices:
-        if choice.calls or choice.reasoning is not None:
-            return False
-        texts.append(choice.text or "")
-    return engine.quiet("\n".join(texts))
-
-
-def _cut(kind: str) -> Refusal:
-    return Refusal(
-        kind=RefusalKind.FORBIDDEN,
-        reason=f"privacy: {kind} in the answer",
-        tell="The answer held something that the privacy rules do not let leave. It ends here.",
-        code=CODE,
-    )

@@ -17,7 +17,7 @@ from strongroom.privacy.custom import CustomDetector, CustomPattern
 from strongroom.privacy.fields import find_in_field
 from strongroom.privacy.jsontext import Leaf, NotJson, rewrite
 from strongroom.privacy.tokens import Vault
-from strongroom.rules.privacy import Privacy, Reading, action_on
+from strongroom.rules.privacy import Leak, Privacy, Reading, action_on
 
 Count: TypeAlias = Callable[[str, str, str], None]
 """Is told of each finding: direction, type and action."""
@@ -62,6 +62,8 @@ class Rules:
     output: Way | None
     unchecked: bool
     tokens: bool
+    canaries: Leak = Leak.OFF
+    instructions: Leak = Leak.OFF
 
 
 def rules_of(terms: Privacy) -> Rules:
@@ -74,7 +76,7 @@ def rules_of(terms: Privacy) -> Rules:
         for actions, reading in ((terms.input, terms.input_names), (terms.output, terms.output_names))
     ]
     tokens = any(way is not None and Action.TOKENISE in way.actions.values() for way in made)
-    return Rules(made[0], made[1], terms.unchecked, tokens)
+    return Rules(made[0], made[1], terms.unchecked, tokens, terms.canaries, terms.instructions)
 
 
 def _way(actions: Mapping[str, Action], detectors: Sequence[Detector], reading: Reading) -> Way | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from strongroom.audit import Entry, Outcome, plain
-from strongroom.gateway import disclose, guard, signals, tools
+from strongroom.gateway import disclose, guard, leaks, signals, tools
 from strongroom.gateway.decisions import Decisions
 from strongroom.gateway.exchange.ports import in_words_of
 from strongroom.gateway.limits import Meter
@@ -28,7 +28,7 @@ from strongroom.rules.records import RecordsMode
 from strongroom.wire import Reply
 
 _DENIALS: Final = frozenset({RefusalKind.UNAUTHENTICATED, RefusalKind.FORBIDDEN, RefusalKind.HIDDEN})
-_DENIED: Final = frozenset({disclose.CODE, guard.CODE, tools.CODE})
+_DENIED: Final = frozenset({disclose.CODE, guard.CODE, tools.CODE, leaks.CODE})
 """What a caller may not ask for, and stands in the audit log as that."""
 
 
@@ -93,7 +93,19 @@ class Notes:
             admitted = relayed.routed.screened.admitted
             received, who = admitted.authenticated.received, admitted.authenticated.principal
             self._recorder.deny(self._denial(received, relayed.no, who, admitted.route))
+        self._tell_leaks(relayed)
         return Recorded(relayed)
+
+    def _tell_leaks(self, relayed: Relayed) -> None:
+        """Tell what came out of an answer and was let through, as the rules say."""
+        screened = relayed.routed.screened
+        if screened.guard.leaks is None or not screened.guard.leaks.seen:
+            return
+        received, who = screened.admitted.authenticated.received, screened.admitted.authenticated.principal
+        place = str(screened.admitted.route.resource)
+        for seen in screened.guard.leaks.seen:
+            told = signals.entry(who, seen.signal, seen.reason, self._clock, received.request_id, place)
+            self._recorder.deny(Denial(PLATFORM if who.tenant is None else who.tenant, told))
 
     def used(self, received: Received, who: Principal) -> None:
         """Take note of where and by what a key is used; off the request's way, but for one look."""

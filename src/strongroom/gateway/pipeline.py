@@ -20,7 +20,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from strongroom.gateway import disclose, retiring, tools
+from msgspec import structs
+
+from strongroom.canaries import NOTHING
+from strongroom.gateway import disclose, leaks, retiring, tools
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.fronting import as_counted_by_the_caller
 from strongroom.gateway.guard import Guard
@@ -236,6 +239,7 @@ class Gateway:
         ask = await self._guards.beside(partial(guard.ask, ask)) if long else guard.ask(ask)
         if isinstance(ask, Refusal):
             return ask
+        admitted = self._watched(admitted, guard, ask)
         told = admitted.decoded.own
         own = await self._guards.beside(partial(guard.echo, told)) if long else guard.echo(told)
         if isinstance(own, Refusal):
@@ -270,15 +274,27 @@ class Gateway:
             return None
         return await self._guards.read_ask(guard, who, ask, decoded.own, kept=decoded.turn is not None, long=long)
 
+    def _watched(self, admitted: Admitted, guard: Guard, ask: Ask) -> Admitted:
+        """Have the answer watched for what it could give away, if there is anything; count what is planted for that."""
+        planted, prompt = self._snapshot.canaries.planted(admitted.route.deployment), admitted.route.prompt
+        if planted is NOTHING and prompt is None and not leaks.has_instructions(ask):
+            return admitted  # nearly always
+        guard.watch(ask, planted, admitted.route.tenant, "" if prompt is None else prompt.text)
+        if not guard.word:
+            return admitted
+        return structs.replace(admitted, brought=admitted.brought + len(leaks.line(guard.word)))
+
     def _route(self, screened: Screened) -> Routed | Refusal:
         admitted = screened.admitted
         who, residency = admitted.authenticated.principal, admitted.terms.of(RESIDENCY)
         ask = screened.ask if admitted.route.prompt is None else admitted.route.prompt.before(screened.ask)
         if isinstance(ask, Refusal):
             return ask
+        if screened.guard.word:
+            ask = leaks.plant(ask, screened.guard.word)
         ways = self._upstreams.ways(admitted.route, who, ask, residency)
         if isinstance(ways, Refusal):
-            return ways if ask is screened.ask else as_counted_by_the_caller(ways)
+            return ways if admitted.route.prompt is None else as_counted_by_the_caller(ways)
         return Routed(screened, ways)
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:

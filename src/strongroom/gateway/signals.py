@@ -28,7 +28,7 @@ def news(first: First, clock: Clock) -> Entry:
     return entry(first.who, signal, f"key {first.key}: {first.kind} {first.value} for the first time", clock)
 
 
-def entry(who: Principal, signal: str, reason: str, clock: Clock, request_id: str = "") -> Entry:
+def entry(who: Principal, signal: str, reason: str, clock: Clock, request_id: str = "", resource: str = _HERE) -> Entry:
     """Return the entry for something odd that was allowed."""
     return Entry(
         id=new_uuid(),
@@ -36,7 +36,7 @@ def entry(who: Principal, signal: str, reason: str, clock: Clock, request_id: st
         actor=str(who),
         credential=who.credential,
         action=Action.MODEL_SEE,
-        resource=_HERE,
+        resource=resource,
         outcome=Outcome.ALLOWED,
         reason=plain(reason),
         request_id=request_id,

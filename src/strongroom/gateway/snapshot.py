@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from strongroom.canaries import CanaryBook
 from strongroom.gateway.fronting import SystemPrompt
 from strongroom.identity import Directory
 from strongroom.identity.signers import Signers
@@ -99,6 +100,7 @@ class Snapshot:
         self._narrowings = Narrowings(production=engine.production)
         self._beside = Narrowings(production=engine.production, installation=True)
         self._providers = Book()
+        self.canaries = CanaryBook()
         self._terms: dict[tuple[str, DeploymentId | None], Terms] = {}
         self._access: dict[tuple[str, str], Access] = {}
         self._follower: Follower | None = None
@@ -137,6 +139,7 @@ class Snapshot:
         self.signers.apply(entries, full=full)
         self._rules.apply(entries, full=full)
         self._providers.apply(entries, full=full)
+        self.canaries.apply(entries, full=full)
         if full:
             self._routes.clear()
             self._by_id.clear()

@@ -49,6 +49,7 @@ RESOURCE_TYPES: Final = {
     Kind.RULES: "Rules",
     Kind.INCIDENT: "Incident",
     Kind.SUBJECT: "Subject",
+    Kind.CANARY: "Canary",
     Kind.AUDIT_LOG: "AuditLog",
     Kind.CONFIGURATION: "Configuration",
     Kind.VAULT: "Vault",

@@ -45,6 +45,7 @@ class Kind(StrEnum):
     RULES = "rules"
     INCIDENT = "incident"
     SUBJECT = "subject"
+    CANARY = "canary"
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
     VAULT = "vault"
@@ -215,6 +216,9 @@ class Action(StrEnum):
     SUBJECT_REPLAY = ("subject.replay", Kind.SUBJECT, "Erase again what was erased before and came back, or came late.")
     SUBJECT_HOLD = ("subject.hold", Kind.SUBJECT, "Keep a person's data, or all of a tenant's, from being erased.")
     SUBJECT_RELEASE = ("subject.release", Kind.SUBJECT, "Let go of a hold against erasing.")
+    CANARY_PLANT = ("canary.plant", Kind.CANARY, "Plant a canary in a deployment's instructions or in a document.")
+    CANARY_LIST = ("canary.list", Kind.CANARY, "List a tenant's canaries with their words.")
+    CANARY_ROTATE = ("canary.rotate", Kind.CANARY, "Let a new canary take the place of one.")
     WHOAMI = ("whoami", Kind.SELF, "Read who one is.")
 
 
@@ -266,6 +270,7 @@ KNOWN_BY: Final = {
     Kind.RULES: (Action.RULES_READ,),
     Kind.INCIDENT: (Action.INCIDENT_READ,),
     Kind.SUBJECT: (Action.SUBJECT_READ,),
+    Kind.CANARY: (Action.CANARY_LIST,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),
     Kind.VAULT: (Action.VAULT_READ,),

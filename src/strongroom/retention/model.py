@@ -56,6 +56,7 @@ KEPT: Final = MappingProxyType(
         "registry.prompt_approval": "for ever: who said yes to which digest, and why",
         "registry.own_release": _LIFE,
         "registry.own_evidence": _LIFE,
+        "registry.canary": "for ever: what a copy that turns up is known by",
         "providers.provider": _LIFE,
         "identity.tenant": _LIFE,
         "identity.environment": _LIFE,

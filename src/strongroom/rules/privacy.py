@@ -5,6 +5,7 @@ Always true here:
   what points to somebody only together with other facts pass, since a model is asked about these all day;
 - an action is said for a class (`secret`, `identifier`, `indirect`) or for one type; a type's own word goes before its class's;
 - of two words the stricter holds where a tenant's document meets its ceiling: allow, alert, tokenise, mask, block;
+- canaries and a model's own instructions end the answer that they come out in, unless a rule says less;
 - a document that cannot be read blocks secrets and masks everything else.
 """
 
@@ -45,6 +46,18 @@ class Reading(StrEnum):
 READINGS: Final = tuple(Reading)
 """From the loosest to the strictest."""
 
+
+class Leak(StrEnum):
+    """What is done about something that must not come out of an answer; the stricter the later."""
+
+    OFF = "off"
+    """Nothing; it is not even looked for."""
+    ALERT = "alert"
+    """It is told, and the answer goes on."""
+    CUT = "cut"
+    """The answer ends before it leaves."""
+
+
 PatternName: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)")]
 
 
@@ -83,6 +96,8 @@ class Privacy(msgspec.Struct, frozen=True, kw_only=True):
         unchecked: whether what cannot be looked into (lists of tokens) may be sent.
         input_names: whether a model of names reads what is asked.
         output_names: whether it reads what is answered.
+        canaries: what is done about a canary in an answer.
+        instructions: what is done about an answer that gives away its instructions.
     """
 
     input: Actions = msgspec.field(default_factory=lambda: dict(_LEAST))
@@ -91,6 +106,8 @@ class Privacy(msgspec.Struct, frozen=True, kw_only=True):
     unchecked: bool = True
     input_names: Reading = Reading.OFF
     output_names: Reading = Reading.OFF
+    canaries: Leak = Leak.CUT
+    instructions: Leak = Leak.CUT
 
 
 class PrivacyRule(Rule, frozen=True, kw_only=True):
@@ -102,6 +119,8 @@ class PrivacyRule(Rule, frozen=True, kw_only=True):
     unchecked: bool | None = None
     input_names: Reading | None = None
     output_names: Reading | None = None
+    canaries: Leak | None = None
+    instructions: Leak | None = None
 
 
 def action_on(actions: Mapping[str, Action], kind: str) -> Action:
@@ -187,7 +206,7 @@ class PrivacyKind(FieldKind[PrivacyRule, Privacy]):
                 raise DocumentError(str(error).rstrip("."), f"{place}.patterns[{index}].pattern") from None
 
     def _decided(self, rules: Sequence[PrivacyRule], name: str, base: Any) -> Any:
-        if name in {"unchecked", "input_names", "output_names"}:
+        if name in {"unchecked", "input_names", "output_names", "canaries", "instructions"}:
             return super()._decided(rules, name, base)
         speaking = sorted((rule for rule in rules if getattr(rule, name) is not None), key=lambda rule: rule.aim)
         value: Any = base
@@ -212,7 +231,20 @@ NARROWER: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "unchecked": lambda one, other: one and other,
     "input_names": more_read,
     "output_names": more_read,
+    "canaries": lambda one, other: max(one, other, key=tuple(Leak).index),
+    "instructions": lambda one, other: max(one, other, key=tuple(Leak).index),
 }
+
+
+def _says(what: str) -> Callable[[Leak], str]:
+    words = {
+        Leak.OFF: "is not looked for",
+        Leak.ALERT: "is told, and the answer goes on",
+        Leak.CUT: "ends the answer before it leaves",
+    }
+    return lambda leak: f"{what} {words[leak]}."
+
+
 WORDS: Final[dict[str, Callable[[Any], str]]] = {
     "input": _say("what is asked"),
     "output": _say("what is answered"),
@@ -224,14 +256,16 @@ WORDS: Final[dict[str, Callable[[Any], str]]] = {
     ),
     "input_names": _read("what is asked"),
     "output_names": _read("what is answered"),
+    "canaries": _says("A canary in an answer"),
+    "instructions": _says("What gives the model's instructions away"),
 }
 
 PRIVACY: Final = PrivacyKind(
     "privacy",
-    "What becomes of personal data and secrets in what is asked and answered.",
+    "What becomes of personal data, secrets, canaries and instructions in what is asked and answered.",
     PrivacyRule,
     least=Privacy(),
-    most=Privacy(input=dict(_MOST), output=dict(_MOST)),
+    most=Privacy(input=dict(_MOST), output=dict(_MOST), canaries=Leak.OFF, instructions=Leak.OFF),
     narrower=NARROWER,
     words=WORDS,
     unreadable=Privacy(input=dict(_STRICT), output=dict(_STRICT), unchecked=False),

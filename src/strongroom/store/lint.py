@@ -142,6 +142,15 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     # Code that runs with a change.
     ("trigger", "feed.version.one_step"): "the version moves by one for whoever serves",
     ("trigger", "feed.entry.now_or_never"): "a document has the feed's version for whoever serves",
+    (
+        "trigger",
+        "audit.entry.raise_incident",
+    ): "an entry that tells of a leak opens its incident in the same transaction",
+    (
+        "definer-function",
+        "audit.raise_incident()",
+    ): "adds an incident for the very entry that is written, to the same tenant; nobody may call it",
+    ("open-policy", "identity.incident.raised"): "the owner alone, in audit.raise_incident: of the entry's own tenant",
     # What the gateway may read, or erase.
     ("gateway-reads", "feed.version"): "the feed is how a gateway learns of changes",
     ("gateway-reads", "feed.entry"): "the feed is how a gateway learns of changes",

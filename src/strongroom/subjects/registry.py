@@ -87,6 +87,7 @@ EXEMPT: Final = MappingProxyType(
         "registry.deployment": _NAMES,
         "registry.target": _NAMES,
         "registry.evidence": _ACCOUNTS,
+        "registry.canary": "made-up words, and what the documents are called that they were planted in",
         "registry.prompt": "what deployments say to models before anybody's request, sealed under the tenant's keys",
         "registry.prompt_approval": _ACCOUNTS,
         "providers.provider": _NAMES,

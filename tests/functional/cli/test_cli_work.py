@@ -222,3 +222,35 @@ def test_an_elevation_goes_from_the_request_to_its_end_by_commands(run: Run) -> 
     assert run("audit", "list", "--tenant", "acme", by=token).code == 1
     (listed,) = [each for each in run("elevation", "list", "--json").json["data"] if each["id"] == request]
     assert (listed["phase"], listed["approvals"], token in str(listed)) == ("ended", 2, False)
+
+
+def test_canaries_are_planted_in_copies_listed_rotated_and_found_again(run: Run, tmp_path: Path) -> None:
+    text, records = tmp_path / "handbook.txt", tmp_path / "cases.jsonl"
+    text.write_text("first line\nsecond line\n")
+    records.write_text('{"n": 1, "text": "short"}\n{"n": 2, "text": "a longer one"}\n')
+    words = ("--tenant", "acme")
+    made = None
+    for file, copy in ((text, "planted.txt"), (records, "planted.jsonl")):
+        made = run("canary", "plant", str(file), *words, "--output", str(tmp_path / copy), "--json")
+        assert made.code == 0, made.err
+        assert made.json["label"] == file.name
+        assert made.json["word"] in (tmp_path / copy).read_text()
+        assert run("canary", "check", str(file), *words).code == 0
+        found = run("canary", "check", str(tmp_path / copy), *words, "--json")
+        assert found.code == 1
+        assert [each["id"] for each in found.json["found"]] == [made.json["id"]]
+        assert made.json["word"] not in found.out
+        assert run("canary", "plant", str(file), *words, "--output", str(tmp_path / copy)).code == 1, "not overwritten"
+    assert made is not None
+    rotated = run("canary", "rotate", made.json["id"], *words, "--keep-days", "7", "--json")
+    assert rotated.code == 0, rotated.err
+    assert rotated.json["word"] != made.json["word"]
+    assert run("canary", "check", str(tmp_path / "planted.jsonl"), *words).code == 1, "the old one is still recognised"
+    listed = run("canary", "list", *words)
+    assert "recognised" in listed.out
+    assert rotated.json["word"] in listed.out
+    assert run("canary", "rotate", made.json["id"], *words).code == 1
+    assert run("canary", "plant", *words, "--env", "prod").code == 2
+    assert run("canary", "plant", *words, "--env", "prod", "--model", "nowhere").code == 1
+    assert run("canary", "plant", str(records), *words, "--field", "no", "--output", str(tmp_path / "x")).code == 1
+    assert run("canary", "list", "--tenant", "globex", "--json").json["data"] == []

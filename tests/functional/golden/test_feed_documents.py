@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from strongroom.canaries.documents import CanaryDocument
 from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, TenantDocument
 from strongroom.identity.federation.model import EndedTokenDocument, FederationDocument
@@ -33,8 +34,11 @@ Told: TypeAlias = (
     | RouteDocument
     | RulesDocument
     | ProviderDocument
+    | CanaryDocument
 )
 DOCUMENTS: dict[str, Told] = {
+    "canary-1.json": CanaryDocument(word="qxkvdrmhwpnc", label="support", deployment=UUID(int=2)),
+    "canary-1-retired.json": CanaryDocument(word="qxkvdrmhwpnc", label="a handbook", until=1_800_000_000.5),
     "signer-1.json": SignerDocument(workload=UUID(int=2), public_key=bytes(range(44)), expires_at=1_800_000_000.5),
     "federation-1.json": FederationDocument(
         workload=UUID(int=2),

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from strongroom.custody.incidents import tables
-from strongroom.custody.incidents.model import Did, Incident, LeakReport, Reached, Relative, abnormal
+from strongroom.custody.incidents.model import LEAK, Did, Incident, LeakReport, Reached, Relative, abnormal
 from strongroom.custody.service import Custody
 from strongroom.gateway import using
 from strongroom.identity import Delivery, Identity, Key, reading
@@ -22,7 +22,6 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.tables import deployments
 
-LEAK: Final = "key-leak"
 SIGNAL: Final = "key-leak"
 OVERLAP_S: Final = 3600.0
 """For how long a relative counts beside its successor at most, so that what holds it can change over."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from strongroom.custody.incidents.model import Incident, LeakReport
+from strongroom.custody.incidents.model import LEAK, Incident, LeakReport
 from strongroom.store import Record, TenantTx
 
 _COLUMNS = "id, kind, subject, opened_at, opened_by, reason, cause, fix, closed_at, closed_by"
@@ -60,7 +60,10 @@ async def incident(tx: TenantTx, incident_id: UUID) -> Incident | None:
     )
     if row is None:
         return None
-    return msgspec.structs.replace(_incident(row), report=msgspec.json.decode(row["report"], type=LeakReport))
+    found = _incident(row)
+    if found.kind != LEAK:  # it opened by itself, and what is known of it is its reason and its entry
+        return found
+    return msgspec.structs.replace(found, report=msgspec.json.decode(row["report"], type=LeakReport))
 
 
 async def close(tx: TenantTx, incident_id: UUID, at: datetime, by: str, cause: str, fix: str) -> bool:
