@@ -67,6 +67,25 @@ ALTER SCHEMA subjects OWNER TO sr_owner;
 
 COMMENT ON SCHEMA subjects IS 'what people ask of their data: requests with their clock, holds, and what was certified';
 
+CREATE FUNCTION audit.raise_incident() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    insert into identity.incident (tenant_id, id, kind, subject, opened_at, opened_by, reason, report)
+    select new.tenant_id, new.id, told.kind,
+           case when told.kind = 'honeytoken' then new.credential else right(new.resource, 128) end,
+           new.at, 'detection', left(new.reason, 200), '{}'
+    from (select case when new.detail ->> 'signal' = 'honeytoken-used' then 'honeytoken' else new.detail ->> 'signal' end)
+         as told (kind)
+    on conflict do nothing;
+    return null;
+exception when foreign_key_violation then
+    return null; -- a tenant that is gone; its entry is written all the same
+end $$;
+
+ALTER FUNCTION audit.raise_incident() OWNER TO sr_owner;
+
 CREATE FUNCTION feed.now_or_never() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -924,7 +943,7 @@ CREATE TABLE identity.incident (
     CONSTRAINT incident_check CHECK (((closed_at IS NULL) = (cause IS NULL))),
     CONSTRAINT incident_check1 CHECK (((closed_at IS NULL) = (closed_by IS NULL))),
     CONSTRAINT incident_fix_check CHECK ((length(fix) <= 2000)),
-    CONSTRAINT incident_kind_check CHECK ((kind = 'key-leak'::text)),
+    CONSTRAINT incident_kind_check CHECK ((kind = ANY (ARRAY['key-leak'::text, 'canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text]))),
     CONSTRAINT incident_opened_by_check CHECK (((length(opened_by) >= 1) AND (length(opened_by) <= 200))),
     CONSTRAINT incident_reason_check CHECK ((length(reason) <= 200)),
     CONSTRAINT incident_report_check CHECK ((octet_length((report)::text) <= 1048576)),
@@ -957,6 +976,7 @@ CREATE TABLE identity.key (
     proof text,
     thumbprint bytea,
     bindings jsonb,
+    honeytoken boolean DEFAULT false NOT NULL,
     CONSTRAINT key_bindings_check CHECK ((octet_length((bindings)::text) <= 16384)),
     CONSTRAINT key_bound_whole CHECK (((proof IS NULL) = (thumbprint IS NULL))),
     CONSTRAINT key_check CHECK ((expires_at > created_at)),
@@ -985,6 +1005,8 @@ COMMENT ON COLUMN identity.key.retires_at IS 'when a replaced key stops counting
 COMMENT ON COLUMN identity.key.thumbprint IS 'SHA-256 of what it is bound to: a public key (RFC 7638) or a certificate';
 
 COMMENT ON COLUMN identity.key.bindings IS 'each takes away from what the role allows; null: nothing is bound';
+
+COMMENT ON COLUMN identity.key.honeytoken IS 'it was laid out to be found: it never counts, and its use opens an incident; it cannot become a key that does';
 
 CREATE TABLE identity.notice (
     id uuid NOT NULL,
@@ -1200,6 +1222,28 @@ COMMENT ON TABLE providers.provider IS 'one row per upstream outside this machin
 COMMENT ON COLUMN providers.provider.secret IS 'sealed under the keyring, bound to id, secret_version, kind and base_url';
 
 COMMENT ON COLUMN providers.provider.open_to IS 'the tenants that may name it; null: all of them';
+
+CREATE TABLE registry.canary (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    deployment_id uuid,
+    label text NOT NULL,
+    word text NOT NULL,
+    planted_at timestamp with time zone NOT NULL,
+    planted_by text NOT NULL,
+    retired_at timestamp with time zone,
+    recognised_until timestamp with time zone,
+    CONSTRAINT canary_check CHECK (((retired_at IS NULL) = (recognised_until IS NULL))),
+    CONSTRAINT canary_label_check CHECK (((length(label) >= 1) AND (length(label) <= 100))),
+    CONSTRAINT canary_planted_by_check CHECK (((length(planted_by) >= 1) AND (length(planted_by) <= 200))),
+    CONSTRAINT canary_word_check CHECK ((word ~ '^[a-z]{12}$'::text))
+);
+
+ALTER TABLE ONLY registry.canary FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.canary OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.canary IS 'words planted in instructions and documents, so that a copy of either is known when it turns up';
 
 CREATE TABLE registry.deployment (
     tenant_id uuid NOT NULL,
@@ -1637,6 +1681,9 @@ ALTER TABLE ONLY limits.holding
 ALTER TABLE ONLY providers.provider
     ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY registry.canary
+    ADD CONSTRAINT canary_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1749,6 +1796,8 @@ CREATE INDEX delivery_key ON identity.delivery USING btree (tenant_id, key_id);
 
 CREATE INDEX federation_rule_workload ON identity.federation_rule USING btree (tenant_id, workload_id);
 
+CREATE UNIQUE INDEX incident_once ON identity.incident USING btree (tenant_id, kind, subject) WHERE ((closed_at IS NULL) AND (kind <> 'key-leak'::text));
+
 CREATE INDEX incident_open ON identity.incident USING btree (tenant_id, opened_at DESC);
 
 CREATE INDEX key_replaced_by ON identity.key USING btree (tenant_id, replaced_by) WHERE (replaced_by IS NOT NULL);
@@ -1766,6 +1815,8 @@ CREATE UNIQUE INDEX vote_material ON identity.vote USING btree (request_id, mate
 CREATE UNIQUE INDEX workload_name ON identity.workload USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
 CREATE UNIQUE INDEX provider_name ON providers.provider USING btree (name) WHERE (deleted_at IS NULL);
+
+CREATE UNIQUE INDEX canary_planted ON registry.canary USING btree (tenant_id, deployment_id) WHERE (retired_at IS NULL);
 
 CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
@@ -1792,6 +1843,8 @@ ALTER INDEX gateway.record_batch ATTACH PARTITION gateway.record_default_tenant_
 ALTER INDEX gateway.record_key ATTACH PARTITION gateway.record_default_tenant_id_key_id_at_idx;
 
 ALTER INDEX gateway.record_subject ATTACH PARTITION gateway.record_default_tenant_id_subject_idx;
+
+CREATE TRIGGER raise_incident AFTER INSERT ON audit.entry FOR EACH ROW WHEN (((new.detail ->> 'signal'::text) = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken-used'::text]))) EXECUTE FUNCTION audit.raise_incident();
 
 CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
 
@@ -1859,6 +1912,12 @@ ALTER TABLE ONLY identity.workload
 
 ALTER TABLE ONLY identity.workload
     ADD CONSTRAINT workload_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.canary
+    ADD CONSTRAINT canary_tenant_id_deployment_id_fkey FOREIGN KEY (tenant_id, deployment_id) REFERENCES registry.deployment(tenant_id, id);
+
+ALTER TABLE ONLY registry.canary
+    ADD CONSTRAINT canary_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_own_digest_fkey FOREIGN KEY (tenant_id, own_digest) REFERENCES registry.own_release(tenant_id, digest);
@@ -2107,6 +2166,8 @@ CREATE POLICY own_tenant_read ON identity.vote FOR SELECT TO sr_control USING ((
    FROM identity.request r
   WHERE (r.id = vote.request_id))));
 
+CREATE POLICY raised ON identity.incident FOR INSERT TO sr_owner WITH CHECK (((kind = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text])) AND (closed_at IS NULL)));
+
 ALTER TABLE identity.request ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.signer ENABLE ROW LEVEL SECURITY;
@@ -2135,6 +2196,8 @@ CREATE POLICY operator_all ON providers.provider TO sr_operator USING (true) WIT
 
 ALTER TABLE providers.provider ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE registry.canary ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE registry.deployment ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY operator_read ON registry.deployment FOR SELECT TO sr_operator USING (true);
@@ -2148,6 +2211,8 @@ CREATE POLICY operator_read ON registry.target FOR SELECT TO sr_operator USING (
 ALTER TABLE registry.own_evidence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.own_release ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_tenant ON registry.canary TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.deployment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -2247,6 +2312,8 @@ GRANT USAGE ON SCHEMA store TO sr_gateway;
 GRANT USAGE ON SCHEMA store TO sr_keeper;
 
 GRANT USAGE ON SCHEMA subjects TO sr_control;
+
+REVOKE ALL ON FUNCTION audit.raise_incident() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION feed.now_or_never() FROM PUBLIC;
 
@@ -2573,6 +2640,8 @@ GRANT SELECT(thumbprint) ON TABLE identity.key TO sr_operator;
 GRANT UPDATE(bindings) ON TABLE identity.key TO sr_control;
 GRANT SELECT(bindings) ON TABLE identity.key TO sr_operator;
 
+GRANT SELECT(honeytoken) ON TABLE identity.key TO sr_operator;
+
 GRANT SELECT,INSERT ON TABLE identity.notice TO sr_operator;
 
 GRANT UPDATE(delivered_at) ON TABLE identity.notice TO sr_operator;
@@ -2645,6 +2714,12 @@ GRANT SELECT(assessed_until) ON TABLE providers.provider TO sr_control;
 GRANT SELECT(owner) ON TABLE providers.provider TO sr_control;
 
 GRANT SELECT(deleted_at) ON TABLE providers.provider TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.canary TO sr_control;
+
+GRANT UPDATE(retired_at) ON TABLE registry.canary TO sr_control;
+
+GRANT UPDATE(recognised_until) ON TABLE registry.canary TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE registry.deployment TO sr_control;
 GRANT SELECT ON TABLE registry.deployment TO sr_operator;

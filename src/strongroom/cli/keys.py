@@ -24,6 +24,7 @@ KEY: Final = App(
     help_epilogue="""
 Examples:
   strongroom key create --tenant initech --env dev --workload search --days 1
+  strongroom key create --tenant initech --env prod --workload search --honeytoken
   strongroom key impact 0123456789abcdef
   strongroom key rotate 0123456789abcdef --overlap 24h
   strongroom key revoke 0123456789abcdef --prove --reason "found in a public place"
@@ -79,6 +80,10 @@ def create(
     agent: Agents = (),
     hours: Hours = (),
     model: Models = (),
+    honeytoken: Annotated[
+        bool,
+        Parameter(negative="", help="Make it one that opens nothing anywhere: lay it out, and hear of who uses it."),
+    ] = False,
     session: Session = HERE,
 ) -> None:
     """Issue a key to a workload. Its secret is shown once, here, and is kept nowhere.
@@ -100,6 +105,7 @@ def create(
         agent: by which clients.
         hours: when.
         model: for which deployments.
+        honeytoken: it is laid out to be found.
         session: how to ask.
     """
     fields: dict[str, object] = {
@@ -112,6 +118,7 @@ def create(
         "deliver_s": delivery(deliver),
         "bound_to": None if bind is None else public_text(bind),
         "bindings": bindings(network, country, agent, hours, model) or None,
+        "honeytoken": honeytoken or None,
     }
     body = ask(session, "POST", place("tenants", tenant, "keys"), fields)
     if session.json:

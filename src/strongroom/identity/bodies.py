@@ -80,7 +80,7 @@ class MakeKey(Body, frozen=True, kw_only=True):
     """A key to be. `days` and `owner`, when left out, are the longest life allowed and the workload's owner.
 
     `bound_to` is a public key (PEM or JWK: the holder proves it with each request, DPoP) or a certificate (PEM: the holder's
-    connection shows it).
+    connection shows it). A `honeytoken` is laid out to be found: it counts nowhere, and its use opens an incident.
     """
 
     MULTILINE: ClassVar[frozenset[str]] = frozenset({"bound_to"})
@@ -94,6 +94,7 @@ class MakeKey(Body, frozen=True, kw_only=True):
     deliver_s: DeliverS | None = None
     bound_to: HolderText | None = None
     bindings: Bindings | None = None
+    honeytoken: bool = False
 
 
 class RevokeKey(Body, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@
    id and a wrong secret take the same path.
 3. The key's own text says which role and environment it was made for, under its fingerprint. A document that says
    otherwise was changed behind our back: it raises nobody.
-4. Only after the secret was right do expiry and network count; the caller is told the same in every case.
+4. A honeytoken whose secret was right counts for nothing, and whose it is hears of it. Only after the secret was right do expiry and network count; the caller is told the same in every case.
 
 A key that has passed all of this is known again by a keyed digest of its whole text, until anything at all changes
 (`apply`): then only what depends on the moment and the caller's address is asked anew. What fails passes all steps each
@@ -44,6 +44,8 @@ _OF_TENANT: Final = frozenset({Role.TENANT_ADMIN, Role.TENANT_AUDITOR})
 _NOBODY: Final = bytes(32)  # compared against when the id is unknown; no fingerprint can be asked to match it
 _DIGEST: Final = 32
 _ELSEWHERE: Final = "used from outside its networks"
+_HONEYTOKEN: Final = "a honeytoken was used"
+_SIGNALS: Final = {"expired": "ended-key-used", _ELSEWHERE: "outside-network", _HONEYTOKEN: "honeytoken-used"}
 _TELL: Final = "The API key is missing, malformed, unknown, expired or not allowed here."
 
 
@@ -57,6 +59,7 @@ class _Credential(msgspec.Struct, frozen=True):
     principal: Principal
     demo: bool
     bound: Bound | None = None
+    honeytoken: bool = False
 
 
 class _Proven(msgspec.Struct, frozen=True):
@@ -187,7 +190,7 @@ class Directory:
         if reason is not None:
             tenant = known.principal.tenant
             about = None if tenant is None or tenant not in self._tenants else (tenant, key_id)
-            signal = {"expired": "ended-key-used", _ELSEWHERE: "outside-network"}.get(reason, "")
+            signal = _SIGNALS.get(reason, "")
             return refused(f"key {key_id}: {reason}", signal=signal, about=about)
         self._proven[digest] = _Proven(digest, known.expires_at, known.networks, known.principal)
         return known.principal
@@ -242,7 +245,7 @@ class Directory:
     def counts(self, key_id: KeyId) -> bool:
         """Return whether a key would be taken now from where it may be used: not whether anybody holds it."""
         known = self._known(key_id)
-        if known is None or known.expires_at <= self._clock.now().timestamp():
+        if known is None or known.honeytoken or known.expires_at <= self._clock.now().timestamp():
             return False
         tenant = known.principal.tenant
         return tenant is None or tenant in self._tenants
@@ -255,13 +258,13 @@ class Directory:
     def _unusable(self, known: _Credential, peer: str) -> str | None:
         """Return why a key that is right does not count. What depends on the moment or the caller `authenticate` asks, too."""
         reason = self._ended_or_idle(known)
-        if reason is None and known.networks and not within(peer, known.networks):
-            return _ELSEWHERE
-        return reason
+        return reason or (_ELSEWHERE if known.networks and not within(peer, known.networks) else None)
 
     def _ended_or_idle(self, known: _Credential) -> str | None:
         """Return why a key counts nowhere, wherever it is used from."""
         tenant = known.principal.tenant
+        if known.honeytoken:  # before its end and after: who uses it has found it
+            return _HONEYTOKEN
         if known.expires_at <= self._clock.now().timestamp():
             return "expired"
         if tenant is not None and tenant not in self._tenants:
@@ -349,6 +352,7 @@ def _credential(entry: FeedEntry) -> _Credential:
         ),
         document.demo,
         tied,
+        document.honeytoken is True,
     )
 
 

@@ -42,6 +42,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     `proof` and `thumbprint`: what its holder must prove to have; both or neither.
     `replaced_at`: since when (Unix seconds) it has a successor, `replaced_by`, and counts for its overlap only.
     `elevation`: what an operator's credential is bound to.
+    `honeytoken`: it was laid out to be found, and counts for nothing.
     `signed_on_at`: when (Unix seconds) the person whose session hangs on it signed on; no table has such a credential.
     """
 
@@ -62,6 +63,7 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     elevation: ElevationDocument | msgspec.UnsetType = msgspec.UNSET
     bindings: Bindings | msgspec.UnsetType = msgspec.UNSET
     signed_on_at: float | msgspec.UnsetType = msgspec.UNSET
+    honeytoken: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: TenantDocument | CredentialDocument) -> bytes:

@@ -96,7 +96,7 @@ class Door:
         if isinstance(found, Principal):
             return found
         with contextlib.suppress(Unavailable):  # the answer is no in any case
-            await self._gate.turned_away(found.reason, ask)
+            await self._gate.turned_away(found.reason, ask, about=found.about, signal=found.signal)
         raise Refused(found)
 
 

@@ -55,6 +55,7 @@ async def issue(
     exception: KeyException | None = None,
     bound: Confirmation | None = None,
     bindings: Bindings | None = None,
+    honeytoken: bool = False,
 ) -> tuple[Key, secretkey.SecretKey]:
     """Make a key of `holder`, bound to what is given, and tell of it. `owner` and `purpose`: the workload's where they are empty."""
     secret = secretkey.mint(holder.role, holder.environment)
@@ -75,6 +76,7 @@ async def issue(
         proof=None if bound is None else bound.proof,
         thumbprint=None if bound is None else thumbprint_text(bound.thumbprint),
         bindings=bindings,
+        honeytoken=honeytoken,
     )
     fingerprint = fingerprint_of(secret, keys)
     await tables.insert_key(tx, WorkloadId(holder.id), made, fingerprint, keys.current, purpose=purpose)

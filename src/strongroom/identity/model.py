@@ -114,6 +114,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     retires_at: datetime | None = None
     """When a replaced key stops counting, if it has not ended before."""
     bindings: Bindings | None = None
+    honeytoken: bool = False
+    """Whether it was laid out to be found: it never counts, and its use opens an incident."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,7 @@ async def key(tx: TenantTx, made: Key, workload: UUID, fingerprint: bytes, peppe
         replaced_at=msgspec.UNSET if made.replaced_at is None else made.replaced_at.timestamp(),
         replaced_by=msgspec.UNSET if made.replaced_by is None else made.replaced_by,
         bindings=made.bindings or msgspec.UNSET,
+        honeytoken=made.honeytoken or msgspec.UNSET,
     )
     await feed.publish(tx, documents.CREDENTIAL, made.id, documents.encode(document))
 

@@ -166,6 +166,7 @@ async def create_key(
         deliver_s=data.deliver_s,
         bound=None if data.bound_to is None else _bound(data.bound_to),
         bindings=data.bindings,
+        honeytoken=data.honeytoken,
         ask=ask,
     )
 

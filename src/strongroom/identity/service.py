@@ -211,6 +211,7 @@ class Identity:
         deliver_s: float | None = None,
         bound: Confirmation | None = None,
         bindings: Bindings | None = None,
+        honeytoken: bool = False,
         ask: Ask,
     ) -> NewKey:
         """Make a key for a workload; its text is in the answer, or in a delivery, and nowhere else.
@@ -228,6 +229,7 @@ class Identity:
             deliver_s: hand it over by a delivery that opens once, within so many seconds; None: in this answer.
             bound: what its holder must prove to have; in production a key of prod is bound, and to networks, or carries an exception.
             bindings: where, by what, when and for what it may be used.
+            honeytoken: it is laid out to be found, and counts for nothing; nothing need be bound to it.
             ask: what goes into the audit entry.
 
         Raises:
@@ -261,6 +263,7 @@ class Identity:
                 bindings=None
                 if bindings is None or bindings.empty
                 else issuing.bindable(bindings, self._directory.geo),
+                honeytoken=honeytoken,
             )
             if deliver_s is None:
                 return NewKey(key=made, secret=secret.text)

@@ -24,7 +24,7 @@ from strongroom.kernel.principal import Environment, Proof, Role
 from strongroom.store import OperatorTx, Record, TenantTx
 
 _KEY_COLUMNS = """k.id, k.label, k.owner, k.created_at, k.expires_at, k.revoked_at, k.revoked_reason, k.exception,
-       k.replaced_by, k.replaced_at, k.retires_at, k.proof, k.thumbprint, k.bindings,
+       k.replaced_by, k.replaced_at, k.retires_at, k.proof, k.thumbprint, k.bindings, k.honeytoken,
        w.environment, w.name AS workload, w.role, w.team, w.pager, coalesce(nullif(k.purpose, ''), w.purpose) AS purpose"""
 
 
@@ -172,8 +172,8 @@ async def insert_key(
     bound = confirmation_of(key)
     await tx.execute(
         """INSERT INTO identity.key (tenant_id, id, workload_id, fingerprint, pepper_version, label, owner,
-                                     created_at, expires_at, exception, purpose, proof, thumbprint, bindings)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)""",
+                                     created_at, expires_at, exception, purpose, proof, thumbprint, bindings, honeytoken)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)""",
         tx.tenant,
         key.id,
         workload,
@@ -188,6 +188,7 @@ async def insert_key(
         None if bound is None else str(bound.proof),
         None if bound is None else bound.thumbprint,
         None if key.bindings is None else msgspec.json.encode(key.bindings).decode(),
+        key.honeytoken,
     )
 
 
@@ -274,4 +275,5 @@ def _key(row: Record, now: datetime) -> Key:
         replaced_at=row["replaced_at"],
         retires_at=row["retires_at"],
         bindings=None if row["bindings"] is None else msgspec.json.decode(row["bindings"], type=Bindings),
+        honeytoken=row["honeytoken"],
     )

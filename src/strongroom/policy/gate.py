@@ -28,6 +28,7 @@ from strongroom.audit import Pulse
 from strongroom.audit.sealing import tables
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
+from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy.engine import Decision, Engine
@@ -161,16 +162,22 @@ class Gate:
         if not decision.allowed:
             raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=decision.reason, tell=tell))
 
-    async def turned_away(self, reason: str, ask: Ask) -> None:
+    async def turned_away(
+        self, reason: str, ask: Ask, *, about: tuple[TenantId, KeyId] | None = None, signal: str = ""
+    ) -> None:
         """Record that a caller was not recognised. No decision is needed: there is nobody to decide about.
 
         Args:
             reason: why, for the operator; no part of what was presented.
             ask: the request's id and facts.
+            about: whose key it was, where that is known: the entry stands in that tenant's log too.
+            signal: a word for who watches, if there is one.
 
         Raises:
             Unavailable: when the entry cannot be written.
         """
+        if about is not None and signal:
+            self._recorder.owner(*about, "authenticate", reason, signal, ask)
         await self._recorder.stranger("authenticate", reason, ask)
 
     async def reachable(self) -> bool:

@@ -16,6 +16,7 @@ can fill a log with what it may not do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -25,7 +26,7 @@ from strongroom import audit
 from strongroom.audit import Entry, Outcome, Strangers
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer
-from strongroom.kernel.ids import TenantId, new_uuid
+from strongroom.kernel.ids import KeyId, TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused
 from strongroom.policy.bounds import Bounds
@@ -180,6 +181,36 @@ class Recorder:
         except BaseException:
             self._strangers.counted += unwritten + 1
             raise
+
+    def owner(self, tenant: TenantId, key: KeyId, action: str, reason: str, signal: str, ask: Ask) -> None:
+        """Record in a tenant's log that a key of its own was shown and did not count.
+
+        Beside the answer, which takes as long as for any other credential that does not count; within the key's own rate.
+        """
+        if not self._bounds.of(key).admit(action, self._clock.boottime()):
+            return
+        unwritten = self._bounds.of(key).take()
+        more = {"signal": signal} | ({"unwritten_before": str(unwritten)} if unwritten else {})
+        entry = Entry(
+            id=new_uuid(),
+            at=self._clock.now(),
+            actor="unknown",
+            credential=key,
+            action=action,
+            resource="installation/control",
+            outcome=Outcome.REFUSED,
+            reason=audit.plain(reason),
+            request_id=ask.request_id,
+            detail={**ask.detail, **more},
+        )
+        task = asyncio.ensure_future(self._told(tenant, entry))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _told(self, tenant: TenantId, entry: Entry) -> None:
+        with contextlib.suppress(Unavailable):  # the installation's own entry says that too, or fails alike
+            async with self._database.tenant(tenant) as tx:
+                await audit.append(tx, entry)
 
     async def _refused(self, case: Case, reason: str, place: TenantId | None) -> None:
         if case.who.tenant is None:

@@ -136,3 +136,32 @@ async def test_instructions_are_not_told_in_an_answer_unless_the_rules_say_less(
         assert system in told.json["choices"][0]["message"]["content"]
     finally:
         await plane.rule("acme", "privacy", None)
+
+
+async def test_a_honeytoken_is_refused_as_any_wrong_key_and_its_tenant_has_an_incident(
+    plane: Plane, shared_database: TestDatabase
+) -> None:
+    acme = plane.tenants["acme"]
+    bait = await plane.identity.create_key(
+        OPERATOR, acme, environment=DEV, workload=Name("inference"), honeytoken=True, ask=Ask()
+    )
+    await plane.known()
+    plane.chat.behaviour = says(answered(HARMLESS))
+    wrong = plane.keys["acme"][:-8] + "0" * 8
+    told = [await plane.ask(body=_chat(), key=key) for key in (bait.secret, wrong)]
+    assert [each.status for each in told] == [401, 401]
+    first, second = ({**each.error, "request_id": ""} for each in told)
+    assert first == second
+    named = [{name for name in each.headers if name != "date"} for each in told]
+    assert named[0] == named[1]
+    assert (await plane.ask(body=_chat())).status == 200, "the control"
+    assert await plane.recorder.flush()
+    db = await Database.connect(shared_database.control, shared_database.operator, size=1)
+    try:
+        async with db.tenant(acme) as tx:
+            opened = await tx.fetch(
+                "select subject from identity.incident where tenant_id = $1 and kind = 'honeytoken'", tx.tenant
+            )
+    finally:
+        await db.close()
+    assert [each["subject"] for each in opened] == [bait.key.id]

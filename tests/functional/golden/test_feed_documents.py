@@ -37,6 +37,17 @@ Told: TypeAlias = (
     | CanaryDocument
 )
 DOCUMENTS: dict[str, Told] = {
+    "credential-1-honeytoken.json": CredentialDocument(
+        fingerprint=bytes(range(32)),
+        pepper_version=1,
+        role=Role.INFERENCE,
+        name="search",
+        expires_at=1_800_000_000.5,
+        tenant=UUID(int=1),
+        environment=Environment.PROD,
+        workload=UUID(int=2),
+        honeytoken=True,
+    ),
     "canary-1.json": CanaryDocument(word="qxkvdrmhwpnc", label="support", deployment=UUID(int=2)),
     "canary-1-retired.json": CanaryDocument(word="qxkvdrmhwpnc", label="a handbook", until=1_800_000_000.5),
     "signer-1.json": SignerDocument(workload=UUID(int=2), public_key=bytes(range(44)), expires_at=1_800_000_000.5),

@@ -94,6 +94,7 @@ class Rotation:
                 exception=old.exception,
                 bound=confirmation_of(old),
                 bindings=old.bindings,
+                honeytoken=old.honeytoken,
             )
             delivery = None
             if deliver_s is not None:
