@@ -56,7 +56,7 @@ RULES: Final = (
     shape(
         "street_address",
         "a number of three digits, a name and a word for a place",
-        (r"\d{3}[a-z]?,? [a-z]",),
+        (r"\d{3}[a-z]?,? [a-z\x01]",),
         rf"\b\d{{3,6}}[A-Za-z]?,? (?:{_WORD} ){{1,3}}{_WEAK}\b{_TAIL}{_CITY}",
         confidence=PERHAPS,
         again=False,
@@ -82,9 +82,7 @@ RULES: Final = (
     shape(
         "street_address",
         "a street's name that ends in a word for a street, and a number",
-        (
-            r"[a-z](?:strass?e|strabe|str\.|straat|weg|platz|plein|allee|gasse|gracht|kade|laan|damm|ufer|ring|graben|steig|stieg|hof|berg|gat|vag|grand|torg|vej|gade|vang|alle|strade|ve[ig]|katu|tie|kuja|polku|raitti|puisto|rinne|maki|tanav|maantee|mnt|svingen|haugen|bakken|asen|lien|liden|baan|boulevard|dreef|singel|markt|steeg)[a-z]{0,2} \d",
-        ),
+        (rf"[a-z\x01]{_GERMANIC}[a-z\x01]{{0,2}} \d",),
         rf"\b(?:\d{{1,5}} )?(?:{_WORD}[ -]){{0,2}}[A-Z\x01][A-Za-z\x01-]{{2,}}{_GERMANIC}[a-z]{{0,2}} \d{{1,4}}(?: ?[a-zA-Z]\b)?(?:[-/]\d{{1,4}})?{_TAIL}",
         confidence=LIKELY,
         again=False,
@@ -93,7 +91,7 @@ RULES: Final = (
         "street_address",
         "a name, a word for a street and a number",
         (
-            r"[a-z] (?:utca|u\.|ut|utja|tere?|korut|fasor|sor|koz|ulic|ul\.|trg|cesta|nam|trida|tr\.|nab|straat|str|weg|platz|allee|gasse|iela|g\.|pr\.|tn|tee|mnt|pst|pui|odos|sok|cad)[a-z.]{0,8} \d",
+            r"[a-z\x01] (?:utca|u\.|ut|utja|tere?|korut|fasor|sor|koz|ulic|ul\.|trg|cesta|nam|trida|tr\.|nab|straat|str|weg|platz|allee|gasse|iela|g\.|pr\.|tn|tee|mnt|pst|pui|odos|sok|cad)[a-z.]{0,8} \d",
         ),
         rf"\b{_WORD}(?: {_WORD}|(?: [a-z\x01]+)){{0,2}} (?:{_SPACED}|Nam\.),? \d{{1,4}}\.?(?: ?[a-zA-Z]\b)?(?:[-/]\d{{1,4}})?",
         confidence=LIKELY,
@@ -110,7 +108,7 @@ RULES: Final = (
     shape(
         "street_address",
         "a street and its crossing, by numbers",
-        (r"\d ?[a-z]{0,4} ?# ?\d{1,3} ?[a-z]? ?-", r"(?:norte|sur|este|oeste) # ?\d"),
+        (r"\d ?[a-z\x01\x02]{0,4} ?# ?\d{1,3} ?[a-z]{0,2} ?-", r"(?:norte|sur|este|oeste) # ?\d"),
         r"\b(?:Carrera|Cra|Cr|Kra|Kr|Calle|Cl|Diagonal|Dg|Diag|Transversal|Transv|Tv|Tr|Avenida|Av|Ak|Ac|Autopista)\.? \d{1,3}[A-Z\x02\x01]{0,2}(?: (?:Bis|Sur|Norte|Este|Oeste)){0,2} ?# ?\d{1,3} ?[A-Z]{0,2} ?- ?\d{1,3}(?: (?:Sur|Norte|Este|Oeste))?\b",
         confidence=SURE,
         again=False,

@@ -43,7 +43,7 @@ RULES: Final = (
     shape(
         "organisation",
         "a legal form or a word for an organisation",
-        (rf"[a-z.], ?{_LEGAL}\b", rf"[a-z.] {_LEGAL}\b"),
+        (rf"[a-z0-9.&'\x01-],? {_LEGAL}\b",),
         rf"\b(?:{_NAME}{_LINK}){{1,5}}{_LEGAL}\b\.?",
         confidence=PERHAPS,
         again=False,
@@ -51,7 +51,7 @@ RULES: Final = (
     shape(
         "organisation",
         "a word that names of organisations begin with",
-        (rf"\b{_FIRST} [a-z]",),
+        (rf"\b{_FIRST} [a-z\x01]",),
         rf"\b{_FIRST} {_NAME}(?: (?:(?:y|e|i|de|del|and|of|for) )?{_NAME}){{0,3}}",
         confidence=PERHAPS,
         again=False,
@@ -59,7 +59,7 @@ RULES: Final = (
     shape(
         "organisation",
         "partners' names",
-        (r" and [a-z]", r"[a-z] & [a-z]"),
+        (r" and [a-z\x01]", r"[a-z\x01] & [a-z\x01]"),
         r"\b[A-Z\x01][A-Za-z'\x01-]*[a-z\x01], [A-Z\x01][A-Za-z'\x01-]*[a-z\x01],? (?:and|&) (?:[A-Z\x01][A-Za-z'\x01-]*[a-z\x01]|Sons|Co)\b|\b[A-Z\x01][a-z\x01]+ (?:and|&) (?:Sons|Co|Partners)\b|\b[A-Z\x01][a-z\x01]+ & (?:(?:van|de|den|der) ){1,2}[A-Z\x01][a-z\x01]+\b",
         confidence=PERHAPS - 0.1,
         again=False,
@@ -106,7 +106,7 @@ RULES: Final = (
     shape(
         "location",
         "two places with a way between them",
-        (r"\bfrom [a-z' -]{2,50} to ",),
+        (r"\bfrom [a-z'\x01 -]{2,80} to ",),
         rf"\b(?i:moved?|moving|flight|flew|travell?(?:s|ed|ing)?|drove|drive|train|bus) from {_PLACE} to ({_PLACE})",
         group=1,
         check=_is_place,

@@ -136,7 +136,7 @@ RULES: Final = (
     shape(
         "age",
         "a number between a name and what is said of it",
-        (r"[a-z], \d\d, (?:who|from|of|said|told|has|was|is)\b",),
+        (r"[a-z'\x01-], \d\d, (?:who|from|of|said|told|has|was|is)\b",),
         r"\b[A-Z\x01][A-Za-z'\x01-]+ [A-Z\x01][A-Za-z'\x01-]+, ([1-9]\d), (?:who|from|of|said|told|has|was|is)\b",
         group=1,
         confidence=PERHAPS,
