@@ -67,6 +67,27 @@ ALTER SCHEMA subjects OWNER TO sr_owner;
 
 COMMENT ON SCHEMA subjects IS 'what people ask of their data: requests with their clock, holds, and what was certified';
 
+CREATE FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    gone bigint;
+begin
+    if subjects.held_by(of_subject) is not null then
+        raise exception 'this is held' using errcode = 'check_violation';
+    end if;
+    delete from audit.sidecar s
+    where s.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and s.subject = of_subject
+      and s.at <= before;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) IS 'removes the words that a subject of the tenant that is set wrote of entries, unless something holds them';
+
 CREATE FUNCTION audit.raise_incident() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -527,6 +548,24 @@ CREATE TABLE audit.pulse (
 ALTER TABLE audit.pulse OWNER TO sr_owner;
 
 COMMENT ON TABLE audit.pulse IS 'one row: until when everything that was written is sealed and signed, and what stands in the way';
+
+CREATE TABLE audit.sidecar (
+    tenant_id uuid NOT NULL,
+    entry_id uuid NOT NULL,
+    name text NOT NULL,
+    subject text NOT NULL,
+    sealed bytea NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT sidecar_name_check CHECK ((name = ANY (ARRAY['reason'::text, 'note'::text]))),
+    CONSTRAINT sidecar_sealed_check CHECK (((octet_length(sealed) >= 1) AND (octet_length(sealed) <= 4096))),
+    CONSTRAINT sidecar_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text))
+);
+
+ALTER TABLE ONLY audit.sidecar FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.sidecar OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.sidecar IS 'words of entries, sealed under a key of who wrote them; the entry commits to them';
 
 CREATE TABLE audit.tile (
     tenant_id uuid NOT NULL,
@@ -1600,6 +1639,9 @@ ALTER TABLE ONLY audit.platform_entry
 ALTER TABLE ONLY audit.pulse
     ADD CONSTRAINT pulse_pkey PRIMARY KEY (single);
 
+ALTER TABLE ONLY audit.sidecar
+    ADD CONSTRAINT sidecar_pkey PRIMARY KEY (tenant_id, entry_id, name);
+
 ALTER TABLE ONLY audit.tile
     ADD CONSTRAINT tile_pkey PRIMARY KEY (tenant_id, epoch, level, number);
 
@@ -1750,6 +1792,8 @@ CREATE UNIQUE INDEX platform_entry_seq ON audit.platform_entry USING btree (epoc
 
 CREATE INDEX platform_entry_unsealed ON audit.platform_entry USING btree (at, id) WHERE (sealed_at IS NULL);
 
+CREATE INDEX sidecar_subject ON audit.sidecar USING btree (tenant_id, subject);
+
 CREATE UNIQUE INDEX entry_credential ON feed.entry USING btree (id) WHERE ((kind = 'credential'::text) AND (NOT deleted));
 
 CREATE INDEX entry_version ON feed.entry USING btree (version);
@@ -1849,6 +1893,9 @@ CREATE TRIGGER raise_incident AFTER INSERT ON audit.entry FOR EACH ROW WHEN (((n
 CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
 
 CREATE TRIGGER one_step BEFORE UPDATE ON feed.version FOR EACH ROW EXECUTE FUNCTION feed.one_step();
+
+ALTER TABLE ONLY audit.sidecar
+    ADD CONSTRAINT sidecar_tenant_id_entry_id_fkey FOREIGN KEY (tenant_id, entry_id) REFERENCES audit.entry(tenant_id, id);
 
 ALTER TABLE ONLY gateway.response
     ADD CONSTRAINT response_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -1974,6 +2021,10 @@ CREATE POLICY control_append ON audit.platform_entry FOR INSERT TO sr_control WI
 
 ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY erased_by ON audit.sidecar FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY erased_read ON audit.sidecar FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY gateway_append ON audit.entry FOR INSERT TO sr_gateway WITH CHECK ((action = ANY (ARRAY['model.invoke'::text, 'model.see'::text, 'record.drop'::text])));
 
 CREATE POLICY gateway_append ON audit.platform_entry FOR INSERT TO sr_gateway WITH CHECK ((action = ANY (ARRAY['model.invoke'::text, 'model.see'::text, 'record.drop'::text])));
@@ -2020,15 +2071,21 @@ CREATE POLICY operator_read ON audit.tile FOR SELECT TO sr_operator USING (true)
 
 CREATE POLICY own_tenant_append ON audit.entry FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant_append ON audit.sidecar FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant_read ON audit.checkpoint FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_read ON audit.entry FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_read ON audit.log FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant_read ON audit.sidecar FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant_read ON audit.tile FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 ALTER TABLE audit.platform_entry ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE audit.sidecar ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE audit.tile ENABLE ROW LEVEL SECURITY;
 
@@ -2313,6 +2370,9 @@ GRANT USAGE ON SCHEMA store TO sr_keeper;
 
 GRANT USAGE ON SCHEMA subjects TO sr_control;
 
+REVOKE ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) TO sr_control;
+
 REVOKE ALL ON FUNCTION audit.raise_incident() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION feed.now_or_never() FROM PUBLIC;
@@ -2484,6 +2544,8 @@ GRANT UPDATE(forked_at) ON TABLE audit.pulse TO sr_keeper;
 GRANT UPDATE(holder) ON TABLE audit.pulse TO sr_keeper;
 
 GRANT UPDATE(beat_at) ON TABLE audit.pulse TO sr_keeper;
+
+GRANT SELECT,INSERT ON TABLE audit.sidecar TO sr_control;
 
 GRANT SELECT ON TABLE audit.tile TO sr_control;
 GRANT SELECT ON TABLE audit.tile TO sr_operator;

@@ -33,7 +33,7 @@ from strongroom.store.roles import CONTROL, GATEWAY, KEEPER, OPERATOR, Passwords
 from strongroom.vault import Broker, Keyring, Purpose, Use
 from strongroom.wire import Pool
 
-CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK, Use.WEIGHTS, Use.SUBJECT_NAME, Use.AUDIT_SIDECAR})
+CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK, Use.WEIGHTS, Use.SUBJECT_NAME})
 GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN, Use.SUBJECT_NAME})
 """What each process may seal and open; the supervisor's broker gives it no other key."""
 

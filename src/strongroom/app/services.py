@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from strongroom.app.dryrun import Compared, Rehearsal
 from strongroom.app.probes import Prover
+from strongroom.audit.sidecar import Sidecars
 from strongroom.canaries import CanaryService
 from strongroom.custody import Custody
 from strongroom.custody.incidents import Incidents
@@ -201,7 +202,9 @@ def make_services(
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
     narrowed = None if rulebook is None else narrowed_by(rulebook, production=engine.production)
-    gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed)
+    vault = Vault(keystore, clock)
+    sidecars = Sidecars(vault)
+    gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed, sidecars=sidecars)
     identity = Identity(gate, directory, keys, clock, production=production)
     rotation, custody = Rotation(gate, keys, clock, directory.geo, production=production), Custody(gate, engine, clock)
     accounts = Accounts(gate, keys, clock, production=production)
@@ -214,7 +217,6 @@ def make_services(
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
     proposing = Proposing(clock, Compared(engine).attached)
-    vault = Vault(keystore, clock)
     subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
@@ -251,8 +253,8 @@ def make_services(
         ),
         rules=Rules(gate, clock, proposing if production else None),
         usage=UsageReader(gate, clock),
-        audit=AuditReader(gate),
-        logs=LogReader(gate),
+        audit=AuditReader(gate, sidecars),
+        logs=LogReader(gate, sidecars),
         retention=Retention(gate, clock),
         subjects=subjects,
         subject_work=Work(gate, subjects, vault, keystore, HOLDERS, clock),

@@ -45,7 +45,7 @@ fields below, without floats; its version is `{VERSION}`. The hash of these very
 | `api.operation` | the action: a row of the table below |
 | `api.request.uid` | the id that the answer carried |
 | `resources[0].uid` | the path of what it was about |
-| `unmapped` | a few short facts; `policy` is the version of the policies that decided |
+| `unmapped` | a few short facts; `policy` is the version of the policies that decided; in a tenant's log `reason` and `note` are `sealed sha256:` and a salted digest of the words, which stand beside the log under a key of who wrote them |
 
 An event never holds a prompt, an answer or a secret. Where an entry stands in its log decides, not its time: a clock may go back.
 

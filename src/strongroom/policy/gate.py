@@ -26,6 +26,7 @@ from typing import Final, TypeAlias
 
 from strongroom.audit import Pulse
 from strongroom.audit.sealing import tables
+from strongroom.audit.sidecar import Sidecars
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
 from strongroom.kernel.ids import KeyId, TenantId
@@ -54,6 +55,7 @@ class Gate:
         *,
         grace_s: float | None = None,
         narrowed: Narrowed | None = None,
+        sidecars: Sidecars | None = None,
     ) -> None:
         """Make a gate.
 
@@ -63,13 +65,14 @@ class Gate:
             clock: dates entries.
             observer: is told what passed.
             narrowed: what a tenant's own policies make of a yes to its own people; it can only take away.
+            sidecars: where what people wrote goes, beside tenants' logs; None: it stands in the entries.
             grace_s: how long the audit log may go unsealed before changes are refused; None: for ever.
         """
         self._grace_s: Final = grace_s
         self._narrowed: Final = narrowed
         self._database: Final = database
         self._engine: Final = engine
-        self._recorder: Final = Recorder(database, clock, observer)
+        self._recorder: Final = Recorder(database, clock, observer, sidecars)
         self._clock: Final = clock
         self._asking: Final = asyncio.Lock()
         self._asked = float("-inf")

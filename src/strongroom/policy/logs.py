@@ -12,6 +12,7 @@ from strongroom.audit import Entry, Pulse, reading
 from strongroom.audit.export import AnchorPart
 from strongroom.audit.reading import LogEpoch, Sealed, Wanted
 from strongroom.audit.sealing import tables
+from strongroom.audit.sidecar import Sidecars
 from strongroom.audit.tlog import NoteKey, Receipt
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
@@ -19,7 +20,7 @@ from strongroom.kernel.refusal import Refused, hidden
 from strongroom.policy.gate import Gate
 from strongroom.policy.model import Action, Kind, Resource
 from strongroom.policy.recorder import Ask
-from strongroom.store import Tx
+from strongroom.store import TenantTx, Tx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,9 @@ class LogHead:
 class LogReader:
     """Reads logs with what proves them. Reading is itself an entry."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, sidecars: Sidecars | None = None) -> None:
         self._gate: Final = gate
+        self._sidecars: Final = sidecars
 
     async def head(self, who: Principal, tenant: TenantId | None, ask: Ask) -> LogHead:
         """Return a log as a whole; `tenant` None: the installation's."""
@@ -76,7 +78,11 @@ class LogReader:
     ) -> list[tuple[Entry, int | None, int | None]]:
         """Return entries that fit, the newest first, with their places."""
         async with self._open(who, tenant, ask) as tx:
-            return await reading.search(tx, wanted, limit, before)
+            found = await reading.search(tx, wanted, limit, before)
+            if self._sidecars is None or not isinstance(tx, TenantTx):
+                return found
+            told = await self._sidecars.back(tx, [entry for entry, *_ in found])
+            return [(entry, epoch, seq) for entry, (_, epoch, seq) in zip(told, found, strict=True)]
 
     async def receipt(
         self, who: Principal, tenant: TenantId | None, ask: Ask, entry: UUID

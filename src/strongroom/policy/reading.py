@@ -7,6 +7,7 @@ from uuid import UUID
 
 from strongroom import audit
 from strongroom.audit import Entry
+from strongroom.audit.sidecar import Sidecars
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.policy.gate import Gate
@@ -17,8 +18,9 @@ from strongroom.policy.recorder import Ask
 class AuditReader:
     """Reads entries, newest first. Reading is itself an entry, and the first one that a reader sees."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, sidecars: Sidecars | None = None) -> None:
         self._gate: Final = gate
+        self._sidecars: Final = sidecars
 
     async def of_tenant(
         self, who: Principal, tenant: TenantId, ask: Ask, *, limit: int = 50, before: UUID | None = None
@@ -26,7 +28,8 @@ class AuditReader:
         """Return the newest entries of a tenant's log; `before` is the last id of the page before."""
         resource = Resource(kind=Kind.AUDIT_LOG, tenant=tenant)
         async with self._gate.permit(who, Action.AUDIT_READ, resource, ask) as tx:
-            return await audit.recent(tx, limit, before)
+            entries = await audit.recent(tx, limit, before)
+            return entries if self._sidecars is None else await self._sidecars.back(tx, entries)
 
     async def of_platform(
         self, who: Principal, ask: Ask, *, limit: int = 50, before: UUID | None = None

@@ -24,6 +24,7 @@ from typing import Final
 
 from strongroom import audit
 from strongroom.audit import Entry, Outcome, Strangers
+from strongroom.audit.sidecar import Sidecars, Words
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer
 from strongroom.kernel.ids import KeyId, TenantId, new_uuid
@@ -32,7 +33,7 @@ from strongroom.kernel.refusal import Refused
 from strongroom.policy.bounds import Bounds
 from strongroom.policy.engine import Decision
 from strongroom.policy.events import EntryLost, Passed
-from strongroom.policy.model import Action, Resource
+from strongroom.policy.model import Action, Resource, goes_on_unsealed
 from strongroom.store import Conflict, Database, StoreError, TenantTx, Tx, Unavailable, Unfit
 
 
@@ -105,7 +106,8 @@ def signalled(case: Case, signal: str) -> Case:
 class Recorder:
     """Writes entries: in the transaction of the change, or in one of their own when there was no change."""
 
-    def __init__(self, database: Database, clock: Clock, observer: Observer) -> None:
+    def __init__(self, database: Database, clock: Clock, observer: Observer, sidecars: Sidecars | None = None) -> None:
+        self._sidecars: Final = sidecars
         self._database: Final = database
         self._clock: Final = clock
         self._observer: Final = observer
@@ -115,7 +117,8 @@ class Recorder:
 
     async def allowed(self, tx: Tx, case: Case) -> None:
         """Append the entry of a permitted action to the transaction it is done in."""
-        await self._append(tx, case, self._entry(case, Outcome.ALLOWED, case.decision.reason))
+        entry = self._entry(case, Outcome.ALLOWED, case.decision.reason)
+        await self._append(tx, case, entry, needed=not goes_on_unsealed(case.action))
 
     def done(self, case: Case) -> None:
         """Tell the observer that a permitted action is committed."""
@@ -256,16 +259,23 @@ class Recorder:
                 await audit.append(operator, entry)
         else:
             async with self._database.tenant(place) as tx:
-                await self._append(tx, case, entry)
+                entry = await self._append(tx, case, entry)
                 if case.who.tenant is not None and case.resource.tenant != case.who.tenant:
                     await audit.append_platform(tx, entry)
         self._tell(case, outcome, reason)
 
-    @staticmethod
-    async def _append(tx: Tx, case: Case, entry: Entry) -> None:
+    async def _append(self, tx: Tx, case: Case, entry: Entry, *, needed: bool = False) -> Entry:
+        """Append an entry, what was written of it beside it, and return it as it is logged."""
+        words: list[Words] = []
+        if isinstance(tx, TenantTx) and self._sidecars is not None:
+            entry, words = await self._sidecars.aside(tx.tenant, entry, needed=needed)
         await audit.append(tx, entry)
-        if isinstance(tx, TenantTx) and case.who.tenant is None:
-            await audit.append_platform(tx, entry)
+        if isinstance(tx, TenantTx):
+            if self._sidecars is not None:
+                await self._sidecars.put(tx, words)
+            if case.who.tenant is None:
+                await audit.append_platform(tx, entry)
+        return entry
 
     def _entry(self, case: Case, outcome: Outcome, reason: str) -> Entry:
         return Entry(

@@ -42,6 +42,7 @@ KEPT: Final = MappingProxyType(
         "retention.rule": "as long as it holds",
         "retention.hold": "for ever: why something was kept",
         "retention.manifest": "for ever: what was dropped",
+        "audit.sidecar": "for ever, or until who wrote it is erased",
         "subjects.request": "for ever: what a person asked for and what came of it; what they said goes with their key",
         "subjects.hold": "for ever: why something was not erased",
         "store.migration": "for ever: what made this database",

@@ -134,6 +134,10 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ): "the one way to part a record from its subject; asks holds by itself, and changes nothing that was sealed",
     (
         "definer-function",
+        "audit.drop_sidecars(text,timestamp with time zone)",
+    ): "the one way to remove what a person wrote beside a log; asks holds by itself, and leaves the log as it is",
+    (
+        "definer-function",
         "gateway.drop_responses(text,timestamp with time zone)",
     ): "control's one way to erase kept responses, of one subject; asks holds by itself",
     ("open-policy", "gateway.nonce.gateway_append"): "the gateway takes nonces of every tenant, and reads none",

@@ -10,7 +10,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from strongroom.audit.sidecar import Sidecars, Words, text_of
 from strongroom.gateway.personal import KeptResponses, Records
+from strongroom.kernel.clock import rfc3339
 from strongroom.store import TenantTx
 from strongroom.subjects import tables
 from strongroom.subjects.holder import Holder
@@ -44,13 +46,54 @@ class Notes:
         return await tables.drop_notes(tx, subject, before)
 
 
-HOLDERS: Final[tuple[Holder, ...]] = (Records(), KeptResponses(), Notes())
+class Written:
+    """What a person with an account wrote of their acts, beside the tenant's log (`account:ROLE/NAME`)."""
+
+    name = "what was written beside the log"
+    tables = ("audit.sidecar",)
+    method = "removed, and their key destroyed; the log holds salted commitments, and proves as before"
+
+    async def count(self, tx: TenantTx, subject: str, before: datetime | None = None) -> int:
+        """Return how many words there are."""
+        count: int = await tx.fetchval(
+            """select count(*) from audit.sidecar
+               where tenant_id = $1 and subject = $2 and ($3::timestamptz is null or at <= $3)""",
+            tx.tenant,
+            subject,
+            before,
+        )
+        return count
+
+    async def export(self, tx: TenantTx, subject: str, vault: Vault) -> Sequence[dict[str, Any]]:
+        """Return the words, each with its entry: the newest 5,000."""
+        rows = await tx.fetch(
+            """select entry_id, name, sealed, at from audit.sidecar
+               where tenant_id = $1 and subject = $2 order by at desc limit 5000""",
+            tx.tenant,
+            subject,
+        )
+        said = list[dict[str, Any]]()
+        for row in rows:
+            words = Words(row["entry_id"], row["name"], subject, bytes(row["sealed"]))
+            plain = await Sidecars(vault).open(tx.tenant, words)
+            text = None if plain is None else text_of(plain)
+            said.append({"entry": str(row["entry_id"]), "at": rfc3339(row["at"]), row["name"]: text})
+        return said
+
+    async def erase(self, tx: TenantTx, subject: str, before: datetime) -> int:
+        """Remove the words."""
+        gone: int = await tx.fetchval("select audit.drop_sidecars($1, $2)", subject, before)
+        return gone
+
+
+HOLDERS: Final[tuple[Holder, ...]] = (Records(), KeptResponses(), Written(), Notes())
 """Where data of people stands, in the order in which it is erased."""
 
 KEPT_FOR: Final = MappingProxyType(
     {
         Records.name: "for the days of the tenant's rule of retention; without one, for ever",
         KeptResponses.name: "30 days from the answer, or until the workload deletes it",
+        Written.name: "until who wrote it is erased",
         Notes.name: "until the person is erased",
     }
 )
@@ -88,6 +131,8 @@ EXEMPT: Final = MappingProxyType(
         "registry.target": _NAMES,
         "registry.evidence": _ACCOUNTS,
         "registry.canary": "made-up words, and what the documents are called that they were planted in",
+        "registry.own_release": _NAMES,
+        "registry.own_evidence": _ACCOUNTS,
         "registry.prompt": "what deployments say to models before anybody's request, sealed under the tenant's keys",
         "registry.prompt_approval": _ACCOUNTS,
         "providers.provider": _NAMES,

@@ -179,7 +179,10 @@ def test_a_vault_is_rotated_and_a_tenant_shredded_by_operators_alone(run: Run, t
     made = run("provider", "add", "sealed", *words)
     assert made.code == 0, made.err
     assert run("vault", "status", "--json").json["kind"] == "embedded"
-    assert run("vault", "rotate", "--json").json == {"rewrapped": 1, "left": 0}
+    rotated = run(
+        "vault", "rotate", "--json"
+    ).json  # the installation's, and those of tenants in which somebody wrote a reason
+    assert (rotated["rewrapped"] >= 1, rotated["left"]) == (True, 0)
     state = run("vault", "status", "--json").json
     assert (state["detail"], state["pending"]) == ("root key version 2", 0)
     assert run("vault", "rotate", "--tenant", "acme").code == 0
