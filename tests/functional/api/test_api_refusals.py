@@ -68,6 +68,11 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("POST", "/api/elevations/{elevation}/deny"): (f"/api/elevations/{NOBODY}/deny", DECISION, 404),
     ("POST", "/api/elevations/{elevation}/begin"): (f"/api/elevations/{NOBODY}/begin", None, 404),
     ("POST", "/api/elevations/{elevation}/end"): (f"/api/elevations/{NOBODY}/end", {}, 404),
+    ("GET", "/api/proposals"): ("/api/proposals", None, 200),  # its own tenant's, of which there are none
+    ("GET", "/api/proposals/{proposal}"): (f"/api/proposals/{NOBODY}", None, 404),
+    ("POST", "/api/proposals/{proposal}/approve"): (f"/api/proposals/{NOBODY}/approve", DECISION, 404),
+    ("POST", "/api/proposals/{proposal}/deny"): (f"/api/proposals/{NOBODY}/deny", DECISION, 404),
+    ("POST", "/api/proposals/{proposal}/withdraw"): (f"/api/proposals/{NOBODY}/withdraw", None, 404),
     ("POST", "/api/elevations/{elevation}/review"): (f"/api/elevations/{NOBODY}/review", {"note": "x"}, 404),
     ("GET", "/api/tenants/{tenant}/environments"): ("/api/tenants/globex/environments", None, 404),
     ("GET", "/api/tenants/{tenant}/workloads"): ("/api/tenants/globex/workloads", None, 404),
@@ -369,7 +374,7 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     asks |= {("DELETE", release), ("POST", f"{release}/verify"), ("POST", f"{release}/rescan")}
     asks |= {("GET", f"{release}/content"), ("POST", "/api/uploads")}  # it knows of releases, and brings none
     open_to_it = {"/api/whoami", "/api/models"}
-    open_to_it |= {"/api/elevations", "/api/uploads", prompts} if case[0] == "GET" else set[str]()
+    open_to_it |= {"/api/elevations", "/api/proposals", "/api/uploads", prompts} if case[0] == "GET" else set[str]()
     assert answer.status == (403 if case in asks else 200 if case[1] in open_to_it else 404), answer.text
 
 
