@@ -110,6 +110,13 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("GET", "/api/tenants/{tenant}/endpoints/{name}/keys"): ("/api/tenants/globex/endpoints/tiny/keys", None, 404),
     ("GET", "/api/tenants/{tenant}/key-review"): ("/api/tenants/globex/key-review", None, 404),
     ("POST", "/api/keys/{key}/leak"): ("/api/keys/{globex_key}/leak", {}, 404),
+    ("GET", "/api/tenants/{tenant}/canaries"): ("/api/tenants/globex/canaries", None, 404),
+    ("POST", "/api/tenants/{tenant}/canaries"): ("/api/tenants/globex/canaries", {"document": "x"}, 404),
+    ("POST", "/api/tenants/{tenant}/canaries/{canary}/rotate"): (
+        f"/api/tenants/globex/canaries/{NOBODY}/rotate",
+        {},
+        404,
+    ),
     ("GET", "/api/tenants/{tenant}/incidents"): ("/api/tenants/globex/incidents", None, 404),
     ("GET", "/api/tenants/{tenant}/incidents/{incident}"): (f"/api/tenants/globex/incidents/{NOBODY}", None, 404),
     ("POST", "/api/tenants/{tenant}/incidents/{incident}/close"): (
