@@ -1262,6 +1262,19 @@ COMMENT ON COLUMN providers.provider.secret IS 'sealed under the keyring, bound 
 
 COMMENT ON COLUMN providers.provider.open_to IS 'the tenants that may name it; null: all of them';
 
+CREATE TABLE registry.approver_key (
+    account_id uuid NOT NULL,
+    key_id text NOT NULL,
+    certificate bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT approver_key_certificate_check CHECK (((octet_length(certificate) >= 1) AND (octet_length(certificate) <= 16384))),
+    CONSTRAINT approver_key_key_id_check CHECK ((key_id ~ '^[0-9a-f]{32}$'::text))
+);
+
+ALTER TABLE registry.approver_key OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.approver_key IS 'public keys that approvers sign with themselves; added, never changed; of the installation, not of a tenant';
+
 CREATE TABLE registry.canary (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -1283,6 +1296,34 @@ ALTER TABLE ONLY registry.canary FORCE ROW LEVEL SECURITY;
 ALTER TABLE registry.canary OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.canary IS 'words planted in instructions and documents, so that a copy of either is known when it turns up';
+
+CREATE TABLE registry.channel (
+    channel text NOT NULL,
+    stamp bytea NOT NULL,
+    renewed_at timestamp with time zone NOT NULL,
+    CONSTRAINT channel_channel_check CHECK ((channel = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text, 'revocations'::text]))),
+    CONSTRAINT channel_stamp_check CHECK (((octet_length(stamp) >= 1) AND (octet_length(stamp) <= 65536)))
+);
+
+ALTER TABLE registry.channel OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.channel IS 'the newest timestamp of each channel, signed anew while the channel stands; of the installation, not of a tenant';
+
+CREATE TABLE registry.channel_metadata (
+    channel text NOT NULL,
+    role text NOT NULL,
+    version bigint NOT NULL,
+    body bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT channel_metadata_body_check CHECK (((octet_length(body) >= 1) AND (octet_length(body) <= 16777216))),
+    CONSTRAINT channel_metadata_channel_check CHECK ((channel = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text, 'revocations'::text]))),
+    CONSTRAINT channel_metadata_role_check CHECK ((role = ANY (ARRAY['root'::text, 'snapshot'::text, 'targets'::text]))),
+    CONSTRAINT channel_metadata_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE registry.channel_metadata OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.channel_metadata IS 'every version of what a channel said, signed; added, never changed; of the installation, not of a tenant';
 
 CREATE TABLE registry.deployment (
     tenant_id uuid NOT NULL,
@@ -1723,8 +1764,17 @@ ALTER TABLE ONLY limits.holding
 ALTER TABLE ONLY providers.provider
     ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY registry.approver_key
+    ADD CONSTRAINT approver_key_pkey PRIMARY KEY (account_id, key_id);
+
 ALTER TABLE ONLY registry.canary
     ADD CONSTRAINT canary_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY registry.channel_metadata
+    ADD CONSTRAINT channel_metadata_pkey PRIMARY KEY (channel, role, version);
+
+ALTER TABLE ONLY registry.channel
+    ADD CONSTRAINT channel_pkey PRIMARY KEY (channel);
 
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (tenant_id, id);
@@ -1959,6 +2009,9 @@ ALTER TABLE ONLY identity.workload
 
 ALTER TABLE ONLY identity.workload
     ADD CONSTRAINT workload_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.approver_key
+    ADD CONSTRAINT approver_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.account(id);
 
 ALTER TABLE ONLY registry.canary
     ADD CONSTRAINT canary_tenant_id_deployment_id_fkey FOREIGN KEY (tenant_id, deployment_id) REFERENCES registry.deployment(tenant_id, id);
@@ -2777,14 +2830,29 @@ GRANT SELECT(owner) ON TABLE providers.provider TO sr_control;
 
 GRANT SELECT(deleted_at) ON TABLE providers.provider TO sr_control;
 
+GRANT SELECT ON TABLE registry.approver_key TO sr_control;
+GRANT SELECT,INSERT ON TABLE registry.approver_key TO sr_operator;
+
 GRANT SELECT,INSERT ON TABLE registry.canary TO sr_control;
 
 GRANT UPDATE(retired_at) ON TABLE registry.canary TO sr_control;
 
 GRANT UPDATE(recognised_until) ON TABLE registry.canary TO sr_control;
 
+GRANT SELECT ON TABLE registry.channel TO sr_control;
+GRANT SELECT,INSERT ON TABLE registry.channel TO sr_operator;
+
+GRANT UPDATE(stamp) ON TABLE registry.channel TO sr_operator;
+
+GRANT UPDATE(renewed_at) ON TABLE registry.channel TO sr_operator;
+
+GRANT SELECT ON TABLE registry.channel_metadata TO sr_control;
+GRANT SELECT,INSERT ON TABLE registry.channel_metadata TO sr_operator;
+
 GRANT SELECT,INSERT ON TABLE registry.deployment TO sr_control;
 GRANT SELECT ON TABLE registry.deployment TO sr_operator;
+
+GRANT UPDATE(release_digest) ON TABLE registry.deployment TO sr_control;
 
 GRANT UPDATE(deleted_at) ON TABLE registry.deployment TO sr_control;
 

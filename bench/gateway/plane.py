@@ -28,6 +28,7 @@ from strongroom.policy import Ask, Engine, Gate
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
 from strongroom.registry.admission.testing import admitted, digest_of, release_of
+from strongroom.registry.channels.service import Channels
 from strongroom.rules import Level, Rules
 from strongroom.store import Database
 from strongroom.store.roles import GATEWAY
@@ -83,8 +84,9 @@ async def _seed(database: TestDatabase, keys: PurposeKeys, also: Also | None) ->
     gate = Gate(db, Engine.load(), clock)
     identity = Identity(gate, Directory(keys, clock, allow_demo=False), keys, clock)
     admission = Admission(gate, RegistryKeys(keys), clock)
+    channels = Channels(gate, admission, RegistryKeys(keys), clock)
     registry, release = Registry(gate, clock, admission), release_of("tiny")
-    await admitted(registry, admission, Accounts(gate, keys, clock), INSTALLER, [release])
+    await admitted(registry, admission, channels, Accounts(gate, keys, clock), INSTALLER, [release])
     tenant = TenantId((await identity.create_tenant(INSTALLER, Name("acme"), Ask())).id)
     await identity.create_workload(
         INSTALLER, tenant, environment=DEV, name=Name("inference"), role=Role.INFERENCE, owner="bench", ask=Ask()

@@ -94,6 +94,7 @@ MAY = {
     Role.OPERATOR: set(Action)
     - {
         Action.MODEL_APPROVE,
+        Action.APPROVER_ADD_KEY,
         Action.PROMPT_APPROVE,
         Action.MODEL_INVOKE,
         Action.MODEL_SEE,
@@ -109,6 +110,10 @@ MAY = {
         Action.PROMPT_LIST,
         Action.PROMPT_READ,
         Action.PROMPT_APPROVE,
+        Action.APPROVER_ADD_KEY,
+        Action.CHANNEL_READ,
+        Action.CHANNEL_FREEZE,
+        Action.CHANNEL_REVOKE,
         Action.ELEVATION_READ,
         Action.ELEVATION_DECIDE,
         Action.ELEVATION_END,
@@ -126,6 +131,7 @@ MAY = {
         Action.ACCOUNT_LIST,
         Action.MODEL_LIST,
         Action.PROVIDER_READ,
+        Action.CHANNEL_READ,
         Action.AUDIT_READ_PLATFORM,
     }
     | {Action.CONFIG_EXPLAIN, Action.METRICS_READ},

@@ -40,6 +40,7 @@ from strongroom.identity.tenantkeys import routes as tenantkey_routes
 from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
 from strongroom.registry.admission import routes as admission_routes
+from strongroom.registry.channels import routes as channel_routes
 from strongroom.registry.prompts import routes as prompt_routes
 from strongroom.registry.releases import routes as release_routes
 from strongroom.retention import routes as retention_routes
@@ -77,6 +78,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *admission_routes.ROUTES,
             *prompt_routes.ROUTES,
             *release_routes.ROUTES,
+            *channel_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
             *usage_routes.ROUTES,
@@ -124,6 +126,8 @@ def _offered(services: Services) -> dict[str, object]:
         "prompts": services.prompts,
         "releases": services.releases,
         "keeping": services.keeping,
+        "registrar": services.registrar,
+        "channels": services.channels,
         "providers": services.providers,
         "rules": services.rules,
         "retention": services.retention,

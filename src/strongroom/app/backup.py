@@ -13,7 +13,7 @@ from typing import Final
 from strongroom.app import running
 from strongroom.app.database import embedded_login, external, running_database
 from strongroom.app.ground import lay_out, locked
-from strongroom.app.installer import installer
+from strongroom.app.installer import installer, remembered
 from strongroom.app.layout import Layout, layout, make_private
 from strongroom.app.logs.model import Bounds
 from strongroom.app.logs.sink import Sink
@@ -88,8 +88,11 @@ async def _restore(home: Path, archive: Path, *, replace: bool, keep_keys: bool,
         places = layout(home)
         keyring, clock = Keyring.open(places.keyring), SystemClock()
         keystore = FileKeystore(places.vault, keyring, clock)  # nothing is sealed or opened here
-        async with installer(admin, passwords, keyring, keystore, demo=False) as seed:
+        async with installer(
+            admin, passwords, keyring, keystore, remembered(places, load(home).settings), demo=False
+        ) as seed:
             await seed.record_restore(manifest, keep_keys=keep_keys)
+            await seed.recover_channels()
     formats.record(home)
     return manifest
 

@@ -27,6 +27,7 @@ from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask, Engine
 from strongroom.providers import Book, Networks
+from strongroom.registry.admission.model import OwnKeys
 from strongroom.registry.releases.service import Bounds
 from strongroom.rules import Rulebook
 from strongroom.store import Database, StoreError, Unavailable
@@ -39,6 +40,8 @@ from strongroom.wire import AsgiBridge
 _RETRY_S: Final = 0.5
 _FIRST_RUN_S: Final = 300.0
 _EVERY_S: Final = 6 * 3600.0
+_RENEW_EVERY_S: Final = 20 * 60.0
+_RENEW_AGAIN_S: Final = 15.0
 SCHEDULE: Final = Principal(role=Role.OPERATOR, name="schedule", credential=KeyId(""))
 """The control process when it does what nobody asked for at that moment; no credential stands for it."""
 _log = logging.getLogger(__name__)
@@ -94,6 +97,8 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         blobs=Path(handover.blobs),
         bounds=Bounds(tenant_bytes=handover.settings.releases.tenant_gib << 30),
         upload_hours=handover.settings.releases.upload_hours,
+        channels=Path(handover.channels),
+        own=OwnKeys(demanded=handover.settings.own_keys, trusted=frozenset(handover.settings.approvals.keys)),
     )
     parts = _parts(services, engine, handover)
     follower.start()
@@ -102,6 +107,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     dropping = asyncio.create_task(_drop_in_time(services), name="retention")
     services.releases.resume()
     scanning = asyncio.create_task(_keep_current(services), name="rescan")
+    renewing = asyncio.create_task(_renew_in_time(services), name="channels")
     paging = asyncio.create_task(services.notices.run(), name="notices")
     try:
         async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
@@ -111,7 +117,8 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         dropping.cancel()
         paging.cancel()
         scanning.cancel()
-        await asyncio.gather(looking, dropping, paging, scanning, return_exceptions=True)
+        renewing.cancel()
+        await asyncio.gather(looking, dropping, paging, scanning, renewing, return_exceptions=True)
         await services.releases.close()
         await follower.close()
         await database.close()
@@ -152,6 +159,19 @@ async def _keep_current(services: Services) -> None:
             await asyncio.sleep(_RETRY_S)
         else:
             return
+
+
+async def _renew_in_time(services: Services) -> None:
+    """Sign the channels anew long before they end; what fails is told in the log, and tried again soon."""
+    while True:
+        pause = _RENEW_EVERY_S
+        try:
+            for channel, trouble in (await services.channels.renew(SCHEDULE, Ask())).items():
+                _log.error("channel %s cannot be signed anew: %s", channel, trouble)
+        except (Refused, StoreError) as error:
+            _log.warning("channels: %s", type(error).__name__)
+            pause = _RENEW_AGAIN_S
+        await asyncio.sleep(pause)
 
 
 def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:

@@ -150,6 +150,7 @@ def lay_out(places: Layout, settings: Settings) -> None:
     make_private(places.metrics_sockets, own, uid(settings, uids.GATEWAY))
     make_private(places.keeper_metrics, own, uid(settings, uids.KEEPER))
     make_private(places.notary, own, uid(settings, uids.NOTARY))
+    make_private(places.channels, own, uid(settings, uids.CONTROL))
     make_private(places.notary_socket.parent, own, uid(settings, uids.NOTARY))
     # One process makes its socket there, one other enters: what is made in it has the directory's group.
     for directory, reader in (
@@ -254,6 +255,7 @@ def children(
                 keeper_metrics=str(places.keeper_metrics),
                 notary=notary,
                 notary_socket=notary_socket,
+                channels=str(places.channels),
                 sources=dict(loaded.sources),
             )
         )

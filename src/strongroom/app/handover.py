@@ -72,6 +72,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         keeper_metrics: where the keeper shows its figures.
         notary: the notary's directory; empty for all but itself.
         notary_socket: where the notary listens; empty for all but itself and the keeper.
+        channels: where it is kept what was seen of the channels last.
         demo: whether demo accounts count.
         tls: certificate and key of the edge, if it has any.
         sources: where each setting that is no default came from.
@@ -102,6 +103,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     blobs: str = ""
     notary: str = ""
     notary_socket: str = ""
+    channels: str = ""
 
     def __repr__(self) -> str:
         """Name the process only."""

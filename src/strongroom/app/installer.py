@@ -9,9 +9,13 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
+from strongroom.app.layout import Layout
 from strongroom.app.options import Options
 from strongroom.app.refusals import USAGE, CannotStart
 from strongroom.app.seed import INSTALLER, OPERATOR, Seed
+from strongroom.app.settings import Settings
+from strongroom.app.uids import CONTROL as CONTROL_UID
+from strongroom.app.uids import uid
 from strongroom.identity import Directory, Identity
 from strongroom.identity.accounts import Accounts, first_token
 from strongroom.identity.model import NewAccount, Ties
@@ -22,6 +26,8 @@ from strongroom.policy import Ask, Engine, Gate
 from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
+from strongroom.registry.channels.memory import Memory
+from strongroom.registry.channels.service import Channels
 from strongroom.rules import Rules
 from strongroom.store import Database, Dsn, Unavailable
 from strongroom.store.follower import Follower
@@ -36,9 +42,16 @@ APPROVER: Final = Name("approver")
 
 @asynccontextmanager
 async def installer(
-    admin: Dsn, passwords: Passwords, keyring: Keyring, keystore: Keystore, *, demo: bool, production: bool = False
+    admin: Dsn,
+    passwords: Passwords,
+    keyring: Keyring,
+    keystore: Keystore,
+    memory: Memory,
+    *,
+    demo: bool,
+    production: bool = False,
 ) -> AsyncGenerator[Seed, None]:
-    """Yield what seeds the installation.
+    """Yield what seeds the installation; `memory` is what this machine remembers of the channels.
 
     Raises:
         Unavailable: when the database cannot be read.
@@ -54,12 +67,14 @@ async def installer(
         if not await follower.ensure(_FIRST_READ_S):
             raise Unavailable("the database could not be read")
         gate = Gate(database, Engine.load(), clock)
-        admission = Admission(gate, RegistryKeys(keys), clock)
+        registry_keys = RegistryKeys(keys)
+        admission = Admission(gate, registry_keys, clock, memory)
         yield Seed(
             Identity(gate, directory, keys, clock),
             Accounts(gate, keys, clock, production=production),
             Registry(gate, clock, admission),
             admission,
+            Channels(gate, admission, registry_keys, clock),
             directory,
             clock,
             gate,
@@ -69,6 +84,20 @@ async def installer(
     finally:
         await follower.close()
         await database.close()
+
+
+def remembered(places: Layout, settings: Settings) -> Memory:
+    """Return what this machine remembers of the channels, shared with the control process."""
+    return Memory(places.channels, uid(settings, CONTROL_UID))
+
+
+async def open_channels(seed: Seed, tell: Callable[[str], None]) -> None:
+    """Sign the channels anew, which nobody could while nothing ran; one that cannot be believed is told, and left as it is."""
+    for channel, trouble in (await seed.channels.renew(INSTALLER, Ask())).items():
+        tell(
+            f"Channel {channel} cannot be used: {trouble}. Nothing is admitted by it until `strongroom channel recover "
+            f"{channel}`; what serves goes on."
+        )
 
 
 async def first_people(seed: Seed, options: Options, *, production: bool = False) -> None:

@@ -91,6 +91,11 @@ class Layout:
         return self.state / "notary"
 
     @property
+    def channels(self) -> Path:
+        """What was seen of the channels last; no part of a backup, or restoring would turn it back."""
+        return self.state / "channels"
+
+    @property
     def notary_socket(self) -> Path:
         """Where the notary listens, for the keeper alone."""
         return self.run / "n" / "notary.sock"

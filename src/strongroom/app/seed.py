@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,10 @@ from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.providers import Providers
 from strongroom.registry import Operation, Registry, Release
 from strongroom.registry.admission import Admission, Risk
+from strongroom.registry.admission.model import PROMOTABLE, PROVEN
 from strongroom.registry.admission.service import MAX_DAYS
+from strongroom.registry.channels.model import Channel
+from strongroom.registry.channels.service import Channels
 from strongroom.rules import Level, Rules
 from strongroom.runtime.digests import manifest
 from strongroom.store.archive import Manifest
@@ -81,6 +85,7 @@ class Seed:
     accounts: Accounts
     registry: Registry
     admission: Admission
+    channels: Channels
     directory: Directory
     clock: Clock
     gate: Gate
@@ -108,6 +113,11 @@ class Seed:
         async with self.gate.permit_platform(INSTALLER, Action.DATABASE_RESTORE, resource, ask):
             pass  # done already; the entry is what is wanted
 
+    async def recover_channels(self) -> None:
+        """Begin the channels anew after a backup was restored; what this machine knows to be revoked stays so."""
+        for channel in Channel:
+            await self.channels.recover(INSTALLER, channel, "a backup was restored", Ask(detail={"by": "restore"}))
+
     async def demo(self, path: Path, releases: Sequence[Release], gateway: str, control: str) -> None:
         """Make what is missing of the demo and write `path`."""
         before = _read(path)
@@ -120,10 +130,17 @@ class Seed:
         }
         for release in releases:
             await self._approve(release, approvers)
+            await self._promote(release)
+        ready = {
+            (standing.environment, release.name)
+            for release in releases
+            for standing in (await self.admission.show(INSTALLER, release.name, release.version, None, _ASK)).standing
+            if standing.may_serve
+        }
         tenants: dict[str, dict[str, dict[str, str]]] = {}
         for name in TENANTS:
             old = {} if before is None else before.tenants.get(name, {})
-            tenants[name] = await self._tenant(name, found.get(name), releases, old)
+            tenants[name] = await self._tenant(name, found.get(name), releases, ready, old)
         document = DemoFile(
             gateway=gateway,
             control=control,
@@ -138,7 +155,7 @@ class Seed:
         """Have the demo's two approvers say yes to a release, where their word is missing or has ended."""
         shown = await self.admission.show(INSTALLER, release.name, release.version, None, _ASK)
         for standing in shown.standing:
-            for name, held in approvers.items() if not standing.may_serve else ():
+            for name, held in approvers.items() if standing.lacks({"approval"}) and not standing.lacks(PROVEN) else ():
                 who = Principal(role=Role.APPROVER, name=name, credential=read(held.token) or KeyId(""))
                 await self.admission.approve(
                     who,
@@ -151,8 +168,25 @@ class Seed:
                     ask=_ASK,
                 )
 
+    async def _promote(self, release: Release) -> None:
+        """Promote a release wherever none of its name was promoted yet: what somebody did since stays as it is."""
+        judged = await self.admission.show(INSTALLER, release.name, release.version, None, _ASK)
+        for standing in judged.standing:
+            environment = standing.environment
+            shown = await self.channels.show(INSTALLER, Channel.of(environment), _ASK)
+            named = any(each.name == release.name for each in shown.promoted)
+            if shown.status.usable and not named and not standing.lacks(PROMOTABLE):
+                await self.channels.promote(
+                    INSTALLER, release.name, release.version, environment, "the demonstration's own", _ASK
+                )
+
     async def _tenant(
-        self, name: Name, tenant: TenantId | None, releases: Sequence[Release], old: Mapping[str, Mapping[str, str]]
+        self,
+        name: Name,
+        tenant: TenantId | None,
+        releases: Sequence[Release],
+        ready: AbstractSet[tuple[Environment, str]],
+        old: Mapping[str, Mapping[str, str]],
     ) -> dict[str, dict[str, str]]:
         if tenant is None:
             tenant = TenantId((await self.identity.create_tenant(INSTALLER, name, _ASK)).id)
@@ -166,7 +200,7 @@ class Seed:
         keys: dict[str, dict[str, str]] = {}
         for environment in Environment:
             for release in releases:
-                if (environment, release.name) not in deployed:
+                if (environment, release.name) not in deployed and (environment, release.name) in ready:
                     await self.registry.deploy(INSTALLER, tenant, environment, Name(release.name), release.digest, _ASK)
             keys[environment] = {}
             for role in ROLES:

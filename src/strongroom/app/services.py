@@ -40,6 +40,10 @@ from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogR
 from strongroom.providers import Networks, Providers
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
+from strongroom.registry.admission.model import OwnKeys
+from strongroom.registry.admission.registrar import Registrar
+from strongroom.registry.channels.memory import Memory
+from strongroom.registry.channels.service import Channels
 from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
 from strongroom.registry.prompts import Prompts, PromptSeals
@@ -94,6 +98,8 @@ class Services:
     prompts: Prompts
     releases: Releases
     keeping: Keeping
+    registrar: Registrar
+    channels: Channels
     providers: Providers
     rules: Rules
     usage: UsageReader
@@ -199,6 +205,8 @@ def make_services(
     blobs: Path | None = None,
     bounds: Bounds | None = None,
     upload_hours: int = 24,
+    channels: Path | None = None,
+    own: OwnKeys | None = None,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
     narrowed = None if rulebook is None else narrowed_by(rulebook, production=engine.production)
@@ -212,8 +220,9 @@ def make_services(
     signon = None
     if provider is not None:
         signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock)
-    admission = Admission(gate, RegistryKeys(keys), clock)
-    prompts = Prompts(gate, RegistryKeys(keys), PromptSeals(keys), clock)
+    registry_keys = RegistryKeys(keys)
+    admission = Admission(gate, registry_keys, clock, Memory(channels), own)
+    prompts = Prompts(gate, registry_keys, PromptSeals(keys), clock)
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
     proposing = Proposing(clock, Compared(engine).attached)
@@ -243,6 +252,8 @@ def make_services(
         prompts=prompts,
         releases=releases,
         keeping=Keeping(gate, admission, releases, Shelf(store, blobs or Path("/nonexistent")), clock),
+        registrar=Registrar(gate, registry_keys, admission.channels, clock),
+        channels=Channels(gate, admission, registry_keys, clock),
         providers=Providers(
             gate,
             vault,

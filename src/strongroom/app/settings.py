@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Meta
 
+from strongroom.app.approvals_section import ApprovalsSection
 from strongroom.app.audit_section import AuditSection
 from strongroom.app.elevation_section import ElevationSection, check_elevation
 from strongroom.app.identity_section import IdentitySection, check_identity, check_networks
@@ -185,12 +186,18 @@ class Settings(Section, frozen=True, kw_only=True):
     vault: VaultSection = VaultSection()
     audit: AuditSection = AuditSection()
     elevation: ElevationSection = ElevationSection()
+    approvals: ApprovalsSection = ApprovalsSection()
     logs: LogsSection = LogsSection()
 
     @property
     def production(self) -> bool:
         """Whether unsafe shapes are refused."""
         return self.installation.mode == "production"
+
+    @property
+    def own_keys(self) -> bool:
+        """Whether approvals count only by approvers' own keys."""
+        return self.production if self.approvals.own_keys is None else self.approvals.own_keys
 
     @property
     def full_sandbox(self) -> bool:

@@ -206,7 +206,7 @@ async def _people(services: Services) -> tuple[dict[str, str], dict[str, TenantI
     ask, tokens, tenants, key_ids = Ask(), dict[str, str](), dict[str, TenantId](), dict[str, str]()
     for name, role in (("operator", Role.OPERATOR), ("approver", Role.APPROVER)):
         tokens[name] = (await services.accounts.create(INSTALLER, Name(name), role, ask=ask)).token
-    await admitted(services.registry, services.admission, services.accounts, INSTALLER, [RELEASE])
+    await admitted(services.registry, services.admission, services.channels, services.accounts, INSTALLER, [RELEASE])
     for name in ("acme", "globex"):
         tenant = TenantId((await services.identity.create_tenant(INSTALLER, Name(name), ask)).id)
         tenants[name] = tenant

@@ -16,6 +16,7 @@ import os
 import shutil
 import signal
 import traceback
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -24,13 +25,14 @@ from strongroom.app import models, running, shape
 from strongroom.app.children import watch_over
 from strongroom.app.database import running_database
 from strongroom.app.ground import answering, children, lay_out, listening, locked, refuse_lost_state
-from strongroom.app.installer import first_people, installer
+from strongroom.app.installer import first_people, installer, open_channels, remembered
 from strongroom.app.layout import DEMO, Layout, layout, make_private
 from strongroom.app.logs.model import Bounds
 from strongroom.app.logs.sink import Sink, listen
 from strongroom.app.options import Options
 from strongroom.app.progress import Progress
 from strongroom.app.refusals import FAILED, OK, USAGE, CannotStart
+from strongroom.app.revoking import ending_revoked
 from strongroom.app.seed import TENANTS, Seed
 from strongroom.app.settings import Loaded, Settings, SettingsError, load
 from strongroom.app.vaulting import brokered
@@ -43,7 +45,7 @@ from strongroom.runtime.supervise import WorkersNotReadyError
 from strongroom.store import StoreError
 from strongroom.store import format as formats
 from strongroom.store.migrate import migrate
-from strongroom.store.roles import Passwords
+from strongroom.store.roles import CONTROL, Passwords
 from strongroom.vault import Keyring, KeyringBroken, Purpose, VaultUnavailable
 
 _WORKERS_READY_S: Final = 180.0
@@ -132,18 +134,24 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         host = await stack.enter_async_context(
             models.workers(releases, places, settings, tree, sandbox, tell=progress.line, log=sink.put)
         )
+        await stack.enter_async_context(ending_revoked(passwords.login(CONTROL, admin), host, tell=progress.line))
         with progress.step("catalogue") as step:
             async with installer(
-                admin, passwords, keyring, keystore, demo=options.demo, production=settings.production
+                admin,
+                passwords,
+                keyring,
+                keystore,
+                remembered(places, settings),
+                demo=options.demo,
+                production=settings.production,
             ) as seed:
-                await seed.admit(releases)
+                await _prepare(seed, releases, keyring, progress)
                 if options.demo:
                     await seed.demo(
                         places.demo, [each.record for each in releases], ports.gateway_url, ports.control_url
                     )
                 else:
                     await first_people(seed, options, production=settings.production)
-                await _move_secrets(seed, keyring, progress)
             step.done(
                 f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"
             )
@@ -173,8 +181,10 @@ def _sink(places: Layout, settings: Settings, progress: Progress, stack: AsyncEx
     return sink
 
 
-async def _move_secrets(seed: Seed, keyring: Keyring, progress: Progress) -> None:
-    """Bring what an earlier version sealed under the keyring to the vault; without the vault, at the next start."""
+async def _prepare(seed: Seed, releases: Sequence[models.LocalRelease], keyring: Keyring, progress: Progress) -> None:
+    """Sign the channels anew, list the releases, and bring what an earlier version sealed to the vault, once that is there."""
+    await open_channels(seed, progress.line)
+    await seed.admit(releases)
     try:
         await seed.move_secrets(keyring.derive(Purpose.PROVIDER_SECRET))
     except VaultUnavailable as error:

@@ -12,8 +12,10 @@ from cyclopts import App, CycloptsError
 
 from strongroom.cli import bringing, deidentify, local, logs, model_signing, redact, releases, shelf, signing, verify
 from strongroom.cli.accounts import ACCOUNT, whoami
+from strongroom.cli.approvers import APPROVER
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.canaries import CANARY
+from strongroom.cli.channels import CHANNEL
 from strongroom.cli.elevation import ELEVATION
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
@@ -92,6 +94,8 @@ def application() -> App:
         TOKEN,
         ACCOUNT,
         MODEL,
+        APPROVER,
+        CHANNEL,
         DEPLOYMENT,
         PROMPT,
         PROVIDER,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 from cyclopts import Parameter, validators
 
 from strongroom.cli import output
+from strongroom.cli.approvers import read_key
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import FAILED, OK
 from strongroom.cli.models import MODEL
@@ -20,6 +23,8 @@ _APPROVE_EPILOGUE: Final = """
 Example:
   strongroom model approve credit-risk@1.0.0 --env prod --reason "evaluated, ticket 4711" \\
       --token-file approver.token
+  strongroom model approve credit-risk@1.0.0 --env prod --reason "evaluated, ticket 4711" \\
+      --key approver.pem --token-file approver.token
 """
 
 
@@ -91,6 +96,10 @@ def approve(
         Parameter(help="For that tenant alone; of its own releases, where it has this one [default: for all]."),
     ] = None,
     days: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=400), help="How long it lasts.")] = 90,
+    key: Annotated[
+        Path | None,
+        Parameter(help="File with your own private key, which signs here [default: the installation signs]."),
+    ] = None,
     session: Session = HERE,
 ) -> None:
     """Approve a release for an environment, as an approver: never its author, and each person counts once.
@@ -101,10 +110,13 @@ def approve(
         reason: why.
         tenant: for that tenant alone.
         days: how long.
+        key: your own private key; with it, a tenant is named by its id.
         session: how to ask; an approver's token.
     """
     name, version = named(release)
     fields: dict[str, object] = {"environment": environment, "reason": reason, "tenant": tenant, "days": days}
+    if key is not None:
+        fields["statement"] = _signed(session, (name, version), fields, key)
     body = ask(session, "POST", place("models", name, version, "approvals"), fields)
     if session.json:
         output.raw(body)
@@ -135,6 +147,28 @@ def diff(before: str, after: str, /, *, tenant: Whose = None, session: Session =
     else:
         output.listing(rows, ("change", "path"), empty="The files are the same.")
     return FAILED if rows else OK
+
+
+def _signed(session: Session, release: tuple[str, str], fields: dict[str, object], key: Path) -> str:
+    """Return an approval, signed here: of the digest that the catalogue names, which is shown before."""
+    from strongroom.kernel.principal import Environment as Place  # noqa: PLC0415 - `--help` must not wait for them
+    from strongroom.registry.admission.model import Subject  # noqa: PLC0415 - as above
+    from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved  # noqa: PLC0415 - as above
+
+    secret = read_key(key)
+    name, version = release
+    digest = get(session, place("models", name, version, tenant=fields["tenant"]))["digest"]
+    output.note(f"You sign for {name}@{version}, {digest}.")
+    now = datetime.now(UTC)
+    terms = Terms(
+        approver=get(session, place("whoami"))["name"],
+        environment=Place(str(fields["environment"])),
+        tenant=EVERY_TENANT if fields["tenant"] is None else str(fields["tenant"]),
+        expires=now + timedelta(days=int(str(fields["days"]))),
+        reason=str(fields["reason"]),
+        version=version,
+    )
+    return approved(Subject(digest=digest, name=name, version=version), terms, now, secret).decode()
 
 
 def _files(session: Session, release: str, tenant: str | None) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from strongroom.gateway.recording import ClosedAs
 from strongroom.gateway.relay import Relay
 from strongroom.gateway.screen import AskLimits, bounded
 from strongroom.gateway.signing import KEYS_HEADERS, KEYS_PATH, Seal, SigningDesk
-from strongroom.gateway.snapshot import Snapshot
+from strongroom.gateway.snapshot import Access, Snapshot
 from strongroom.gateway.stages import Admitted, Authenticated, Received, Relayed, Routed, Screened
 from strongroom.gateway.surface import NoMatch, match
 from strongroom.gateway.token_keys import TokenKeys
@@ -203,8 +203,7 @@ class Gateway:
             return replace(no, signal="environment-crossing") if crosses else no
         route = access.route
         if access.terms is None:
-            seen = self._snapshot.decide(who, Action.MODEL_SEE, route).allowed
-            return _forbidden(access.decision.reason) if seen else no_model(access.decision.reason)
+            return self._closed(who, access)
         if route.kind is not asked.endpoint.needs:
             tell = f"The model `{route.name}` does not serve this endpoint."
             return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param="model")
@@ -213,6 +212,13 @@ class Gateway:
         if not decoded.subject and HEADER not in (received.request.first or ()):
             return admitted
         return await named(admitted, self._vault)
+
+    def _closed(self, who: Principal, access: Access) -> Refusal:
+        """Return why a model may not be asked, to whom may know that it is there."""
+        reason = access.decision.reason
+        if not self._snapshot.decide(who, Action.MODEL_SEE, access.route).allowed:
+            return no_model(reason)
+        return _revoked(access.route.name, reason) if self._snapshot.is_revoked(access.route) else _forbidden(reason)
 
     def _demanded(self, admitted: Admitted) -> Signing:
         """Return what the request's signature must be: a kept conversation is worth what any of the caller's models is."""
@@ -335,6 +341,11 @@ class Gateway:
         if not (self._snapshot.valid() or await self._snapshot.ensure()):
             return False
         return await self._upstreams.all_healthy(self._snapshot.routes())
+
+
+def _revoked(name: str, reason: str) -> Refusal:
+    tell = f"The release behind the model `{name}` was revoked: it serves no more."
+    return Refusal(kind=RefusalKind.FORBIDDEN, reason=reason, tell=tell, param="model", code="model_revoked")
 
 
 def _forbidden(reason: str) -> Refusal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from strongroom.kernel.ids import DeploymentId, TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import Action, Decision, Engine, Kind, Resource
 from strongroom.providers import Book, ProviderDocument
-from strongroom.registry import DEPLOYMENT, Operation, RouteDocument, TargetDocument
+from strongroom.registry import DEPLOYMENT, REVOKED, Operation, RouteDocument, TargetDocument
 from strongroom.registry.prompts import PromptSeals
 from strongroom.registry.prompts.model import BadPrompt
 from strongroom.rules import Kind as Kinded
@@ -101,6 +101,7 @@ class Snapshot:
         self._beside = Narrowings(production=engine.production, installation=True)
         self._providers = Book()
         self.canaries = CanaryBook()
+        self._revoked: set[str] = set()
         self._terms: dict[tuple[str, DeploymentId | None], Terms] = {}
         self._access: dict[tuple[str, str], Access] = {}
         self._follower: Follower | None = None
@@ -144,9 +145,12 @@ class Snapshot:
             self._routes.clear()
             self._by_id.clear()
             self._of_place.clear()
+            self._revoked.clear()
         for entry in entries:
             if entry.kind == DEPLOYMENT:
                 self._apply_route(entry)
+            elif entry.kind == REVOKED:  # a release's revocation is for good, and whatever its document says
+                self._revoked.add(entry.id)
 
     def _apply_route(self, entry: FeedEntry) -> None:
         old = self._by_id.pop((entry.tenant, entry.id), None)
@@ -177,9 +181,9 @@ class Snapshot:
         )
 
     def routes(self, who: Principal | None = None) -> Iterator[Route]:
-        """Yield every route, or those of the caller's own tenant and environment."""
+        """Yield every route that something may answer for, or those of the caller's own tenant and environment."""
         if who is None:
-            yield from self._by_id.values()
+            yield from (route for route in self._by_id.values() if route.release not in self._revoked)
         elif who.tenant is not None and who.environment is not None:
             for route in self._of_place.get((who.tenant, who.environment), {}).values():
                 if who.models is None or route.name in who.models:
@@ -211,12 +215,18 @@ class Snapshot:
             if len(self._decisions) >= _MAX_DECISIONS:
                 self._decisions.clear()
             decision = self._engine.decide(who, action, route.resource)
+            if decision.allowed and action is Action.MODEL_INVOKE and self.is_revoked(route):
+                decision = replace(decision, allowed=False, reason="the release behind it is revoked")
             if decision.allowed:
                 terms = self.terms(who, route)
                 decision = self._beside.held(terms.of(POLICY), decision, who, action, route.resource)
                 decision = self._narrowings.held(terms.of(ACCESS), decision, who, action, route.resource)
             self._decisions[key] = decision
         return decision
+
+    def is_revoked(self, route: Route) -> bool:
+        """Whether the release behind `route` may serve nowhere any more."""
+        return route.release in self._revoked
 
     def terms(self, who: Principal, route: Route) -> Terms:
         """Return what holds for a workload that asks `route`: one that policy lets ask it. Kept as decisions are."""

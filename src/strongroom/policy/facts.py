@@ -55,6 +55,7 @@ RESOURCE_TYPES: Final = {
     Kind.VAULT: "Vault",
     Kind.ELEVATION: "Elevation",
     Kind.PROPOSAL: "Proposal",
+    Kind.CHANNEL: "Channel",
     Kind.SELF: "Self",
 }
 

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     VAULT = "vault"
     ELEVATION = "elevation"
     PROPOSAL = "proposal"
+    CHANNEL = "channel"
     SELF = "self"
 
 
@@ -137,9 +138,19 @@ class Action(StrEnum):
     PROMPT_LIST = ("prompt.list", Kind.PROMPT, "List a tenant's system prompts, without their texts.")
     PROMPT_READ = ("prompt.read", Kind.PROMPT, "Read the text of a system prompt.")
     PROMPT_APPROVE = ("prompt.approve", Kind.PROMPT, "Say that a system prompt may be deployed in an environment.")
+    APPROVER_ADD_KEY = ("approver.add_key", Kind.ACCOUNT, "Register a public key of one's own, to approve with.")
+    CHANNEL_READ = ("channel.read", Kind.CHANNEL, "See what may serve in an environment, and what nowhere.")
+    CHANNEL_PROMOTE = ("channel.promote", Kind.CHANNEL, "Make a release the one of its name in an environment.")
+    CHANNEL_ROLLBACK = ("channel.rollback", Kind.CHANNEL, "Go back to an older release in an environment.")
+    CHANNEL_FREEZE = ("channel.freeze", Kind.CHANNEL, "Keep a name, a tenant or an environment as it is.")
+    CHANNEL_UNFREEZE = ("channel.unfreeze", Kind.CHANNEL, "End a freeze.")
+    CHANNEL_REVOKE = ("channel.revoke", Kind.CHANNEL, "Let a release, or what a key has signed, serve nowhere.")
+    CHANNEL_RENEW = ("channel.renew", Kind.CHANNEL, "Sign anew that the channels stand as they do.")
+    CHANNEL_RECOVER = ("channel.recover", Kind.CHANNEL, "Begin a channel anew from what can be believed of it.")
     DEPLOYMENT_CREATE = ("deployment.create", Kind.DEPLOYMENT, "Deploy a release in an environment.")
     DEPLOYMENT_LIST = ("deployment.list", Kind.DEPLOYMENT, "List a tenant's deployments.")
     DEPLOYMENT_DELETE = ("deployment.delete", Kind.DEPLOYMENT, "Withdraw a deployment.")
+    DEPLOYMENT_MOVE = ("deployment.move", Kind.DEPLOYMENT, "Serve an older release, as its channel went back.")
     PROVIDER_CREATE = ("provider.create", Kind.PROVIDER, "Register an upstream outside this machine.")
     PROVIDER_LIST = ("provider.list", Kind.PROVIDER, "List providers: all, or those that are open to a tenant.")
     PROVIDER_READ = ("provider.read", Kind.PROVIDER, "Read a provider's registration, without its secret.")
@@ -238,6 +249,7 @@ _TAKES_AWAY_OR_LOOKS: Final = frozenset(
         "revoke",
         "end",
         "recover",
+        "freeze",
         "restore",
         "invoke",
     }
@@ -276,6 +288,7 @@ KNOWN_BY: Final = {
     Kind.VAULT: (Action.VAULT_READ,),
     Kind.ELEVATION: (Action.ELEVATION_READ,),
     Kind.PROPOSAL: (Action.PROPOSAL_READ,),
+    Kind.CHANNEL: (Action.CHANNEL_READ,),
     Kind.SELF: (Action.WHOAMI,),
 }
 """Who may do one of these may know that the resource exists, and is told "not you" instead of "nothing here"."""

@@ -7,23 +7,25 @@ Always true here:
 - what the gateways route by is published in the transaction that changes it.
 
 - a release is deployed only where `admission/` says that it may be: scanned, signed and approved, each by a statement whose
-  signature holds.
+  signature holds, and promoted in the environment's channel (`channels/`); what is revoked serves nowhere.
 
 - what a deployment tells its model first is a release too (`prompts/`): approved, and pinned by digest.
 
 `scan/` looks at a release's files and `oms/` signs them; both need nothing else of this room.
 """
 
-from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument
+from strongroom.registry.documents import DEPLOYMENT, REVOKED, RevokedDocument, RouteDocument, TargetDocument
 from strongroom.registry.model import Deployment, Operation, Release, Target, in_path
 from strongroom.registry.service import Registry
 
 __all__ = [
     "DEPLOYMENT",
+    "REVOKED",
     "Deployment",
     "Operation",
     "Registry",
     "Release",
+    "RevokedDocument",
     "RouteDocument",
     "Target",
     "TargetDocument",

@@ -12,6 +12,14 @@ from strongroom.registry.model import Digest, Operation
 from strongroom.registry.prompts.model import PinnedDocument
 
 DEPLOYMENT: Final = "deployment"
+REVOKED: Final = "revoked-release"
+"""A release that may serve nowhere any more; the entry's id is its digest."""
+
+
+class RevokedDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag="revoked-release/1"):
+    """Why a release may serve nowhere any more."""
+
+    reason: str
 
 
 class TargetDocument(msgspec.Struct, frozen=True, kw_only=True):

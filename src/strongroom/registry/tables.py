@@ -92,6 +92,12 @@ async def deployable(tx: TenantTx, digest: str) -> Deployable | None:
     return Deployable(Operation(row["kind"]), Format(row["format"]), row["own"], row["brought"])
 
 
+async def release_format(tx: OperatorTx | TenantTx, digest: str) -> Format | None:
+    """Return how a release's weights are written, if it is admitted."""
+    written = await tx.fetchval("SELECT format FROM registry.release WHERE digest = $1", digest)
+    return None if written is None else Format(written)
+
+
 async def insert_deployment(tx: TenantTx, deployment: DeploymentId, route: RouteDocument, at: datetime) -> None:
     """Add a deployment of a release, with the digest of the prompt that goes before every request."""
     await tx.execute(

@@ -95,6 +95,14 @@ class WorkerHost:
         """Return where each worker stands."""
         return {name: keeper.state for name, keeper in self._keepers.items()}
 
+    async def dismiss(self, unwanted: Callable[[WorkerSpec], bool]) -> list[str]:
+        """Stop the workers that are `unwanted` for good, as `stop` does, and return their names."""
+        keepers = {name: keeper for name, keeper in self._keepers.items() if unwanted(keeper.spec)}
+        for name in keepers:  # first: nobody who looks meanwhile counts on them
+            del self._keepers[name]
+        await asyncio.gather(*(keeper.stop() for keeper in keepers.values()))
+        return sorted(keepers)
+
     async def stop(self) -> None:
         """Stop every worker, cleanly within the grace and by force after it, and let go of the weights."""
         keepers, self._keepers = list(self._keepers.values()), {}

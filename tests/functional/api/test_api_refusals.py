@@ -273,6 +273,29 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("POST", "/api/uploads/{upload}/finish"): (f"/api/uploads/{NOBODY}/finish", {"sha256": ["0" * 64]}, 404),
     ("DELETE", "/api/uploads/{upload}"): (f"/api/uploads/{NOBODY}", None, 404),
     ("POST", "/api/models/{name}/{version}/approvals"): ("/api/models/none/1/approvals", APPROVAL, 403),
+    ("GET", "/api/approver-keys"): ("/api/approver-keys", None, 403),
+    ("POST", "/api/approver-keys"): ("/api/approver-keys", {"public_key": "x", "proof": "x"}, 404),
+    ("GET", "/api/channels"): ("/api/channels", None, 404),
+    ("GET", "/api/channels/{channel}"): ("/api/channels/prod", None, 404),
+    ("GET", "/api/channels/{channel}/metadata/{role}/{version}"): ("/api/channels/prod/metadata/root/1", None, 404),
+    ("POST", "/api/channels/{environment}/promotions"): (
+        "/api/channels/prod/promotions",
+        {"name": "tiny", "version": "1", "reason": "because"},
+        404,
+    ),
+    ("POST", "/api/channels/{environment}/rollbacks"): (
+        "/api/channels/prod/rollbacks",
+        {"name": "tiny", "reason": "because"},
+        404,
+    ),
+    ("POST", "/api/channels/{environment}/freezes"): (
+        "/api/channels/prod/freezes",
+        {"name": "none", "reason": "because"},
+        404,
+    ),
+    ("POST", "/api/channels/{environment}/unfreezes"): ("/api/channels/prod/unfreezes", {"reason": "because"}, 404),
+    ("POST", "/api/channels/{channel}/recoveries"): ("/api/channels/prod/recoveries", {"reason": "because"}, 404),
+    ("POST", "/api/revocations"): ("/api/revocations", {"digest": "none", "reason": "because"}, 404),
     ("GET", "/api/tenants/{tenant}/providers"): ("/api/tenants/globex/providers", None, 404),
     ("GET", "/api/accounts"): ("/api/accounts", None, 404),
     ("POST", "/api/accounts"): ("/api/accounts", {"name": "x", "role": "operator"}, 404),
@@ -383,6 +406,19 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     open_to_it = {"/api/whoami", "/api/models"}
     open_to_it |= {"/api/elevations", "/api/proposals", "/api/uploads", prompts} if case[0] == "GET" else set[str]()
     assert answer.status == (403 if case in asks else 200 if case[1] in open_to_it else 404), answer.text
+    open_to_it = {"/api/whoami", "/api/models"} | ({"/api/elevations", prompts} if case[0] == "GET" else set[str]())
+    channels = "/api/channels/{environment}/"  # it sees them and may stop what is in them, and does not change them
+    asks |= {("POST", channels + each) for each in ("promotions", "rollbacks", "unfreezes")}
+    asks |= {("POST", "/api/channels/{channel}/recoveries")}
+    if case[0] == "GET":
+        open_to_it |= {"/api/channels", "/api/channels/{channel}", "/api/channels/{channel}/metadata/{role}/{version}"}
+    if case == ("GET", "/api/approver-keys"):
+        open_to_it |= {"/api/approver-keys"}
+    expected = 403 if case in asks else 200 if case[1] in open_to_it else 404
+    stops = {"/api/revocations": 400, channels + "freezes": 201}  # the one has no digest, the other no release
+    if case == ("POST", "/api/approver-keys"):
+        expected = 400  # its own to add to, and this is no key
+    assert answer.status == stops.get(case[1], expected), answer.text
 
 
 def test_nothing_of_the_above_was_done(plane: ControlPlane, ask: Ask) -> None:

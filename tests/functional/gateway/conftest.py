@@ -43,6 +43,7 @@ from strongroom.providers.secrets import SCOPE
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
 from strongroom.registry.admission.testing import APPROVERS, admitted, digest_of, release_of
+from strongroom.registry.channels.service import Channels
 from strongroom.registry.model import Format, Operation
 from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.rules import Level, Rules
@@ -137,6 +138,7 @@ class Plane:
     identity: Identity
     registry: Registry
     prompts: Prompts
+    channels: Channels
     providers: Providers
     rules: Rules
     tenants: dict[str, TenantId]
@@ -272,14 +274,14 @@ BEHAVIOURS = {"tiny": healthy, "vectors": embeds, "rows": predicts}
 
 
 async def _people(
-    identity: Identity, registry: Registry, rules: Rules, admission: Admission, accounts: Accounts
+    identity: Identity, registry: Registry, rules: Rules, admission: Admission, channels: Channels, accounts: Accounts
 ) -> tuple[dict[str, TenantId], dict[str, str]]:
     tenants, keys = dict[str, TenantId](), dict[str, str]()
     releases = [
         release_of(name, kind, Format.ONNX if kind is Operation.INFER else Format.GGUF)
         for name, (_, kind) in RELEASES.items()
     ]
-    await admitted(registry, admission, accounts, OPERATOR, releases)
+    await admitted(registry, admission, channels, accounts, OPERATOR, releases)
     for name in ("acme", "globex"):
         tenant = tenants[name] = TenantId((await identity.create_tenant(OPERATOR, Name(name), Ask())).id)
         await identity.create_workload(
@@ -312,8 +314,9 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     admission = Admission(gate, RegistryKeys(keys), clock)
     prompts = Prompts(gate, RegistryKeys(keys), PromptSeals(keys), clock)
     identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock, admission, prompts)
+    channels = Channels(gate, admission, RegistryKeys(keys), clock)
     rules = Rules(gate, clock)
-    tenants, texts = await _people(identity, registry, rules, admission, Accounts(gate, keys, clock))
+    tenants, texts = await _people(identity, registry, rules, admission, channels, Accounts(gate, keys, clock))
     recorder = Recorder(partial(Appender.connect, database.gateway), clock, Spool(home / "spool", "gateway-1", clock))
     networks = Networks(["127.0.0.0/8"])
     vault = embedded(home)
@@ -356,7 +359,8 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
 
     stack.push_async_callback(written)
     plane = Plane(
-        server, gateway, snapshot, follower, recorder, identity, registry, prompts, providers, rules, tenants, texts,
+        server, gateway, snapshot, follower, recorder, identity, registry, prompts, channels, providers, rules, tenants,
+        texts,
         doubles["tiny"], doubles["vectors"], doubles["rows"], home, stack, faults,
     )  # fmt: skip
     await plane.known()

@@ -68,7 +68,9 @@ async def acme(services: Services) -> TenantId:
     await services.identity.create_workload(
         INSTALLER, made, environment=DEV, name=Name("w"), role=Role.INFERENCE, owner="team", ask=ASK
     )
-    await admitted(services.registry, services.admission, services.accounts, INSTALLER, [release_of("m")])
+    await admitted(
+        services.registry, services.admission, services.channels, services.accounts, INSTALLER, [release_of("m")]
+    )
     await known(services)
     return made
 

@@ -178,7 +178,7 @@ async def test_a_name_is_taken_once_and_a_deployment_needs_an_admitted_release(h
     assert unknown.value.refusal.param == "release"
     services = house.services
     for _ in range(2):
-        await admitted(registry, services.admission, services.accounts, INSTALLER, [one])
+        await admitted(registry, services.admission, services.channels, services.accounts, INSTALLER, [one])
     for tenant in (acme, globex):
         await registry.deploy(INSTALLER, tenant, DEV, Name("m"), one.digest, ASK)
     for attempt in (
@@ -199,7 +199,9 @@ async def test_a_skops_model_is_deployed_in_dev_only(house: House) -> None:
     acme = await house.tenant("acme")
     registry = house.services.registry
     model = release_of("tried-out", Operation.INFER, Format.SKOPS)
-    await admitted(registry, house.services.admission, house.services.accounts, INSTALLER, [model])
+    await admitted(
+        registry, house.services.admission, house.services.channels, house.services.accounts, INSTALLER, [model]
+    )
     for environment in (Environment.TEST, Environment.PROD):
         with pytest.raises(Refused) as refused:
             await registry.deploy(INSTALLER, acme, environment, Name("tried-out"), model.digest, ASK)
@@ -223,6 +225,7 @@ async def test_seeding_the_demo_again_makes_nothing_twice(house: House, tmp_path
         services.accounts,
         services.registry,
         services.admission,
+        services.channels,
         services.directory,
         services.clock,
         services.gate,
@@ -231,6 +234,7 @@ async def test_seeding_the_demo_again_makes_nothing_twice(house: House, tmp_path
     )
     local = [_local(tmp_path, "smollm2-135m"), _local(tmp_path, "minilm", Operation.EMBEDDING)]
     releases = [each.record for each in local]
+    assert await seed.channels.renew(INSTALLER, ASK) == {}
     await seed.admit(local)
     await seed.demo(path, releases, "http://g", "http://c")
     await house.known()

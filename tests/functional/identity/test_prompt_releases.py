@@ -35,7 +35,7 @@ async def ready(house: House) -> TenantId:
     """Return a tenant that has a prompt and could deploy the model `m`."""
     services = house.services
     releases = [release_of("m"), release_of("v", Operation.EMBEDDING)]
-    await admitted(services.registry, services.admission, services.accounts, INSTALLER, releases)
+    await admitted(services.registry, services.admission, services.channels, services.accounts, INSTALLER, releases)
     acme = await house.tenant("acme")
     await services.prompts.add(INSTALLER, acme, DESK, "1", TEXT, ASK)
     return acme

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask
 from strongroom.registry.admission import Manifest, RegistryKeys, Risk
-from strongroom.registry.admission.model import EvidenceKind, Proof, Subject
+from strongroom.registry.admission.model import PROMOTABLE, EvidenceKind, Proof, Subject
 from strongroom.registry.admission.statements import Terms, approved
 from strongroom.registry.admission.testing import PATH, content, manifest_of, prover, release_of
 from strongroom.vault import Keyring, Purpose
@@ -36,6 +37,7 @@ ONE, TWO = (Principal(role=Role.APPROVER, name=name, credential=KeyId("")) for n
 async def listed(house: House, prove: Any = None) -> TenantId:
     """Admit the release, with an approver `one` and one `two`, and return a tenant that would deploy it."""
     services = house.services
+    assert await services.channels.renew(INSTALLER, ASK) == {}
     for who in (ONE, TWO):
         await services.accounts.create(INSTALLER, Name(who.name), Role.APPROVER, ask=ASK)
     await services.registry.admit(INSTALLER, RELEASE, ASK, prove or prover(services.admission, "m", author="two"))
@@ -48,6 +50,8 @@ async def approve(house: House, who: Principal, environment: Environment = DEV, 
 
 
 async def deploy(house: House, tenant: TenantId, environment: Environment = DEV) -> None:
+    with suppress(Refused):  # what lacks anything else lacks it at its deployment too
+        await house.services.channels.promote(INSTALLER, "m", "1", environment, "a test", ASK)
     await house.services.registry.deploy(INSTALLER, tenant, environment, Name(f"m-{environment}"), RELEASE.digest, ASK)
 
 
@@ -96,7 +100,8 @@ async def test_a_release_is_deployed_once_it_is_scanned_signed_and_approved_and_
     acme = await listed(house)
     await refused(house, acme, "0 of 1 approvals")
     standing = await approve(house, ONE)
-    assert standing.may_serve
+    assert standing.lacks(PROMOTABLE) == ""
+    assert standing.refusal() == "It is not promoted to dev."
     await deploy(house, acme)
     log = await house.services.audit.of_platform(INSTALLER, ASK)
     assert [(entry.actor, entry.outcome) for entry in log if entry.action == "model.approve"] == [
@@ -107,6 +112,7 @@ async def test_a_release_is_deployed_once_it_is_scanned_signed_and_approved_and_
 async def test_what_was_only_listed_is_deployed_nowhere_and_cannot_be_approved(house: House) -> None:
     services = house.services
     await services.registry.admit(INSTALLER, RELEASE, ASK)
+    assert await services.channels.renew(INSTALLER, ASK) == {}
     await services.accounts.create(INSTALLER, Name("one"), Role.APPROVER, ask=ASK)
     acme = await house.tenant("acme")
     await refused(house, acme, "It was never scanned. It was never signed.")
@@ -246,8 +252,19 @@ async def test_a_release_is_shown_with_its_files_and_every_reason(house: House) 
     await approve(house, ONE, TEST)
     shown = await house.services.admission.show(ONE, "m", "1", None, ASK)
     assert [each.path for each in shown.files] == [PATH]
-    assert {each.environment: each.may_serve for each in shown.standing} == {DEV: False, TEST: True, PROD: False}
-    assert [reason.demand for reason in shown.standing[0].reasons] == ["manifest", "scan", "signature", "approval"]
+    assert {each.environment: not each.lacks(PROMOTABLE) for each in shown.standing} == {
+        DEV: False,
+        TEST: True,
+        PROD: False,
+    }
+    assert [reason.demand for reason in shown.standing[0].reasons] == [
+        "manifest",
+        "scan",
+        "signature",
+        "approval",
+        "revocation",
+        "channel",
+    ]
     with pytest.raises(Refused) as error:
         await house.services.admission.show(ONE, "m", "9", None, ASK)
     assert error.value.refusal.kind is RefusalKind.HIDDEN

@@ -3,14 +3,16 @@
 1. the manifest is the one that the release is named by;
 2. the verdict is clean, of today's rules, over exactly the manifest's files, and says whose release it is;
 3. the signature is over the same files, by this installation, under the release's name and version;
-4. enough people have approved it here, none of them its author.
+4. enough people have approved it here, none of them its author;
+5. neither it nor who signed it is revoked, and that can be told;
+6. it is the release of its name that the environment's channel has promoted last, and nothing is frozen there.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -18,9 +20,13 @@ from strongroom.kernel.principal import Environment
 from strongroom.registry import dsse, oms
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission.keys import RegistryKeys
-from strongroom.registry.admission.model import APPROVALS, Evidence, EvidenceKind, Reason, Standing, Subject
-from strongroom.registry.admission.statements import EVERY_TENANT, Scanned, read_approval, read_scan
+from strongroom.registry.admission.model import APPROVALS, Evidence, EvidenceKind, OwnKeys, Reason, Standing, Subject
+from strongroom.registry.admission.ownkeys import Certificate, read_receipt
+from strongroom.registry.admission.statements import EVERY_TENANT, Approved, Scanned, Terms, read_approval, read_scan
+from strongroom.registry.channels.client import Untrusted
+from strongroom.registry.channels.model import Content, Revoked
 from strongroom.registry.oms.service import verify_statement
+from strongroom.signatures.keys import PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,12 @@ class Case:
         keys: whose signatures count.
         ruleset: of today's scanner.
         now: the time.
+        channels: what the environments' channels say, or why one cannot be used.
+        revocations: what is revoked, or why that cannot be told.
+        own: approvers' own keys, by account.
+        rule: whose keys count.
+        serving: whether it is only to go on: then what was promoted once may, and nothing frozen stops it.
+        promotes: whether it must be promoted: a tenant's own is deployed where it is approved for its tenant.
     """
 
     subject: Subject
@@ -42,6 +54,16 @@ class Case:
     keys: RegistryKeys
     ruleset: str
     now: datetime
+    channels: Mapping[Environment, Content | Untrusted] = field(default_factory=dict[Environment, Content | Untrusted])
+    revocations: Content | Untrusted = field(default_factory=Content)
+    own: Mapping[UUID, Sequence[Certificate]] = field(default_factory=dict[UUID, Sequence[Certificate]])
+    rule: OwnKeys = field(default_factory=OwnKeys)
+    promotes: bool = True
+    serving: bool = False
+
+    def revoked_signer(self, signer: str) -> Revoked | None:
+        """Return why nothing of a signer counts, if so."""
+        return None if isinstance(self.revocations, Untrusted) else self.revocations.revoked_signer(signer)
 
     def of(self, kind: EvidenceKind) -> Iterator[Evidence]:
         """Yield the evidence of one kind."""
@@ -56,12 +78,26 @@ def judge(case: Case, environment: Environment, tenant: str | None) -> Standing:
     scan = _scan(case, files, reasons)
     _signature(case, files, reasons)
     _approvals(case, scan, environment, tenant, reasons)
+    _revocation(case, reasons)
+    _channel(case, environment, tenant, reasons)
     return Standing(
         environment=environment,
         tenant=tenant,
         may_serve=all(reason.met for reason in reasons),
         reasons=tuple(reasons),
     )
+
+
+def tenants_in(case: Case) -> list[str]:
+    """Return the tenants, by id, for which alone somebody has approved the release."""
+    found: set[str] = set()
+    for each in case.of(EvidenceKind.APPROVAL):
+        assert each.account is not None  # noqa: S101 - the table demands it of an approval
+        try:
+            found.add(_read(case, each.statement, each.account)[0].terms.tenant)
+        except _NotCounted:
+            continue
+    return sorted(found - {EVERY_TENANT})
 
 
 def _manifest(case: Case, reasons: list[Reason]) -> manifests.Manifest | None:
@@ -89,6 +125,8 @@ def _scan(case: Case, files: dict[str, str] | None, reasons: list[Reason]) -> Sc
             continue
         if found.subject != case.subject or files is None or found.files != files:
             left.append("The verdict is about other files, or another release.")
+        elif case.revoked_signer(found.signer) is not None:
+            left.append("Whose verdict it is was revoked.")
         elif not found.passed:
             left.append("The scanner refused it.")
         elif found.ruleset != case.ruleset:
@@ -110,6 +148,9 @@ def _signature(case: Case, files: dict[str, str] | None, reasons: list[Reason]) 
             continue
         if found.signed.name != case.subject.called or files is None or found.signed.files != files:
             left.append("The signature is over other files, or another release.")
+            continue
+        if case.revoked_signer(found.signer.removeprefix("key ")) is not None:
+            left.append("Who signed it was revoked.")
             continue
         said = f"It is signed, as {case.subject.called}, over the same files."
         reasons.append(Reason(demand="signature", met=True, because=said))
@@ -155,9 +196,9 @@ def counted(
     for each in given:
         assert each.account is not None  # noqa: S101 - the table demands it of an approval
         try:
-            found, key = read_approval(each.statement, case.keys.approvers(each.account))
-        except dsse.BadEnvelope:
-            left.add("one that is not signed by its approver")
+            found, key = _read(case, each.statement, each.account)
+        except _NotCounted as error:
+            left.add(str(error))
             continue
         terms = found.terms
         if found.subject != case.subject:
@@ -166,13 +207,94 @@ def counted(
             continue
         elif terms.tenant not in {EVERY_TENANT, tenant}:
             left.add("one for another tenant")
-        elif terms.expires <= case.now:
-            left.add(f"one of {terms.approver} that has ended")
-        elif each.account not in case.approvers:
-            left.add(f"one of {terms.approver}, who is no approver any more")
-        elif terms.approver == author:
-            left.add(f"one of {author}, who made it")
+        elif (why := _discounted(case, each.account, terms, key, author)) is not None:
+            left.add(why)
         elif each.account not in people and key.spki not in keys:
             people[each.account] = terms.approver
             keys.add(key.spki)
     return set(people.values()), left
+
+
+class _NotCounted(ValueError):  # noqa: N818 - said to a person
+    """Why an approval does not count, whatever it says."""
+
+
+def _read(case: Case, statement: bytes, account: UUID) -> tuple[Approved, PublicKey]:
+    """Return an approval and the key that signed it: the approver's own, or (where that is enough) a derived one.
+
+    Raises:
+        _NotCounted: when neither did, or that is not enough.
+    """
+    try:
+        found = read_approval(statement, case.keys.approvers(account))
+    except dsse.BadEnvelope:
+        return _read_own(case, statement, account)
+    if case.rule.demanded:
+        raise _NotCounted("one by a key that the installation holds, where the approver's own is demanded")
+    return found
+
+
+def _read_own(case: Case, statement: bytes, account: UUID) -> tuple[Approved, PublicKey]:
+    try:
+        receipt = read_receipt(statement, case.keys.registrars())
+        held = {each.public.id: each for each in case.own.get(account, ())} if receipt.account == account else {}
+        approval, key = read_approval(receipt.statement, [each.public for each in held.values()])
+    except dsse.BadEnvelope:
+        raise _NotCounted("one that is not signed by its approver") from None
+    certificate = held[key.id]
+    if approval.terms.approver != certificate.name:
+        raise _NotCounted("one that is not signed by its approver")
+    if not certificate.registered <= receipt.received < certificate.expires:
+        raise _NotCounted(f"one of {certificate.name}, by a key that had ended")
+    if case.rule.trusted and key.id not in case.rule.trusted:
+        raise _NotCounted(f"one of {certificate.name}, by a key that the settings do not name")
+    return approval, key
+
+
+def _revocation(case: Case, reasons: list[Reason]) -> None:
+    if isinstance(case.revocations, Untrusted):
+        said = f"What is revoked cannot be told: {case.revocations}."
+        reasons.append(Reason(demand="revocation", met=False, because=said))
+        return
+    revoked = case.revocations.revocation_of(case.subject.digest)
+    said = "It is not revoked." if revoked is None else revoked.said
+    reasons.append(Reason(demand="revocation", met=revoked is None, because=said))
+
+
+def _channel(case: Case, environment: Environment, tenant: str | None, reasons: list[Reason]) -> None:
+    found = case.channels.get(environment, Untrusted("nobody has looked at it"))
+    if isinstance(found, Untrusted):
+        said = f"The channel of {environment} cannot be used: {found}."
+        reasons.append(Reason(demand="channel", met=False, because=said))
+        return
+    frozen = None if case.serving else found.freeze_on(case.subject.name, tenant)
+    promoted = found.of_digest(case.subject.digest)
+    if not case.promotes:
+        said = f"It is its tenant's own, and nothing is frozen in {environment}." if frozen is None else frozen.said
+        reasons.append(Reason(demand="channel", met=frozen is None, because=said))
+        return
+    if promoted is None or (promoted.name, promoted.version) != (case.subject.name, case.subject.version):
+        said = f"It is not promoted to {environment}."
+    elif not promoted.current and not case.serving:
+        later = found.current(promoted.name)
+        said = f"It was promoted to {environment} once; {'another' if later is None else later.called} is now."
+    elif frozen is not None:
+        said = frozen.said
+    else:
+        said = f"It is promoted to {environment}, by {promoted.by}."
+        reasons.append(Reason(demand="channel", met=True, because=said))
+        return
+    reasons.append(Reason(demand="channel", met=False, because=said))
+
+
+def _discounted(case: Case, account: UUID, terms: Terms, key: PublicKey, author: str) -> str | None:
+    """Return why an approval that is about this release does not count, if so."""
+    if terms.expires <= case.now:
+        return f"one of {terms.approver} that has ended"
+    if account not in case.approvers:
+        return f"one of {terms.approver}, who is no approver any more"
+    if terms.approver == author:
+        return f"one of {author}, who made it"
+    if case.revoked_signer(key.id) is not None:
+        return f"one of {terms.approver}, by a key that was revoked"
+    return None

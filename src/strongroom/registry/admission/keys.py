@@ -1,6 +1,7 @@
 """The keys that statements about releases are signed by, derived from the keyring: nobody has to keep them.
 
-Each has one use: the scanner's verdicts, the installation's model signatures, and for each approver one of their own.
+Each has one use: the scanner's verdicts, the installation's model signatures, each role of each channel, and for each
+approver one of their own.
 A rotation of the keyring makes new ones; what older ones signed still counts.
 """
 
@@ -46,6 +47,18 @@ class RegistryKeys:
     def signers(self) -> PublicKeys:
         """Return whose model signatures count."""
         return PublicKeys(tuple(_p256(root).public_key() for root in self._roots))
+
+    def channel(self, channel: str, role: str) -> list[SecretKey]:
+        """Return the keys of one role of a channel, the current one first: no two channels or roles share one."""
+        return [SecretKey.of_seed(_derived(root, f"channel {channel} {role}")) for root in self._roots]
+
+    def registrar(self) -> SecretKey:
+        """Return the key that signs whose key an approver's own is, and when an approval by one came."""
+        return SecretKey.of_seed(_derived(self._roots[0], "registrar"))
+
+    def registrars(self) -> list[PublicKey]:
+        """Return whose certificates and receipts count."""
+        return [SecretKey.of_seed(_derived(root, "registrar")).public for root in self._roots]
 
     def approver(self, account: UUID) -> SecretKey:
         """Return the key that signs the approvals of one account."""

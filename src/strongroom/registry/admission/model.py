@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import Final, NamedTuple
@@ -36,6 +37,25 @@ APPROVALS: Final = {
     Risk.HIGH: {Environment.DEV: 1, Environment.TEST: 2, Environment.PROD: 3},
 }
 """How many people must have approved."""
+
+
+PROVEN: Final = frozenset({"manifest", "scan", "signature", "revocation"})
+"""What must be met before anybody approves."""
+
+PROMOTABLE: Final = PROVEN | {"approval"}
+"""What must be met before it is promoted."""
+
+
+class OwnKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose keys count under an approval.
+
+    Attributes:
+        demanded: whether it must be the approver's own.
+        trusted: ids of the own keys that count; none: every registered one.
+    """
+
+    demanded: bool = False
+    trusted: frozenset[str] = frozenset()
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +100,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def refusal(self) -> str:
         """Return in one sentence what is not met."""
         return " ".join(reason.because for reason in self.reasons if not reason.met)
+
+    def lacks(self, demands: Collection[str]) -> str:
+        """Return in one sentence what of `demands` is not met; empty: nothing."""
+        return " ".join(reason.because for reason in self.reasons if not reason.met and reason.demand in demands)
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -24,8 +25,13 @@ from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission import tables
 from strongroom.registry.admission.judge import Case, judge
 from strongroom.registry.admission.keys import RegistryKeys
-from strongroom.registry.admission.model import EvidenceKind, Found, Proof, Risk, Standing, Subject
-from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved, read_scan, scanned
+from strongroom.registry.admission.model import PROVEN, EvidenceKind, Found, OwnKeys, Proof, Risk, Standing, Subject
+from strongroom.registry.admission.ownkeys import Receipt, received
+from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved, read_approval, read_scan, scanned
+from strongroom.registry.channels.client import Untrusted
+from strongroom.registry.channels.memory import Memory
+from strongroom.registry.channels.model import Channel, Content
+from strongroom.registry.channels.reader import Reader
 from strongroom.registry.oms.service import sign_files
 from strongroom.registry.scan import Report
 from strongroom.registry.scan.rules import ruleset_digest
@@ -66,7 +72,20 @@ class Proved(NamedTuple):
 class Admission:
     """Proves, approves and judges releases."""
 
-    def __init__(self, gate: Gate, keys: RegistryKeys, clock: Clock) -> None:
+    def __init__(
+        self, gate: Gate, keys: RegistryKeys, clock: Clock, memory: Memory | None = None, own: OwnKeys | None = None
+    ) -> None:
+        """Make it.
+
+        Args:
+            gate: gives transactions.
+            keys: whose signatures count.
+            clock: dates what is signed.
+            memory: what this machine remembers of the channels; None: nothing but what this object sees.
+            own: whose keys count under approvals; None: any.
+        """
+        self.channels = Reader(keys, clock, memory or Memory())
+        self._own = own or OwnKeys()
         self._gate = gate
         self._keys = keys
         self._clock = clock
@@ -95,9 +114,8 @@ class Admission:
 
     async def proven(self, tx: OperatorTx | TenantTx, subject: Subject, owner: TenantId | None = None) -> bool:
         """Whether verdict and signature of a release count today, whoever approved it."""
-        case = await self._case(tx, Found(subject, owner))
-        demands = judge(case, Environment.DEV, None).reasons
-        return all(reason.met for reason in demands if reason.demand != "approval")
+        demands = judge(await self.case(tx, Found(subject, owner), ()), Environment.DEV, None)
+        return not demands.lacks(PROVEN - {"revocation"})  # who brings it in again would not mend that
 
     async def keep(self, tx: OperatorTx | TenantTx, subject: Subject, proof: Proof) -> None:
         """Keep what a release comes with: one of the installation's, or one of the transaction's tenant."""
@@ -123,6 +141,7 @@ class Admission:
         days: int,
         reason: str,
         ask: Ask,
+        statement: bytes | None = None,
     ) -> Standing:
         """Approve a release for an environment, until a day: one person's word, signed by that person's key.
 
@@ -135,6 +154,7 @@ class Admission:
             days: how long.
             reason: why, in the approver's words.
             ask: the request.
+            statement: the approval, signed by the approver's own key; None: the installation signs, by a key that it derives.
 
         Raises:
             Refused: hidden for a release that there is not, FORBIDDEN for its author, INVALID for one whose files or
@@ -151,10 +171,10 @@ class Admission:
             account = await account_tables.account_named(tx, who.name)
             if account is None:
                 raise Refused(hidden("an approval by nobody's account"))
-            case = await self._case(tx, found)
+            case = await self.case(tx, found)
             before = judge(case, environment, None if tenant is None else str(tenant))
-            if not all(each.met for each in before.reasons if each.demand != "approval"):
-                raise Refused(invalid(f"It cannot be approved. {before.refusal()}", param="version"))
+            if lacking := before.lacks(PROVEN):
+                raise Refused(invalid(f"It cannot be approved. {lacking}", param="version"))
             self._refuse_author(case, who.name)
             now = self._clock.now()
             terms = Terms(
@@ -165,14 +185,17 @@ class Admission:
                 reason=reason,
                 version=version,
             )
-            statement = approved(subject, terms, now, self._keys.approver(account.id))
+            if statement is None:
+                made = self._made(case, account.id, terms, now)
+            else:
+                made = self._taken(case, account.id, terms, statement, now)
             if found.owner is None:
-                await tables.insert(tx, subject.digest, EvidenceKind.APPROVAL, statement, account.id, now)
-                return judge(await self._case(tx, found), environment, None if tenant is None else str(tenant))
+                await tables.insert(tx, subject.digest, EvidenceKind.APPROVAL, made, account.id, now)
+                return judge(await self.case(tx, found), environment, None if tenant is None else str(tenant))
         resource = Resource(kind=Kind.RELEASE, id=resource_id(name, version), tenant=found.owner)
         async with self._gate.permit(who, Action.MODEL_APPROVE, resource, ask) as own:  # in the tenant's log as well
-            await tables.insert_own(own, subject.digest, EvidenceKind.APPROVAL, statement, account.id, now)
-            return judge(await self._case(own, found), environment, str(tenant))
+            await tables.insert_own(own, subject.digest, EvidenceKind.APPROVAL, made, account.id, now)
+            return judge(await self.case(own, found), environment, str(tenant))
 
     async def show(self, who: Principal, name: str, version: str, tenant: TenantId | None, ask: Ask) -> Shown:
         """Return a release's files, and why it may or may not be deployed where.
@@ -183,7 +206,7 @@ class Admission:
         whose = tenant or who.tenant
         async with self._reading(who, name, version, tenant, ask) as tx:
             found = await self.named(tx, name, version, whose)
-            subject, case = found.subject, await self._case(tx, found)
+            subject, case = found.subject, await self.case(tx, found)
             standing = tuple(judge(case, each, None if whose is None else str(whose)) for each in Environment)
             manifest = _manifest(case)
             return Shown(
@@ -203,8 +226,10 @@ class Admission:
         """
         await self.admitted(tx, digest, environment)
 
-    async def admitted(self, tx: TenantTx, digest: str, environment: Environment) -> Admitted:
+    async def admitted(self, tx: TenantTx, digest: str, environment: Environment, *, serving: bool = False) -> Admitted:
         """Return a release that may be deployed in `environment` for the transaction's tenant, with its files.
+
+        Or (`serving`) that may go on serving there: it was promoted once, and a freeze does not stop it.
 
         Raises:
             Refused: FORBIDDEN, with every reason that is not met.
@@ -212,7 +237,7 @@ class Admission:
         found = await tables.subject_of(tx, digest, tx.tenant)
         if found is None:
             raise Refused(invalid("No release with this digest was admitted.", param="release"))
-        case = await self._case(tx, found)
+        case = replace(await self.case(tx, found, [environment]), serving=serving)
         standing, manifest = judge(case, environment, str(tx.tenant)), _manifest(case)
         if not standing.may_serve or manifest is None:
             tell = f"{found.subject.called} may not be deployed in {environment}. {standing.refusal()}"
@@ -225,7 +250,7 @@ class Admission:
         Raises:
             Refused: INVALID when there is no manifest, or no verdict that this installation signed.
         """
-        case = await self._case(tx, found)
+        case = await self.case(tx, found)
         manifest = _manifest(case)
         for each in case.of(EvidenceKind.SCAN):
             with contextlib.suppress(dsse.BadEnvelope):
@@ -233,6 +258,32 @@ class Admission:
                 if manifest is not None and said.subject == found.subject:
                     return Proved(manifest, said.author, said.risk)
         raise Refused(invalid("Its manifest or its verdict is missing: bring it again.", param="version"))
+
+    def _made(self, case: Case, account: UUID, terms: Terms, now: datetime) -> bytes:
+        """Return an approval by the key that is derived for an account, where that is enough."""
+        if case.rule.demanded:
+            tell = "Approve with your own key here: `strongroom approver key add`, then `model approve --key FILE`."
+            raise Refused(invalid(tell, param="statement"))
+        return approved(case.subject, terms, now, self._keys.approver(account))
+
+    def _taken(self, case: Case, account: UUID, wanted: Terms, statement: bytes, now: datetime) -> bytes:
+        """Return the receipt of an approval that its approver signed, for just what was asked."""
+        living = [
+            each.public
+            for each in case.own.get(account, ())
+            if now < each.expires and case.revoked_signer(each.public.id) is None
+        ]
+        try:
+            found, _ = read_approval(statement, living)
+        except dsse.BadEnvelope:
+            tell = "No living key that you have registered signed this. `strongroom approver key list` shows them."
+            raise Refused(invalid(tell, param="statement")) from None
+        said = msgspec.structs.replace(found.terms, expires=wanted.expires)
+        if found.subject != case.subject or said != wanted:
+            raise Refused(invalid("What was signed is not what is asked for.", param="statement"))
+        if not now < found.terms.expires <= now + timedelta(days=MAX_DAYS):
+            raise Refused(invalid(f"An approval lasts 1 to {MAX_DAYS} days.", param="statement"))
+        return received(Receipt(account=account, received=now, statement=statement), self._keys.registrar())
 
     def _refuse_author(self, case: Case, name: str) -> None:
         for each in case.of(EvidenceKind.SCAN):
@@ -251,7 +302,10 @@ class Admission:
             raise Refused(hidden(f"no release {name}@{version}"))
         return found
 
-    async def _case(self, tx: OperatorTx | TenantTx, found: Found) -> Case:
+    async def case(
+        self, tx: OperatorTx | TenantTx, found: Found, environments: Collection[Environment] = tuple(Environment)
+    ) -> Case:
+        """Return everything that a judgement about a release takes, for `environments`."""
         return Case(
             found.subject,
             await tables.of_release(tx, found.subject.digest, found.owner),
@@ -259,7 +313,18 @@ class Admission:
             self._keys,
             self._ruleset,
             self._clock.now(),
+            {each: await self._opened(tx, Channel.of(each)) for each in environments},
+            await self._opened(tx, Channel.REVOCATIONS),
+            await tables.own_keys(tx, self._keys),
+            self._own,
+            promotes=found.owner is None,
         )
+
+    async def _opened(self, tx: OperatorTx | TenantTx, channel: Channel) -> Content | Untrusted:
+        try:
+            return (await self.channels.open(tx, channel)).content
+        except Untrusted as error:
+            return error
 
     @asynccontextmanager
     async def _reading(

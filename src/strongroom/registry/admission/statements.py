@@ -64,6 +64,7 @@ class Scanned(msgspec.Struct, frozen=True):
     files: dict[str, str]
     passed: bool
     ruleset: str
+    signer: str
 
 
 def scanned(report: Report, subject: Subject, author: str, risk: Risk, key: SecretKey) -> bytes:
@@ -86,7 +87,7 @@ def read_scan(envelope: bytes, trusted: list[PublicKey]) -> Scanned:
     Raises:
         BadEnvelope: when no scanner of this installation signed it, or it is no verdict about a release.
     """
-    payload, _ = dsse.verify(envelope, trusted)
+    payload, key = dsse.verify(envelope, trusted)
     try:
         found = msgspec.json.decode(payload, type=_Scan)
     except msgspec.MsgspecError:
@@ -102,6 +103,7 @@ def read_scan(envelope: bytes, trusted: list[PublicKey]) -> Scanned:
         {each.name: each.digest.get("sha256", "") for each in found.subject},
         found.predicate.result == "PASSED",
         rules.get("ruleset", ""),
+        key.id,
     )
 
 

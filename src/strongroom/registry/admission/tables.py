@@ -6,7 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from strongroom.kernel.ids import TenantId, new_uuid
+from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.model import Evidence, EvidenceKind, Found, Subject
+from strongroom.registry.admission.ownkeys import Certificate, read_certificates
 from strongroom.store import OperatorTx, TenantTx
 
 _MOST = 1000
@@ -71,6 +73,26 @@ async def of_release(tx: OperatorTx | TenantTx, digest: str, owner: TenantId | N
         )
         for row in rows
     )
+
+
+async def insert_key(tx: OperatorTx, account: UUID, key: str, certificate: bytes, at: datetime) -> None:
+    """Add an approver's own key."""
+    await tx.execute(
+        "INSERT INTO registry.approver_key (account_id, key_id, certificate, made_at) VALUES ($1, $2, $3, $4)",
+        account,
+        key,
+        certificate,
+        at,
+    )
+
+
+async def own_keys(tx: OperatorTx | TenantTx, keys: RegistryKeys) -> dict[UUID, list[Certificate]]:
+    """Return approvers' own keys by account: those whose certificate the installation signed."""
+    rows = await tx.fetch("SELECT certificate FROM registry.approver_key ORDER BY made_at, key_id LIMIT $1", _MOST)
+    found: dict[UUID, list[Certificate]] = {}
+    for each in read_certificates((row["certificate"] for row in rows), keys.registrars()):
+        found.setdefault(each.account, []).append(each)
+    return found
 
 
 async def approvers(tx: OperatorTx | TenantTx) -> frozenset[UUID]:

@@ -17,6 +17,7 @@ from strongroom.policy import Ask
 from strongroom.registry.admission.manifest import File, Manifest
 from strongroom.registry.admission.model import Proof, Risk, Subject
 from strongroom.registry.admission.service import Admission
+from strongroom.registry.channels.service import Channels
 from strongroom.registry.model import Format, Operation, Release
 from strongroom.registry.scan import FileReport, Report, Verdict
 from strongroom.registry.scan.inspect import inspect
@@ -64,12 +65,22 @@ def prover(admission: Admission, name: str, author: str = "somebody") -> Callabl
 
 
 async def admitted(
-    registry: Registry, admission: Admission, accounts: Accounts, by: Principal, releases: Sequence[Release]
+    registry: Registry,
+    admission: Admission,
+    channels: Channels,
+    accounts: Accounts,
+    by: Principal,
+    releases: Sequence[Release],
 ) -> None:
-    """Admit releases as one is: scanned, signed and approved everywhere."""
+    """Admit releases as one is: scanned, signed, approved and promoted everywhere."""
+    assert not await channels.renew(by, Ask())  # noqa: S101 - a new database has none to be in trouble
     for release in releases:
         await registry.admit(by, release, Ask(), prover(admission, release.name))
     await approve_everywhere(admission, accounts, by, releases)
+    for release in releases:
+        for environment in Environment:
+            if release.format.barred_from(environment) is None:
+                await channels.promote(by, release.name, release.version, environment, "a test", Ask())
 
 
 async def approve_everywhere(

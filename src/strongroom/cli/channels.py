@@ -1,0 +1,298 @@
+"""`strongroom channel …`, and `strongroom model promote`, `rollback`, `freeze`, `unfreeze` and `revoke`: what may serve where."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from cyclopts import App, Parameter
+
+from strongroom.cli import output
+from strongroom.cli.calls import ask, get, place
+from strongroom.cli.failures import FAILED, OK, usage
+from strongroom.cli.models import MODEL
+from strongroom.cli.session import HERE, ONLINE, Session, decoded
+
+CHANNEL: Final = App(
+    name="channel",
+    group=ONLINE,
+    help_epilogue="",
+    help="See which releases may serve in an environment, and which nowhere.",
+)
+Environment: TypeAlias = Annotated[Literal["dev", "test", "prod"], Parameter(help="The environment.")]
+Reason: TypeAlias = Annotated[str, Parameter(help="Why, in your words; it is signed and logged.")]
+_Named: TypeAlias = Literal["dev", "test", "prod", "revocations"]
+_STATUS: Final = ("channel", "usable", "version", "fresh_until", "promoted", "frozen", "revoked", "trouble")
+_PROMOTED: Final = ("name", "version", "current", "by", "at", "reason", "digest")
+_HOLDS: Final = ("kind", "of", "by", "at", "reason")
+_MOVED: Final = ("tenant", "environment", "name", "moved", "because")
+
+
+@CHANNEL.command(
+    name="status",
+    help_epilogue="""
+Example:
+  strongroom channel status
+
+Exit codes: 0 every channel can be used, 1 one cannot.
+""",
+)
+def status(*, session: Session = HERE) -> int:
+    """Show how every channel is: whether anything is admitted by it now, and until when it is fresh.
+
+    Args:
+        session: how to ask.
+    """
+    body = ask(session, "GET", place("channels"))
+    found: list[dict[str, Any]] = decoded(body)["data"]
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(found, _STATUS, empty="There are no channels.")
+    return OK if all(each["usable"] for each in found) else FAILED
+
+
+@CHANNEL.command(
+    name="show",
+    help_epilogue="""
+Examples:
+  strongroom channel show prod
+  strongroom channel show revocations
+
+Exit codes: 0 it can be used, 1 it cannot.
+""",
+)
+def show(channel: Annotated[_Named, Parameter(help="Which.")], /, *, session: Session = HERE) -> int:
+    """Show what a channel promotes, freezes and revokes, with who said so, when and why.
+
+    Args:
+        channel: which.
+        session: how to ask.
+    """
+    body = ask(session, "GET", place("channels", channel))
+    found = decoded(body)
+    if session.json:
+        output.raw(body)
+        return OK if found["status"]["usable"] else FAILED
+    output.record(found["status"])
+    if channel == "revocations":
+        output.listing(found["revoked"], _HOLDS, empty="Nothing is revoked.")
+    else:
+        output.listing(found["promoted"], _PROMOTED, empty="Nothing is promoted.")
+        output.listing(found["frozen"], _HOLDS, empty="Nothing is frozen.")
+    return OK if found["status"]["usable"] else FAILED
+
+
+@CHANNEL.command(
+    name="recover",
+    help_epilogue="""
+Example:
+  strongroom channel recover prod --reason "the database was brought back from a backup"
+""",
+)
+def recover(
+    channel: Annotated[_Named, Parameter(help="Which.")], /, *, reason: Reason, session: Session = HERE
+) -> None:
+    """Begin a channel anew from what can be believed of it, above every version that was seen.
+
+    What was revoked stays revoked. What was promoted since the database's state is not promoted any more.
+
+    Args:
+        channel: which.
+        reason: why.
+        session: how to ask.
+    """
+    body = ask(session, "POST", place("channels", channel, "recoveries"), {"reason": reason})
+    if session.json:
+        output.raw(body)
+    else:
+        output.record(decoded(body))
+
+
+@MODEL.command(
+    name="promote",
+    group=ONLINE,
+    help_epilogue="""
+Example:
+  strongroom model promote credit-risk@1.1.0 --to prod --reason "evaluated and approved, ticket 4711"
+""",
+)
+def promote(
+    release: Annotated[str, Parameter(help="NAME@VERSION.")],
+    /,
+    *,
+    to: Environment,
+    reason: Reason,
+    session: Session = HERE,
+) -> None:
+    """Make a release the one of its name that may be deployed in an environment.
+
+    What is deployed of an older one goes on serving. It must be scanned, signed and approved there.
+
+    Args:
+        release: NAME@VERSION.
+        to: the environment.
+        reason: why.
+        session: how to ask.
+    """
+    name, _, version = release.partition("@")
+    if not name or not version:
+        raise usage("A release is NAME@VERSION.", "`strongroom model list` shows what there is.")
+    fields: dict[str, object] = {"name": name, "version": version, "reason": reason}
+    body = ask(session, "POST", place("channels", to, "promotions"), fields)
+    if session.json:
+        output.raw(body)
+    else:
+        output.note(f"{release} may be deployed in {to} now.")
+
+
+@MODEL.command(
+    name="rollback",
+    group=ONLINE,
+    help_epilogue="""
+Examples:
+  strongroom model rollback prod credit-risk --drill --reason "drill of the quarter"
+  strongroom model rollback prod credit-risk --to 1.0.0 --reason "scores drift, ticket 4720"
+
+Exit codes: 0 every deployment serves the older release (or would), 1 one does not.
+""",
+)
+def rollback(
+    environment: Environment,
+    name: Annotated[str, Parameter(help="The release's name.")],
+    /,
+    *,
+    reason: Reason,
+    to: Annotated[str | None, Parameter(help="The version [default: what was promoted before].")] = None,
+    drill: Annotated[bool, Parameter(negative="", help="Do and measure all of it, and change nothing.")] = False,
+    session: Session = HERE,
+) -> int:
+    """Go back to an older release: it is promoted, and every deployment of the newer one serves it.
+
+    It must pass all that is asked of a release today.
+
+    Args:
+        environment: where.
+        name: the release's name.
+        reason: why.
+        to: the version.
+        drill: change nothing.
+        session: how to ask.
+    """
+    fields: dict[str, object] = {"name": name, "version": to, "reason": reason, "drill": drill}
+    body = ask(session, "POST", place("channels", environment, "rollbacks"), fields)
+    found = decoded(body)
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(found["deployments"], _MOVED, empty="Nothing was deployed of it.")
+        did = "would go back" if drill else "went back"
+        output.note(f"{environment} {did} from {found['left']} to {found['now']}, in {found['milliseconds']} ms.")
+    return OK if all(each["moved"] for each in found["deployments"]) else FAILED
+
+
+_FREEZE_HELP: Final = """
+Examples:
+  strongroom model freeze prod --reason "end of year"
+  strongroom model freeze prod --name credit-risk --reason "under review"
+  strongroom model freeze prod --tenant acme --reason "their audit"
+"""
+
+
+@MODEL.command(name="freeze", group=ONLINE, help_epilogue=_FREEZE_HELP)
+def freeze(
+    environment: Environment,
+    /,
+    *,
+    reason: Reason,
+    name: Annotated[str | None, Parameter(help="That release's name alone.")] = None,
+    tenant: Annotated[str | None, Parameter(help="That tenant alone, by name or id.")] = None,
+    session: Session = HERE,
+) -> None:
+    """Keep an environment as it is: nothing is promoted, rolled back or deployed there. What serves goes on.
+
+    Args:
+        environment: where.
+        reason: why.
+        name: that name alone.
+        tenant: that tenant alone.
+        session: how to ask.
+    """
+    _hold(session, environment, "freezes", {"name": name, "tenant": tenant, "reason": reason}, "Frozen.")
+
+
+@MODEL.command(
+    name="unfreeze",
+    group=ONLINE,
+    help_epilogue="""
+Example:
+  strongroom model unfreeze prod --name credit-risk --reason "reviewed"
+""",
+)
+def unfreeze(
+    environment: Environment,
+    /,
+    *,
+    reason: Reason,
+    name: Annotated[str | None, Parameter(help="That release's name alone.")] = None,
+    tenant: Annotated[str | None, Parameter(help="That tenant alone, by name or id.")] = None,
+    session: Session = HERE,
+) -> None:
+    """End a freeze.
+
+    Args:
+        environment: where.
+        reason: why.
+        name: of that name alone.
+        tenant: of that tenant alone.
+        session: how to ask.
+    """
+    _hold(session, environment, "unfreezes", {"name": name, "tenant": tenant, "reason": reason}, "Not frozen any more.")
+
+
+@MODEL.command(
+    name="revoke",
+    group=ONLINE,
+    help_epilogue="""
+Examples:
+  strongroom model revoke credit-risk@1.1.0 --reason "its data was poisoned, incident 12"
+  strongroom model revoke sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --reason "leaked"
+  strongroom model revoke --signer 5d41402abc4b2a76b9719d911017c592 --reason "the key was stolen"
+""",
+)
+def revoke(
+    release: Annotated[str | None, Parameter(help="NAME@VERSION, or a digest.")] = None,
+    /,
+    *,
+    reason: Reason,
+    signer: Annotated[str | None, Parameter(help="The id of a key, in its place: whatever that has signed.")] = None,
+    session: Session = HERE,
+) -> None:
+    """Let a release serve nowhere any more, for good: requests are refused and its workers end within seconds.
+
+    Args:
+        release: NAME@VERSION, or a digest.
+        reason: why.
+        signer: a key's id, in its place.
+        session: how to ask.
+    """
+    if (release is None) == (signer is None):
+        raise usage("Name a release or a --signer, one of the two.", "`strongroom model list` shows what there is.")
+    digest = release
+    if release is not None and "@" in release:
+        name, _, version = release.partition("@")
+        digest = get(session, place("models", name, version))["digest"]
+    body = ask(session, "POST", place("revocations"), {"digest": digest, "signer": signer, "reason": reason})
+    if session.json:
+        output.raw(body)
+        return
+    found = decoded(body)
+    output.listing(found["deployments"], _MOVED[:3], empty="Nothing was deployed of it.")
+    output.note(f"Revoked: {output.text(found['releases'])}. What is listed is refused from now on.")
+
+
+def _hold(session: Session, environment: str, what: str, fields: dict[str, object], said: str) -> None:
+    body = ask(session, "POST", place("channels", environment, what), fields)
+    if session.json:
+        output.raw(body)
+    else:
+        output.note(said)
