@@ -7,6 +7,12 @@ ALTER SCHEMA audit OWNER TO sr_owner;
 
 COMMENT ON SCHEMA audit IS 'what was asked, by whom, and what the answer was; append only';
 
+CREATE SCHEMA capture;
+
+ALTER SCHEMA capture OWNER TO sr_owner;
+
+COMMENT ON SCHEMA capture IS 'the investigation archive: sessions that two others approved, and what was captured in them, sealed';
+
 CREATE SCHEMA feed;
 
 ALTER SCHEMA feed OWNER TO sr_owner;
@@ -106,6 +112,27 @@ exception when foreign_key_violation then
 end $$;
 
 ALTER FUNCTION audit.raise_incident() OWNER TO sr_owner;
+
+CREATE FUNCTION capture.drop_of_subject(of_subject text, before timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    gone bigint;
+begin
+    if subjects.held_by(of_subject) is not null then
+        raise exception 'this is held' using errcode = 'check_violation';
+    end if;
+    delete from capture.entry e
+    where e.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and e.subject = of_subject
+      and e.at <= before;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION capture.drop_of_subject(of_subject text, before timestamp with time zone) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION capture.drop_of_subject(of_subject text, before timestamp with time zone) IS 'deletes captured requests about a subject of the tenant that is set, unless something holds them';
 
 CREATE FUNCTION feed.now_or_never() RETURNS trigger
     LANGUAGE plpgsql
@@ -267,6 +294,34 @@ end $$;
 ALTER FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) OWNER TO sr_owner;
 
 COMMENT ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) IS 'hands out shares of limits to a gateway; the one way to a counter for a role that serves';
+
+CREATE FUNCTION retention.drop_captures(of_day date) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    of_tenant uuid := nullif(current_setting('strongroom.tenant', true), '')::uuid;
+    kept      integer;
+    gone      bigint;
+begin
+    select r.days into kept from retention.rule r
+    where r.class = 'captures' and r.tenant_id in (of_tenant, '00000000-0000-0000-0000-000000000000')
+    order by r.tenant_id = of_tenant desc limit 1;
+    if of_day >= (now() at time zone 'utc')::date - coalesce(kept, 14) then
+        raise exception 'these captures are to be kept' using errcode = 'check_violation';
+    end if;
+    if exists (select from retention.hold h where h.tenant_id = of_tenant and h.class = 'captures' and h.released_at is null
+               and (h.until is null or h.until > now())) then
+        raise exception 'these captures are held' using errcode = 'check_violation';
+    end if;
+    delete from capture.entry e where e.tenant_id = of_tenant and e.day = of_day;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION retention.drop_captures(of_day date) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION retention.drop_captures(of_day date) IS 'drops what was captured on one day of the tenant that is set, when its days are over and nothing holds it';
 
 CREATE FUNCTION retention.drop_records(of_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -584,6 +639,61 @@ ALTER TABLE ONLY audit.tile FORCE ROW LEVEL SECURITY;
 ALTER TABLE audit.tile OWNER TO sr_owner;
 
 COMMENT ON TABLE audit.tile IS 'the hashes of each log, in tiles of up to 256 (C2SP tlog-tiles)';
+
+CREATE TABLE capture.entry (
+    tenant_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    day date DEFAULT ((now() AT TIME ZONE 'utc'::text))::date NOT NULL,
+    request_id text NOT NULL,
+    subject text,
+    sealed bytea NOT NULL,
+    octets integer GENERATED ALWAYS AS (octet_length(sealed)) STORED NOT NULL,
+    CONSTRAINT entry_request_id_check CHECK ((request_id ~ '^req_[0-9a-f]{32}$'::text)),
+    CONSTRAINT entry_sealed_check CHECK (((octet_length(sealed) >= 1) AND (octet_length(sealed) <= 1049600))),
+    CONSTRAINT entry_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text))
+);
+
+ALTER TABLE ONLY capture.entry FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE capture.entry OWNER TO sr_owner;
+
+COMMENT ON TABLE capture.entry IS 'one captured request and its answer, sealed under the tenant''s key or its subject''s; goes by the rule of its class';
+
+CREATE TABLE capture.session (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    environment text NOT NULL,
+    model text NOT NULL,
+    workload text DEFAULT ''::text NOT NULL,
+    share integer NOT NULL,
+    octets_most integer NOT NULL,
+    requester text NOT NULL,
+    ticket text NOT NULL,
+    reason text NOT NULL,
+    approved_by text NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    stopped_by text,
+    stopped_reason text,
+    CONSTRAINT session_check CHECK ((ends_at <= (began_at + '01:00:00'::interval))),
+    CONSTRAINT session_check1 CHECK (((stopped_at IS NULL) = (stopped_by IS NULL))),
+    CONSTRAINT session_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
+    CONSTRAINT session_model_check CHECK (((octet_length(model) >= 1) AND (octet_length(model) <= 128))),
+    CONSTRAINT session_octets_most_check CHECK (((octets_most >= 1024) AND (octets_most <= 67108864))),
+    CONSTRAINT session_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 1000))),
+    CONSTRAINT session_share_check CHECK (((share >= 1) AND (share <= 10000))),
+    CONSTRAINT session_ticket_check CHECK (((octet_length(ticket) >= 1) AND (octet_length(ticket) <= 400))),
+    CONSTRAINT session_workload_check CHECK ((octet_length(workload) <= 128))
+);
+
+ALTER TABLE ONLY capture.session FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE capture.session OWNER TO sr_owner;
+
+COMMENT ON TABLE capture.session IS 'who may have raw requests captured, of which model, why, at whose word and until when';
 
 CREATE TABLE feed.entry (
     tenant_id uuid NOT NULL,
@@ -1078,7 +1188,7 @@ CREATE TABLE identity.request (
     withdrawn_at timestamp with time zone,
     CONSTRAINT request_check CHECK ((expires_at > created_at)),
     CONSTRAINT request_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
-    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text]))),
+    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text, 'capture'::text]))),
     CONSTRAINT request_needed_check CHECK (((needed >= 0) AND (needed <= 5))),
     CONSTRAINT request_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
     CONSTRAINT request_subject_check CHECK ((octet_length((subject)::text) <= 262144)),
@@ -1501,7 +1611,7 @@ CREATE TABLE retention.hold (
     released_at timestamp with time zone,
     released_by text,
     CONSTRAINT hold_check CHECK (((kind = 'hold'::text) OR (until IS NOT NULL))),
-    CONSTRAINT hold_class_check CHECK ((class = 'records'::text)),
+    CONSTRAINT hold_class_check CHECK ((class = ANY (ARRAY['records'::text, 'captures'::text]))),
     CONSTRAINT hold_kind_check CHECK ((kind = ANY (ARRAY['hold'::text, 'exception'::text]))),
     CONSTRAINT hold_owner_check CHECK (((octet_length(owner) >= 1) AND (octet_length(owner) <= 128))),
     CONSTRAINT hold_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512))),
@@ -1539,7 +1649,7 @@ CREATE TABLE retention.rule (
     reason text NOT NULL,
     set_by text NOT NULL,
     set_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT rule_class_check CHECK ((class = 'records'::text)),
+    CONSTRAINT rule_class_check CHECK ((class = ANY (ARRAY['records'::text, 'captures'::text]))),
     CONSTRAINT rule_days_check CHECK (((days >= 1) AND (days <= 3660))),
     CONSTRAINT rule_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512)))
 );
@@ -1685,6 +1795,12 @@ ALTER TABLE ONLY audit.sidecar
 
 ALTER TABLE ONLY audit.tile
     ADD CONSTRAINT tile_pkey PRIMARY KEY (tenant_id, epoch, level, number);
+
+ALTER TABLE ONLY capture.entry
+    ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, session_id, id);
+
+ALTER TABLE ONLY capture.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY feed.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, kind, id);
@@ -1844,6 +1960,10 @@ CREATE INDEX platform_entry_unsealed ON audit.platform_entry USING btree (at, id
 
 CREATE INDEX sidecar_subject ON audit.sidecar USING btree (tenant_id, subject);
 
+CREATE INDEX entry_day ON capture.entry USING btree (tenant_id, day);
+
+CREATE INDEX entry_subject ON capture.entry USING btree (tenant_id, subject) WHERE (subject IS NOT NULL);
+
 CREATE UNIQUE INDEX entry_credential ON feed.entry USING btree (id) WHERE ((kind = 'credential'::text) AND (NOT deleted));
 
 CREATE INDEX entry_version ON feed.entry USING btree (version);
@@ -1946,6 +2066,12 @@ CREATE TRIGGER one_step BEFORE UPDATE ON feed.version FOR EACH ROW EXECUTE FUNCT
 
 ALTER TABLE ONLY audit.sidecar
     ADD CONSTRAINT sidecar_tenant_id_entry_id_fkey FOREIGN KEY (tenant_id, entry_id) REFERENCES audit.entry(tenant_id, id);
+
+ALTER TABLE ONLY capture.entry
+    ADD CONSTRAINT entry_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES capture.session(tenant_id, id);
+
+ALTER TABLE ONLY capture.session
+    ADD CONSTRAINT session_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY gateway.response
     ADD CONSTRAINT response_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -2141,6 +2267,24 @@ ALTER TABLE audit.platform_entry ENABLE ROW LEVEL SECURITY;
 ALTER TABLE audit.sidecar ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE audit.tile ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY dropped_by ON capture.entry FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY dropped_by_day ON capture.entry FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE capture.entry ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_tenant ON capture.session TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_add ON capture.entry FOR INSERT TO sr_gateway WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_read ON capture.entry FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_read ON capture.session FOR SELECT TO sr_gateway USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_size ON capture.entry FOR SELECT TO sr_gateway USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE capture.session ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY control_follows ON feed.entry FOR SELECT TO sr_control USING (true);
 
@@ -2387,6 +2531,9 @@ GRANT USAGE ON SCHEMA audit TO sr_operator;
 GRANT USAGE ON SCHEMA audit TO sr_gateway;
 GRANT USAGE ON SCHEMA audit TO sr_keeper;
 
+GRANT USAGE ON SCHEMA capture TO sr_control;
+GRANT USAGE ON SCHEMA capture TO sr_gateway;
+
 GRANT USAGE ON SCHEMA feed TO sr_control;
 GRANT USAGE ON SCHEMA feed TO sr_operator;
 GRANT USAGE ON SCHEMA feed TO sr_gateway;
@@ -2428,6 +2575,9 @@ GRANT ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with
 
 REVOKE ALL ON FUNCTION audit.raise_incident() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION capture.drop_of_subject(of_subject text, before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION capture.drop_of_subject(of_subject text, before timestamp with time zone) TO sr_control;
+
 REVOKE ALL ON FUNCTION feed.now_or_never() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION feed.one_step() FROM PUBLIC;
@@ -2440,6 +2590,9 @@ GRANT ALL ON FUNCTION gateway.part_records(of_subject text, before timestamp wit
 
 REVOKE ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) TO sr_gateway;
+
+REVOKE ALL ON FUNCTION retention.drop_captures(of_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION retention.drop_captures(of_day date) TO sr_control;
 
 REVOKE ALL ON FUNCTION retention.drop_records(of_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION retention.drop_records(of_day date) TO sr_control;
@@ -2605,6 +2758,32 @@ GRANT SELECT ON TABLE audit.tile TO sr_operator;
 GRANT SELECT,INSERT ON TABLE audit.tile TO sr_keeper;
 
 GRANT UPDATE(hashes) ON TABLE audit.tile TO sr_keeper;
+
+GRANT SELECT ON TABLE capture.entry TO sr_control;
+GRANT INSERT ON TABLE capture.entry TO sr_gateway;
+
+GRANT SELECT(tenant_id) ON TABLE capture.entry TO sr_gateway;
+
+GRANT SELECT(session_id) ON TABLE capture.entry TO sr_gateway;
+
+GRANT SELECT(octets) ON TABLE capture.entry TO sr_gateway;
+
+GRANT SELECT,INSERT ON TABLE capture.session TO sr_control;
+
+GRANT SELECT(tenant_id) ON TABLE capture.session TO sr_gateway;
+
+GRANT SELECT(id) ON TABLE capture.session TO sr_gateway;
+
+GRANT SELECT(octets_most) ON TABLE capture.session TO sr_gateway;
+
+GRANT SELECT(ends_at) ON TABLE capture.session TO sr_gateway;
+
+GRANT UPDATE(stopped_at) ON TABLE capture.session TO sr_control;
+GRANT SELECT(stopped_at) ON TABLE capture.session TO sr_gateway;
+
+GRANT UPDATE(stopped_by) ON TABLE capture.session TO sr_control;
+
+GRANT UPDATE(stopped_reason) ON TABLE capture.session TO sr_control;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE feed.entry TO sr_control;
 GRANT SELECT,INSERT,UPDATE ON TABLE feed.entry TO sr_operator;

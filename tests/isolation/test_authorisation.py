@@ -62,6 +62,8 @@ ADMINISTRATION = {
     Action.CANARY_PLANT,
     Action.CANARY_LIST,
     Action.CANARY_ROTATE,
+    Action.CAPTURE_LIST,
+    Action.CAPTURE_STOP,
     Action.RULES_READ,
     Action.RULES_WRITE,
     Action.PROPOSAL_READ,
@@ -88,6 +90,7 @@ READING = {
     Action.AUDIT_READ,
     Action.SUBJECT_READ,
     Action.RECORDS_READ,
+    Action.CAPTURE_LIST,
     Action.WHOAMI,
 }
 MAY = {
@@ -103,7 +106,8 @@ MAY = {
         Action.TOKEN_ISSUE,
     }
     - {Action.DATASET_ADD, Action.DATASET_READ, Action.TRAINING_RUN, Action.CASE_VIEW}
-    - {Action.ELEVATION_DECIDE, Action.ELEVATION_REVIEW, Action.PROPOSAL_DECIDE},
+    - {Action.ELEVATION_DECIDE, Action.ELEVATION_REVIEW, Action.PROPOSAL_DECIDE}
+    - {Action.CAPTURE_DECIDE, Action.CAPTURE_BEGIN, Action.CAPTURE_READ},
     Role.APPROVER: {
         Action.MODEL_LIST,
         Action.MODEL_APPROVE,
@@ -120,6 +124,10 @@ MAY = {
         Action.ELEVATION_REVIEW,
         Action.PROPOSAL_READ,
         Action.PROPOSAL_DECIDE,
+        Action.CAPTURE_DECIDE,
+        Action.CAPTURE_BEGIN,
+        Action.CAPTURE_LIST,
+        Action.CAPTURE_STOP,
         Action.WHOAMI,
     },
     Role.TENANT_ADMIN: ADMINISTRATION,

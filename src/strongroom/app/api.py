@@ -25,6 +25,7 @@ from strongroom.app import audit_routes, routes
 from strongroom.app.metrics import MEDIA_TYPE
 from strongroom.app.services import Services
 from strongroom.canaries import routes as canary_routes
+from strongroom.captures import routes as capture_routes
 from strongroom.console import Missing
 from strongroom.custody import routes as custody_routes
 from strongroom.custody.incidents import routes as incident_routes
@@ -69,6 +70,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *custody_routes.ROUTES,
             *incident_routes.ROUTES,
             *canary_routes.ROUTES,
+            *capture_routes.ROUTES,
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
             *federation_routes.ROUTES,
@@ -115,6 +117,7 @@ def _offered(services: Services) -> dict[str, object]:
         "custody": services.custody,
         "incidents": services.incidents,
         "canaries": services.canaries,
+        "captures": services.captures,
         "signers": services.signers,
         "tenant_keys": services.tenant_keys,
         "federation": services.federation,

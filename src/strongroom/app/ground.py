@@ -33,12 +33,16 @@ from strongroom.store.roles import CONTROL, GATEWAY, KEEPER, OPERATOR, Passwords
 from strongroom.vault import Broker, Keyring, Purpose, Use
 from strongroom.wire import Pool
 
-CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK, Use.WEIGHTS, Use.SUBJECT_NAME})
-GATEWAY_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN, Use.SUBJECT_NAME})
+CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK, Use.WEIGHTS, Use.CAPTURE, Use.SUBJECT_NAME})
+GATEWAY_USES: Final = frozenset(
+    {Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.CAPTURE, Use.PRIVACY_TOKEN, Use.SUBJECT_NAME}
+)
 """What each process may seal and open; the supervisor's broker gives it no other key."""
 
-CONTROL_OF_SUBJECTS: Final = frozenset({Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN, Use.AUDIT_SIDECAR, Use.SUBJECT_REQUEST})
-GATEWAY_OF_SUBJECTS: Final = frozenset({Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN})
+CONTROL_OF_SUBJECTS: Final = frozenset(
+    {Use.KEPT_RESPONSE, Use.CAPTURE, Use.PRIVACY_TOKEN, Use.AUDIT_SIDECAR, Use.SUBJECT_REQUEST}
+)
+GATEWAY_OF_SUBJECTS: Final = frozenset({Use.KEPT_RESPONSE, Use.CAPTURE, Use.PRIVACY_TOKEN})
 """What each may seal and open of one person's: control reads what a person is shown of theirs."""
 
 _BACKLOG: Final = 1024

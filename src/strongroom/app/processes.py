@@ -41,6 +41,7 @@ from strongroom.gateway.quota import Quota
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Bounds, Spool
+from strongroom.gateway.tapes import Tapes
 from strongroom.gateway.telling import figures
 from strongroom.gateway.token_keys import TokenKeys
 from strongroom.gateway.trials import Trials
@@ -94,14 +95,18 @@ async def gateway(handover: Handover) -> None:
     responses = Responses(partial(Cabinet.connect, login), vault, clock, before=keys, bounds=bounds)
     names = NameReader(Path(handover.worker_sockets), upstreams.caller)
     guards = Guards(TokenKeys(vault), recorder.metrics.found.add, names, recorder.metrics.read.add)
-    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses, guards, vault)
+    tapes = Tapes(snapshot.captures, partial(Cabinet.connect, login, size=1), vault, clock)
+    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses, guards, vault, tapes)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()
-    writing = asyncio.create_task(recorder.run(), name="recorder")
-    leasing = asyncio.create_task(leases.run(), name="leases")
-    tidying = asyncio.create_task(responses.run(), name="responses")
-    keeping = asyncio.create_task(vault.keep([SCOPE]), name="vault")
-    asking = asyncio.create_task(Trials(outside).run(), name="trials")
+    working = [
+        asyncio.create_task(recorder.run(), name="recorder"),
+        asyncio.create_task(leases.run(), name="leases"),
+        asyncio.create_task(responses.run(), name="responses"),
+        asyncio.create_task(vault.keep([SCOPE]), name="vault"),
+        asyncio.create_task(Trials(outside).run(), name="trials"),
+        asyncio.create_task(tapes.run(), name="captures"),
+    ]
     shown = socket_of(Path(handover.metrics_sockets), handover.name)
     telling = answering(teller(partial(figures, recorder, snapshot, upstreams, clock)), snapshot, clock)
     showing = await serve_unix(telling, shown, mode=0o660)
@@ -109,12 +114,9 @@ async def gateway(handover: Handover) -> None:
         await _serve(handover, settings, plane.handle, limits, render_error)
     finally:
         await showing.close()
-        writing.cancel()
-        leasing.cancel()
-        tidying.cancel()
-        keeping.cancel()
-        asking.cancel()
-        await asyncio.gather(writing, leasing, tidying, keeping, asking, return_exceptions=True)
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
         await follower.close()
         await desk.close()
         await upstreams.close()

@@ -16,6 +16,7 @@ from strongroom.app.dryrun import Compared, Rehearsal
 from strongroom.app.probes import Prover
 from strongroom.audit.sidecar import Sidecars
 from strongroom.canaries import CanaryService
+from strongroom.captures.service import CaptureSessions
 from strongroom.custody import Custody
 from strongroom.custody.incidents import Incidents
 from strongroom.gateway.reading import RecordReader
@@ -85,6 +86,7 @@ class Services:
     custody: Custody
     incidents: Incidents
     canaries: CanaryService
+    captures: CaptureSessions
     signers: SignerService
     tenant_keys: TenantKeys
     federation: FederationService
@@ -237,6 +239,7 @@ def make_services(
         custody=custody,
         incidents=Incidents(gate, custody, identity, rotation, clock),
         canaries=CanaryService(gate, clock),
+        captures=CaptureSessions(gate, Vault(keystore, clock), clock),
         signers=SignerService(gate, clock),
         tenant_keys=TenantKeys(gate, keystore),
         federation=FederationService(gate, clock),

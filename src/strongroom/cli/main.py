@@ -16,6 +16,7 @@ from strongroom.cli.approvers import APPROVER
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.canaries import CANARY
 from strongroom.cli.channels import CHANNEL
+from strongroom.cli.captures import CAPTURE
 from strongroom.cli.elevation import ELEVATION
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
@@ -35,6 +36,7 @@ from strongroom.cli.scan import scan
 from strongroom.cli.session import ONLINE
 from strongroom.cli.signers import SIGNER
 from strongroom.cli.subjects import SUBJECT
+from strongroom.cli.support import SUPPORT
 from strongroom.cli.tenants import ENVIRONMENT, TENANT
 from strongroom.cli.token import TOKEN
 from strongroom.cli.vault import VAULT
@@ -71,6 +73,7 @@ def application() -> App:
     app.command(local.doctor, group=local.LOCAL, help_epilogue="")
     app.command(logs.logs, group=local.LOCAL, help_epilogue=logs.EPILOGUE)
     app.command(local.CONFIG)
+    app.command(SUPPORT)
     app.command(local.backup, group=local.LOCAL, help_epilogue="")
     app.command(local.restore, group=local.LOCAL, help_epilogue="")
     app.command(scan, group=local.LOCAL, help_epilogue=SCAN_EPILOGUE)
@@ -109,6 +112,7 @@ def application() -> App:
         VAULT,
         ELEVATION,
         PROPOSAL,
+        CAPTURE,
     ):
         app.command(room)
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, Parameter
 
@@ -30,6 +30,10 @@ _DUE: Final = ("name", "class", "day", "rows", "held_by")
 _HOLDS: Final = ("id", "tenant_name", "tenant", "kind", "owner", "reason", "until")
 _RULES: Final = ("tenant_name", "tenant", "class", "days", "reason", "set_by", "set_at")
 _DROPPED: Final = ("dropped_at", "tenant_name", "tenant", "class", "day", "rows", "root")
+_Class = Annotated[
+    Literal["records", "captures"],
+    Parameter(name="--class", help="Of what: records of requests, or what capture sessions captured."),
+]
 _Why = Annotated[str, Parameter(help="Why, for the audit log.")]
 
 
@@ -93,9 +97,10 @@ def set_rule(
     days: Annotated[int, Parameter(help="For how many days records are kept, 1 to 3660.")],
     reason: _Why,
     tenant: Annotated[str | None, Parameter(help="Whose; of all that have no rule of their own if not given.")] = None,
+    class_: _Class = "records",
     session: Session = HERE,
 ) -> None:
-    """Say for how many days records of requests are kept. Without a rule they are kept for ever.
+    """Say for how many days records of requests are kept. Without a rule they are kept for ever, captures for 14 days.
 
     Examples:
         strongroom retention set --days 90 --reason "operational tier"
@@ -105,13 +110,14 @@ def set_rule(
         days: how many.
         reason: why.
         tenant: whose.
+        class_: of what.
         session: how to ask.
     """
     if not 1 <= days <= MAX_DAYS:
         raise usage(f"--days is 1 to {MAX_DAYS}, and not {days}.", "Without a rule records are kept for ever.")
     where = ("retention", "rule") if tenant is None else ("tenants", tenant, "retention", "rule")
-    output.raw(ask(session, "PUT", place(*where), {"days": days, "reason": reason}))
-    output.note(f"Records are kept for {days} days from now on.")
+    output.raw(ask(session, "PUT", place(*where), {"class": class_, "days": days, "reason": reason}))
+    output.note(f"{class_.capitalize()} are kept for {days} days from now on.")
 
 
 @RETENTION.command(name="hold", help_epilogue="")
@@ -124,6 +130,7 @@ def hold(
         str | None,
         Parameter(help="RFC 3339: an exception that ends then; without it, a legal hold until it is released."),
     ] = None,
+    class_: _Class = "records",
     session: Session = HERE,
 ) -> None:
     """Keep a tenant's records beyond their days: a legal hold, or an exception that expires.
@@ -133,6 +140,7 @@ def hold(
         owner: who answers for it.
         reason: why.
         until: until when.
+        class_: of what.
         session: how to ask.
     """
     if until is not None:
@@ -141,7 +149,13 @@ def hold(
         session,
         "POST",
         place("tenants", tenant, "retention", "holds"),
-        {"kind": "hold" if until is None else "exception", "owner": owner, "reason": reason, "until": until},
+        {
+            "class": class_,
+            "kind": "hold" if until is None else "exception",
+            "owner": owner,
+            "reason": reason,
+            "until": until,
+        },
     )
     if session.json:
         output.raw(body)

@@ -41,6 +41,7 @@ from strongroom.gateway.signing import KEYS_HEADERS, KEYS_PATH, Seal, SigningDes
 from strongroom.gateway.snapshot import Access, Snapshot
 from strongroom.gateway.stages import Admitted, Authenticated, Received, Relayed, Routed, Screened
 from strongroom.gateway.surface import NoMatch, match
+from strongroom.gateway.tapes import Tapes
 from strongroom.gateway.token_keys import TokenKeys
 from strongroom.gateway.upstreams import LOCAL, Upstreams
 from strongroom.kernel.clock import Clock
@@ -82,7 +83,9 @@ class Gateway:
         responses: Responses | None = None,
         guards: Guards | None = None,
         vault: Vault | None = None,
+        tapes: Tapes | None = None,
     ) -> None:
+        self._tapes = tapes
         self._vault = vault
         self._guards = guards or Guards(None if vault is None else TokenKeys(vault), recorder.metrics.found.add)
         self._snapshot = snapshot
@@ -305,9 +308,10 @@ class Gateway:
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:
         created = second_of(routed.screened.admitted.authenticated.received.id)
-        relay = Relay(routed, reply, created, self._seal, self._responses)
+        tape = None if self._tapes is None else self._tapes.of(routed.screened.admitted)
+        relay = Relay(routed, reply, created, self._seal, self._responses, tape)
         try:
-            return await relay.run(self._limits)
+            relayed = await relay.run(self._limits)
         except BaseException as error:
             # Nobody is left to be answered, or the server is to say that it failed; either way it was asked for.
             status = _LEFT if isinstance(error, asyncio.CancelledError | ConnectionError) else _FAULT
@@ -316,6 +320,9 @@ class Gateway:
             raise
         finally:
             self._meter.settle(routed.screened, relay)
+        if tape is not None and self._tapes is not None:
+            self._tapes.keep(routed.screened.admitted, tape, 0 if isinstance(relayed, Refusal) else relayed.status)
+        return relayed
 
     def _seal(self, routed: Routed) -> Seal:
         """Return what signs the answer, where the rules want it signed."""

@@ -28,6 +28,7 @@ from strongroom.gateway.protocols.provider_noes import BUSY
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import Seal
 from strongroom.gateway.stages import Relayed, Routed
+from strongroom.gateway.tapes import Tape
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.wire import ClientError, ConnectFailed, DeadlineExceeded, Headers, Reply, Response
@@ -50,6 +51,7 @@ class Relay:
         created: int,
         seal: Callable[[Routed], Seal],
         responses: Responses | None = None,
+        tape: Tape | None = None,
     ) -> None:
         admitted = routed.screened.admitted
         received = admitted.authenticated.received
@@ -58,6 +60,7 @@ class Relay:
         self._reply = reply
         self._sealing = seal
         self._responses = responses
+        self._tape = tape
         self._seal: Seal
         self._ask = ask = routed.screened.ask
         self._terms = admitted.terms.of(DISCLOSURE)
@@ -127,6 +130,8 @@ class Relay:
         self._recording.first_byte()
         if (no := await self._concluded()) is not None:
             return no
+        if self._tape is not None:
+            self._tape.add(body)
         await self._reply.send(200, self._seal.whole(self._headers(), body), body)
         return None
 
@@ -227,6 +232,8 @@ class Relay:
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         if data or last:
             self._begin()
+            if self._tape is not None:
+                self._tape.add(data)
             data = self._seal.passing(data)
             # In one piece: a client that stops at the last word has read the signature too, and keeps its connection.
             await self._reply.write(data + self._seal.ending() if last else data)
@@ -250,6 +257,8 @@ class Relay:
     def _put(self, data: bytes) -> None:
         if data:
             self._begin()
+            if self._tape is not None:
+                self._tape.add(data)
             self._reply.push(self._seal.passing(data))
 
     async def _flush(self) -> None:

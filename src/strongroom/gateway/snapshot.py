@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from strongroom.canaries import CanaryBook
+from strongroom.captures import Captures
 from strongroom.gateway.fronting import SystemPrompt
 from strongroom.identity import Directory
 from strongroom.identity.signers import Signers
@@ -102,6 +103,7 @@ class Snapshot:
         self._providers = Book()
         self.canaries = CanaryBook()
         self._revoked: set[str] = set()
+        self.captures = Captures()
         self._terms: dict[tuple[str, DeploymentId | None], Terms] = {}
         self._access: dict[tuple[str, str], Access] = {}
         self._follower: Follower | None = None
@@ -141,6 +143,7 @@ class Snapshot:
         self._rules.apply(entries, full=full)
         self._providers.apply(entries, full=full)
         self.canaries.apply(entries, full=full)
+        self.captures.apply(entries, full=full)
         if full:
             self._routes.clear()
             self._by_id.clear()

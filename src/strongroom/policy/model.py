@@ -46,6 +46,7 @@ class Kind(StrEnum):
     INCIDENT = "incident"
     SUBJECT = "subject"
     CANARY = "canary"
+    CAPTURE = "capture"
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
     VAULT = "vault"
@@ -230,6 +231,12 @@ class Action(StrEnum):
     CANARY_PLANT = ("canary.plant", Kind.CANARY, "Plant a canary in a deployment's instructions or in a document.")
     CANARY_LIST = ("canary.list", Kind.CANARY, "List a tenant's canaries with their words.")
     CANARY_ROTATE = ("canary.rotate", Kind.CANARY, "Let a new canary take the place of one.")
+    CAPTURE_REQUEST = ("capture.request", Kind.CAPTURE, "Ask that raw requests of one model be captured, for minutes.")
+    CAPTURE_DECIDE = ("capture.decide", Kind.CAPTURE, "Approve or deny somebody else's request for a capture session.")
+    CAPTURE_BEGIN = ("capture.begin", Kind.CAPTURE, "Let a capture session begin that two have approved.")
+    CAPTURE_LIST = ("capture.list", Kind.CAPTURE, "See capture sessions: of what, why, by whose word; no content.")
+    CAPTURE_STOP = ("capture.stop", Kind.CAPTURE, "End a capture session at once.")
+    CAPTURE_READ = ("capture.read", Kind.CAPTURE, "Read what was captured, raw: under an elevation that names this.")
     WHOAMI = ("whoami", Kind.SELF, "Read who one is.")
 
 
@@ -248,6 +255,7 @@ _TAKES_AWAY_OR_LOOKS: Final = frozenset(
         "delete",
         "revoke",
         "end",
+        "stop",
         "recover",
         "freeze",
         "restore",
@@ -283,6 +291,7 @@ KNOWN_BY: Final = {
     Kind.INCIDENT: (Action.INCIDENT_READ,),
     Kind.SUBJECT: (Action.SUBJECT_READ,),
     Kind.CANARY: (Action.CANARY_LIST,),
+    Kind.CAPTURE: (Action.CAPTURE_LIST,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),
     Kind.VAULT: (Action.VAULT_READ,),

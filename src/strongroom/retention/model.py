@@ -11,8 +11,21 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-RECORDS: Final = "records"
-"""The class of rows that rules speak of: records of requests."""
+
+@unique
+class RuleClass(StrEnum):
+    """What rules and holds speak of: rows of one class."""
+
+    RECORDS = "records"  # of requests: figures and names
+    CAPTURES = "captures"  # what capture sessions captured: the investigation archive
+
+
+RECORDS: Final = RuleClass.RECORDS
+CAPTURES: Final = RuleClass.CAPTURES
+TIERS: Final = MappingProxyType({RECORDS: "operational", CAPTURES: "investigation"})
+"""The tier of each class."""
+DEFAULT_DAYS: Final = MappingProxyType({CAPTURES: 14})
+"""For how many days rows of a class are kept where no rule says; a class that is not here is kept for ever then."""
 
 Days = Annotated[int, Meta(ge=1, le=3660)]
 Reason = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -30,6 +43,8 @@ KEPT: Final = MappingProxyType(
         "gateway.response": "until its own end, which its request set; gateways erase what has ended",
         "gateway.key_use": "as long as its key is there",
         "gateway.key_first": "as long as its key is there",
+        "capture.session": "for ever: of what raw requests were captured, why and by whose word",
+        "capture.entry": "for the days of the rule of its class and tenant; without a rule, for 14",
         "audit.entry": _LEAF,
         "audit.platform_entry": _LEAF,
         "audit.log": _LEAF,
@@ -150,3 +165,4 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     due: list[Due]
     dropped: list[Manifest]
     kept: dict[str, str]
+    tiers: dict[str, str] = {}

@@ -15,7 +15,7 @@ from strongroom.identity import Finder
 from strongroom.identity.http import Asked, Listing, Who
 from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.refusal import Refused, invalid
-from strongroom.retention.model import Days, HoldKind, Manifest, Owner, Reason, Status
+from strongroom.retention.model import Days, HoldKind, Manifest, Owner, Reason, RuleClass, Status
 from strongroom.retention.service import Retention
 
 TheRetention: TypeAlias = NamedDependency[Retention]
@@ -23,8 +23,9 @@ TheFinder: TypeAlias = NamedDependency[Finder]
 
 
 class SetRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """For how many days records are kept, and why."""
+    """For how many days rows of a class are kept, and why."""
 
+    class_: RuleClass = msgspec.field(name="class", default=RuleClass.RECORDS)
     days: Days
     reason: Reason
 
@@ -32,6 +33,7 @@ class SetRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class SetHold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A legal hold, or an exception that ends by itself."""
 
+    class_: RuleClass = msgspec.field(name="class", default=RuleClass.RECORDS)
     kind: HoldKind = HoldKind.HOLD
     owner: Owner
     reason: Reason
@@ -65,7 +67,7 @@ async def read_retention(retention: TheRetention, who: Who, ask: Asked) -> Statu
 @put("/retention/rule", responses=WRITE, summary="Say how long records are kept", tags=["retention"], status_code=204)
 async def set_default_rule(data: JSONBody[SetRule], retention: TheRetention, who: Who, ask: Asked) -> None:
     """Say for how many days records are kept, of all tenants that have no rule of their own."""
-    await retention.set_rule(who, None, data.days, data.reason, ask)
+    await retention.set_rule(who, None, data.days, data.reason, ask, data.class_)
 
 
 @put(
@@ -79,7 +81,7 @@ async def set_tenant_rule(
     tenant: FromPath[str], data: JSONBody[SetRule], retention: TheRetention, finder: TheFinder, who: Who, ask: Asked
 ) -> None:
     """Say for how many days a tenant's records are kept."""
-    await retention.set_rule(who, await finder.tenant(who, tenant, ask), data.days, data.reason, ask)
+    await retention.set_rule(who, await finder.tenant(who, tenant, ask), data.days, data.reason, ask, data.class_)
 
 
 @post("/tenants/{tenant:str}/retention/holds", responses=WRITE, summary="Hold a tenant's records", tags=["retention"])
@@ -90,7 +92,7 @@ async def hold_records(
     if data.until is not None and data.until.tzinfo is None:
         raise Refused(invalid("A moment has a zone, such as 2026-01-31T12:00:00Z.", param="until"))
     place = await finder.tenant(who, tenant, ask)
-    return Held(id=await retention.hold(who, place, data.kind, data.owner, data.reason, data.until, ask))
+    return Held(id=await retention.hold(who, place, data.kind, data.owner, data.reason, data.until, ask, data.class_))
 
 
 @post(

@@ -17,7 +17,20 @@ from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.retention import tables
-from strongroom.retention.model import KEPT, RECORDS, Due, Hold, HoldKind, Manifest, Status, TenantRule
+from strongroom.retention.model import (
+    CAPTURES,
+    DEFAULT_DAYS,
+    KEPT,
+    RECORDS,
+    TIERS,
+    Due,
+    Hold,
+    HoldKind,
+    Manifest,
+    RuleClass,
+    Status,
+    TenantRule,
+)
 from strongroom.store import TenantTx
 
 AHEAD: Final = 7
@@ -36,7 +49,12 @@ class Retention:
         async with self._gate.permit_platform(who, Action.RETENTION_READ, _resource(None), ask) as tx:
             tenants, rules = await tables.tenants(tx), await tables.rules(tx)
             holds, dropped = await tables.holds(tx), await tables.manifests(tx)
-        due = [each for tenant, name in tenants for each in await self._due(who, ask, tenant, name, rules, holds)]
+        due = [
+            each
+            for tenant, name in tenants
+            for class_ in TIERS
+            for each in await self._due(who, ask, tenant, name, class_, rules, holds)
+        ]
         names: dict[UUID, str] = dict(tenants)
         return Status(
             rules=[
@@ -46,13 +64,23 @@ class Retention:
             due=due,
             dropped=[replaced(each, tenant_name=names.get(each.tenant)) for each in dropped],
             kept=dict(KEPT),
+            tiers={str(each): tier for each, tier in TIERS.items()},
         )
 
-    async def set_rule(self, who: Principal, tenant: TenantId | None, days: int, reason: str, ask: Ask) -> None:
-        """Say for how many days records are kept; `tenant` None: of all that have no rule of their own."""
-        noted = _noting(ask, days=str(days), reason=reason, tenant="" if tenant is None else str(tenant))
+    async def set_rule(
+        self,
+        who: Principal,
+        tenant: TenantId | None,
+        days: int,
+        reason: str,
+        ask: Ask,
+        class_: RuleClass = RECORDS,
+    ) -> None:
+        """Say for how many days rows of a class are kept; `tenant` None: of all that have no rule of their own."""
+        facts = {"class": class_, "days": str(days), "reason": reason, "tenant": "" if tenant is None else str(tenant)}
+        noted = _noting(ask, **facts)
         async with self._gate.permit_platform(who, Action.RETENTION_SET, _resource(None), noted) as tx:
-            await tables.set_rule(tx, tenant, days, reason, str(who))
+            await tables.set_rule(tx, tenant, class_, days, reason, str(who))
 
     async def hold(
         self,
@@ -63,8 +91,9 @@ class Retention:
         reason: str,
         until: datetime | None,
         ask: Ask,
+        class_: RuleClass = RECORDS,
     ) -> UUID:
-        """Hold a tenant's records and return the hold's id.
+        """Hold a tenant's rows of a class and return the hold's id.
 
         Raises:
             Refused: INVALID for an exception that does not end, or has ended.
@@ -74,9 +103,10 @@ class Retention:
         if until is not None and until <= self._clock.now():
             raise Refused(invalid("That is past.", param="until"))
         id_ = new_uuid()
-        noted = _noting(ask, kind=kind.value, owner=owner, reason=reason, tenant=str(tenant), hold=str(id_))
+        facts = {"class": class_, "kind": kind.value, "owner": owner, "reason": reason}
+        noted = _noting(ask, **facts, tenant=str(tenant), hold=str(id_))
         async with self._gate.permit_platform(who, Action.HOLD_SET, _resource(None), noted) as tx:
-            await tables.set_hold(tx, tenant, id_, kind, owner, reason, until, str(who))
+            await tables.set_hold(tx, tenant, id_, class_, kind, owner, reason, until, str(who))
         return id_
 
     async def release(self, who: Principal, tenant: TenantId, id_: UUID, reason: str, ask: Ask) -> None:
@@ -98,33 +128,40 @@ class Retention:
         return dropped
 
     async def _due(
-        self, who: Principal, ask: Ask, tenant: TenantId, name: str, rules: list[TenantRule], holds: list[Hold]
+        self,
+        who: Principal,
+        ask: Ask,
+        tenant: TenantId,
+        name: str,
+        class_: RuleClass,
+        rules: list[TenantRule],
+        holds: list[Hold],
     ) -> list[Due]:
-        rule = next((each for each in rules if each.tenant == tenant), None)
-        rule = rule or next((each for each in rules if each.tenant is None), None)
-        if rule is None:
+        kept = _days(class_, tenant, rules)
+        if kept is None:
             return []
         async with self._gate.permit(who, Action.RETENTION_READ, _resource(tenant), ask) as tx:
-            found = await tables.days(tx, rule.days)
+            found = await tables.days(tx, class_, kept)
         now = self._clock.now()
-        holding = [each for each in holds if each.tenant == tenant and (each.until is None or each.until > now)]
+        own = (each for each in holds if each.tenant == tenant and each.class_ == class_)
+        holding = [each for each in own if each.until is None or each.until > now]
         by = "; ".join(f"{each.kind} of {each.owner}: {each.reason}" for each in holding)
-        return [Due(tenant=tenant, name=name, class_=RECORDS, day=day, rows=rows, held_by=by) for day, rows in found]
+        return [Due(tenant=tenant, name=name, class_=class_, day=day, rows=rows, held_by=by) for day, rows in found]
 
     async def _drop(self, who: Principal, ask: Ask, due: Due) -> Manifest:
-        """Drop one tenant's records of one day: the root over them first, then both in one transaction with its entry."""
-        tenant = TenantId(due.tenant)
+        """Drop one tenant's rows of one day: the root over them first, then both in one transaction with its entry."""
+        tenant, class_ = TenantId(due.tenant), RuleClass(due.class_)
         async with self._gate.permit(who, Action.RETENTION_READ, _resource(tenant), ask) as tx:
-            count, root = await _root(tx, due.day)
-        noted = _noting(ask, **{"class": RECORDS, "day": due.day.isoformat(), "rows": str(count), "root": root.hex()})
+            count, root = await _root(tx, class_, due.day)
+        noted = _noting(ask, **{"class": class_, "day": due.day.isoformat(), "rows": str(count), "root": root.hex()})
         async with self._gate.permit(who, Action.RETENTION_RUN, _resource(tenant), noted) as tx:
-            if (count, root) != await _root(tx, due.day) or await tables.drop(tx, due.day) != count:
+            if (count, root) != await _root(tx, class_, due.day) or await tables.drop(tx, class_, due.day) != count:
                 raise Refused(_moved())
-            await tables.put_manifest(tx, due.day, count, root, ask.request_id)
+            await tables.put_manifest(tx, class_, due.day, count, root, ask.request_id)
         return Manifest(
             tenant=tenant,
             tenant_name=due.name,
-            class_=RECORDS,
+            class_=class_,
             day=due.day,
             rows=count,
             root=root.hex(),
@@ -133,11 +170,21 @@ class Retention:
         )
 
 
-async def _root(tx: TenantTx, day: date) -> tuple[int, bytes]:
+async def _root(tx: TenantTx, class_: RuleClass, day: date) -> tuple[int, bytes]:
     tree = Leaves()
-    async for row in tables.rows(tx, day):
-        tree.append(leaf_hash(line(row)))
+    if class_ == CAPTURES:
+        async for text in tables.captures(tx, day):
+            tree.append(leaf_hash(text))
+    else:
+        async for row in tables.rows(tx, day):
+            tree.append(leaf_hash(line(row)))
     return len(tree), tree.root()
+
+
+def _days(class_: RuleClass, tenant: TenantId, rules: list[TenantRule]) -> int | None:
+    """Return for how many days a tenant's rows of a class are kept; None: for ever."""
+    of = {rule.tenant: rule.days for rule in rules if rule.class_ == class_}
+    return of.get(tenant, of.get(None, DEFAULT_DAYS.get(class_)))
 
 
 def _resource(tenant: TenantId | None) -> Resource:
@@ -152,5 +199,5 @@ def _noting(ask: Ask, **facts: str) -> Ask:
 
 
 def _moved() -> Refusal:
-    said = "Records came while they were dropped; nothing was. Run it again."
+    said = "Rows came while they were dropped; nothing was. Run it again."
     return Refusal(kind=RefusalKind.CONFLICT, reason=said, tell=said)

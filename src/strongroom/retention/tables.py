@@ -8,7 +8,7 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from strongroom.kernel.ids import PLATFORM, TenantId
-from strongroom.retention.model import RECORDS, Hold, HoldKind, Manifest, TenantRule
+from strongroom.retention.model import CAPTURES, Hold, HoldKind, Manifest, RuleClass, TenantRule
 from strongroom.store import OperatorTx, Record, TenantTx
 
 _PAGE: Final = 2000
@@ -34,6 +34,16 @@ _DAYS: Final[LiteralString] = """
     select day, count(*) as rows from gateway.record
     where tenant_id = $1 and day < (now() at time zone 'utc')::date - $2::int group by day order by day limit 400
 """
+_CAPTURE_DAYS: Final[LiteralString] = """
+    select day, count(*) as rows from capture.entry
+    where tenant_id = $1 and day < (now() at time zone 'utc')::date - $2::int group by day order by day limit 400
+"""
+_CAPTURES: Final[LiteralString] = """
+    select session_id, id, request_id, encode(sha256(sealed), 'hex') as digest from capture.entry
+    where tenant_id = $1 and day = $2 order by session_id, id
+"""
+_DROP: Final[LiteralString] = "select retention.drop_records($1)"
+_DROP_CAPTURES: Final[LiteralString] = "select retention.drop_captures($1)"
 _ROWS: Final[LiteralString] = """
     select r.* from gateway.record r where r.tenant_id = $1 and r.day = $2 and ($3::uuid is null or r.id > $3)
     order by r.id limit $4
@@ -64,9 +74,9 @@ async def rules(tx: OperatorTx) -> list[TenantRule]:
     ]
 
 
-async def set_rule(tx: OperatorTx, tenant: TenantId | None, days: int, reason: str, by: str) -> None:
+async def set_rule(tx: OperatorTx, tenant: TenantId | None, class_: RuleClass, days: int, reason: str, by: str) -> None:
     """Put a rule in force; `tenant` None: for all that have none of their own."""
-    await tx.execute(_SET_RULE, PLATFORM if tenant is None else tenant, RECORDS, days, reason, by)
+    await tx.execute(_SET_RULE, PLATFORM if tenant is None else tenant, class_.value, days, reason, by)
 
 
 async def holds(tx: OperatorTx) -> list[Hold]:
@@ -92,6 +102,7 @@ async def set_hold(
     tx: OperatorTx,
     tenant: TenantId,
     id_: UUID,
+    class_: RuleClass,
     kind: HoldKind,
     owner: str,
     reason: str,
@@ -99,7 +110,7 @@ async def set_hold(
     by: str,
 ) -> None:
     """Hold a tenant's records."""
-    await tx.execute(_SET_HOLD, tenant, id_, RECORDS, kind.value, owner, reason, until, by)
+    await tx.execute(_SET_HOLD, tenant, id_, class_.value, kind.value, owner, reason, until, by)
 
 
 async def release(tx: OperatorTx, tenant: TenantId, id_: UUID, by: str) -> bool:
@@ -107,9 +118,16 @@ async def release(tx: OperatorTx, tenant: TenantId, id_: UUID, by: str) -> bool:
     return await tx.execute(_RELEASE, tenant, id_, by) == "UPDATE 1"
 
 
-async def days(tx: TenantTx, kept: int) -> list[tuple[date, int]]:
-    """Return the days of a tenant's records that are older than `kept` days, each with its rows."""
-    return [(row["day"], row["rows"]) for row in await tx.fetch(_DAYS, tx.tenant, kept)]
+async def days(tx: TenantTx, class_: RuleClass, kept: int) -> list[tuple[date, int]]:
+    """Return the days of a tenant's rows of a class that are older than `kept` days, each with its rows."""
+    found = await tx.fetch(_CAPTURE_DAYS if class_ == CAPTURES else _DAYS, tx.tenant, kept)
+    return [(row["day"], row["rows"]) for row in found]
+
+
+async def captures(tx: TenantTx, day: date) -> AsyncIterator[bytes]:
+    """Yield what stands in a manifest's root for each captured request of one day: its ids and the hash of its sealed bytes."""
+    for row in await tx.fetch(_CAPTURES, tx.tenant, day):
+        yield f"{row['session_id']} {row['id']} {row['request_id']} {row['digest']}".encode()
 
 
 async def rows(tx: TenantTx, day: date) -> AsyncIterator[Record]:
@@ -121,19 +139,19 @@ async def rows(tx: TenantTx, day: date) -> AsyncIterator[Record]:
         last = page[-1]["id"]
 
 
-async def drop(tx: TenantTx, day: date) -> int:
-    """Drop a tenant's records of one day and return how many they were.
+async def drop(tx: TenantTx, class_: RuleClass, day: date) -> int:
+    """Drop a tenant's rows of a class and a day and return how many they were.
 
     Raises:
         Unfit: when they are to be kept, or held: the database asks by itself.
     """
-    gone: int = await tx.fetchval("select retention.drop_records($1)", day)
+    gone: int = await tx.fetchval(_DROP_CAPTURES if class_ == CAPTURES else _DROP, day)
     return gone
 
 
-async def put_manifest(tx: TenantTx, day: date, count: int, root: bytes, request_id: str) -> None:
+async def put_manifest(tx: TenantTx, class_: RuleClass, day: date, count: int, root: bytes, request_id: str) -> None:
     """Keep what was dropped."""
-    await tx.execute(_MANIFEST, tx.tenant, RECORDS, day, count, root, request_id)
+    await tx.execute(_MANIFEST, tx.tenant, class_.value, day, count, root, request_id)
 
 
 async def manifests(tx: OperatorTx) -> list[Manifest]:

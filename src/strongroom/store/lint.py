@@ -121,6 +121,16 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ): "the one way to remove a record; asks rule and hold by itself",
     (
         "definer-function",
+        "capture.drop_of_subject(text,timestamp with time zone)",
+    ): "control's one way to erase captured requests, of one subject; asks holds by itself",
+    (
+        "definer-function",
+        "retention.drop_captures(date)",
+    ): "the one way to remove a captured request; asks rule, days and hold by itself",
+    ("gateway-reads", "capture.session"): "a gateway asks whether a session is open yet; of the tenant that is set",
+    ("gateway-reads", "capture.entry"): "how much a session has taken: sizes alone, by a grant of columns",
+    (
+        "definer-function",
         "retention.tend_days(integer)",
     ): "makes days' partitions, and drops the empty ones of the past",
     # Erasing a person: functions that ask by themselves whether anything holds it.

@@ -21,6 +21,7 @@ SCHEMAS: Final = (
     "limits",
     "rules",
     "retention",
+    "capture",
 )
 
 

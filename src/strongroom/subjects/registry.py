@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from strongroom.audit.sidecar import Sidecars, Words, text_of
+from strongroom.captures.personal import CapturedRequests
 from strongroom.gateway.personal import KeptResponses, Records
 from strongroom.kernel.clock import rfc3339
 from strongroom.store import TenantTx
@@ -86,7 +87,7 @@ class Written:
         return gone
 
 
-HOLDERS: Final[tuple[Holder, ...]] = (Records(), KeptResponses(), Written(), Notes())
+HOLDERS: Final[tuple[Holder, ...]] = (Records(), KeptResponses(), CapturedRequests(), Written(), Notes())
 """Where data of people stands, in the order in which it is erased."""
 
 KEPT_FOR: Final = MappingProxyType(
@@ -94,6 +95,7 @@ KEPT_FOR: Final = MappingProxyType(
         Records.name: "for the days of the tenant's rule of retention; without one, for ever",
         KeptResponses.name: "30 days from the answer, or until the workload deletes it",
         Written.name: "until who wrote it is erased",
+        CapturedRequests.name: "for the days of the tenant's rule of retention; without one, for 14",
         Notes.name: "until the person is erased",
     }
 )
@@ -114,6 +116,7 @@ EXEMPT: Final = MappingProxyType(
         "audit.checkpoint": _PROOF,
         "audit.anchor": _PROOF,
         "audit.pulse": _FIGURES,
+        "capture.session": "of what requests were captured, why and by whose word: it names no person",
         "gateway.nonce": "random numbers of callers, for five minutes",
         "gateway.key_use": "networks, countries and programs that a key was used from: of a workload, not of a person",
         "gateway.key_first": "as key_use",

@@ -34,6 +34,7 @@ class Use(StrEnum):
     SUBJECT_KEY = "subject-key"  # what subjects' own keys are wrapped with
     SUBJECT_REQUEST = "subject-request"  # what was said of a person's request
     WEIGHTS = "weights"  # a release's files at rest
+    CAPTURE = "capture"  # raw requests and answers that two others allowed to be captured
     WEBHOOK = "webhook"  # what notices are signed with
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from strongroom.app import demo_rules
+from strongroom.captures.service import CaptureSessions
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.breaker import BreakerRule
 from strongroom.gateway.kept import Responses
@@ -29,6 +30,7 @@ from strongroom.gateway.outside import Outside
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Spool
+from strongroom.gateway.tapes import Tapes
 from strongroom.gateway.testing import Asked, WorkerDouble, chat, whole
 from strongroom.gateway.upstreams import Upstreams, worker_socket
 from strongroom.identity import Directory, Identity, KeyException
@@ -141,6 +143,8 @@ class Plane:
     channels: Channels
     providers: Providers
     rules: Rules
+    captures: CaptureSessions
+    tapes: Tapes
     tenants: dict[str, TenantId]
     keys: dict[str, str] = field(repr=False)
     chat: WorkerDouble
@@ -336,8 +340,9 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     leases = Leases(DatabaseSource(partial(Lessor.connect, database.gateway)), clock, processes=1)
     meter = Meter(Ledger(leases, clock), clock)
     responses = Responses(partial(Cabinet.connect, database.gateway), vault, clock)
+    tapes = Tapes(snapshot.captures, partial(Cabinet.connect, database.gateway, size=1), vault, clock)
     gateway = Gateway(
-        snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter, responses, vault=vault
+        snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter, responses, vault=vault, tapes=tapes
     )
     faults: list[BaseException] = []
     server = await _serve(gateway, Limits(max_body_bytes=4 * 2**20), faults)
@@ -348,6 +353,7 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     follower.start()
     stack.push_async_callback(follower.close)
     writing, leasing = asyncio.create_task(recorder.run()), asyncio.create_task(leases.run())
+    taping = asyncio.create_task(tapes.run())
     tidying, keeping = asyncio.create_task(responses.run()), asyncio.create_task(vault.keep([SCOPE]))
 
     async def written() -> None:
@@ -355,12 +361,13 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
         leasing.cancel()
         tidying.cancel()
         keeping.cancel()
-        await asyncio.gather(writing, leasing, tidying, keeping, return_exceptions=True)
+        taping.cancel()
+        await asyncio.gather(writing, leasing, tidying, keeping, taping, return_exceptions=True)
 
     stack.push_async_callback(written)
     plane = Plane(
-        server, gateway, snapshot, follower, recorder, identity, registry, prompts, channels, providers, rules, tenants,
-        texts,
+        server, gateway, snapshot, follower, recorder, identity, registry, prompts, channels, providers, rules,
+        CaptureSessions(gate, vault, clock), tapes, tenants, texts,
         doubles["tiny"], doubles["vectors"], doubles["rows"], home, stack, faults,
     )  # fmt: skip
     await plane.known()

@@ -46,7 +46,8 @@ async def test_a_person_is_erased_and_what_was_sealed_of_their_records_proves_as
     certificate = await peopled.erase(await peopled.take())
     assert certificate["verdict"] == "erased"
     assert {each["name"]: (each["found"], each["erased"], each["left"]) for each in certificate["places"]} == {
-        "records of requests": (2, 2, 0), "kept responses": (2, 2, 0), "what was written beside the log": (0, 0, 0), "what was said of requests": (1, 1, 0),
+        "records of requests": (2, 2, 0), "kept responses": (2, 2, 0), "captured requests": (0, 0, 0),
+        "what was written beside the log": (0, 0, 0), "what was said of requests": (1, 1, 0),
     }  # fmt: skip
     assert certificate["keys"]["destroyed"] == ["kept-response", "subject-request"]
     assert certificate["residual"]["for"] == ["pseudonym", "name"]
@@ -200,7 +201,8 @@ async def test_a_request_has_thirty_days_and_ends_with_a_reason(peopled: People)
 async def test_a_person_is_shown_what_is_kept_of_them_and_of_nobody_else(peopled: People) -> None:
     request = await peopled.take(kind=RequestKind.EXPORT)
     export = msgspec.json.decode(await peopled.work.export(ADA, ACME, "acme", request.id, ASK))
-    records, responses, _, said = export["places"].values()
+    records, responses, captured, _, said = export["places"].values()
+    assert captured == []
     assert [each["operation"] for each in records] == ["chat", "chat"]
     assert [each["content"]["document"] for each in responses] == [{"said": f"to {JANE}"}] * 2
     assert [each["said"] for each in said] == ["they wrote"]

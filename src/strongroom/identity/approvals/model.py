@@ -27,10 +27,11 @@ class Kind(StrEnum):
     RULES = "rules"  # all other documents
     ACCOUNT = "account"
     PROVIDER = "provider"
+    CAPTURE = "capture"
 
 
 PROPOSED: Final = frozenset({Kind.POLICY, Kind.RULES, Kind.ACCOUNT, Kind.PROVIDER})
-"""What takes one other person in production; an elevation takes two, everywhere, and has a life of its own."""
+"""What takes one other person in production; elevations and captures take two, everywhere, and have a life of their own."""
 
 
 @unique
