@@ -15,8 +15,8 @@ from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.approvers import APPROVER
 from strongroom.cli.audit import AUDIT
 from strongroom.cli.canaries import CANARY
-from strongroom.cli.channels import CHANNEL
 from strongroom.cli.captures import CAPTURE
+from strongroom.cli.channels import CHANNEL
 from strongroom.cli.elevation import ELEVATION
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
