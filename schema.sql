@@ -1456,6 +1456,24 @@ ALTER TABLE registry.deployment OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.deployment IS 'which release a tenant calls by which name in which environment';
 
+CREATE TABLE registry.evaluation (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    release_digest text NOT NULL,
+    environment text NOT NULL,
+    statement bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT evaluation_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
+    CONSTRAINT evaluation_release_digest_check CHECK ((release_digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT evaluation_statement_check CHECK (((octet_length(statement) >= 1) AND (octet_length(statement) <= 1048576)))
+);
+
+ALTER TABLE ONLY registry.evaluation FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.evaluation OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.evaluation IS 'signed results of suites, by tenant and release; added, never changed; no answers in them';
+
 CREATE TABLE registry.evidence (
     release_digest text NOT NULL,
     id uuid NOT NULL,
@@ -1471,6 +1489,28 @@ CREATE TABLE registry.evidence (
 ALTER TABLE registry.evidence OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.evidence IS 'manifests of releases and signed statements about them; added, never changed; of the installation, not of a tenant';
+
+CREATE TABLE registry.label (
+    tenant_id uuid NOT NULL,
+    request_id uuid NOT NULL,
+    release_digest text NOT NULL,
+    environment text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    label text NOT NULL,
+    predicted text NOT NULL,
+    score double precision,
+    told_at timestamp with time zone NOT NULL,
+    erased_at timestamp with time zone,
+    CONSTRAINT label_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
+    CONSTRAINT label_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
+    CONSTRAINT label_predicted_check CHECK (((length(predicted) >= 1) AND (length(predicted) <= 64)))
+);
+
+ALTER TABLE ONLY registry.label FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.label OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.label IS 'what turned out to be right for a request, what was predicted, and the score; never what was asked';
 
 CREATE TABLE registry.own_evidence (
     tenant_id uuid NOT NULL,
@@ -1895,8 +1935,14 @@ ALTER TABLE ONLY registry.channel
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY registry.evaluation
+    ADD CONSTRAINT evaluation_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY registry.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (release_digest, id);
+
+ALTER TABLE ONLY registry.label
+    ADD CONSTRAINT label_pkey PRIMARY KEY (tenant_id, request_id);
 
 ALTER TABLE ONLY registry.own_evidence
     ADD CONSTRAINT own_evidence_pkey PRIMARY KEY (tenant_id, release_digest, id);
@@ -2034,7 +2080,11 @@ CREATE UNIQUE INDEX canary_planted ON registry.canary USING btree (tenant_id, de
 
 CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
+CREATE INDEX evaluation_made ON registry.evaluation USING btree (tenant_id, release_digest, made_at DESC, id DESC);
+
 CREATE INDEX evidence_made ON registry.evidence USING btree (release_digest, made_at DESC, id DESC);
+
+CREATE INDEX label_asked ON registry.label USING btree (tenant_id, release_digest, environment, asked_at DESC);
 
 CREATE INDEX own_evidence_made ON registry.own_evidence USING btree (tenant_id, release_digest, made_at DESC, id DESC);
 
@@ -2160,11 +2210,17 @@ ALTER TABLE ONLY registry.deployment
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
+ALTER TABLE ONLY registry.evaluation
+    ADD CONSTRAINT evaluation_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
 ALTER TABLE ONLY registry.evidence
     ADD CONSTRAINT evidence_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.account(id);
 
 ALTER TABLE ONLY registry.evidence
     ADD CONSTRAINT evidence_release_digest_fkey FOREIGN KEY (release_digest) REFERENCES registry.release(digest);
+
+ALTER TABLE ONLY registry.label
+    ADD CONSTRAINT label_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY registry.own_evidence
     ADD CONSTRAINT own_evidence_tenant_id_release_digest_fkey FOREIGN KEY (tenant_id, release_digest) REFERENCES registry.own_release(tenant_id, digest);
@@ -2454,7 +2510,13 @@ ALTER TABLE registry.canary ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.deployment ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE registry.evaluation ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.label ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY operator_read ON registry.deployment FOR SELECT TO sr_operator USING (true);
+
+CREATE POLICY operator_read ON registry.evaluation FOR SELECT TO sr_operator USING (true);
 
 CREATE POLICY operator_read ON registry.own_evidence FOR SELECT TO sr_operator USING (true);
 
@@ -2469,6 +2531,10 @@ ALTER TABLE registry.own_release ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_tenant ON registry.canary TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.deployment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.evaluation TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.label TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.own_evidence TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -3035,8 +3101,23 @@ GRANT UPDATE(release_digest) ON TABLE registry.deployment TO sr_control;
 
 GRANT UPDATE(deleted_at) ON TABLE registry.deployment TO sr_control;
 
+GRANT SELECT,INSERT ON TABLE registry.evaluation TO sr_control;
+GRANT SELECT ON TABLE registry.evaluation TO sr_operator;
+
 GRANT SELECT ON TABLE registry.evidence TO sr_control;
 GRANT SELECT,INSERT ON TABLE registry.evidence TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE registry.label TO sr_control;
+
+GRANT UPDATE(label) ON TABLE registry.label TO sr_control;
+
+GRANT UPDATE(predicted) ON TABLE registry.label TO sr_control;
+
+GRANT UPDATE(score) ON TABLE registry.label TO sr_control;
+
+GRANT UPDATE(told_at) ON TABLE registry.label TO sr_control;
+
+GRANT UPDATE(erased_at) ON TABLE registry.label TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE registry.own_evidence TO sr_control;
 GRANT SELECT ON TABLE registry.own_evidence TO sr_operator;

@@ -36,6 +36,9 @@ ADMINISTRATION = {
     Action.TOKEN_LIST,
     Action.TOKEN_REVOKE,
     Action.MODEL_LIST,
+    Action.MODEL_EVALUATE,
+    Action.MODEL_LABEL,
+    Action.MODEL_QUALITY,
     Action.PROMPT_ADD,
     Action.PROMPT_LIST,
     Action.PROMPT_READ,
@@ -83,6 +86,7 @@ READING = {
     Action.FEDERATION_LIST,
     Action.TOKEN_LIST,
     Action.PROMPT_LIST,
+    Action.MODEL_QUALITY,
     Action.DEPLOYMENT_LIST,
     Action.PROVIDER_LIST,
     Action.RULES_READ,
@@ -98,6 +102,7 @@ MAY = {
     - {
         Action.MODEL_APPROVE,
         Action.APPROVER_ADD_KEY,
+        Action.MODEL_LABEL,
         Action.PROMPT_APPROVE,
         Action.MODEL_INVOKE,
         Action.MODEL_SEE,
@@ -111,6 +116,7 @@ MAY = {
     Role.APPROVER: {
         Action.MODEL_LIST,
         Action.MODEL_APPROVE,
+        Action.MODEL_QUALITY,
         Action.PROMPT_LIST,
         Action.PROMPT_READ,
         Action.PROMPT_APPROVE,
@@ -144,7 +150,12 @@ MAY = {
     }
     | {Action.CONFIG_EXPLAIN, Action.METRICS_READ},
     Role.INFERENCE: {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.TOKEN_ISSUE, Action.WHOAMI},
-    Role.EVALUATION: {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.TOKEN_ISSUE, Action.WHOAMI},
+    Role.EVALUATION: {
+        Action.MODEL_INVOKE,
+        Action.MODEL_SEE,
+        Action.TOKEN_ISSUE,
+        Action.WHOAMI,
+    },
     Role.INGESTION: {Action.DATASET_ADD, Action.TOKEN_ISSUE, Action.WHOAMI},
     Role.TRAINING: {Action.DATASET_READ, Action.TRAINING_RUN, Action.TOKEN_ISSUE, Action.WHOAMI},
     Role.SUPPORT: {Action.MODEL_SEE, Action.CASE_VIEW, Action.TOKEN_ISSUE, Action.WHOAMI},

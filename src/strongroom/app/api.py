@@ -42,6 +42,7 @@ from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
 from strongroom.registry.admission import routes as admission_routes
 from strongroom.registry.channels import routes as channel_routes
+from strongroom.registry.evaluations import routes as evaluation_routes
 from strongroom.registry.prompts import routes as prompt_routes
 from strongroom.registry.releases import routes as release_routes
 from strongroom.retention import routes as retention_routes
@@ -81,6 +82,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *prompt_routes.ROUTES,
             *release_routes.ROUTES,
             *channel_routes.ROUTES,
+            *evaluation_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
             *usage_routes.ROUTES,
@@ -131,6 +133,7 @@ def _offered(services: Services) -> dict[str, object]:
         "keeping": services.keeping,
         "registrar": services.registrar,
         "channels": services.channels,
+        "evaluations": services.evaluations,
         "providers": services.providers,
         "rules": services.rules,
         "retention": services.retention,

@@ -47,6 +47,7 @@ from strongroom.registry.channels.memory import Memory
 from strongroom.registry.channels.service import Channels
 from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
+from strongroom.registry.evaluations import Evaluations
 from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.registry.releases import Keeping, Releases, Shelf
 from strongroom.registry.releases.service import Bounds
@@ -102,6 +103,7 @@ class Services:
     keeping: Keeping
     registrar: Registrar
     channels: Channels
+    evaluations: Evaluations
     providers: Providers
     rules: Rules
     usage: UsageReader
@@ -142,6 +144,7 @@ class Services:
         await self.registry.withdraw_all(who, tenant, ask)
         await self.prompts.erase_all(who, tenant, ask)
         await self.keeping.end_tenant(who, tenant, ask)
+        await self.evaluations.erase_all(who, tenant, ask)
         await self.rules.withdraw_all(who, tenant, ask)
         await self.canaries.withdraw_all(who, tenant, ask)
 
@@ -266,6 +269,7 @@ def make_services(
             second=partial(keys.mac, Purpose.KEY_PEPPER) if production else None,
         ),
         rules=Rules(gate, clock, proposing if production else None),
+        evaluations=Evaluations(gate, RegistryKeys(keys), prompts, clock),
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate, sidecars),
         logs=LogReader(gate, sidecars),

@@ -10,7 +10,19 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from strongroom.cli import bringing, deidentify, local, logs, model_signing, redact, releases, shelf, signing, verify
+from strongroom.cli import (
+    bringing,
+    deidentify,
+    evaluations,
+    local,
+    logs,
+    model_signing,
+    redact,
+    releases,
+    shelf,
+    signing,
+    verify,
+)
 from strongroom.cli.accounts import ACCOUNT, whoami
 from strongroom.cli.approvers import APPROVER
 from strongroom.cli.audit import AUDIT
@@ -55,7 +67,14 @@ Examples:
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 undetermined.
 """
-_OF_MODEL: Final = (bringing.add, model_signing.sign, model_signing.verify_signature, releases.show, shelf.verify)
+_OF_MODEL: Final = (
+    bringing.add,
+    model_signing.sign,
+    model_signing.verify_signature,
+    releases.show,
+    shelf.verify,
+    evaluations.evaluate,
+)
 """Commands of `model` that register themselves when their modules are imported."""
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 

@@ -135,6 +135,13 @@ class Action(StrEnum):
         "Ask again, while a worker serves a release, whether it is that release and may be served.",
     )
     MODEL_APPROVE = ("model.approve", Kind.RELEASE, "Say that a release may be deployed in an environment.")
+    MODEL_EVALUATE = (
+        "model.evaluate",
+        Kind.DEPLOYMENT,
+        "Have what a deployment answered to a suite scored and signed.",
+    )
+    MODEL_LABEL = ("model.label", Kind.DEPLOYMENT, "Tell what turned out to be right for a request.")
+    MODEL_QUALITY = ("model.quality", Kind.DEPLOYMENT, "Read evaluations, live accuracy and drift of deployments.")
     PROMPT_ADD = ("prompt.add", Kind.PROMPT, "Add a version of a system prompt.")
     PROMPT_LIST = ("prompt.list", Kind.PROMPT, "List a tenant's system prompts, without their texts.")
     PROMPT_READ = ("prompt.read", Kind.PROMPT, "Read the text of a system prompt.")
@@ -251,6 +258,7 @@ _TAKES_AWAY_OR_LOOKS: Final = frozenset(
         "see",
         "view",
         "explain",
+        "quality",
         "whoami",
         "delete",
         "revoke",

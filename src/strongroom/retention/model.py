@@ -68,6 +68,8 @@ KEPT: Final = MappingProxyType(
         "registry.deployment": _LIFE,
         "registry.target": _LIFE,
         "registry.evidence": _LIFE,
+        "registry.evaluation": "for ever: what a release came to, and when",
+        "registry.label": "as long as its tenant; what it says is erased at the tenant's end",
         "registry.prompt": "as long as its tenant; its text is erased at the tenant's end, the digest stays as a tombstone",
         "registry.prompt_approval": "for ever: who said yes to which digest, and why",
         "registry.own_release": _LIFE,

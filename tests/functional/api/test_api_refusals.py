@@ -135,6 +135,22 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
         None,
         404,
     ),
+    ("GET", "/api/tenants/{tenant}/evaluations"): ("/api/tenants/globex/evaluations", None, 404),
+    ("POST", "/api/tenants/{tenant}/evaluations"): (
+        "/api/tenants/globex/evaluations",
+        {"environment": "dev", "deployment": "tiny", "suite": "x", "answers": []},
+        404,
+    ),
+    ("POST", "/api/tenants/{tenant}/labels"): (
+        "/api/tenants/globex/labels",
+        {"environment": "dev", "labels": [{"request": f"req_{'0' * 32}", "label": "1", "predicted": "1"}]},
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/quality/{environment}/{name}/{version}"): (
+        "/api/tenants/globex/quality/dev/m/1",
+        None,
+        404,
+    ),
     ("GET", "/api/tenants/{tenant}/prompts"): ("/api/tenants/globex/prompts", None, 404),
     ("POST", "/api/tenants/{tenant}/prompts"): (
         "/api/tenants/globex/prompts",
@@ -386,7 +402,8 @@ def test_a_workload_key_administers_nothing(plane: ControlPlane, ask: Ask, case:
     for by in ("acme-inference", "acme-evaluation"):
         answer = ask(case[0], own, by=by, data=data)
         # A workload may see its own deployments on the gateway, so of those alone it is told "not you".
-        expected = {200} if case[1] == "/api/whoami" else {403, 404} if "deployments" in case[1] else {404}
+        about_deployments = any(part in case[1] for part in ("deployments", "evaluations", "labels", "quality"))
+        expected = {200} if case[1] == "/api/whoami" else {403, 404} if about_deployments else {404}
         assert answer.status in expected, answer.text
 
 
@@ -404,7 +421,8 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     asks |= {("DELETE", release), ("POST", f"{release}/verify"), ("POST", f"{release}/rescan")}
     asks |= {("GET", f"{release}/content"), ("POST", "/api/uploads")}  # it knows of releases, and brings none
     open_to_it = {"/api/whoami", "/api/models"}
-    open_to_it |= {"/api/elevations", "/api/proposals", "/api/uploads", prompts} if case[0] == "GET" else set[str]()
+    read = {"/api/elevations", "/api/proposals", "/api/uploads", prompts, "/api/tenants/{tenant}/evaluations"}
+    open_to_it |= read if case[0] == "GET" else set[str]()
     assert answer.status == (403 if case in asks else 200 if case[1] in open_to_it else 404), answer.text
     open_to_it = {"/api/whoami", "/api/models"} | ({"/api/elevations", prompts} if case[0] == "GET" else set[str]())
     channels = "/api/channels/{environment}/"  # it sees them and may stop what is in them, and does not change them

@@ -40,6 +40,14 @@ class RegistryKeys:
         """Return whose verdicts count."""
         return [SecretKey.of_seed(_derived(root, "scanner")).public for root in self._roots]
 
+    def evaluator(self) -> SecretKey:
+        """Return the key that signs evaluations."""
+        return SecretKey.of_seed(_derived(self._roots[0], "evaluator"))
+
+    def evaluators(self) -> list[PublicKey]:
+        """Return whose evaluations count."""
+        return [SecretKey.of_seed(_derived(root, "evaluator")).public for root in self._roots]
+
     def signer(self) -> SigningKey:
         """Return the key that signs models."""
         return SigningKey(_p256(self._roots[0]))

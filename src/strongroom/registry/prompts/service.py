@@ -154,6 +154,21 @@ class Prompts:
             raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
         return self._open(tx, kept)
 
+    async def text_of(self, tx: TenantTx, digest: str) -> str:
+        """Return the text of a pinned prompt, for who compares answers with it.
+
+        Raises:
+            Refused: CONFLICT when what is kept is not what it was.
+        """
+        kept = await tables.by_digest(tx, digest)
+        try:
+            if kept is None:
+                raise BadPrompt("it is gone")
+            return self._open(tx, kept).text
+        except BadPrompt as error:
+            tell = f"The deployment's prompt cannot be read: {error}."
+            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+
     async def erase_all(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """Erase the texts of a tenant's prompts, as its deletion does; after its deployments were withdrawn."""
         resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)

@@ -43,6 +43,12 @@ async def named(tx: TenantTx, name: str, version: str) -> Kept | None:
     return None if row is None else _kept(row)
 
 
+async def by_digest(tx: TenantTx, digest: str) -> Kept | None:
+    """Return a prompt by its digest."""
+    row = await tx.fetchrow(f"{_PROMPT} AND digest = $2", tx.tenant, digest)
+    return None if row is None else _kept(row)
+
+
 async def count(tx: TenantTx) -> int:
     """Return how many prompts the tenant has."""
     found = await tx.fetchval(
