@@ -14,6 +14,9 @@ CONTROL: Final = 2
 NOTARY: Final = 3
 KEEPER: Final = 4
 FIRST_WORKER: Final = 16
+FIRST_BROUGHT: Final = 40
+MOST_BROUGHT: Final = 24
+"""Workers of releases that people brought, at most; each has a uid of its own."""
 
 _COUNT: Final = 64
 _SMALL_BASE: Final = 61_000

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.app import models, running, shape
-from strongroom.app.children import watch_over
+from strongroom.app.brought import serving_brought
+from strongroom.app.children import Child, watch_over
 from strongroom.app.database import running_database
 from strongroom.app.ground import answering, children, lay_out, listening, locked, refuse_lost_state
 from strongroom.app.installer import first_people, installer, open_channels, remembered
@@ -158,18 +159,26 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         processes = list(
             children(loaded, options, places, ports, admin, passwords, keyring, broker, tree, progress.line, sink.put)
         )
-        for child in processes:
-            await child.start()
-            stack.push_async_callback(child.stop)
+        await _started(stack, processes)
         with progress.step("workers") as step:
             await host.ready(_WORKERS_READY_S)
             step.done(f"{len(host.states())} ready in the {'full' if sandbox.is_full else 'best possible'} sandbox")
+        await stack.enter_async_context(
+            serving_brought(places, settings, (admin, passwords), keyring, keystore, host, progress.line)
+        )
         with progress.step("answers") as step:
             await answering(ports, progress.line)
             step.done("a request would be answered now")
         progress.ready(ports.gateway_url, ports.control_url, places.demo if options.demo else None)
         await watch_over(processes, stop)
         progress.line("Stopping …")
+
+
+async def _started(stack: AsyncExitStack, processes: Sequence[Child]) -> None:
+    """Start our processes, one after another; they are stopped in the other order."""
+    for child in processes:
+        await child.start()
+        stack.push_async_callback(child.stop)
 
 
 def _sink(places: Layout, settings: Settings, progress: Progress, stack: AsyncExitStack) -> Sink:

@@ -31,6 +31,7 @@ class Format(StrEnum):
     ONNX = "onnx"
     SKOPS = "skops"  # a scikit-learn model, in dev only
     TOKENIZER = "tokenizer"  # a Hugging Face tokenizer.json
+    OTHER = "other"  # part of a release that no engine loads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Artefact:
         path: where the blob store holds it.
         format: what it is.
         size: its length in bytes.
+        blake3: BLAKE3 of its bytes in hex; empty where the release's manifest has none (version 1).
     """
 
     name: str
@@ -50,6 +52,7 @@ class Artefact:
     path: Path
     format: Format
     size: int
+    blake3: str = ""
 
 
 def parse_digest(text: str) -> Digest:
@@ -64,15 +67,21 @@ def parse_digest(text: str) -> Digest:
 
 
 def manifest(artefacts: Iterable[Artefact]) -> bytes:
-    """Return the canonical manifest: JSON without spaces, keys and paths sorted, ASCII."""
+    """Return the canonical manifest: JSON without spaces, keys and paths sorted.
+
+    Version 2, which names BLAKE3 beside SHA-256, where every file has both; else version 1, in ASCII.
+    """
+    artefacts = tuple(artefacts)
+    both = all(item.blake3 for item in artefacts)
     files = [
-        {"path": item.name, "sha256": item.digest, "size": item.size}
+        {"path": item.name, "sha256": item.digest, "size": item.size} | ({"blake3": item.blake3} if both else {})
         for item in sorted(artefacts, key=lambda item: item.name)
     ]
     names = [entry["path"] for entry in files]
     if not files or len(set(names)) != len(names):
         raise ValueError("a release has at least one file and no two of one name")
-    return json.dumps({"files": files, "version": 1}, sort_keys=True, separators=(",", ":")).encode("ascii")
+    document = {"files": files, "version": 2 if both else 1}
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=not both).encode()
 
 
 def manifest_digest(artefacts: Iterable[Artefact]) -> Digest:

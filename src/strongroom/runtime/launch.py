@@ -180,7 +180,13 @@ class Launcher:
 
     def _config(self, spec: WorkerSpec, sealed: dict[str, int], listener: int, private: Path) -> WorkerConfig:
         files = tuple(
-            SealedFile(name=item.name, digest=item.digest, format=item.format, descriptor=sealed[item.digest])
+            SealedFile(
+                name=item.name,
+                digest=item.digest,
+                format=item.format,
+                descriptor=sealed[item.digest],
+                blake3=item.blake3,
+            )
             for item in spec.artefacts
         )
         return WorkerConfig(

@@ -31,15 +31,16 @@ class Predictor(Protocol):
 
 
 def load(config: WorkerConfig) -> Predictor:
-    """Load the release with the loader of its one file's format, whatever that file says of itself.
+    """Load the release with the loader of its one model's format, whatever that file says of itself.
 
     Raises:
         UnservableModelError: for a model that cannot be served, or a loader that is not installed.
     """
-    if len(config.files) != 1:
-        raise UnservableModelError("a tabular release has one file")
+    models = [each for each in config.files if each.format is not Format.OTHER]
+    if len(models) != 1:
+        raise UnservableModelError("a tabular release has one model")
     # Each is imported only where it is needed: a worker holds one engine.
-    match config.files[0].format:
+    match models[0].format:
         case Format.ONNX:
             from strongroom.runtime.onnx_predictor import OnnxPredictor  # noqa: PLC0415 - as above
 

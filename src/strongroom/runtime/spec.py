@@ -113,6 +113,7 @@ class SealedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     digest: str
     format: Format
     descriptor: int
+    blake3: str = ""
 
     @property
     def path(self) -> str:

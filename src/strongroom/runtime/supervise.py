@@ -12,9 +12,10 @@ Always true here:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer
@@ -49,6 +50,7 @@ class WorkerHost:
         self._policy = policy or HostPolicy()
         self._sealed: dict[str, int] = {}
         self._keepers: dict[str, Keeper] = {}
+        self._own: dict[str, Mapping[str, int]] = {}
 
     async def start(self, specs: Sequence[WorkerSpec]) -> None:
         """Seal the weights and begin to start every worker; returns before they are ready.
@@ -58,22 +60,60 @@ class WorkerHost:
             WrongDigestError: when a blob's bytes are not the ones its name says.
             OSError: when a blob cannot be read.
         """
-        everyone = [*(keeper.spec for keeper in self._keepers.values()), *specs]
-        _distinct("name", [spec.name for spec in everyone])
-        _distinct("socket", [spec.socket_path for spec in everyone])
-        _distinct("uid", [spec.uid for spec in everyone if spec.uid is not None])
+        self._refuse_clash(specs)
         for artefact in (item for spec in specs for item in spec.artefacts):
             if artefact.digest not in self._sealed:
                 self._sealed[artefact.digest] = await asyncio.to_thread(weights.seal, artefact)
         for spec in specs:
-            self._keepers[spec.name] = Keeper(
-                spec,
-                launch=functools.partial(self._launcher.launch, spec, self._sealed),
-                clock=self._clock,
-                observe=self._observe,
-                log=functools.partial(self._log, f"worker-{spec.name}"),
-                policy=self._policy,
-            )
+            self._keepers[spec.name] = self._keeper(spec, self._sealed)
+
+    def add(self, spec: WorkerSpec, sealed: Mapping[str, int]) -> None:
+        """Begin to start one worker on memory that was sealed for it alone, and is let go of when it is removed.
+
+        Args:
+            spec: what to be.
+            sealed: a read-only descriptor of sealed memory for each artefact, by digest; the host's from here on.
+
+        Raises:
+            ValueError: for a name, socket or uid that another worker has; the descriptors stay the caller's then.
+        """
+        self._refuse_clash([spec])
+        self._own[spec.name] = sealed
+        self._keepers[spec.name] = self._keeper(spec, dict(sealed))
+
+    async def remove(self, name: str) -> None:
+        """Stop a worker that was added, cleanly within the grace and by force after it."""
+        keeper = self._keepers.pop(name, None)
+        if keeper is not None:
+            await keeper.stop()
+        for descriptor in self._own.pop(name, {}).values():
+            os.close(descriptor)
+
+    async def is_ready(self, name: str, within_s: float) -> bool:
+        """Wait until a worker has been ready once; whether it was in time."""
+        keeper = self._keepers.get(name)
+        if keeper is None:
+            return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await keeper.was_ready.wait()
+        return keeper.was_ready.is_set()
+
+    def _keeper(self, spec: WorkerSpec, sealed: dict[str, int]) -> Keeper:
+        return Keeper(
+            spec,
+            launch=functools.partial(self._launcher.launch, spec, sealed),
+            clock=self._clock,
+            observe=self._observe,
+            log=functools.partial(self._log, f"worker-{spec.name}"),
+            policy=self._policy,
+        )
+
+    def _refuse_clash(self, specs: Sequence[WorkerSpec]) -> None:
+        everyone = [*(keeper.spec for keeper in self._keepers.values()), *specs]
+        _distinct("name", [spec.name for spec in everyone])
+        _distinct("socket", [spec.socket_path for spec in everyone])
+        _distinct("uid", [spec.uid for spec in everyone if spec.uid is not None])
 
     async def ready(self, within_s: float) -> None:
         """Wait until every worker has been ready once.
@@ -107,9 +147,11 @@ class WorkerHost:
         """Stop every worker, cleanly within the grace and by force after it, and let go of the weights."""
         keepers, self._keepers = list(self._keepers.values()), {}
         await asyncio.gather(*(keeper.stop() for keeper in keepers))
-        for descriptor in self._sealed.values():
-            os.close(descriptor)
+        for sealed in (self._sealed, *self._own.values()):
+            for descriptor in sealed.values():
+                os.close(descriptor)
         self._sealed.clear()
+        self._own.clear()
 
 
 def _distinct(what: str, values: Sequence[Hashable]) -> None:

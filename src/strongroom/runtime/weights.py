@@ -12,7 +12,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from typing import Final
+from typing import Final, Protocol
+
+from blake3 import blake3 as _blake3
 
 from strongroom.runtime.blobs import WrongDigestError
 from strongroom.runtime.digests import CHUNK, Artefact, Digest
@@ -44,8 +46,14 @@ def seal(artefact: Artefact) -> int:
         os.close(writable)
 
 
-def verify(descriptor: int, digest: Digest, *, what: str) -> None:
+def verify(descriptor: int, digest: Digest, *, what: str, blake3: str = "") -> None:
     """Make sure that `descriptor` is sealed memory and holds the bytes of that digest.
+
+    Args:
+        descriptor: what is to be mapped.
+        digest: SHA-256 of its bytes.
+        what: how to name it in an error.
+        blake3: BLAKE3 of the same bytes, where the manifest binds both: some ten times as quick, and asked instead.
 
     Raises:
         UnsealedWeightsError: when it could still change after the check.
@@ -53,6 +61,10 @@ def verify(descriptor: int, digest: Digest, *, what: str) -> None:
     """
     if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
         raise UnsealedWeightsError(what)
+    if blake3:
+        if _hashed(descriptor, _blake3()) != blake3:
+            raise WrongDigestError(what, expected=digest, found=_hash(descriptor))
+        return
     found = _hash(descriptor)
     if found != digest:
         raise WrongDigestError(what, expected=digest, found=found)
@@ -75,8 +87,17 @@ def _fill(writable: int, artefact: Artefact) -> Digest:
 
 
 def _hash(descriptor: int) -> Digest:
-    hasher, offset = hashlib.sha256(), 0
+    return Digest(_hashed(descriptor, hashlib.sha256()))
+
+
+class _Hasher(Protocol):
+    def update(self, data: bytes, /) -> object: ...
+    def hexdigest(self) -> str: ...
+
+
+def _hashed(descriptor: int, hasher: _Hasher) -> str:
+    offset = 0
     while chunk := os.pread(descriptor, CHUNK, offset):  # pread: the offset is shared with every other worker
         hasher.update(chunk)
         offset += len(chunk)
-    return Digest(hasher.hexdigest())
+    return hasher.hexdigest()

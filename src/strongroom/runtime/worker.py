@@ -78,9 +78,12 @@ def _verify(config: WorkerConfig) -> None:
     found: list[Artefact] = []
     for item in config.files:
         digest = parse_digest(item.digest)
-        weights.verify(item.descriptor, digest, what=item.name)
+        weights.verify(item.descriptor, digest, what=item.name, blake3=item.blake3)
         size = os.fstat(item.descriptor).st_size
-        found.append(Artefact(name=item.name, digest=digest, path=Path(item.path), format=item.format, size=size))
+        path = Path(item.path)
+        found.append(
+            Artefact(name=item.name, digest=digest, path=path, format=item.format, size=size, blake3=item.blake3)
+        )
     if manifest_digest(found) != config.digest:
         sys.exit(f"the files are not the release {Digest(config.digest)}")
 

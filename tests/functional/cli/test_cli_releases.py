@@ -6,11 +6,14 @@ import json
 import threading
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from strongroom.app.seed import INSTALLER
 from strongroom.app.testing import ControlPlane
 from strongroom.cli import main
+from strongroom.kernel.ids import TenantId
 from strongroom.registry.scan.testing.build import ARCHITECTURE, call, gguf
 
 Run = Any
@@ -199,3 +202,34 @@ def test_the_installations_release_is_exported_and_a_tenants_only_under_an_eleva
     assert (tmp_path / "c" / "README.md").read_bytes() == (model / "README.md").read_bytes()
     told = [each for each in entries(run) if each["action"] == "model.export"]
     assert {each["detail"].get("ticket") for each in told} == {"SUP-9"}
+
+
+def test_after_other_rules_what_is_there_is_scanned_again_by_itself(
+    run: Run, plane: ControlPlane, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr("strongroom.registry.scan.service.ruleset_digest", lambda: "0" * 64)
+        assert add(run, model, "older@1", by="acme-admin").code == 0
+    approve = ("model", "approve", "older@1", "--env", "dev", "--tenant", "acme", "--reason", "x")
+    assert "other rules than today's" in run(*approve, by="approver").err
+    assert plane.run(plane.services.keeping.keep_current(INSTALLER)) == 1
+    assert run(*approve, by="approver").code == 0
+    assert plane.run(plane.services.keeping.keep_current(INSTALLER)) == 0
+
+
+def test_a_file_is_freed_with_the_last_release_that_has_it_and_all_with_their_tenant(
+    run: Run, plane: ControlPlane, model: Path
+) -> None:
+    assert run("tenant", "create", "initech").code == 0
+    tenant = TenantId(UUID(run("tenant", "show", "initech", "--json").json["id"]))
+    store = plane.services.keeping.shelf.store
+    assert add(run, model, "first@1", "--tenant", "initech", by="operator").code == 0
+    (model / "more.txt").write_bytes(b"one more")
+    assert add(run, model, "second@1", "--tenant", "initech", by="operator").code == 0
+    assert len(store.names(tenant)) == 3
+    assert run("model", "delete", "second@1", "--tenant", "initech").code == 0
+    assert len(store.names(tenant)) == 2
+    assert run("model", "verify", "first@1", "--tenant", "initech").code == 0
+    assert run("tenant", "delete", "initech", "--yes").code == 0
+    assert not store.directory(tenant).exists()
+    assert run("model", "show", "first@1", "--tenant", str(tenant)).code == 1

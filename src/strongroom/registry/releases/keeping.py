@@ -177,11 +177,12 @@ class Keeping:
             await tables.delete(tx, found.subject.digest, found.owner, self._clock.now())
         async with self._releases.admitting.still(found.owner):
             async with self._permitted_place(who, Action.MODEL_DELETE, name, version, found.owner, ask) as tx:
-                kept = {
-                    each.sha256
-                    for text in await tables.manifests(tx, found.owner)
-                    for each in manifests.read(text).files
-                }
+                texts = await tables.manifests(tx, found.owner)
+            try:
+                kept = {each.sha256 for text in texts for each in manifests.read(text).files}
+            except manifests.BadManifest:
+                _log.error("releases: a manifest cannot be read, so nothing is freed: what it needs is not known")
+                return
             for sha256 in await asyncio.to_thread(self.shelf.store.names, found.owner):
                 if sha256 not in kept:
                     await asyncio.to_thread(self.shelf.store.free, found.owner, sha256)

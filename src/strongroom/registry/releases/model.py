@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
@@ -133,7 +133,7 @@ def check(new: NewRelease) -> None:
         raise Misfit("There is not one byte in it.", "files")
 
 
-def shape_of(upload: Upload, files: Iterable[FileReport]) -> tuple[Operation, Format]:
+def shape_of(upload: Upload, files: Sequence[FileReport]) -> tuple[Operation, Format]:
     """Return what a release can be asked for and how its weights are written: what its files say, or what was said of it.
 
     Raises:
@@ -153,6 +153,10 @@ def shape_of(upload: Upload, files: Iterable[FileReport]) -> tuple[Operation, Fo
         raise Misfit(
             f"It holds several {written} files; a worker serves one. Bring each as a release of its own.", "files"
         )
+    if not all(each.path.endswith(f".{written}") for each in files if each.kind.value == written.value):
+        raise Misfit(f"A {written} file is named .{written}: the loader goes by that.", "files")
+    if kinds[FileKind.ONNX_DATA] and written is Format.ONNX:
+        raise Misfit("The model's data lies in files beside it, and a worker loads one: save it as one file.", "files")
     if written is Format.ONNX:
         task = Operation.EMBEDDING if _TOKENIZER in names else Operation.INFER
     else:

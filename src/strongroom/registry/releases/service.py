@@ -197,6 +197,10 @@ class Releases:
             if each.stage is Stage.SCANNING:
                 self._quarantine.keep(msgspec.structs.replace(each, stage=Stage.RECEIVING))
 
+    async def settled(self) -> None:
+        """Wait until everything that is being scanned has come to its end."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     def forget(self) -> None:
         """Know nothing of uploads but what is written down, as a new process."""
         self._quarantine.forget()

@@ -1,0 +1,217 @@
+"""A release that somebody brought is served by a worker of its own, and only while it is what was admitted and may serve."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from strongroom.app.loading import Wanted
+from strongroom.app.seed import INSTALLER
+from strongroom.app.serving import Parts, Serving
+from strongroom.app.settings import Settings
+from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.confinement.tree import prepare_tree
+from strongroom.gateway.upstreams import worker_socket
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import KeyId, Name, TenantId
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.policy import Ask
+from strongroom.registry.content import PART
+from strongroom.registry.content.quarantine import Part, Stage
+from strongroom.registry.releases import NewRelease
+from strongroom.runtime import artefacts, sandbox
+from strongroom.runtime.infer_front import ITS_ONLY_MODEL
+from strongroom.runtime.launch import MODULES, Launcher
+from strongroom.runtime.rig import ask as asked
+from strongroom.runtime.rig import scope
+from strongroom.runtime.supervise import WorkerHost
+from strongroom.store import TenantTx
+from strongroom.store.follower import Follower
+from strongroom.store.testing import TestDatabase, TestServer
+
+MODEL = (Path(artefacts.__file__).parent / "models" / "credit-risk.onnx").read_bytes()
+ROW = [3159.0, 19610.0, 24.0, 0.803, 30.0, 108.0, 3.0, 0.245, 0.0, 0.0, 60.0, 0.0]
+INPUT = {"inputs": [{"name": "features", "shape": [1, 12], "datatype": "FP32", "data": [ROW]}]}
+DEV = Environment.DEV
+GENEROUS_S = 50.0  # less than a coroutine on the control port gets
+
+
+class House:
+    """A control port, and the supervisor's part of serving beside it, on one loop."""
+
+    def __init__(self, plane: ControlPlane, serving: Serving, sockets: Path, database: TestDatabase) -> None:
+        self.plane, self.serving, self.sockets, self.database = plane, serving, sockets, database
+        self.revoked: set[str] = set()
+        self.said: list[str] = []
+
+    def brought(self, name: str, tenant: str, *more: tuple[str, bytes]) -> str:
+        """Bring a release for a tenant and approve it; return its digest."""
+        return str(self.plane.run(self._brought(name, self.plane.tenants[tenant], *more)))
+
+    async def _brought(self, name: str, tenant: TenantId, *more: tuple[str, bytes]) -> str:
+        services, files = self.plane.services, [("model.onnx", MODEL), ("README.md", name.encode()), *more]
+        new = NewRelease(name=name, version="1", files=[Part(path, len(data)) for path, data in files])
+        begun = await services.releases.begin(INSTALLER, new, tenant, Ask())
+        for index, (_, data) in enumerate(files):
+            for at in range(0, len(data), PART):
+                await services.releases.take(INSTALLER, begun.id, index, at, data[at : at + PART])
+        sums = [hashlib.sha256(data).hexdigest() for _, data in files]
+        await services.releases.finish(INSTALLER, begun.id, sums, Ask())
+        await services.releases.settled()
+        ended = await services.releases.progress(INSTALLER, begun.id)
+        assert ended.stage is Stage.ADMITTED, ended
+        who = Principal(role=Role.APPROVER, name="approver", credential=KeyId(""))
+        await services.admission.approve(who, name, "1", DEV, tenant=tenant, days=1, reason="a test", ask=Ask())
+        return ended.digest
+
+    def deploy(self, name: str, tenant: str, digest: str) -> Wanted:
+        whose = self.plane.tenants[tenant]
+        self.plane.run(self.plane.services.registry.deploy(INSTALLER, whose, DEV, Name(name), digest, Ask()))
+        return Wanted(DEV, digest, whose)
+
+    def withdraw(self, name: str, tenant: str) -> None:
+        whose = self.plane.tenants[tenant]
+        self.plane.run(self.plane.services.registry.withdraw(INSTALLER, whose, DEV, Name(name), Ask()))
+
+    def becomes(self, done: Callable[[dict[Wanted, str]], bool]) -> bool:
+        return bool(self.plane.run(self.serving.until(done, GENEROUS_S)))
+
+    def infer(self, place: Wanted) -> Any:
+        socket = worker_socket(self.sockets, place.environment, place.digest, place.tenant)
+        return asyncio.run(asked(socket, f"/v2/models/{ITS_ONLY_MODEL}/infer", INPUT, scope=scope("acme")))
+
+    def refused(self, tenant: str, action: str) -> list[str]:
+        log = self.plane.run(
+            self.plane.services.audit.of_tenant(INSTALLER, self.plane.tenants[tenant], Ask(), limit=200)
+        )
+        return [each.reason for each in log if each.action == action and each.outcome == "refused"]
+
+
+@pytest.fixture(scope="module")
+def house(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    home = Path(tempfile.mkdtemp(prefix="sr-brought-"))
+    home.chmod(0o755)
+    with asyncio.Runner() as runner:
+        manager = postgres.database()
+        database = runner.run(manager.__aenter__())
+        try:
+            with control_plane(database, tmp_path_factory.mktemp("control")) as plane:
+                tree = prepare_tree()
+                facts = sandbox.probe(tree, own_uid=True).facts
+                launcher = Launcher(tree=tree, facts=facts, scratch=home / "scratch", modules=MODULES)
+                held: list[House] = []
+
+                async def may_serve(tx: TenantTx, digest: str, environment: Environment) -> str | None:
+                    del tx, environment
+                    return "It was revoked." if held and digest in held[0].revoked else None
+
+                async def begin() -> tuple[Serving, Any]:
+                    host = WorkerHost(
+                        launcher, clock=SystemClock(), observe=lambda _: None, log=lambda _name, _line: None
+                    )
+                    parts = Parts(
+                        gate=plane.services.gate,
+                        admission=plane.services.admission,
+                        shelf=plane.services.keeping.shelf,
+                        host=host,
+                        settings=Settings(),
+                        sockets=home,
+                        tell=lambda line: held[0].said.append(line) if held else None,
+                        may_serve=may_serve,
+                    )
+                    serving = Serving(parts)
+                    follower = Follower(database.control, SystemClock(), serving.apply)
+                    follower.start()
+                    task = asyncio.create_task(serving.run())
+
+                    async def end() -> None:
+                        task.cancel()
+                        await asyncio.gather(task, return_exceptions=True)
+                        await follower.close()
+                        await host.stop()
+
+                    return serving, end
+
+                serving, end = plane.run(begin())
+                held.append(House(plane, serving, home, database))
+                try:
+                    yield held[0]
+                finally:
+                    plane.run(end())
+        finally:
+            runner.run(manager.__aexit__(None, None, None))
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def test_a_deployed_release_is_served_attested_and_its_worker_ends_with_its_deployment(house: House) -> None:
+    digest = house.brought("churn", "acme")
+    assert house.serving.states() == {}, "nobody has deployed it: no worker"
+    place = house.deploy("churn", "acme", digest)
+    assert house.becomes(lambda states: states.get(place) == "attested"), (house.serving.states(), house.said)
+    answer = house.infer(place)
+    assert answer.status == 200, answer.body
+    assert {each["name"] for each in answer.json()["outputs"]} == {"label", "probabilities"}
+    # The same files, as another tenant's own, are another release with another worker.
+    assert house.brought("churn", "globex") == digest
+    other = house.deploy("churn", "globex", digest)
+    assert house.becomes(lambda states: states.get(other) == "attested"), house.serving.states()
+    house.withdraw("churn", "acme")
+    assert house.becomes(lambda states: place not in states)
+    assert not worker_socket(house.sockets, DEV, digest, place.tenant).exists()
+    assert house.infer(other).status == 200
+    house.withdraw("churn", "globex")
+    assert house.becomes(lambda states: states == {})
+
+
+def test_a_release_that_was_changed_in_the_store_is_not_loaded_and_that_is_told_and_audited(house: House) -> None:
+    digest = house.brought("spoilt", "acme", ("notes.txt", b"a file of its own"))
+    plane = house.plane
+    shown = plane.run(plane.services.admission.show(INSTALLER, "spoilt", "1", plane.tenants["acme"], Ask()))
+    notes = next(each.sha256 for each in shown.files if each.path == "notes.txt")
+    stored = plane.services.keeping.shelf.store.place(plane.tenants["acme"], notes)
+    stored.chmod(0o600)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    place = house.deploy("spoilt", "acme", digest)
+    assert house.becomes(lambda states: "not what was admitted" in states.get(place, ""))
+    assert any("not what was admitted" in reason for reason in house.refused("acme", "model.load"))
+    assert not worker_socket(house.sockets, DEV, digest, place.tenant).exists()
+    assert any("does not serve" in line for line in house.said)
+    house.withdraw("spoilt", "acme")
+
+
+def test_what_is_revoked_or_loses_its_evidence_while_it_runs_is_stopped(house: House) -> None:
+    digest = house.brought("running", "acme")
+    place = house.deploy("running", "acme", digest)
+    assert house.becomes(lambda states: states.get(place) == "attested"), house.serving.states()
+    house.revoked.add(digest)
+    house.plane.run(_told(house.serving))
+    assert house.becomes(lambda states: states.get(place) == "It was revoked.")
+    assert not worker_socket(house.sockets, DEV, digest, place.tenant).exists()
+    assert "It was revoked." in house.refused("acme", "model.attest")
+    house.revoked.clear()
+    house.plane.run(_told(house.serving))
+    assert house.becomes(lambda states: states.get(place) == "attested"), house.serving.states()
+    # A row that somebody edits says nothing: what was signed was another name.
+    house.plane.run(_edited(house.database))
+    house.plane.run(_told(house.serving))
+    assert house.becomes(lambda states: "The verdict is about other files, or another release" in states.get(place, ""))
+
+
+async def _edited(database: TestDatabase) -> None:
+    connection = await asyncpg.connect(**database.admin.arguments())
+    try:
+        await connection.execute("UPDATE registry.own_release SET version = '2' WHERE name = 'running'")
+    finally:
+        await connection.close()
+
+
+async def _told(serving: Serving) -> None:
+    serving.look_again()
