@@ -76,7 +76,7 @@ class Registrar:
                 key = PublicKey.read(public_key)
                 check_claim(proof.encode(), who.name, key)
             except BadKey as error:
-                raise Refused(invalid(f"{str(error).capitalize()}.", param="public_key")) from None
+                raise Refused(invalid(f"{str(error)[0].upper()}{str(error)[1:]}.", param="public_key")) from None
             except dsse.BadEnvelope:
                 tell = "The proof is not a claim of this account on this key, signed by it."
                 raise Refused(invalid(tell, param="proof")) from None
