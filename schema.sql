@@ -295,6 +295,49 @@ ALTER FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenant
 
 COMMENT ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) IS 'hands out shares of limits to a gateway; the one way to a counter for a role that serves';
 
+CREATE FUNCTION retention.bucket(microseconds bigint) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select width_bucket(microseconds, array[50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000,
+                                            60000000]::bigint[]) + 1
+$$;
+
+ALTER FUNCTION retention.bucket(microseconds bigint) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION retention.bucket(microseconds bigint) IS 'the number of the bucket of a duration, from 1';
+
+CREATE FUNCTION retention.drop_analytics(of_day date) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    of_tenant uuid := nullif(current_setting('strongroom.tenant', true), '')::uuid;
+    kept      integer;
+    gone      bigint;
+begin
+    select r.days into kept from retention.rule r
+    where r.class = 'analytics' and r.tenant_id in (of_tenant, '00000000-0000-0000-0000-000000000000')
+    order by r.tenant_id = of_tenant desc limit 1;
+    if kept is null or of_day >= (now() at time zone 'utc')::date - kept then
+        raise exception 'these figures are to be kept' using errcode = 'check_violation';
+    end if;
+    if exists (select from retention.hold h where h.tenant_id = of_tenant and h.class = 'analytics' and h.released_at is null
+               and (h.until is null or h.until > now())) then
+        raise exception 'these figures are held' using errcode = 'check_violation';
+    end if;
+    if exists (select from gateway.record r where r.tenant_id = of_tenant and r.day = of_day) then
+        raise exception 'the records of that day are still there' using errcode = 'check_violation';
+    end if;
+    delete from retention.analytics a where a.tenant_id = of_tenant and a.day = of_day;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION retention.drop_analytics(of_day date) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION retention.drop_analytics(of_day date) IS 'drops the figures of one day of the tenant that is set, when a rule says so, nothing holds them and its records are gone';
+
 CREATE FUNCTION retention.drop_captures(of_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -330,6 +373,7 @@ CREATE FUNCTION retention.drop_records(of_day date) RETURNS bigint
 declare
     of_tenant uuid := nullif(current_setting('strongroom.tenant', true), '')::uuid;
     kept      integer;
+    summed    bigint;
     gone      bigint;
 begin
     select r.days into kept from retention.rule r
@@ -342,14 +386,115 @@ begin
                and (h.until is null or h.until > now())) then
         raise exception 'these records are held' using errcode = 'check_violation';
     end if;
+    select s.records into summed from retention.summary s
+    where s.tenant_id = of_tenant and s.day = of_day and s.part = (
+        select count(*) from retention.manifest m where m.tenant_id = of_tenant and m.class = 'records' and m.day = of_day);
     delete from gateway.record r where r.tenant_id = of_tenant and r.day = of_day;
     get diagnostics gone = row_count;
+    if gone is distinct from coalesce(summed, 0) then
+        raise exception 'these records are not in the analytics yet' using errcode = 'check_violation';
+    end if;
     return gone;
 end $$;
 
 ALTER FUNCTION retention.drop_records(of_day date) OWNER TO sr_owner;
 
 COMMENT ON FUNCTION retention.drop_records(of_day date) IS 'drops the records of one day of the tenant that is set, when a rule says so and nothing holds them';
+
+CREATE FUNCTION retention.summarise(of_day date) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    of_tenant uuid := nullif(current_setting('strongroom.tenant', true), '')::uuid;
+    of_part   integer;
+    fewest     integer;
+    there     bigint;
+begin
+    if of_tenant is null or of_day >= (now() at time zone 'utc')::date then
+        raise exception 'that day is not over' using errcode = 'check_violation';
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('retention.summarise ' || of_tenant, 0));
+    select count(*) into of_part from retention.manifest m
+    where m.tenant_id = of_tenant and m.class = 'records' and m.day = of_day;
+    select r.smallest into fewest from retention.rule r
+    where r.class = 'analytics' and r.tenant_id in (of_tenant, '00000000-0000-0000-0000-000000000000')
+    order by r.tenant_id = of_tenant desc limit 1;
+    fewest := coalesce(fewest, 5);
+    delete from retention.analytics a where a.tenant_id = of_tenant and a.day = of_day and a.part = of_part;
+    delete from retention.summary s where s.tenant_id = of_tenant and s.day = of_day and s.part = of_part;
+    with record as materialized (
+        select coalesce(r.deployment_id::text, '') as deployment, coalesce(r.release_digest, '') as release, r.operation,
+               r.outcome, coalesce(r.subject, r.key_id) as caller, r.input_tokens, r.output_tokens, r.cost_micro,
+               retention.bucket(r.duration_us) as took, retention.bucket(r.first_byte_us) as first, r.findings
+        from gateway.record r where r.tenant_id = of_tenant and r.day = of_day
+    ), grouped as (
+        select deployment, release, operation, outcome, count(*) as requests,
+               count(*) >= fewest and count(distinct caller) >= fewest as stands
+        from record group by deployment, release, operation, outcome
+    ), small as (
+        select count(*) as requests, count(distinct r.caller) as callers
+        from record r join grouped g using (deployment, release, operation, outcome) where not g.stands
+    ), told as (
+        -- What was folded may be too small itself, and would be told by what is missing from a sum: the smallest group that
+        -- stands goes with it.
+        select g.deployment, g.release, g.operation, g.outcome, g.stands and not (
+                   s.requests > 0 and (s.requests < fewest or s.callers < fewest)
+                   and row_number() over (partition by g.stands order by g.requests, g.deployment, g.release, g.operation,
+                                          g.outcome) = 1) as stands
+        from grouped g cross join small s
+    ), placed as materialized (
+        select case when t.stands then r.deployment else '*' end as deployment,
+               case when t.stands then r.release else '*' end as release,
+               case when t.stands then r.operation else '*' end as operation,
+               case when t.stands then r.outcome else '*' end as outcome,
+               r.caller, r.input_tokens, r.output_tokens, r.cost_micro, r.took, r.first, r.findings
+        from record r join told t using (deployment, release, operation, outcome)
+    ), met as (
+        select deployment, release, operation, outcome, jsonb_object_agg(way, types) as findings
+        from (
+            select deployment, release, operation, outcome, way, jsonb_object_agg(type, often) as types
+            from (
+                select p.deployment, p.release, p.operation, p.outcome, d.key as way, f.key as type, sum(f.value::bigint) as often
+                from placed p cross join lateral jsonb_each(p.findings) d cross join lateral jsonb_each_text(d.value) f
+                where p.findings is not null
+                group by p.deployment, p.release, p.operation, p.outcome, d.key, f.key
+            ) by_type group by deployment, release, operation, outcome, way
+        ) by_way group by deployment, release, operation, outcome
+    ), summed as (
+        select deployment, release, operation, outcome, count(*) as requests,
+               count(*) >= fewest and count(distinct caller) >= fewest as enough,
+               sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens, sum(cost_micro) as cost_micro,
+               array[count(*) filter (where took = 1), count(*) filter (where took = 2), count(*) filter (where took = 3),
+                     count(*) filter (where took = 4), count(*) filter (where took = 5), count(*) filter (where took = 6),
+                     count(*) filter (where took = 7), count(*) filter (where took = 8), count(*) filter (where took = 9),
+                     count(*) filter (where took = 10), count(*) filter (where took = 11)] as duration,
+               array[count(*) filter (where first = 1), count(*) filter (where first = 2), count(*) filter (where first = 3),
+                     count(*) filter (where first = 4), count(*) filter (where first = 5), count(*) filter (where first = 6),
+                     count(*) filter (where first = 7), count(*) filter (where first = 8), count(*) filter (where first = 9),
+                     count(*) filter (where first = 10), count(*) filter (where first = 11)] as first_byte
+        from placed group by deployment, release, operation, outcome
+    )
+    insert into retention.analytics (tenant_id, day, part, deployment, release, operation, outcome, requests, input_tokens,
+                                     output_tokens, cost_micro, duration, first_byte, findings)
+    select of_tenant, of_day, of_part, deployment, release, operation, outcome, requests,
+           case when enough then input_tokens else 0 end, case when enough then output_tokens else 0 end,
+           case when enough then cost_micro else 0 end,
+           case when enough then duration else array_fill(0::bigint, array[11]) end,
+           case when enough then first_byte else array_fill(0::bigint, array[11]) end,
+           case when enough then coalesce(m.findings, '{}') else '{}' end
+    from summed left join met m using (deployment, release, operation, outcome);
+    select coalesce(sum(a.requests), 0) into there from retention.analytics a
+    where a.tenant_id = of_tenant and a.day = of_day and a.part = of_part;
+    if there > 0 then
+        insert into retention.summary (tenant_id, day, part, records, smallest) values (of_tenant, of_day, of_part, there, fewest);
+    end if;
+    return there;
+end $$;
+
+ALTER FUNCTION retention.summarise(of_day date) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION retention.summarise(of_day date) IS 'sums the records of a day that is over, of the tenant that is set, into the analytics, and returns how many there were';
 
 CREATE FUNCTION retention.tend_days(ahead integer) RETURNS TABLE(made bigint, dropped bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1638,6 +1783,41 @@ ALTER TABLE registry.target OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.target IS 'which providers answer for a deployment: their name for the model, weights, and who stands in';
 
+CREATE TABLE retention.analytics (
+    tenant_id uuid NOT NULL,
+    day date NOT NULL,
+    part integer NOT NULL,
+    deployment text NOT NULL,
+    release text NOT NULL,
+    operation text NOT NULL,
+    outcome text NOT NULL,
+    requests bigint NOT NULL,
+    input_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    cost_micro bigint NOT NULL,
+    duration bigint[] NOT NULL,
+    first_byte bigint[] NOT NULL,
+    findings jsonb NOT NULL,
+    CONSTRAINT analytics_cost_micro_check CHECK ((cost_micro >= 0)),
+    CONSTRAINT analytics_deployment_check CHECK (((deployment ~ '^[0-9a-f-]{36}$'::text) OR (deployment = ANY (ARRAY[''::text, '*'::text])))),
+    CONSTRAINT analytics_duration_check CHECK ((array_length(duration, 1) = 11)),
+    CONSTRAINT analytics_findings_check CHECK ((octet_length((findings)::text) <= 65536)),
+    CONSTRAINT analytics_first_byte_check CHECK ((array_length(first_byte, 1) = 11)),
+    CONSTRAINT analytics_input_tokens_check CHECK ((input_tokens >= 0)),
+    CONSTRAINT analytics_operation_check CHECK ((length(operation) <= 64)),
+    CONSTRAINT analytics_outcome_check CHECK ((length(outcome) <= 16)),
+    CONSTRAINT analytics_output_tokens_check CHECK ((output_tokens >= 0)),
+    CONSTRAINT analytics_part_check CHECK ((part >= 0)),
+    CONSTRAINT analytics_release_check CHECK ((length(release) <= 128)),
+    CONSTRAINT analytics_requests_check CHECK ((requests > 0))
+);
+
+ALTER TABLE ONLY retention.analytics FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE retention.analytics OWNER TO sr_owner;
+
+COMMENT ON TABLE retention.analytics IS 'records of a day in sum: by deployment, release, operation and outcome, small groups folded into one; no subject, key or workload';
+
 CREATE TABLE retention.hold (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -1651,7 +1831,7 @@ CREATE TABLE retention.hold (
     released_at timestamp with time zone,
     released_by text,
     CONSTRAINT hold_check CHECK (((kind = 'hold'::text) OR (until IS NOT NULL))),
-    CONSTRAINT hold_class_check CHECK ((class = ANY (ARRAY['records'::text, 'captures'::text]))),
+    CONSTRAINT hold_class_check CHECK ((class = ANY (ARRAY['records'::text, 'captures'::text, 'analytics'::text]))),
     CONSTRAINT hold_kind_check CHECK ((kind = ANY (ARRAY['hold'::text, 'exception'::text]))),
     CONSTRAINT hold_owner_check CHECK (((octet_length(owner) >= 1) AND (octet_length(owner) <= 128))),
     CONSTRAINT hold_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512))),
@@ -1689,9 +1869,12 @@ CREATE TABLE retention.rule (
     reason text NOT NULL,
     set_by text NOT NULL,
     set_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT rule_class_check CHECK ((class = ANY (ARRAY['records'::text, 'captures'::text]))),
+    smallest integer,
+    CONSTRAINT rule_check CHECK (((smallest IS NULL) OR (class = 'analytics'::text))),
+    CONSTRAINT rule_class_check CHECK ((class = ANY (ARRAY['records'::text, 'captures'::text, 'analytics'::text]))),
     CONSTRAINT rule_days_check CHECK (((days >= 1) AND (days <= 3660))),
-    CONSTRAINT rule_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512)))
+    CONSTRAINT rule_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512))),
+    CONSTRAINT rule_smallest_check CHECK (((smallest >= 1) AND (smallest <= 1000)))
 );
 
 ALTER TABLE ONLY retention.rule FORCE ROW LEVEL SECURITY;
@@ -1699,6 +1882,26 @@ ALTER TABLE ONLY retention.rule FORCE ROW LEVEL SECURITY;
 ALTER TABLE retention.rule OWNER TO sr_owner;
 
 COMMENT ON TABLE retention.rule IS 'for how many days a class of rows is kept; of a tenant, or (tenant_id zero) of all that have none of their own';
+
+COMMENT ON COLUMN retention.rule.smallest IS 'of how many callers and requests a group has at fewest that is shown by itself; null: 5';
+
+CREATE TABLE retention.summary (
+    tenant_id uuid NOT NULL,
+    day date NOT NULL,
+    part integer NOT NULL,
+    records bigint NOT NULL,
+    smallest integer NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT summary_part_check CHECK ((part >= 0)),
+    CONSTRAINT summary_records_check CHECK ((records > 0)),
+    CONSTRAINT summary_smallest_check CHECK (((smallest >= 1) AND (smallest <= 1000)))
+);
+
+ALTER TABLE ONLY retention.summary FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE retention.summary OWNER TO sr_owner;
+
+COMMENT ON TABLE retention.summary IS 'which days of a tenant''s records are in the analytics, and of how many records; a further part is of what came after a drop';
 
 CREATE TABLE rules.document (
     tenant_id uuid NOT NULL,
@@ -1971,6 +2174,9 @@ ALTER TABLE ONLY registry.release
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_pkey PRIMARY KEY (tenant_id, deployment_id, "position");
 
+ALTER TABLE ONLY retention.analytics
+    ADD CONSTRAINT analytics_pkey PRIMARY KEY (tenant_id, day, part, deployment, release, operation, outcome);
+
 ALTER TABLE ONLY retention.hold
     ADD CONSTRAINT hold_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1979,6 +2185,9 @@ ALTER TABLE ONLY retention.manifest
 
 ALTER TABLE ONLY retention.rule
     ADD CONSTRAINT rule_pkey PRIMARY KEY (tenant_id, class);
+
+ALTER TABLE ONLY retention.summary
+    ADD CONSTRAINT summary_pkey PRIMARY KEY (tenant_id, day, part);
 
 ALTER TABLE ONLY rules.document
     ADD CONSTRAINT document_pkey PRIMARY KEY (tenant_id, kind, level, version);
@@ -2552,6 +2761,8 @@ ALTER TABLE registry.prompt_approval ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.target ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE retention.analytics ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY dropped_by ON retention.hold FOR SELECT TO sr_owner USING (true);
 
 CREATE POLICY dropped_by ON retention.rule FOR SELECT TO sr_owner USING (true);
@@ -2568,7 +2779,19 @@ CREATE POLICY operator_read ON retention.manifest FOR SELECT TO sr_operator USIN
 
 CREATE POLICY own_tenant_append ON retention.manifest FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant_read ON retention.analytics FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_read ON retention.summary FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 ALTER TABLE retention.rule ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE retention.summary ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY summed_by ON retention.analytics TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY summed_by ON retention.manifest FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY summed_by ON retention.summary TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY default_read ON rules.document FOR SELECT TO sr_control USING (((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND ((NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid IS NOT NULL)));
 
@@ -2657,11 +2880,19 @@ GRANT ALL ON FUNCTION gateway.part_records(of_subject text, before timestamp wit
 REVOKE ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) TO sr_gateway;
 
+REVOKE ALL ON FUNCTION retention.bucket(microseconds bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION retention.drop_analytics(of_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION retention.drop_analytics(of_day date) TO sr_control;
+
 REVOKE ALL ON FUNCTION retention.drop_captures(of_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION retention.drop_captures(of_day date) TO sr_control;
 
 REVOKE ALL ON FUNCTION retention.drop_records(of_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION retention.drop_records(of_day date) TO sr_control;
+
+REVOKE ALL ON FUNCTION retention.summarise(of_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION retention.summarise(of_day date) TO sr_control;
 
 REVOKE ALL ON FUNCTION retention.tend_days(ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION retention.tend_days(ahead integer) TO sr_operator;
@@ -3175,6 +3406,8 @@ GRANT UPDATE(deleted_at) ON TABLE registry.release TO sr_operator;
 GRANT SELECT,INSERT ON TABLE registry.target TO sr_control;
 GRANT SELECT ON TABLE registry.target TO sr_operator;
 
+GRANT SELECT ON TABLE retention.analytics TO sr_control;
+
 GRANT SELECT,INSERT ON TABLE retention.hold TO sr_operator;
 
 GRANT UPDATE(released_at) ON TABLE retention.hold TO sr_operator;
@@ -3193,6 +3426,10 @@ GRANT UPDATE(reason) ON TABLE retention.rule TO sr_operator;
 GRANT UPDATE(set_by) ON TABLE retention.rule TO sr_operator;
 
 GRANT UPDATE(set_at) ON TABLE retention.rule TO sr_operator;
+
+GRANT UPDATE(smallest) ON TABLE retention.rule TO sr_operator;
+
+GRANT SELECT ON TABLE retention.summary TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_control;
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;

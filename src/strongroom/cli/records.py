@@ -28,6 +28,9 @@ _COLUMNS: Final = (
     "at", "environment", "key", "operation", "outcome", "status", "refusal", "input_tokens", "output_tokens",
     "duration_ms", "request_id",
 )  # fmt: skip
+_SUMS: Final = (
+    "day", "deployment", "release", "operation", "outcome", "requests", "input_tokens", "output_tokens", "cost_micro",
+)  # fmt: skip
 _AGO: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -72,6 +75,33 @@ def list_records(
         output.raw(body)
     else:
         output.listing(decoded(body)["data"], _COLUMNS, empty="There is no record.")
+
+
+@RECORDS.command(name="analytics")
+def analytics(
+    *,
+    tenant: Tenant,
+    since: Annotated[str | None, Parameter(help="Of that day or later: RFC 3339, or an age such as 24h, 90d.")] = None,
+    session: Session = HERE,
+) -> None:
+    """Show what a tenant's requests came to, day by day, also of days whose records are gone; the newest first.
+
+    Nothing here tells a caller. Groups of few callers or requests stand in one, `*`. How long requests took is in --json.
+
+    Examples:
+        strongroom records analytics --tenant acme --since 90d
+        strongroom records analytics --tenant acme --json
+
+    Args:
+        tenant: whose.
+        since: from which day on.
+        session: how to ask.
+    """
+    body = ask(session, "GET", place("tenants", tenant, "records", "analytics", since=moment(since)))
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(decoded(body)["data"], _SUMS, empty="No day is summed up yet: that is done when it is over.")
 
 
 def instant(said: str, option: str, others: str = "") -> str:

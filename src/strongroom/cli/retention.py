@@ -31,8 +31,10 @@ _HOLDS: Final = ("id", "tenant_name", "tenant", "kind", "owner", "reason", "unti
 _RULES: Final = ("tenant_name", "tenant", "class", "days", "reason", "set_by", "set_at")
 _DROPPED: Final = ("dropped_at", "tenant_name", "tenant", "class", "day", "rows", "root")
 _Class = Annotated[
-    Literal["records", "captures"],
-    Parameter(name="--class", help="Of what: records of requests, or what capture sessions captured."),
+    Literal["records", "analytics", "captures"],
+    Parameter(
+        name="--class", help="Of what: records of requests, their sums by the day, or what capture sessions captured."
+    ),
 ]
 _Why = Annotated[str, Parameter(help="Why, for the audit log.")]
 
@@ -98,6 +100,13 @@ def set_rule(
     reason: _Why,
     tenant: Annotated[str | None, Parameter(help="Whose; of all that have no rule of their own if not given.")] = None,
     class_: _Class = "records",
+    smallest: Annotated[
+        int | None,
+        Parameter(
+            help="With --class analytics: of how many callers and requests a group has at least that stands by itself, 1 to "
+            "1000; 5 if not given."
+        ),
+    ] = None,
     session: Session = HERE,
 ) -> None:
     """Say for how many days records of requests are kept. Without a rule they are kept for ever, captures for 14 days.
@@ -105,18 +114,22 @@ def set_rule(
     Examples:
         strongroom retention set --days 90 --reason "operational tier"
         strongroom retention set --days 30 --tenant acme --reason "their contract, clause 7"
+        strongroom retention set --class analytics --days 730 --smallest 10 --reason "two years of figures"
 
     Args:
         days: how many.
         reason: why.
         tenant: whose.
         class_: of what.
+        smallest: the smallest group.
         session: how to ask.
     """
     if not 1 <= days <= MAX_DAYS:
         raise usage(f"--days is 1 to {MAX_DAYS}, and not {days}.", "Without a rule records are kept for ever.")
     where = ("retention", "rule") if tenant is None else ("tenants", tenant, "retention", "rule")
-    output.raw(ask(session, "PUT", place(*where), {"class": class_, "days": days, "reason": reason}))
+    output.raw(
+        ask(session, "PUT", place(*where), {"class": class_, "days": days, "reason": reason, "smallest": smallest})
+    )
     output.note(f"{class_.capitalize()} are kept for {days} days from now on.")
 
 

@@ -5,6 +5,7 @@ Always true here:
   function that can remove a record;
 - what is dropped is written into the tenant's log in the transaction of the drop: how many rows, of which day, and the root over
   them, so that the notary signs it;
+- records are summed up before they go, into figures that name nobody; a day that is not summed up is not dropped;
 - every table of the database says here how long its rows are kept; one that does not fails the tests.
 """
 

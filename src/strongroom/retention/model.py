@@ -17,17 +17,23 @@ class RuleClass(StrEnum):
     """What rules and holds speak of: rows of one class."""
 
     RECORDS = "records"  # of requests: figures and names
+    ANALYTICS = "analytics"  # sums over records, without anybody's name: they outlive these
     CAPTURES = "captures"  # what capture sessions captured: the investigation archive
 
 
 RECORDS: Final = RuleClass.RECORDS
+ANALYTICS: Final = RuleClass.ANALYTICS
 CAPTURES: Final = RuleClass.CAPTURES
-TIERS: Final = MappingProxyType({RECORDS: "operational", CAPTURES: "investigation"})
+TIERS: Final = MappingProxyType({RECORDS: "operational", ANALYTICS: "masked analytics", CAPTURES: "investigation"})
 """The tier of each class."""
 DEFAULT_DAYS: Final = MappingProxyType({CAPTURES: 14})
 """For how many days rows of a class are kept where no rule says; a class that is not here is kept for ever then."""
 
+SMALLEST: Final = 5
+"""Of how many callers and requests a group has at least that stands by itself in the analytics, where no rule says."""
+
 Days = Annotated[int, Meta(ge=1, le=3660)]
+Smallest = Annotated[int, Meta(ge=1, le=1000)]
 Reason = Annotated[str, Meta(min_length=1, max_length=256)]
 Owner = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -57,6 +63,8 @@ KEPT: Final = MappingProxyType(
         "retention.rule": "as long as it holds",
         "retention.hold": "for ever: why something was kept",
         "retention.manifest": "for ever: what was dropped",
+        "retention.analytics": _BY_RULE,
+        "retention.summary": "for ever: which days were summed up, of how many records",
         "audit.sidecar": "for ever, or until who wrote it is erased",
         "subjects.request": "for ever: what a person asked for and what came of it; what they said goes with their key",
         "subjects.hold": "for ever: why something was not erased",
@@ -114,6 +122,7 @@ class TenantRule(msgspec.Struct, frozen=True, kw_only=True):
     tenant_name: str | None = None
     class_: str = msgspec.field(name="class")
     days: int
+    smallest: int | None = None
     reason: str
     set_by: str
     set_at: datetime

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final, TypeAlias
+from datetime import UTC, datetime
+from typing import Annotated, Final, TypeAlias
 from uuid import UUID
 
 import msgspec
 from litestar import get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, Parameter
 
 from strongroom.identity import Finder
 from strongroom.identity.http import Asked, Listing, Who
 from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.refusal import Refused, invalid
-from strongroom.retention.model import Days, HoldKind, Manifest, Owner, Reason, RuleClass, Status
+from strongroom.retention.analytics import BOUNDS_MS, Sum
+from strongroom.retention.model import Days, HoldKind, Manifest, Owner, Reason, RuleClass, Smallest, Status
 from strongroom.retention.service import Retention
 
 TheRetention: TypeAlias = NamedDependency[Retention]
 TheFinder: TypeAlias = NamedDependency[Finder]
+Since: TypeAlias = Annotated[
+    datetime | None, Parameter(description="Of the day of that time, or later (RFC 3339, with a zone).")
+]
 
 
 class SetRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +31,7 @@ class SetRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     class_: RuleClass = msgspec.field(name="class", default=RuleClass.RECORDS)
     days: Days
+    smallest: Smallest | None = None
     reason: Reason
 
 
@@ -58,6 +63,25 @@ class Manifests(Listing, frozen=True, kw_only=True):
     data: list[Manifest]
 
 
+class Analytics(Listing, frozen=True, kw_only=True):
+    """Sums of a tenant's requests by the day; `bounds_ms`: where one bucket of a duration ends and the next begins."""
+
+    data: list[Sum]
+    bounds_ms: tuple[int, ...] = BOUNDS_MS
+
+
+@get("/tenants/{tenant:str}/records/analytics", responses=READ, summary="Read a tenant's analytics", tags=["records"])
+async def read_analytics(
+    tenant: FromPath[str], retention: TheRetention, finder: TheFinder, who: Who, ask: Asked, since: Since = None
+) -> Analytics:
+    """Return what requests came to, day by day, also of days whose records are gone. Small groups stand in one, `*`."""
+    if since is not None and since.tzinfo is None:
+        raise Refused(invalid("A moment has a zone, such as 2026-01-31T12:00:00Z.", param="since"))
+    place = await finder.tenant(who, tenant, ask)
+    day = None if since is None else since.astimezone(UTC).date()
+    return Analytics(data=await retention.analytics.of_tenant(who, place, ask, day))
+
+
 @get("/retention", responses=READ, summary="See how retention stands", tags=["retention"])
 async def read_retention(retention: TheRetention, who: Who, ask: Asked) -> Status:
     """Return rules, holds, what is due, what was dropped last, and for how long the rows of each table are kept."""
@@ -67,7 +91,7 @@ async def read_retention(retention: TheRetention, who: Who, ask: Asked) -> Statu
 @put("/retention/rule", responses=WRITE, summary="Say how long records are kept", tags=["retention"], status_code=204)
 async def set_default_rule(data: JSONBody[SetRule], retention: TheRetention, who: Who, ask: Asked) -> None:
     """Say for how many days records are kept, of all tenants that have no rule of their own."""
-    await retention.set_rule(who, None, data.days, data.reason, ask, data.class_)
+    await retention.set_rule(who, None, data.days, data.reason, ask, data.class_, data.smallest)
 
 
 @put(
@@ -81,7 +105,9 @@ async def set_tenant_rule(
     tenant: FromPath[str], data: JSONBody[SetRule], retention: TheRetention, finder: TheFinder, who: Who, ask: Asked
 ) -> None:
     """Say for how many days a tenant's records are kept."""
-    await retention.set_rule(who, await finder.tenant(who, tenant, ask), data.days, data.reason, ask, data.class_)
+    await retention.set_rule(
+        who, await finder.tenant(who, tenant, ask), data.days, data.reason, ask, data.class_, data.smallest
+    )
 
 
 @post("/tenants/{tenant:str}/retention/holds", responses=WRITE, summary="Hold a tenant's records", tags=["retention"])
@@ -121,4 +147,12 @@ async def run_retention(retention: TheRetention, who: Who, ask: Asked) -> Manife
     return Manifests(data=await retention.run(who, ask))
 
 
-ROUTES: Final = (read_retention, set_default_rule, set_tenant_rule, hold_records, release_hold, run_retention)
+ROUTES: Final = (
+    read_analytics,
+    read_retention,
+    set_default_rule,
+    set_tenant_rule,
+    hold_records,
+    release_hold,
+    run_retention,
+)

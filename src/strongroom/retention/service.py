@@ -16,8 +16,10 @@ from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
-from strongroom.retention import tables
+from strongroom.retention import analytics, tables
+from strongroom.retention.analytics import AnalyticsReader
 from strongroom.retention.model import (
+    ANALYTICS,
     CAPTURES,
     DEFAULT_DAYS,
     KEPT,
@@ -35,6 +37,8 @@ from strongroom.store import TenantTx
 
 AHEAD: Final = 7
 """For how many days to come there are partitions."""
+LATE: Final = 3
+"""For how many days it is looked whether records came late: a gateway may have kept them while the database was away."""
 
 
 class Retention:
@@ -43,6 +47,7 @@ class Retention:
     def __init__(self, gate: Gate, clock: Clock) -> None:
         self._gate: Final = gate
         self._clock: Final = clock
+        self.analytics: Final = AnalyticsReader(gate)
 
     async def status(self, who: Principal, ask: Ask) -> Status:
         """Return how retention stands: rules, holds, what is due, what was dropped last."""
@@ -75,12 +80,29 @@ class Retention:
         reason: str,
         ask: Ask,
         class_: RuleClass = RECORDS,
+        smallest: int | None = None,
     ) -> None:
-        """Say for how many days rows of a class are kept; `tenant` None: of all that have no rule of their own."""
+        """Say for how many days rows of a class are kept; `tenant` None: of all that have no rule of their own.
+
+        Args:
+            who: the caller.
+            tenant: whose.
+            days: how many.
+            reason: why.
+            ask: what goes into the audit entry.
+            class_: of what.
+            smallest: of how many callers and requests a group of the analytics has at least; None: `SMALLEST`.
+
+        Raises:
+            Refused: INVALID for a smallest group of what has none.
+        """
+        if smallest is not None and class_ != ANALYTICS:
+            raise Refused(invalid("Only the analytics have groups.", param="smallest"))
         facts = {"class": class_, "days": str(days), "reason": reason, "tenant": "" if tenant is None else str(tenant)}
+        facts["smallest"] = "" if smallest is None else str(smallest)
         noted = _noting(ask, **facts)
         async with self._gate.permit_platform(who, Action.RETENTION_SET, _resource(None), noted) as tx:
-            await tables.set_rule(tx, tenant, class_, days, reason, str(who))
+            await tables.set_rule(tx, tenant, class_, days, reason, str(who), smallest)
 
     async def hold(
         self,
@@ -121,11 +143,26 @@ class Retention:
                 raise Refused(hidden("no such hold"))
 
     async def run(self, who: Principal, ask: Ask) -> list[Manifest]:
-        """Drop what is due and not held, day by day, and tend the partitions; return what was dropped."""
+        """Sum up the days that are over, drop what is due and not held, and tend the partitions; return what was dropped."""
+        async with self._gate.permit_platform(who, Action.RETENTION_READ, _resource(None), ask) as tx:
+            tenants = await tables.tenants(tx)
+        for tenant, _ in tenants:
+            await self._sum(who, ask, tenant)
         dropped = [await self._drop(who, ask, each) for each in (await self.status(who, ask)).due if not each.held_by]
         async with self._gate.permit_platform(who, Action.RETENTION_RUN, _resource(None), ask) as tx:
             await tables.tend_days(tx, AHEAD)
         return dropped
+
+    async def _sum(self, who: Principal, ask: Ask, tenant: TenantId) -> None:
+        """Bring the records of days that are over into the analytics. Late ones of days before are summed when they go."""
+        async with self._gate.permit(who, Action.RETENTION_READ, _resource(tenant), ask) as tx:
+            days = await tables.unsummed(tx, LATE)
+        if not days:
+            return
+        noted = _noting(ask, **{"class": ANALYTICS, "from": days[0].isoformat(), "to": days[-1].isoformat()})
+        async with self._gate.permit(who, Action.RETENTION_RUN, _resource(tenant), noted) as tx:
+            for day in days:
+                await tables.summarise(tx, day)
 
     async def _due(
         self,
@@ -155,6 +192,8 @@ class Retention:
             count, root = await _root(tx, class_, due.day)
         noted = _noting(ask, **{"class": class_, "day": due.day.isoformat(), "rows": str(count), "root": root.hex()})
         async with self._gate.permit(who, Action.RETENTION_RUN, _resource(tenant), noted) as tx:
+            if class_ == RECORDS:
+                await tables.summarise(tx, due.day)
             if (count, root) != await _root(tx, class_, due.day) or await tables.drop(tx, class_, due.day) != count:
                 raise Refused(_moved())
             await tables.put_manifest(tx, class_, due.day, count, root, ask.request_id)
@@ -175,6 +214,9 @@ async def _root(tx: TenantTx, class_: RuleClass, day: date) -> tuple[int, bytes]
     if class_ == CAPTURES:
         async for text in tables.captures(tx, day):
             tree.append(leaf_hash(text))
+    elif class_ == ANALYTICS:
+        for figures in await analytics.of_day(tx, day):
+            tree.append(leaf_hash(figures))
     else:
         async for row in tables.rows(tx, day):
             tree.append(leaf_hash(line(row)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Final, LiteralString
 from uuid import UUID
 
 from strongroom.kernel.ids import PLATFORM, TenantId
-from strongroom.retention.model import CAPTURES, Hold, HoldKind, Manifest, RuleClass, TenantRule
+from strongroom.retention.model import Hold, HoldKind, Manifest, RuleClass, TenantRule
 from strongroom.store import OperatorTx, Record, TenantTx
 
 _PAGE: Final = 2000
@@ -17,9 +18,9 @@ _SHOWN: Final = 200
 _TENANTS: Final[LiteralString] = "select tenant_id, name from identity.tenant order by name, created_at"
 _RULES: Final[LiteralString] = "select * from retention.rule order by tenant_id, class"
 _SET_RULE: Final[LiteralString] = """
-    insert into retention.rule (tenant_id, class, days, reason, set_by) values ($1, $2, $3, $4, $5)
+    insert into retention.rule (tenant_id, class, days, reason, set_by, smallest) values ($1, $2, $3, $4, $5, $6)
     on conflict (tenant_id, class) do update
-    set days = excluded.days, reason = excluded.reason, set_by = excluded.set_by, set_at = now()
+    set days = excluded.days, smallest = excluded.smallest, reason = excluded.reason, set_by = excluded.set_by, set_at = now()
 """
 _HOLDS: Final[LiteralString] = "select * from retention.hold where released_at is null order by set_at"
 _SET_HOLD: Final[LiteralString] = """
@@ -42,8 +43,31 @@ _CAPTURES: Final[LiteralString] = """
     select session_id, id, request_id, encode(sha256(sealed), 'hex') as digest from capture.entry
     where tenant_id = $1 and day = $2 order by session_id, id
 """
-_DROP: Final[LiteralString] = "select retention.drop_records($1)"
-_DROP_CAPTURES: Final[LiteralString] = "select retention.drop_captures($1)"
+_ANALYTICS_DAYS: Final[LiteralString] = """
+    select a.day, count(*) as rows from retention.analytics a
+    where a.tenant_id = $1 and a.day < (now() at time zone 'utc')::date - $2::int
+      and not exists (select from gateway.record r where r.tenant_id = a.tenant_id and r.day = a.day)
+    group by a.day order by a.day limit 400
+"""
+_UNSUMMED: Final[LiteralString] = """
+    select r.day from gateway.record r
+    where r.tenant_id = $1 and r.day < (now() at time zone 'utc')::date
+      and r.day >= coalesce((select max(s.day) - $2::int from retention.summary s where s.tenant_id = $1), '-infinity'::date)
+    group by r.day
+    having count(*) is distinct from (
+        select s.records from retention.summary s where s.tenant_id = $1 and s.day = r.day order by s.part desc limit 1)
+    order by r.day limit 400
+"""
+_DROP: Final = MappingProxyType[RuleClass, LiteralString](
+    {
+        RuleClass.RECORDS: "select retention.drop_records($1)",
+        RuleClass.ANALYTICS: "select retention.drop_analytics($1)",
+        RuleClass.CAPTURES: "select retention.drop_captures($1)",
+    }
+)
+_OLD: Final = MappingProxyType[RuleClass, LiteralString](
+    {RuleClass.RECORDS: _DAYS, RuleClass.ANALYTICS: _ANALYTICS_DAYS, RuleClass.CAPTURES: _CAPTURE_DAYS}
+)
 _ROWS: Final[LiteralString] = """
     select r.* from gateway.record r where r.tenant_id = $1 and r.day = $2 and ($3::uuid is null or r.id > $3)
     order by r.id limit $4
@@ -66,6 +90,7 @@ async def rules(tx: OperatorTx) -> list[TenantRule]:
             tenant=None if row["tenant_id"] == PLATFORM else row["tenant_id"],
             class_=row["class"],
             days=row["days"],
+            smallest=row["smallest"],
             reason=row["reason"],
             set_by=row["set_by"],
             set_at=row["set_at"],
@@ -74,9 +99,18 @@ async def rules(tx: OperatorTx) -> list[TenantRule]:
     ]
 
 
-async def set_rule(tx: OperatorTx, tenant: TenantId | None, class_: RuleClass, days: int, reason: str, by: str) -> None:
+async def set_rule(
+    tx: OperatorTx,
+    tenant: TenantId | None,
+    class_: RuleClass,
+    days: int,
+    reason: str,
+    by: str,
+    smallest: int | None = None,
+) -> None:
     """Put a rule in force; `tenant` None: for all that have none of their own."""
-    await tx.execute(_SET_RULE, PLATFORM if tenant is None else tenant, class_.value, days, reason, by)
+    owner = PLATFORM if tenant is None else tenant
+    await tx.execute(_SET_RULE, owner, class_.value, days, reason, by, smallest)
 
 
 async def holds(tx: OperatorTx) -> list[Hold]:
@@ -120,7 +154,7 @@ async def release(tx: OperatorTx, tenant: TenantId, id_: UUID, by: str) -> bool:
 
 async def days(tx: TenantTx, class_: RuleClass, kept: int) -> list[tuple[date, int]]:
     """Return the days of a tenant's rows of a class that are older than `kept` days, each with its rows."""
-    found = await tx.fetch(_CAPTURE_DAYS if class_ == CAPTURES else _DAYS, tx.tenant, kept)
+    found = await tx.fetch(_OLD[class_], tx.tenant, kept)
     return [(row["day"], row["rows"]) for row in found]
 
 
@@ -128,6 +162,17 @@ async def captures(tx: TenantTx, day: date) -> AsyncIterator[bytes]:
     """Yield what stands in a manifest's root for each captured request of one day: its ids and the hash of its sealed bytes."""
     for row in await tx.fetch(_CAPTURES, tx.tenant, day):
         yield f"{row['session_id']} {row['id']} {row['request_id']} {row['digest']}".encode()
+
+
+async def unsummed(tx: TenantTx, back: int) -> list[date]:
+    """Return the days that are over and have records that are not in the analytics; `back`: days before the last one summed."""
+    return [row["day"] for row in await tx.fetch(_UNSUMMED, tx.tenant, back)]
+
+
+async def summarise(tx: TenantTx, day: date) -> int:
+    """Sum up the records of a day that is over, and return how many there were."""
+    count: int = await tx.fetchval("select retention.summarise($1)", day)
+    return count
 
 
 async def rows(tx: TenantTx, day: date) -> AsyncIterator[Record]:
@@ -145,7 +190,7 @@ async def drop(tx: TenantTx, class_: RuleClass, day: date) -> int:
     Raises:
         Unfit: when they are to be kept, or held: the database asks by itself.
     """
-    gone: int = await tx.fetchval(_DROP_CAPTURES if class_ == CAPTURES else _DROP, day)
+    gone: int = await tx.fetchval(_DROP[class_], day)
     return gone
 
 

@@ -128,6 +128,14 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "definer-function",
         "retention.drop_captures(date)",
     ): "the one way to remove a captured request; asks rule, days and hold by itself",
+    (
+        "definer-function",
+        "retention.summarise(date)",
+    ): "the one way into the analytics: sums over a day of the tenant that is set; returns how many records there were",
+    (
+        "definer-function",
+        "retention.drop_analytics(date)",
+    ): "the one way to remove figures; asks rule, hold and records by itself",
     ("gateway-reads", "capture.session"): "a gateway asks whether a session is open yet; of the tenant that is set",
     ("gateway-reads", "capture.entry"): "how much a session has taken: sizes alone, by a grant of columns",
     (

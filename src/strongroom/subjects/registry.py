@@ -125,6 +125,8 @@ EXEMPT: Final = MappingProxyType(
         "retention.rule": _NAMES,
         "retention.hold": "why a tenant's records are held; who answers for that is the operator's own",
         "retention.manifest": _PROOF,
+        "retention.analytics": "sums of at least as many callers and requests as the rule says: they name nobody",
+        "retention.summary": _FIGURES,
         "store.migration": _NAMES,
         "feed.version": _FIGURES,
         "feed.entry": _NAMES,

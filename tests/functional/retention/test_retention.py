@@ -78,9 +78,9 @@ async def test_what_is_beyond_its_days_goes_and_leaves_a_signed_manifest(
     root = Leaves(leaf_hash(line(row)) for row in rows).root().hex()
     async with db.tenant(ACME) as tx:
         found = [entry for entry, *_ in await reading.search(tx, reading.Wanted(action="retention.run"), 10)]
-    assert {(each.detail["day"], each.detail["rows"], each.detail["root"]) for each in found} >= {
-        (day(31).isoformat(), "4", root)
-    }
+    assert {
+        (each.detail["day"], each.detail["rows"], each.detail["root"]) for each in found if "day" in each.detail
+    } >= {(day(31).isoformat(), "4", root)}
     assert [each.day for each in (await retention.status(OPERATOR, ASK)).dropped if each.root == root] == [day(31)]
 
 
