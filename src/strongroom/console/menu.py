@@ -49,6 +49,8 @@ class Menu:
             found.append(("Accounts", "/accounts", "accounts"))
         if self.may(who, Action.AUDIT_READ_PLATFORM, Resource(kind=Kind.AUDIT_LOG)):
             found.append(("Audit", "/audit", "audit"))
+        if self.may(who, Action.RETENTION_READ, Resource(kind=Kind.AUDIT_LOG)):
+            found.append(("Retention", "/retention", "retention"))
         return [Link(title, href, icon, _is_under(path, href)) for title, href, icon in found]
 
 

@@ -30,11 +30,13 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
-from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Resource
+from strongroom.policy import Action, Ask, Engine, Gate, LogReader, Resource
 from strongroom.providers import Providers
 from strongroom.registry import Registry
+from strongroom.retention import Retention
 from strongroom.rules import Level, Rules
 from strongroom.rules.usage import UsageReader
+from strongroom.subjects import Subjects
 
 STATUS: Final = {
     RefusalKind.INVALID: 400,
@@ -74,7 +76,9 @@ class Parts:
     rules: Rules
     usage: UsageReader
     providers: Providers
-    audit: AuditReader
+    logs: LogReader
+    subjects: Subjects
+    retention: Retention
     federation: FederationService
     elevations: Elevations
     proposals: Proposals

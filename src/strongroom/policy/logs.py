@@ -48,6 +48,20 @@ class LogHead:
         return NoteKey.parse(self.pulse.vkey).named(self.epochs[-1].origin)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explored:
+    """Entries that fit, the newest first, each with its place (epoch, number), and how the log stood.
+
+    Attributes:
+        signed: how many entries of each epoch a signed head covers.
+        pulse: how the installation's logs stand.
+    """
+
+    entries: list[tuple[Entry, int | None, int | None]]
+    signed: dict[int, int]
+    pulse: Pulse
+
+
 class LogReader:
     """Reads logs with what proves them. Reading is itself an entry."""
 
@@ -83,6 +97,18 @@ class LogReader:
                 return found
             told = await self._sidecars.back(tx, [entry for entry, *_ in found])
             return [(entry, epoch, seq) for entry, (_, epoch, seq) in zip(told, found, strict=True)]
+
+    async def explore(
+        self, who: Principal, tenant: TenantId | None, ask: Ask, wanted: Wanted, *, limit: int, before: UUID | None
+    ) -> Explored:
+        """Return what `search` does, with how the log stands: one reading, one entry."""
+        async with self._open(who, tenant, ask) as tx:
+            entries = await reading.search(tx, wanted, limit, before)
+            if self._sidecars is not None and isinstance(tx, TenantTx):
+                told = await self._sidecars.back(tx, [entry for entry, *_ in entries])
+                entries = [(entry, epoch, seq) for entry, (_, epoch, seq) in zip(told, entries, strict=True)]
+            signed = {each.epoch: each.signed_size for each in await reading.epochs(tx)}
+            return Explored(entries=entries, signed=signed, pulse=await tables.pulse(tx))
 
     async def receipt(
         self, who: Principal, tenant: TenantId | None, ask: Ask, entry: UUID

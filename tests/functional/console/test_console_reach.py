@@ -24,6 +24,7 @@ from strongroom.providers import ProviderKind
 from strongroom.providers.service import Change
 from strongroom.rules import Level, Rules
 from strongroom.rules.proposing import Proposing
+from strongroom.subjects import RequestKind
 
 if TYPE_CHECKING:
     from tests.functional.console.conftest import Visit, Visitor
@@ -104,6 +105,12 @@ def pages(plane: ControlPlane) -> dict[str, str]:
         )
     )
     assert isinstance(proposal, Request)
+    plane.run(
+        plane.services.subjects.take(
+            INSTALLER, acme, RequestKind.ERASE, "customer-1", "DSR-1", "asked by letter", Ask()
+        )
+    )
+    plane.run(plane.services.retention.set_rule(INSTALLER, acme, 90, "a test", Ask()))
     outside = Change(base_url="http://127.0.0.1:9", owner="Team Procurement", region="eu-central")
     plane.run(plane.services.providers.add(INSTALLER, Name("outside"), ProviderKind.OPENAI, outside, Ask()))
     plane.run(identity.revoke_key(INSTALLER, acme, KeyId(keys[1]), "left on a train", Ask()))
@@ -123,6 +130,9 @@ def pages(plane: ControlPlane) -> dict[str, str]:
         "no deployments": "/tenants/acme/deployments?environment=prod",
         "tenant's log": "/tenants/acme/audit",
         "log": "/audit",
+        "searched log": "/audit?action=key.*",
+        "people": "/tenants/acme/people",
+        "retention": "/retention",
         "no entries": "/audit?outcome=failed",
         "write rules": "/tenants/acme/rules/disclosure/ceiling",
         "try rules": "/tenants/acme/privacy/try",

@@ -10,7 +10,6 @@ import pytest
 
 from strongroom.audit import Entry, Outcome
 from strongroom.console import routes
-from strongroom.console.audit import PAGE, stretch
 from strongroom.console.commands import command
 from strongroom.console.forms import BODY_LIMIT, Form, parse
 from strongroom.console.render import relative, short_digest
@@ -129,29 +128,6 @@ def test_every_page_but_those_of_signing_in_and_of_looks_wants_somebody_signed_i
 def test_no_address_is_there_twice() -> None:
     addresses = [(each.method, each.path) for each in routes.ROUTES]
     assert len(addresses) == len(set(addresses))
-
-
-async def test_a_filter_looks_through_a_bounded_stretch_and_says_where_to_go_on() -> None:
-    log = [entry(number) for number in range(1000, 0, -1)]
-    reads: list[int] = []
-
-    async def read(limit: int, before: UUID | None) -> list[Entry]:
-        reads.append(limit)
-        older = [entry for entry in log if before is None or entry.id.int < before.int]
-        return older[:limit]
-
-    for outcome, expected in ((None, log), (Outcome.REFUSED, [e for e in log if e.outcome is Outcome.REFUSED])):
-        seen: list[Entry] = []
-        before: UUID | None = None
-        while True:
-            found = await stretch(read, outcome, before)
-            assert len(found.entries) <= PAGE
-            seen += found.entries
-            if found.older is None:
-                break
-            before = found.older
-        assert seen == expected
-    assert max(reads) <= 200
 
 
 def entry(number: int) -> Entry:
