@@ -37,6 +37,16 @@ FEDERATION: Final = {
 }
 NOBODY: Final = "0190a000-0000-7000-8000-000000000000"
 ELEVATION: Final = {"tenant": "acme", "actions": ["audit.read"], "ticket": "T-1", "reason": "because"}
+CAPTURE: Final = {
+    "tenant": "globex",
+    "environment": "dev",
+    "model": "tiny",
+    "share": 100,
+    "minutes": 5,
+    "octets": 65536,
+    "ticket": "T",
+    "reason": "x",
+}
 DECISION: Final = {"digest": f"sha256:{'0' * 64}", "reason": "because"}
 UPLOAD: Final = {"name": "x", "version": "1", "files": [{"path": "m.gguf", "size": 1}], "tenant": "globex"}
 APPROVAL: Final = {"environment": "dev", "reason": "because"}
@@ -68,6 +78,26 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("POST", "/api/elevations/{elevation}/deny"): (f"/api/elevations/{NOBODY}/deny", DECISION, 404),
     ("POST", "/api/elevations/{elevation}/begin"): (f"/api/elevations/{NOBODY}/begin", None, 404),
     ("POST", "/api/elevations/{elevation}/end"): (f"/api/elevations/{NOBODY}/end", {}, 404),
+    ("GET", "/api/captures"): ("/api/captures", None, 404),
+    ("POST", "/api/captures"): ("/api/captures", CAPTURE, 404),
+    ("POST", "/api/captures/{capture}/approve"): (f"/api/captures/{NOBODY}/approve", DECISION, 404),
+    ("POST", "/api/captures/{capture}/deny"): (f"/api/captures/{NOBODY}/deny", DECISION, 404),
+    ("GET", "/api/tenants/{tenant}/captures"): ("/api/tenants/globex/captures", None, 404),
+    ("POST", "/api/tenants/{tenant}/captures/{capture}/stop"): (
+        f"/api/tenants/globex/captures/{NOBODY}/stop",
+        {"reason": "x"},
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/captures/{capture}/entries"): (
+        f"/api/tenants/globex/captures/{NOBODY}/entries",
+        None,
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/captures/{capture}/entries/{entry}"): (
+        f"/api/tenants/globex/captures/{NOBODY}/entries/{NOBODY}",
+        None,
+        404,
+    ),
     ("GET", "/api/proposals"): ("/api/proposals", None, 200),  # its own tenant's, of which there are none
     ("GET", "/api/proposals/{proposal}"): (f"/api/proposals/{NOBODY}", None, 404),
     ("POST", "/api/proposals/{proposal}/approve"): (f"/api/proposals/{NOBODY}/approve", DECISION, 404),
@@ -423,6 +453,12 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     asks |= {("GET", f"{release}/content"), ("POST", "/api/uploads")}  # it knows of releases, and brings none
     open_to_it = {"/api/whoami", "/api/models"}
     read = {"/api/elevations", "/api/proposals", "/api/uploads", prompts, "/api/tenants/{tenant}/evaluations"}
+    captures = (
+        "/api/tenants/{tenant}/captures"  # it sees sessions, to decide on them, and reads nothing that was captured
+    )
+    read |= {"/api/captures", captures}
+    asks |= {("POST", "/api/captures"), ("GET", f"{captures}/{{capture}}/entries")}
+    asks |= {("GET", f"{captures}/{{capture}}/entries/{{entry}}")}
     open_to_it |= read if case[0] == "GET" else set[str]()
     channels = "/api/channels/{environment}/"  # it sees them and may stop what is in them, and does not change them
     asks |= {("POST", channels + each) for each in ("promotions", "rollbacks", "unfreezes")}
