@@ -1917,6 +1917,7 @@ CREATE TABLE rules.document (
     reason text NOT NULL,
     approved_by text,
     request_id uuid,
+    seal bytea,
     CONSTRAINT document_body_check CHECK ((octet_length(body) <= 65536)),
     CONSTRAINT document_check CHECK (((level = 'default'::text) = (tenant_id = '00000000-0000-0000-0000-000000000000'::uuid))),
     CONSTRAINT document_check1 CHECK (((NOT withdrawn) OR (body = ''::text))),
@@ -1924,6 +1925,7 @@ CREATE TABLE rules.document (
     CONSTRAINT document_kind_check CHECK ((kind ~ '^[a-z]{1,32}$'::text)),
     CONSTRAINT document_level_check CHECK ((level = ANY (ARRAY['default'::text, 'ceiling'::text, 'own'::text]))),
     CONSTRAINT document_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT document_seal_check CHECK (((octet_length(seal) >= 1) AND (octet_length(seal) <= 65536))),
     CONSTRAINT document_version_check CHECK ((version > 0))
 );
 
@@ -1932,6 +1934,8 @@ ALTER TABLE ONLY rules.document FORCE ROW LEVEL SECURITY;
 ALTER TABLE rules.document OWNER TO sr_owner;
 
 COMMENT ON TABLE rules.document IS 'every version of every document of rules; the nil tenant is the installation';
+
+COMMENT ON COLUMN rules.document.seal IS 'the installation''s signature over a version of the kind approval; of other kinds none';
 
 CREATE TABLE store.migration (
     version integer NOT NULL,

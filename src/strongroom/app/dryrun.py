@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 
 from strongroom import audit
+from strongroom.app.approvaldry import judged
 from strongroom.audit import Entry
 from strongroom.gateway.reading import PAGE_LIMIT, RecordReader, RecordRow, recent
 from strongroom.identity import Identity
@@ -26,8 +28,10 @@ from strongroom.policy import Action, Ask, AuditReader, Engine, Resource
 from strongroom.policy import Kind as Thing
 from strongroom.registry import Registry
 from strongroom.registry import tables as registry_tables
+from strongroom.registry.admission import Admission
 from strongroom.rules import Kind, Level, Rules, Subject
 from strongroom.rules.access import Narrowings, everything
+from strongroom.rules.approval import APPROVAL
 from strongroom.rules.kinds import CEDAR
 from strongroom.rules.policy import POLICY
 from strongroom.rules.resolve import Standing, settle
@@ -97,13 +101,14 @@ class Rehearsal:
         identity: Identity,
         registry: Registry,
         engine: Engine,
+        admission: Admission | None = None,
     ) -> None:
         self._rules = rules
         self._records = records
         self._audit = audit
         self._identity = identity
         self._registry = registry
-        self._compared = Compared(engine)
+        self._compared = Compared(engine, admission)
 
     async def run(
         self, who: Principal, tenant: TenantId, kind: str, level: Level, document: object, ask: Ask
@@ -114,8 +119,14 @@ class Rehearsal:
             Refused: as writing it would be: INVALID naming the field, hidden for a kind that there is none of.
         """
         named = kind_named(kind)
+        if named is APPROVAL:
+            level = Level.DEFAULT  # whichever was named: it has no other
         before = await self._rules.standing(who, tenant, kind, ask)  # asks the gate, so before the document is parsed
         after = before.with_(level, candidate(named, level, document))
+        if named is APPROVAL:
+            return await self._registry.looked_at(
+                who, tenant, ask, partial(self._compared.of_releases, level, before, after)
+            )
         lately = Lately(
             tenant=tenant,
             rows=await self._recent(who, tenant, ask),
@@ -139,8 +150,9 @@ class Rehearsal:
 class Compared:
     """Holds what happened lately against two sets of documents."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, admission: Admission | None = None) -> None:
         self._engine = engine
+        self._admission = admission
         self._narrowings = {
             kind: Narrowings(production=engine.production, installation=kind == POLICY.name) for kind in CEDAR
         }
@@ -152,7 +164,10 @@ class Compared:
 
         Whoever may propose learns who would gain or lose and how often they asked: names and counts, and no record. Of the
         installation's own documents every tenant is concerned, and none is looked at here: `rules dry-run` asks about one.
+        What is demanded of releases is held against all that is promoted.
         """
+        if kind is APPROVAL:
+            return _fitted(await self.of_releases(level, before, after, tx))
         if not isinstance(tx, TenantTx):
             return b""
         lately = Lately(
@@ -162,12 +177,19 @@ class Compared:
             models={each.id: each.name for each in await registry_tables.deployments(tx)},
             entries=await audit.recent(tx, PAGE_LIMIT, None) if kind.name in CEDAR else (),
         )
-        found = self.run(kind, level, before, after, lately)
-        data = found.data
-        while len(body := msgspec.json.encode(msgspec.structs.replace(found, data=data))) > _MOST_BYTES:
-            data = data[: len(data) // 2]
-            found = msgspec.structs.replace(found, left_off=len(found.data) - len(data))
-        return body
+        return _fitted(self.run(kind, level, before, after, lately))
+
+    async def of_releases(self, level: Level, before: Standing[Any], after: Standing[Any], tx: Tx) -> DryRun:
+        """Return which promoted releases, or deployments of a tenant, would be refused, and which would not be any more."""
+        looked, found = (0, []) if self._admission is None else await judged(self._admission, tx, before, after)
+        data = [
+            Changed(
+                who=each.release, what=each.what, times=1, change="loses" if each.after else "gains",
+                before={"lacks": each.before}, after={"lacks": each.after},
+            )
+            for each in found
+        ]  # fmt: skip
+        return DryRun(kind=APPROVAL.name, level=level, looked_at=looked, callers=looked, data=data)
 
     def run(
         self, named: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any], lately: Lately
@@ -242,6 +264,15 @@ class Compared:
                 before={"allowed": old.allowed, "reason": old.reason}, after={"allowed": new.allowed, "reason": new.reason},
             )
         ]  # fmt: skip
+
+
+def _fitted(found: DryRun) -> bytes:
+    """Return it as JSON, within what goes with a proposal."""
+    data = found.data
+    while len(body := msgspec.json.encode(msgspec.structs.replace(found, data=data))) > _MOST_BYTES:
+        data = data[: len(data) // 2]
+        found = msgspec.structs.replace(found, left_off=len(found.data) - len(data))
+    return body
 
 
 def _fields(terms: Any) -> dict[str, Any]:

@@ -53,6 +53,7 @@ from strongroom.registry.releases import Keeping, Releases, Shelf
 from strongroom.registry.releases.service import Bounds
 from strongroom.retention import Retention
 from strongroom.rules import Rulebook, Rules
+from strongroom.rules.approval import APPROVAL
 from strongroom.rules.narrowed import narrowed_by
 from strongroom.rules.proposing import Proposing
 from strongroom.rules.usage import UsageReader
@@ -151,7 +152,9 @@ class Services:
     @property
     def rehearsal(self) -> Rehearsal:
         """Rehearses documents of rules on what happened lately."""
-        return Rehearsal(self.rules, self.records, self.audit, self.identity, self.registry, self.engine)
+        return Rehearsal(
+            self.rules, self.records, self.audit, self.identity, self.registry, self.engine, self.admission
+        )
 
     async def shred_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """End a tenant and destroy its keys: what they sealed is unreadable in every copy, for good; certify that it is."""
@@ -226,11 +229,13 @@ def make_services(
     if provider is not None:
         signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock)
     registry_keys = RegistryKeys(keys)
-    admission = Admission(gate, registry_keys, clock, Memory(channels), own)
     prompts = Prompts(gate, registry_keys, PromptSeals(keys), clock)
+    evaluations = Evaluations(gate, registry_keys, prompts, clock)
+    admission = Admission(gate, registry_keys, clock, Memory(channels), own, evaluations)
+    seals = {APPROVAL.name: admission.seal_policy}
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
-    proposing = Proposing(clock, Compared(engine).attached)
+    proposing = Proposing(clock, Compared(engine, admission).attached, seals)
     subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
@@ -268,8 +273,8 @@ def make_services(
             look_up,
             second=partial(keys.mac, Purpose.KEY_PEPPER) if production else None,
         ),
-        rules=Rules(gate, clock, proposing if production else None),
-        evaluations=Evaluations(gate, RegistryKeys(keys), prompts, clock),
+        rules=Rules(gate, clock, proposing if production else None, seals),
+        evaluations=evaluations,
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate, sidecars),
         logs=LogReader(gate, sidecars),

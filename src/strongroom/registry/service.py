@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -22,6 +23,8 @@ from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocum
 from strongroom.registry.model import SERVED_BY, Deployment, Operation, Release, Target, in_path
 from strongroom.registry.prompts import PinnedDocument, Prompts
 from strongroom.store import Conflict, TenantTx, feed
+
+_Found = TypeVar("_Found")
 
 
 class Registry:
@@ -196,6 +199,14 @@ class Registry:
         resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
         async with self._gate.permit(who, Action.DEPLOYMENT_LIST, resource, ask) as tx:
             return await tables.deployments(tx)
+
+    async def looked_at(
+        self, who: Principal, tenant: TenantId, ask: Ask, look: Callable[[TenantTx], Awaitable[_Found]]
+    ) -> _Found:
+        """Return what `look` finds about a tenant's deployments."""
+        resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
+        async with self._gate.permit(who, Action.DEPLOYMENT_LIST, resource, ask) as tx:
+            return await look(tx)
 
     async def withdraw(self, who: Principal, tenant: TenantId, environment: Environment, name: Name, ask: Ask) -> None:
         """End a deployment: the gateways stop routing to it at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from strongroom.rules.access import ACCESS
+from strongroom.rules.approval import APPROVAL
 from strongroom.rules.disclosure import DISCLOSURE
 from strongroom.rules.kind import Kind
 from strongroom.rules.limits import LIMITS
@@ -25,6 +26,7 @@ _ALL: Final[tuple[Kind[Any, Any], ...]] = (
     ACCESS,
     POLICY,
     PRIVACY,
+    APPROVAL,
 )
 
 KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}

@@ -13,7 +13,7 @@ Nothing else is put in force: a document that another has overtaken must be prop
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -29,7 +29,7 @@ from strongroom.rules.kind import Kind, digest
 from strongroom.rules.kinds import CEDAR, KINDS
 from strongroom.rules.model import Level, Version
 from strongroom.rules.narrower import objection
-from strongroom.rules.putting import held, moved, put, standing_of
+from strongroom.rules.putting import Seals, held, moved, put, standing_of
 from strongroom.rules.resolve import Held, Standing
 from strongroom.store import TenantTx
 from strongroom.store.tx import Tx, place
@@ -61,6 +61,7 @@ class Proposing:
 
     clock: Clock
     rehearse: Rehearse
+    seals: Seals = field(default_factory=dict[str, Any])
 
     async def propose(self, tx: Tx, who: Principal, version: Version, body: bytes, *, at_once: bool) -> Request:
         """Propose a version; with `at_once`, put it in force too, which only a narrower one may.
@@ -102,7 +103,7 @@ class Proposing:
             ticket="", reason=version.reason, now=now, needed=0 if at_once else 1,
         )  # fmt: skip
         if at_once:
-            await put(tx, version, body, request=request.id)
+            await put(tx, version, body, seals=self.seals, request=request.id)
             request = await approvals.use(tx, who, request_kind(kind.name), request.id, change, now)
         return request
 
@@ -131,7 +132,7 @@ class Proposing:
         )
         if body:
             KINDS[change.kind].decode(body)  # by the rules of today: it may have been proposed to an earlier release
-        await put(tx, version, body, request=request.id)
+        await put(tx, version, body, seals=self.seals, request=request.id)
         await approvals.apply(tx, request.kind, request.id, change, self.clock.now())
 
 

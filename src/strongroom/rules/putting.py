@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -17,8 +17,13 @@ from strongroom.rules.resolve import Held, Standing
 from strongroom.store import feed
 from strongroom.store.tx import Tx
 
+Seals: TypeAlias = Mapping[str, Callable[[Version], bytes]]
+"""For each kind whose documents are believed by a seal alone, what seals a version."""
 
-async def put(tx: Tx, version: Version, body: bytes, *, request: UUID | None = None) -> Version:
+
+async def put(
+    tx: Tx, version: Version, body: bytes, *, seals: Seals | None = None, request: UUID | None = None
+) -> Version:
     """Add a version and tell the gateways, in one transaction; return it. `request`: what it was approved by.
 
     Raises:
@@ -26,7 +31,8 @@ async def put(tx: Tx, version: Version, body: bytes, *, request: UUID | None = N
     """
     if await tables.last(tx, version.kind, version.level) != version.version - 1:
         moved()
-    await tables.insert(tx, version, body, request)
+    seal = (seals or {}).get(version.kind)
+    await tables.insert(tx, version, body, request, None if seal is None else seal(version))
     if version.withdrawn:
         await feed.withdraw(tx, PREFIX + version.kind, version.level.value)
     else:

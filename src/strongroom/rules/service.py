@@ -23,7 +23,7 @@ from strongroom.rules.kind import Document, Kind, digest, encode
 from strongroom.rules.kinds import KINDS
 from strongroom.rules.model import DocumentError, Level, Subject, Version
 from strongroom.rules.proposing import Proposing
-from strongroom.rules.putting import moved, put, standing_of
+from strongroom.rules.putting import Seals, moved, put, standing_of
 from strongroom.rules.resolve import Held, Standing, Why, explain
 from strongroom.store import Conflict, TenantTx, feed
 from strongroom.store.tx import Tx
@@ -34,11 +34,14 @@ _MANY: Final = "all"
 class Rules:
     """Documents of the installation and of its tenants. `tenant` None means the installation."""
 
-    def __init__(self, gate: Gate, clock: Clock, proposing: Proposing | None = None) -> None:
+    def __init__(
+        self, gate: Gate, clock: Clock, proposing: Proposing | None = None, seals: Seals | None = None
+    ) -> None:
         """Wire it. `proposing`: how a document waits for a second person, where it has to; None: it is in force at once."""
         self._gate = gate
         self._clock = clock
         self._proposing = proposing
+        self._seals = seals
 
     async def in_force(self, who: Principal, tenant: TenantId | None, ask: Ask, kind: str = _MANY) -> list[Version]:
         """Return the last version of every document that concerns `tenant`, withdrawn ones included.
@@ -119,7 +122,8 @@ class Rules:
             Refused: INVALID naming the field, CONFLICT when `expected` is not what is in force.
         """
         async with self._permitted(who, tenant, kind, level, ask) as tx:
-            return await put(tx, *self._version(who, kind, level, document, expected, reason))
+            version, body = self._version(who, kind, level, document, expected, reason)
+            return await put(tx, version, body, seals=self._seals)
 
     async def propose(
         self,

@@ -15,12 +15,12 @@ from strongroom.store.tx import Tx, place
 _EMPTY = "{}"
 
 
-async def insert(tx: Tx, version: Version, body: bytes, request: UUID | None) -> None:
-    """Add a version, and by which request it came; two with one number are a `Conflict`."""
+async def insert(tx: Tx, version: Version, body: bytes, request: UUID | None, seal: bytes | None) -> None:
+    """Add a version, by which request it came, and its seal; two with one number are a `Conflict`."""
     await tx.execute(
         """INSERT INTO rules.document (tenant_id, kind, level, version, digest, body, withdrawn, author, credential, at, reason,
-                                       approved_by, request_id)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)""",
+                                       approved_by, request_id, seal)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)""",
         place(tx),
         version.kind,
         version.level.value,
@@ -34,6 +34,7 @@ async def insert(tx: Tx, version: Version, body: bytes, request: UUID | None) ->
         version.reason,
         version.approved_by,
         request,
+        seal,
     )
 
 
@@ -46,6 +47,18 @@ async def last(tx: Tx, kind: str, level: Level) -> int:
         level.value,
     )
     return 0 if found is None else int(found)
+
+
+async def sealed(tx: Tx, kind: str) -> tuple[Version, bytes | None] | None:
+    """Return the last version of the installation's document of a kind, with its seal."""
+    row = await tx.fetchrow(
+        """SELECT kind, level, version, digest, body, withdrawn, author, credential, at, reason, approved_by, seal
+           FROM rules.document WHERE tenant_id = $1 AND kind = $2 AND level = 'default'
+           ORDER BY version DESC LIMIT 1""",
+        PLATFORM,
+        kind,
+    )
+    return None if row is None else (_version(row), row["seal"])
 
 
 async def in_force(tx: Tx) -> list[Version]:
@@ -82,5 +95,5 @@ def _concerning(tx: Tx) -> tuple[TenantId, ...]:
 
 
 def _version(row: Record) -> Version:
-    fields: dict[str, Any] = {name: value for name, value in row.items() if name not in {"body", "level"}}
+    fields: dict[str, Any] = {name: value for name, value in row.items() if name not in {"body", "level", "seal"}}
     return Version(level=Level(row["level"]), document=msgspec.json.decode(row["body"] or _EMPTY), **fields)

@@ -3,7 +3,7 @@
 1. the manifest is the one that the release is named by;
 2. the verdict is clean, of today's rules, over exactly the manifest's files, and says whose release it is;
 3. the signature is over the same files, by this installation, under the release's name and version;
-4. enough people have approved it here, none of them its author;
+4. enough people have approved it here, none of them its author, and it has what else the installation demands;
 5. neither it nor who signed it is revoked, and that can be told;
 6. it is the release of its name that the environment's channel has promoted last, and nothing is frozen there.
 """
@@ -12,20 +12,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from strongroom.kernel.principal import Environment
 from strongroom.registry import dsse, oms
 from strongroom.registry.admission import manifest as manifests
+from strongroom.registry.admission.demanded import Policy, further, missing_groups, unreadable
 from strongroom.registry.admission.keys import RegistryKeys
-from strongroom.registry.admission.model import APPROVALS, Evidence, EvidenceKind, OwnKeys, Reason, Standing, Subject
+from strongroom.registry.admission.model import Evidence, EvidenceKind, OwnKeys, Reason, Standing, Subject
 from strongroom.registry.admission.ownkeys import Certificate, read_receipt
 from strongroom.registry.admission.statements import EVERY_TENANT, Approved, Scanned, Terms, read_approval, read_scan
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.channels.model import Content, Revoked
 from strongroom.registry.oms.service import verify_statement
+from strongroom.rules.approval import MOST_DAYS
 from strongroom.signatures.keys import PublicKey
 
 
@@ -45,6 +50,8 @@ class Case:
         own: approvers' own keys, by account.
         rule: whose keys count.
         serving: whether it is only to go on: then what was promoted once may, and nothing frozen stops it.
+        policy: what the installation demands.
+        passed: suites that it has passed, by name.
         promotes: whether it must be promoted: a tenant's own is deployed where it is approved for its tenant.
     """
 
@@ -58,6 +65,8 @@ class Case:
     revocations: Content | Untrusted = field(default_factory=Content)
     own: Mapping[UUID, Sequence[Certificate]] = field(default_factory=dict[UUID, Sequence[Certificate]])
     rule: OwnKeys = field(default_factory=OwnKeys)
+    policy: Policy = field(default_factory=Policy)
+    passed: frozenset[str] = frozenset()
     promotes: bool = True
     serving: bool = False
 
@@ -79,7 +88,7 @@ def judge(case: Case, environment: Environment, tenant: str | None) -> Standing:
     _signature(case, files, reasons)
     _approvals(case, scan, environment, tenant, reasons)
     _revocation(case, reasons)
-    _channel(case, environment, tenant, reasons)
+    _channel(case, scan, environment, tenant, reasons)
     return Standing(
         environment=environment,
         tenant=tenant,
@@ -165,22 +174,55 @@ def _approvals(
         said = "Who made it, and how many must approve it, stands in the verdict, and there is none that counts."
         reasons.append(Reason(demand="approval", met=False, because=said))
         return
-    wanted = APPROVALS[scan.risk][environment]
-    people, left = counted(case, scan.author, environment, tenant, case.of(EvidenceKind.APPROVAL))
+    if case.policy.trouble:
+        reasons.append(unreadable(case.policy))
+        return
+    demands = case.policy.of(environment, scan.risk)
+    wanted = demands.people(environment, scan.risk.value)
+    if demands.own_keys:
+        case = replace(case, rule=msgspec.structs.replace(case.rule, demanded=True))
+    given = case.of(EvidenceKind.APPROVAL)
+    people, left = counted(case, scan.author, environment, tenant, given, days=demands.approval_days)
+    groups = missing_groups(demands, people)
     named = f" ({', '.join(sorted(people))})" if people else ""
     whom = "" if tenant is None else " for this tenant"
     if len(people) < wanted:
         said = f"{len(people)} of {wanted} approvals that {environment} demands of a {scan.risk} release{whom}{named}."
     else:
         said = f"{len(people)} approved it{whom}{named}; {environment} demands {wanted} of a {scan.risk} release."
-    if left and len(people) < wanted:
+    if groups:
+        said = f"{said} Missing: {'; '.join(groups)}."
+    met = len(people) >= wanted and not groups
+    if left and not met:
         said = f"{said} Not counted: {'; '.join(sorted(left))}."
-    reasons.append(Reason(demand="approval", met=len(people) >= wanted, because=said))
+    reasons.append(Reason(demand="approval", met=met, because=said))
+    if not case.serving:  # what was let in goes on: it ends by what is revoked, and by approvals that end
+        reasons.extend(further(demands, wanted, people, case.passed | _at_promotion(case, environment), case.now))
+
+
+def _at_promotion(case: Case, environment: Environment) -> frozenset[str]:
+    """Return the suites that the release had passed when it was promoted, as the channel says under its signature."""
+    found = case.channels.get(environment)
+    promoted = None if found is None or isinstance(found, Untrusted) else found.of_digest(case.subject.digest)
+    return frozenset() if promoted is None else frozenset(promoted.evaluated)
+
+
+class Counted(NamedTuple):
+    """Who has approved, and when first by what counts now; and why others do not count."""
+
+    people: dict[str, datetime]
+    left: set[str]
 
 
 def counted(
-    case: Case, author: str, environment: Environment, tenant: str | None, given: Iterable[Evidence]
-) -> tuple[set[str], set[str]]:
+    case: Case,
+    author: str,
+    environment: Environment,
+    tenant: str | None,
+    given: Iterable[Evidence],
+    *,
+    days: int = MOST_DAYS,
+) -> Counted:
     """Return who has approved, distinct in person and in key, and why others do not count.
 
     Args:
@@ -189,8 +231,10 @@ def counted(
         environment: where it is to be deployed.
         tenant: for whom, by id; None: for any.
         given: the approvals.
+        days: how long one counts at most.
     """
     people: dict[UUID, str] = {}
+    since: dict[UUID, datetime] = {}
     keys: set[bytes] = set()
     left: set[str] = set()
     for each in given:
@@ -207,12 +251,16 @@ def counted(
             continue
         elif terms.tenant not in {EVERY_TENANT, tenant}:
             left.add("one for another tenant")
+        elif found.at + timedelta(days=days) <= case.now:
+            left.add(f"one of {terms.approver} that is older than {days} days")
         elif (why := _discounted(case, each.account, terms, key, author)) is not None:
             left.add(why)
         elif each.account not in people and key.spki not in keys:
-            people[each.account] = terms.approver
+            people[each.account], since[each.account] = terms.approver, found.at
             keys.add(key.spki)
-    return set(people.values()), left
+        elif each.account in people:
+            since[each.account] = min(since[each.account], found.at)
+    return Counted({name: since[account] for account, name in people.items()}, left)
 
 
 class _NotCounted(ValueError):  # noqa: N818 - said to a person
@@ -248,7 +296,7 @@ def _read_own(case: Case, statement: bytes, account: UUID) -> tuple[Approved, Pu
         raise _NotCounted(f"one of {certificate.name}, by a key that had ended")
     if case.rule.trusted and key.id not in case.rule.trusted:
         raise _NotCounted(f"one of {certificate.name}, by a key that the settings do not name")
-    return approval, key
+    return msgspec.structs.replace(approval, at=receipt.received), key
 
 
 def _revocation(case: Case, reasons: list[Reason]) -> None:
@@ -261,7 +309,9 @@ def _revocation(case: Case, reasons: list[Reason]) -> None:
     reasons.append(Reason(demand="revocation", met=revoked is None, because=said))
 
 
-def _channel(case: Case, environment: Environment, tenant: str | None, reasons: list[Reason]) -> None:
+def _channel(
+    case: Case, scan: Scanned | None, environment: Environment, tenant: str | None, reasons: list[Reason]
+) -> None:
     found = case.channels.get(environment, Untrusted("nobody has looked at it"))
     if isinstance(found, Untrusted):
         said = f"The channel of {environment} cannot be used: {found}."
@@ -270,8 +320,11 @@ def _channel(case: Case, environment: Environment, tenant: str | None, reasons: 
     frozen = None if case.serving else found.freeze_on(case.subject.name, tenant)
     promoted = found.of_digest(case.subject.digest)
     if not case.promotes:
+        barred = scan is not None and case.policy.of(environment, scan.risk).promoted_only
         said = f"It is its tenant's own, and nothing is frozen in {environment}." if frozen is None else frozen.said
-        reasons.append(Reason(demand="channel", met=frozen is None, because=said))
+        if barred:
+            said = f"It is its tenant's own, and only what is promoted may be deployed in {environment}."
+        reasons.append(Reason(demand="channel", met=frozen is None and not barred, because=said))
         return
     if promoted is None or (promoted.name, promoted.version) != (case.subject.name, case.subject.version):
         said = f"It is not promoted to {environment}."

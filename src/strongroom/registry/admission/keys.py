@@ -48,6 +48,14 @@ class RegistryKeys:
         """Return whose evaluations count."""
         return [SecretKey.of_seed(_derived(root, "evaluator")).public for root in self._roots]
 
+    def policymaker(self) -> SecretKey:
+        """Return the key that seals what is demanded of releases."""
+        return SecretKey.of_seed(_derived(self._roots[0], "policymaker"))
+
+    def policymakers(self) -> list[PublicKey]:
+        """Return whose seals count."""
+        return [SecretKey.of_seed(_derived(root, "policymaker")).public for root in self._roots]
+
     def signer(self) -> SigningKey:
         """Return the key that signs models."""
         return SigningKey(_p256(self._roots[0]))

@@ -12,6 +12,7 @@ import msgspec
 
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment
+from strongroom.rules.approval import DEFAULTS
 
 
 @unique
@@ -33,16 +34,16 @@ class EvidenceKind(StrEnum):
 
 
 APPROVALS: Final = {
-    Risk.STANDARD: {Environment.DEV: 1, Environment.TEST: 1, Environment.PROD: 2},
-    Risk.HIGH: {Environment.DEV: 1, Environment.TEST: 2, Environment.PROD: 3},
+    Risk.STANDARD: DEFAULTS["standard"],
+    Risk.HIGH: DEFAULTS["high"],
 }
-"""How many people must have approved."""
+"""How many people must have approved, where the installation's document says nothing else."""
 
 
 PROVEN: Final = frozenset({"manifest", "scan", "signature", "revocation"})
 """What must be met before anybody approves."""
 
-PROMOTABLE: Final = PROVEN | {"approval"}
+PROMOTABLE: Final = PROVEN | {"approval", "policy", "evaluation", "cool-off"}
 """What must be met before it is promoted."""
 
 

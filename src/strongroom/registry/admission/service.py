@@ -23,6 +23,7 @@ from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry import dsse
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission import tables
+from strongroom.registry.admission.demanded import Passing, policy, seal, told
 from strongroom.registry.admission.judge import Case, judge
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.model import PROVEN, EvidenceKind, Found, OwnKeys, Proof, Risk, Standing, Subject
@@ -36,6 +37,7 @@ from strongroom.registry.oms.service import sign_files
 from strongroom.registry.scan import Report
 from strongroom.registry.scan.rules import ruleset_digest
 from strongroom.registry.scan.service import scan_files
+from strongroom.rules.model import Version
 from strongroom.store import OperatorTx, TenantTx
 
 MAX_DAYS: Final = 400
@@ -73,7 +75,13 @@ class Admission:
     """Proves, approves and judges releases."""
 
     def __init__(
-        self, gate: Gate, keys: RegistryKeys, clock: Clock, memory: Memory | None = None, own: OwnKeys | None = None
+        self,
+        gate: Gate,
+        keys: RegistryKeys,
+        clock: Clock,
+        memory: Memory | None = None,
+        own: OwnKeys | None = None,
+        evaluations: Passing | None = None,
     ) -> None:
         """Make it.
 
@@ -83,9 +91,11 @@ class Admission:
             clock: dates what is signed.
             memory: what this machine remembers of the channels; None: nothing but what this object sees.
             own: whose keys count under approvals; None: any.
+            evaluations: tells what a release has passed; None: nothing.
         """
         self.channels = Reader(keys, clock, memory or Memory())
         self._own = own or OwnKeys()
+        self._evaluations = evaluations
         self._gate = gate
         self._keys = keys
         self._clock = clock
@@ -320,8 +330,20 @@ class Admission:
             await self._opened(tx, Channel.REVOCATIONS),
             await tables.own_keys(tx, self._keys),
             self._own,
+            await policy(tx, self._keys),
+            await self.passed(tx, found.subject.digest),
             promotes=found.owner is None,
         )
+
+    async def passed(self, tx: OperatorTx | TenantTx, digest: str) -> frozenset[str]:
+        """Return the suites that a release has passed, by name and by digest; in a tenant's transaction, there."""
+        if self._evaluations is None:
+            return frozenset()
+        return told(await self._evaluations.passing(tx, digest))
+
+    def seal_policy(self, version: Version) -> bytes:
+        """Return the seal of a document about what is demanded, which is put in force."""
+        return seal(version, self._keys)
 
     async def _opened(self, tx: OperatorTx | TenantTx, channel: Channel) -> Content | Untrusted:
         try:

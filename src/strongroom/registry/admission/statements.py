@@ -131,8 +131,9 @@ class Terms(msgspec.Struct, frozen=True):
     version: str
 
 
-class _Svr(msgspec.Struct, frozen=True):
+class _Svr(msgspec.Struct, frozen=True, rename={"time_created": "timeCreated"}):
     verifier: _Verifier
+    time_created: datetime
     strongroom: Terms
 
 
@@ -143,10 +144,11 @@ class _Approval(msgspec.Struct, frozen=True, rename={"predicate_type": "predicat
 
 
 class Approved(msgspec.Struct, frozen=True):
-    """What an approval says."""
+    """What an approval says, and when it was given, as it says itself."""
 
     subject: Subject
     terms: Terms
+    at: datetime
 
 
 def approved(subject: Subject, terms: Terms, at: datetime, key: SecretKey) -> bytes:
@@ -181,4 +183,7 @@ def read_approval(envelope: bytes, trusted: list[PublicKey]) -> tuple[Approved, 
         raise dsse.BadEnvelope("it is a statement of another kind")
     terms = found.predicate.strongroom
     digest = f"sha256:{subject.digest.get('sha256', '')}"
-    return Approved(Subject(digest=digest, name=subject.name, version=terms.version), terms), key
+    said = Approved(
+        Subject(digest=digest, name=subject.name, version=terms.version), terms, found.predicate.time_created
+    )
+    return said, key

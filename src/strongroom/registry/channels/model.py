@@ -56,6 +56,7 @@ class Promoted(msgspec.Struct, frozen=True, kw_only=True):
         by: who promoted it last, or went back to it.
         at: when.
         reason: why.
+        evaluated: suites that it had passed by then, by name.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Promoted(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     at: datetime
     reason: str
+    evaluated: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:

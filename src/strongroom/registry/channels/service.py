@@ -267,6 +267,7 @@ class Channels:
             by=by,
             at=self._clock.now(),
             reason=reason,
+            evaluated=tuple(sorted(case.passed)),
         )
 
 
