@@ -264,7 +264,7 @@ def make_services(
         releases=releases,
         keeping=Keeping(gate, admission, releases, Shelf(store, blobs or Path("/nonexistent")), clock),
         registrar=Registrar(gate, registry_keys, admission.channels, clock),
-        channels=Channels(gate, admission, registry_keys, clock),
+        channels=Channels(gate, admission, registry_keys, clock, production=production),
         providers=Providers(
             gate,
             vault,

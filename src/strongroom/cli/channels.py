@@ -10,6 +10,7 @@ from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import FAILED, OK, usage
 from strongroom.cli.models import MODEL
+from strongroom.cli.proposals import AGAIN, Approved, waits
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
 CHANNEL: Final = App(
@@ -122,25 +123,29 @@ def promote(
     *,
     to: Environment,
     reason: Reason,
+    approved: Approved = None,
     session: Session = HERE,
 ) -> None:
     """Make a release the one of its name that may be deployed in an environment.
 
-    What is deployed of an older one goes on serving. It must be scanned, signed and approved there.
+    What is deployed of an older one goes on serving. It must be scanned, signed and approved there. In production prod takes two people.
 
     Args:
         release: NAME@VERSION.
         to: the environment.
         reason: why.
+        approved: by which proposal.
         session: how to ask.
     """
     name, _, version = release.partition("@")
     if not name or not version:
         raise usage("A release is NAME@VERSION.", "`strongroom model list` shows what there is.")
-    fields: dict[str, object] = {"name": name, "version": version, "reason": reason}
+    fields: dict[str, object] = {"name": name, "version": version, "reason": reason, "approved": approved}
     body = ask(session, "POST", place("channels", to, "promotions"), fields)
     if session.json:
         output.raw(body)
+    elif "state" in (found := decoded(body)):
+        waits(found, AGAIN)
     else:
         output.note(f"{release} may be deployed in {to} now.")
 
@@ -164,11 +169,12 @@ def rollback(
     reason: Reason,
     to: Annotated[str | None, Parameter(help="The version [default: what was promoted before].")] = None,
     drill: Annotated[bool, Parameter(negative="", help="Do and measure all of it, and change nothing.")] = False,
+    approved: Approved = None,
     session: Session = HERE,
 ) -> int:
     """Go back to an older release: it is promoted, and every deployment of the newer one serves it.
 
-    It must pass all that is asked of a release today.
+    It must pass all that is asked of a release today. In production it takes two people, and a drill one.
 
     Args:
         environment: where.
@@ -176,17 +182,21 @@ def rollback(
         reason: why.
         to: the version.
         drill: change nothing.
+        approved: by which proposal.
         session: how to ask.
     """
-    fields: dict[str, object] = {"name": name, "version": to, "reason": reason, "drill": drill}
+    fields: dict[str, object] = {"name": name, "version": to, "reason": reason, "drill": drill, "approved": approved}
     body = ask(session, "POST", place("channels", environment, "rollbacks"), fields)
     found = decoded(body)
     if session.json:
         output.raw(body)
-    else:
-        output.listing(found["deployments"], _MOVED, empty="Nothing was deployed of it.")
-        did = "would go back" if drill else "went back"
-        output.note(f"{environment} {did} from {found['left']} to {found['now']}, in {found['milliseconds']} ms.")
+        return OK if "state" in found or all(each["moved"] for each in found["deployments"]) else FAILED
+    if "state" in found:
+        waits(found, AGAIN)
+        return OK
+    output.listing(found["deployments"], _MOVED, empty="Nothing was deployed of it.")
+    did = "would go back" if drill else "went back"
+    output.note(f"{environment} {did} from {found['left']} to {found['now']}, in {found['milliseconds']} ms.")
     return OK if all(each["moved"] for each in found["deployments"]) else FAILED
 
 

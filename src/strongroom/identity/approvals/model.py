@@ -28,9 +28,10 @@ class Kind(StrEnum):
     ACCOUNT = "account"
     PROVIDER = "provider"
     CAPTURE = "capture"
+    CHANNEL = "channel"  # promoting to prod, and going back
 
 
-PROPOSED: Final = frozenset({Kind.POLICY, Kind.RULES, Kind.ACCOUNT, Kind.PROVIDER})
+PROPOSED: Final = frozenset({Kind.POLICY, Kind.RULES, Kind.ACCOUNT, Kind.PROVIDER, Kind.CHANNEL})
 """What takes one other person in production; elevations and captures take two, everywhere, and have a life of their own."""
 
 

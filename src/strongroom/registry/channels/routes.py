@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias
+from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
@@ -10,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from strongroom.identity import Finder
+from strongroom.identity.approvals.routes import PROPOSED, Proposal, done_or_proposed
 from strongroom.identity.http import Asked, Listing, Who
 from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.principal import Environment
@@ -24,12 +27,19 @@ _Version = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,100}$(?!\n)", max_leng
 _NameOf = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,200}$(?!\n)", max_length=200)]
 
 
+Approved: TypeAlias = Annotated[
+    UUID | None,
+    msgspec.Meta(description="In production: the proposal of exactly this, which somebody else has approved."),
+]
+
+
 class Promote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A release that may be deployed in an environment from now on, and why."""
 
     name: _NameOf
     version: _Version
     reason: Why
+    approved: Approved = None
 
 
 class GoBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +49,7 @@ class GoBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     version: _Version | None = None
     reason: Why
     drill: bool = False
+    approved: Approved = None
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,22 +111,52 @@ async def channel_metadata(
     return Response(msgspec.Raw(document), media_type="application/json")
 
 
-@post("/channels/{environment:str}/promotions", responses=WRITE, summary="Promote a release", tags=["channels"])
+@post(
+    "/channels/{environment:str}/promotions", responses=WRITE | PROPOSED, summary="Promote a release", tags=["channels"]
+)
 async def promote_release(
     environment: FromPath[Environment], data: JSONBody[Promote], channels: TheChannels, who: Who, ask: Asked
-) -> Promoted:
-    """Make a release the one of its name that may be deployed in an environment."""
-    return await channels.promote(who, data.name, data.version, environment, data.reason, ask)
+) -> Response[Promoted | Proposal]:
+    """Make a release the one of its name that may be deployed in an environment.
+
+    In production, for prod, it is proposed (202): once somebody else has approved, ask again, with the proposal's id as `approved`.
+    """
+    said = await channels.second.asked(
+        who,
+        ask,
+        lambda: channels.promote(who, data.name, data.version, environment, data.reason, ask, data.approved),
+    )
+    return done_or_proposed(said, HTTPStatus.CREATED)
 
 
-@post("/channels/{environment:str}/rollbacks", responses=WRITE, summary="Go back to a release", tags=["channels"])
+@post(
+    "/channels/{environment:str}/rollbacks",
+    responses=WRITE | PROPOSED,
+    summary="Go back to a release",
+    tags=["channels"],
+)
 async def roll_back(
     environment: FromPath[Environment], data: JSONBody[GoBack], channels: TheChannels, who: Who, ask: Asked
-) -> WentBack:
-    """Go back to an older release, and have the deployments of the newer one serve it; or rehearse that."""
-    return await channels.roll_back(
-        who, environment, data.name, data.reason, ask, version=data.version, drill=data.drill
+) -> Response[WentBack | Proposal]:
+    """Go back to an older release, and have the deployments of the newer one serve it; or rehearse that.
+
+    In production it is proposed (202), as a promotion is; a drill is not.
+    """
+    said = await channels.second.asked(
+        who,
+        ask,
+        lambda: channels.roll_back(
+            who,
+            environment,
+            data.name,
+            data.reason,
+            ask,
+            version=data.version,
+            drill=data.drill,
+            approved=data.approved,
+        ),
     )
+    return done_or_proposed(said, HTTPStatus.CREATED)
 
 
 @post("/channels/{environment:str}/freezes", responses=WRITE, summary="Freeze", tags=["channels"])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from strongroom.identity.approvals import Kind as Proposed
+from strongroom.identity.approvals.second import SecondPerson
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
-from strongroom.kernel.principal import Environment, Principal
+from strongroom.kernel.principal import Elevation, Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry import tables as registry_tables
@@ -31,20 +35,42 @@ from strongroom.store import OperatorTx, feed
 class Channels:
     """The channels of one installation."""
 
-    def __init__(self, gate: Gate, admission: Admission, keys: RegistryKeys, clock: Clock) -> None:
+    def __init__(
+        self, gate: Gate, admission: Admission, keys: RegistryKeys, clock: Clock, *, production: bool = False
+    ) -> None:
+        """Wire it. `production`: promoting to prod, and going back anywhere, take a second person; stopping takes none."""
         self._gate = gate
         self._admission = admission
         self._reader = admission.channels
         self._clock = clock
         self._desk = Desk(self._reader, keys, clock)
+        self.second: Final = SecondPerson(gate, clock, Proposed.CHANNEL, demanded=production)
+        """For surfaces: `second.asked` does an act, or proposes it where it waits."""
         self.holds = Holds(gate, self._desk, keys, clock)
 
     async def promote(
-        self, who: Principal, name: str, version: str, environment: Environment, reason: str, ask: Ask
+        self,
+        who: Principal,
+        name: str,
+        version: str,
+        environment: Environment,
+        reason: str,
+        ask: Ask,
+        approved: UUID | None = None,
     ) -> Promoted:
         """Make a release the one of its name that may be deployed in an environment.
 
+        Args:
+            who: the caller.
+            name: of the release.
+            version: of the release.
+            environment: where.
+            reason: why.
+            ask: the request.
+            approved: the proposal of exactly this, where it takes a second person.
+
         Raises:
+            Waits: in production, for prod.
             Refused: hidden for a release that there is not; FORBIDDEN for one that lacks what is demanded of it there;
                 CONFLICT while something is frozen; UNAVAILABLE when the channel cannot be believed.
         """
@@ -55,6 +81,9 @@ class Channels:
             before = await self._desk.open(tx, channel)
             refuse_frozen(before.content, name)
             promoted = await self._promotable(tx, subject, environment, who.name, reason)
+            if environment is Environment.PROD:
+                act = _act("promote", environment, promoted, before.content.current(name), reason)
+                await self.second.use(tx, who, act, approved)
             others = [
                 msgspec.structs.replace(each, current=each.current and each.name != name)
                 for each in before.content.promoted
@@ -74,6 +103,7 @@ class Channels:
         *,
         version: str | None = None,
         drill: bool = False,
+        approved: UUID | None = None,
     ) -> WentBack:
         """Go back to an older release of `name`, and have the deployments of the newer one serve it.
 
@@ -85,8 +115,10 @@ class Channels:
             ask: the request.
             version: which release to go back to; None: the one that was promoted before.
             drill: do and measure all of it, and change nothing.
+            approved: the proposal of exactly this, where it takes a second person.
 
         Raises:
+            Waits: in production: deployments of tenants are moved.
             Refused: as `promote`; CONFLICT also where there is nothing to go back to.
         """
         began = time.perf_counter()
@@ -103,6 +135,8 @@ class Channels:
                 raise conflict(f"There is nothing to go back to: {which} was not promoted to {environment} before.")
             subject = Subject(digest=older.digest, name=older.name, version=older.version)
             back = await self._promotable(tx, subject, environment, who.name, reason)
+            if not drill:
+                await self.second.use(tx, who, _act("go back to", environment, back, left, reason), approved)
             case = await self._admission.case(tx, Found(subject, None), [environment])
             serving = await tables.serving(tx, left.digest, environment)
             plans = [_plan(each, before.content, case, environment) for each in serving]
@@ -116,7 +150,7 @@ class Channels:
             await self._desk.put(tx, channel, content, before, drill=drill)
         if not drill:
             pairs = zip(serving, plans, strict=True)
-            plans = [await self._move(who, each, plan, left, back, reason, ask) for each, plan in pairs]
+            plans = [await self._move(who, each, plan, left, back, reason, ask, approved) for each, plan in pairs]
         return WentBack(
             environment=environment,
             left=left.called,
@@ -135,10 +169,15 @@ class Channels:
         back: Promoted,
         reason: str,
         ask: Ask,
+        approved: UUID | None,
     ) -> Moved:
         if not plan.moved:
             return plan
         tenant = TenantId(serving.tenant)
+        if self.second.demanded and approved is not None:  # what somebody else approved, and no more, on this tenant
+            covered = frozenset({Action.DEPLOYMENT_MOVE.value})
+            elevation = Elevation(id=str(approved), ticket=f"proposal {approved}", tenant=tenant, actions=covered)
+            who = replace(who, elevation=elevation)
         resource = Resource(kind=Kind.DEPLOYMENT, id=serving.name, tenant=tenant, environment=serving.environment)
         said = noted(ask, reason, before=left.called, after=back.called)
         try:
@@ -269,6 +308,21 @@ class Channels:
             reason=reason,
             evaluated=tuple(sorted(case.passed)),
         )
+
+
+def _act(
+    what: str, environment: Environment, release: Promoted, before: Promoted | None, reason: str
+) -> dict[str, object]:
+    """Return exactly what a second person is asked about: another release in between, and it is another act."""
+    return {
+        "summary": f"{what} {release.called} in {environment}",
+        "act": what,
+        "environment": str(environment),
+        "release": release.called,
+        "digest": release.digest,
+        "instead_of": None if before is None else before.digest,
+        "reason": reason,
+    }
 
 
 def _older(content: Content, name: str, version: str | None) -> Promoted | None:
