@@ -71,7 +71,7 @@ async def installer(
         admission = Admission(gate, registry_keys, clock, memory)
         yield Seed(
             Identity(gate, directory, keys, clock),
-            Accounts(gate, keys, clock, production=production),
+            Accounts(gate, keys, clock, production=production, installer=True),
             Registry(gate, clock, admission),
             admission,
             Channels(gate, admission, registry_keys, clock),

@@ -16,7 +16,7 @@ from msgspec import structs
 
 from strongroom.gateway.stages import Admitted
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
-from strongroom.vault import KeysDestroyed, Scope, Use, Vault, VaultUnavailable
+from strongroom.vault import KeysDestroyed, Scope, Use, Vault, VaultUnavailable, is_subject
 
 HEADER: Final = b"strongroom-subject"
 """Names a request's subject in every dialect, and counts before a dialect's own field."""
@@ -33,6 +33,8 @@ async def named(admitted: Admitted, vault: Vault | None) -> Admitted | Refusal:
     tenant = admitted.authenticated.principal.tenant
     if not name or tenant is None:
         return admitted
+    if is_subject(name):  # else one could name people as nobody finds them: it would be the pseudonym of a pseudonym
+        return invalid("A subject is named as you know them, not by a pseudonym (`sub_…`).", param=HEADER.decode())
     if vault is None:
         return _away("no vault here")
     try:

@@ -43,20 +43,30 @@ _FREE: Final = (
     "In production a token is bound: name the public key or the certificate of who will hold it (`bound_to`), and the "
     "networks that it is used from (`networks`). People who sign on with their own provider need no token."
 )
-_DECIDING: Final = frozenset({Role.APPROVER, Role.TENANT_ADMIN})
-"""Who says yes to what others ask for, or may do in a tenant what an operator may not."""
+_DECIDING: Final = frozenset({Role.APPROVER, Role.TENANT_ADMIN, Role.OPERATOR})
+"""Whose making, and whose new token, takes somebody else's word in production: by making one, nobody becomes two people."""
 
 
 class Accounts:
     """Makes, lists and ends accounts. An account has one living token; issuing another ends the one before."""
 
-    def __init__(self, gate: Gate, keys: PurposeKeys, clock: Clock, *, production: bool = False) -> None:
-        """Wire it. `production`: whether tokens have to be bound, and making those who decide takes a second person."""
+    def __init__(
+        self, gate: Gate, keys: PurposeKeys, clock: Clock, *, production: bool = False, installer: bool = False
+    ) -> None:
+        """Wire it.
+
+        Args:
+            gate: asks the policies.
+            keys: the peppers.
+            clock: tells the time.
+            production: whether tokens have to be bound, and making those who decide takes a second person.
+            installer: whether these are the supervisor's own hands, at a start, whom nobody else can be asked about.
+        """
         self._gate = gate
         self._keys = keys
         self._clock = clock
         self._production = production
-        self.second: Final = SecondPerson(gate, clock, approvals.Kind.ACCOUNT, demanded=production)
+        self.second: Final = SecondPerson(gate, clock, approvals.Kind.ACCOUNT, demanded=production and not installer)
         """For surfaces: `second.asked` does an act, or proposes it where it waits."""
 
     async def create(
@@ -178,13 +188,15 @@ class Accounts:
     ) -> None:
         """Demand a second person for who decides on others, so that nobody holds two voices by their own making.
 
-        Not of the first approvers, since nobody could approve them: an installation has had two once, and never again.
+        Not before there have been two approvers, since nobody could approve: an installation has had two once, and never
+        again. An operator's own new token is theirs to take; another's is not.
         Not under an elevation, which two others have approved; the policies ask whether it is for this.
         """
         if account.role not in _DECIDING or who.elevation is not None:
             return
-        first = act == "create" and account.role is Role.APPROVER and await voices.approvers_ever(tx) < approvals.NEEDED
-        if first:
+        own = act != "create" and account.role is Role.OPERATOR and account.name == who.name
+        begins = account.role is Role.OPERATOR or (act == "create" and account.role is Role.APPROVER)
+        if own or (begins and await voices.approvers_ever(tx) < approvals.NEEDED):
             return
         subject = {
             "summary": f"{act} the {account.role} {account.name}",

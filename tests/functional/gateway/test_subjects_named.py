@@ -83,13 +83,19 @@ async def test_who_is_not_named_is_not_linked_and_another_tenants_jane_is_anothe
     assert theirs["subject"] != await subject_of(plane, "acme")
 
 
-@pytest.mark.parametrize("said", ["", "x" * 257, "a\tb", "\xff"])
+@pytest.mark.parametrize("said", ["", "x" * 257, "a\tb", "\xff", f"sub_{'a' * 32}"])
 async def test_a_name_that_is_none_is_a_clear_no_and_nothing_is_asked(plane: Plane, said: str) -> None:
     asked = len(plane.chat.asked)
     path, body, _ = WAYS["openai user"]
     answer = await plane.ask(path, body, headers=(f"strongroom-subject: {said}",))
     assert (answer.status, answer.error["param"]) == (400, "strongroom-subject")
     assert len(plane.chat.asked) == asked
+
+
+async def test_a_dialects_own_field_takes_no_pseudonym_either(plane: Plane) -> None:
+    path, body, _ = WAYS["openai user"]
+    answer = await plane.ask(path, {**body, "user": f"sub_{'a' * 32}"})
+    assert answer.status == 400
 
 
 async def test_whom_nobody_could_find_again_is_not_served_while_the_vault_is_away(

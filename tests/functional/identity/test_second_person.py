@@ -20,6 +20,7 @@ from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Loaded, Settings
 from strongroom.identity import Accounts, Directory
 from strongroom.identity.approvals import Request, State
+from strongroom.identity.approvals.second import Waits
 from strongroom.identity.model import Ties
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId
@@ -361,9 +362,11 @@ async def test_when_every_approvers_token_is_lost_the_machines_owner_makes_one_a
     firm: Firm, tmp_path: Path
 ) -> None:
     """By the installer's own hands, which the API has not: so it takes the machine, and stands in the log."""
-    accounts = Accounts(firm.services.gate, firm.keys, firm.services.clock)
+    accounts = Accounts(firm.services.gate, firm.keys, firm.services.clock, production=True, installer=True)
+    for name in ("a", "b"):  # when there have been two, and both are lost
+        await firm.services.accounts.create(firm.operator, Name(name), Role.APPROVER, ties=TIES, ask=ASK)
     for file in (tmp_path / "first", tmp_path / "second"):
-        await approver_anew(accounts, file)
+        await approver_anew(accounts, file, production=True)
         assert file.stat().st_mode & 0o777 == 0o600
     assert await firm.services.follower.refresh(5.0)
     counts = [
@@ -372,9 +375,32 @@ async def test_when_every_approvers_token_is_lost_the_machines_owner_makes_one_a
     ]
     assert counts == [False, True]
     with pytest.raises(CannotStart, match="approver-token-file"):
-        await approver_anew(accounts, tmp_path / "second")
+        await approver_anew(accounts, tmp_path / "second", production=True)
     log = await firm.services.audit.of_platform(firm.operator, ASK, limit=50)
     assert {each.action for each in log if each.actor == "operator/strongroom-up"} >= {"account.create", "key.create"}
+
+
+async def test_nobody_becomes_two_operators_alone(firm: Firm) -> None:
+    """Else one asked for an erasure as one, and confirmed it as the other."""
+    accounts = firm.services.accounts
+    first = await accounts.create(
+        firm.operator, Name("eve"), Role.OPERATOR, ties=TIES, ask=ASK
+    )  # as nobody could approve yet
+    for name in ("a", "b"):
+        await accounts.create(firm.operator, Name(name), Role.APPROVER, ties=TIES, ask=ASK)
+    for attempt in (
+        accounts.create(firm.operator, Name("op2"), Role.OPERATOR, ties=TIES, ask=ASK),
+        accounts.reissue(firm.operator, Name("eve"), ASK, ties=TIES),
+    ):
+        with pytest.raises(Waits):
+            await attempt
+    own = person("eve", Role.OPERATOR, credential=first.key_id)
+    assert (await accounts.reissue(own, Name("eve"), ASK)).account.name == "eve"  # one's own is one's own
+    subject = Resource(kind=Kind.SUBJECT, id="x", tenant=firm.acme)
+    for action in (Action.SUBJECT_ERASE, Action.SUBJECT_CONFIRM, Action.SUBJECT_RELEASE):
+        assert not firm.services.engine.decide(firm.operator, action, subject).allowed
+        covered = Elevation(id="e", ticket="t", tenant=firm.acme, actions=frozenset({action.value}))
+        assert firm.services.engine.decide(replace(firm.operator, elevation=covered), action, subject).allowed
 
 
 FORBIDDEN = """@id("no-new-tenants") forbid (principal, action == Action::"tenant.create", resource);"""

@@ -204,8 +204,8 @@ class Evaluations:
 
     async def erase_all(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """Erase a tenant's labels, as its deletion does."""
-        resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
-        async with self._gate.permit(who, Action.DEPLOYMENT_DELETE, resource, ask) as tx:
+        resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
+        async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             await tables.erase_labels(tx, self._clock.now())
 
     def _read(self, rows: Sequence[bytes], *, tenant: str | None, release: str | None = None) -> list[Evaluated]:
