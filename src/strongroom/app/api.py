@@ -41,6 +41,7 @@ from strongroom.identity.tenantkeys import routes as tenantkey_routes
 from strongroom.providers import routes as provider_routes
 from strongroom.registry import routes as registry_routes
 from strongroom.registry.admission import routes as admission_routes
+from strongroom.registry.bills import routes as bill_routes
 from strongroom.registry.channels import routes as channel_routes
 from strongroom.registry.evaluations import routes as evaluation_routes
 from strongroom.registry.prompts import routes as prompt_routes
@@ -83,6 +84,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *release_routes.ROUTES,
             *channel_routes.ROUTES,
             *evaluation_routes.ROUTES,
+            *bill_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
             *usage_routes.ROUTES,
@@ -134,6 +136,7 @@ def _offered(services: Services) -> dict[str, object]:
         "registrar": services.registrar,
         "channels": services.channels,
         "evaluations": services.evaluations,
+        "bills": services.bills,
         "providers": services.providers,
         "rules": services.rules,
         "retention": services.retention,

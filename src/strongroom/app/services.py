@@ -43,6 +43,7 @@ from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
 from strongroom.registry.admission.model import OwnKeys
 from strongroom.registry.admission.registrar import Registrar
+from strongroom.registry.bills import Bills
 from strongroom.registry.channels.memory import Memory
 from strongroom.registry.channels.service import Channels
 from strongroom.registry.content import ContentStore
@@ -105,6 +106,7 @@ class Services:
     registrar: Registrar
     channels: Channels
     evaluations: Evaluations
+    bills: Bills
     providers: Providers
     rules: Rules
     usage: UsageReader
@@ -275,6 +277,7 @@ def make_services(
         ),
         rules=Rules(gate, clock, proposing if production else None, seals),
         evaluations=evaluations,
+        bills=Bills(admission, evaluations),
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate, sidecars),
         logs=LogReader(gate, sidecars),

@@ -11,6 +11,7 @@ from typing import Final
 from cyclopts import App, CycloptsError
 
 from strongroom.cli import (
+    bills,
     bringing,
     deidentify,
     evaluations,
@@ -74,6 +75,7 @@ _OF_MODEL: Final = (
     releases.show,
     shelf.verify,
     evaluations.evaluate,
+    bills.bom,
 )
 """Commands of `model` that register themselves when their modules are imported."""
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
@@ -12,3 +13,6 @@ Environment: TypeAlias = Annotated[
 ]
 Owner: TypeAlias = Annotated[str, Parameter(help="The person or team that answers for it.")]
 Yes: TypeAlias = Annotated[bool, Parameter(negative="", help="Do not ask whether it is meant.")]
+OutFile: TypeAlias = Annotated[
+    Path | None, Parameter(help="File to write; it must not be there yet [default: print it].")
+]

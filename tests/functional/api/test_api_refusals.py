@@ -305,6 +305,8 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("PATCH", "/api/providers/{name}"): ("/api/providers/x", {"region": "eu"}, 404),
     ("DELETE", "/api/providers/{name}"): ("/api/providers/x", None, 404),
     ("GET", "/api/models/{name}/{version}"): ("/api/models/none/1", None, 404),
+    ("GET", "/api/models/{name}/{version}/bom"): (f"/api/models/{RELEASE.name}/1/bom?tenant=globex", None, 404),
+    ("GET", "/api/models/{name}/{version}/card"): (f"/api/models/{RELEASE.name}/1/card?tenant=globex", None, 404),
     ("DELETE", "/api/models/{name}/{version}"): (f"/api/models/{RELEASE.name}/1?tenant=globex", None, 404),
     ("POST", "/api/models/{name}/{version}/verify"): (f"/api/models/{RELEASE.name}/1/verify?tenant=globex", None, 404),
     ("POST", "/api/models/{name}/{version}/rescan"): (f"/api/models/{RELEASE.name}/1/rescan?tenant=globex", None, 404),
@@ -459,6 +461,7 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     read |= {"/api/captures", captures}
     asks |= {("POST", "/api/captures"), ("GET", f"{captures}/{{capture}}/entries")}
     asks |= {("GET", f"{captures}/{{capture}}/entries/{{entry}}")}
+    read |= {f"{release}/bom", f"{release}/card"}
     open_to_it |= read if case[0] == "GET" else set[str]()
     channels = "/api/channels/{environment}/"  # it sees them and may stop what is in them, and does not change them
     asks |= {("POST", channels + each) for each in ("promotions", "rollbacks", "unfreezes")}

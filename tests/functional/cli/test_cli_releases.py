@@ -75,14 +75,21 @@ def test_a_tenants_release_is_brought_approved_deployed_and_deleted(
     assert not (tmp_path / "out").exists()
 
 
-def test_nobody_else_learns_of_a_tenants_release(run: Run, plane: ControlPlane, model: Path) -> None:
+def test_nobody_else_learns_of_a_tenants_release(run: Run, plane: ControlPlane, model: Path, tmp_path: Path) -> None:
     assert add(run, model, "hidden@1", by="acme-admin").code == 0
     absent = run("model", "show", "nothing@1", "--json", by="globex-admin")
-    for verb in ("show", "verify", "rescan", "delete"):
+    for verb in ("show", "verify", "rescan", "delete", "bom", "card"):
         other = run("model", verb, "hidden@1", by="globex-admin")
         assert other.code == 1
         assert other.err.split("(request")[0] == absent.err.split("(request")[0]
-    assert run("model", "show", "hidden@1", "--tenant", "acme", by="globex-admin").code == 1
+    for verb in ("show", "bom", "card"):
+        assert run("model", verb, "hidden@1", "--tenant", "acme", by="globex-admin").code == 1
+    bom = tmp_path / "hidden.cdx.json"
+    assert run("model", "bom", "hidden@1", "--out", str(bom), by="acme-admin").code == 0
+    assert {each["name"] for each in json.loads(bom.read_bytes())["components"]} == {"model.gguf", "README.md"}
+    assert run("model", "bom", "hidden@1", "--out", str(bom), by="acme-admin").code == 2
+    assert run("model", "card", "hidden@1", by="acme-admin").out.startswith("# hidden@1")
+    assert run("model", "card", "hidden@1", "--json", by="acme-admin").json["own"] is True
     assert "hidden@1" not in names(run, by="globex-admin") | names(run, by="operator")
     assert "hidden@1" in names(run, "--tenant", "acme", by="operator")
     digest = run("model", "show", "hidden@1", "--json", by="acme-admin").json["digest"]

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -107,6 +108,16 @@ def tenants_in(case: Case) -> list[str]:
         except _NotCounted:
             continue
     return sorted(found - {EVERY_TENANT})
+
+
+def holding(case: Case) -> Iterator[tuple[Approved, PublicKey]]:
+    """Yield the approvals of the release whose signatures hold, newest first, whether they count now or not."""
+    for each in case.of(EvidenceKind.APPROVAL):
+        assert each.account is not None  # noqa: S101 - the table demands it of an approval
+        with contextlib.suppress(_NotCounted):
+            found, key = _read(case, each.statement, each.account)
+            if found.subject == case.subject:
+                yield found, key
 
 
 def _manifest(case: Case, reasons: list[Reason]) -> manifests.Manifest | None:

@@ -214,7 +214,7 @@ class Admission:
             Refused: hidden for a release that there is not.
         """
         whose = tenant or who.tenant
-        async with self._reading(who, name, version, tenant, ask) as tx:
+        async with self.reading(who, name, version, tenant, ask) as tx:
             found = await self.named(tx, name, version, whose)
             subject, case = found.subject, await self.case(tx, found)
             standing = tuple(judge(case, each, None if whose is None else str(whose)) for each in Environment)
@@ -352,9 +352,10 @@ class Admission:
             return error
 
     @asynccontextmanager
-    async def _reading(
+    async def reading(
         self, who: Principal, name: str, version: str, tenant: TenantId | None, ask: Ask
     ) -> AsyncGenerator[OperatorTx | TenantTx]:
+        """Give the transaction in which `who` reads a release: the tenant's, or the caller's tenant's, or the platform's."""
         if tenant is not None:  # a tenant's own is read in its own transaction: it stands in its log
             place = Resource(kind=Kind.RELEASE, id=resource_id(name, version), tenant=tenant)
             async with self._gate.permit(who, Action.MODEL_LIST, place, ask) as tx:
