@@ -33,6 +33,7 @@ SPELT = {
     "BSD License": "BSD-3-Clause",
     "MIT License": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "PSFL": "PSF-2.0",
 }
 
 # What the metadata does not say, or what needs a word.

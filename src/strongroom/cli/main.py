@@ -44,6 +44,7 @@ from strongroom.cli.providers import PROVIDER
 from strongroom.cli.records import RECORDS
 from strongroom.cli.rehearse import DISCLOSURE, RULES
 from strongroom.cli.retention import RETENTION
+from strongroom.cli.runtime import RUNTIME
 from strongroom.cli.scan import EPILOGUE as SCAN_EPILOGUE
 from strongroom.cli.scan import scan
 from strongroom.cli.session import ONLINE
@@ -118,6 +119,7 @@ def application() -> App:
         TOKEN,
         ACCOUNT,
         MODEL,
+        RUNTIME,
         APPROVER,
         CHANNEL,
         DEPLOYMENT,

@@ -1,0 +1,117 @@
+"""`strongroom runtime bom` and `check`: what this installation consists of. Needs no server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from cyclopts import App, Parameter
+
+from strongroom.cli import output
+from strongroom.cli.bills import put_bom
+from strongroom.cli.documents import refuse_existing
+from strongroom.cli.failures import FAILED, OK, usage
+from strongroom.cli.local import LOCAL
+from strongroom.cli.options import OutFile
+from strongroom.cli.session import Json
+
+RUNTIME: Final = App(
+    name="runtime",
+    group=LOCAL,
+    help_epilogue="""
+Examples:
+  strongroom runtime bom --lock uv.lock --out runtime.cdx.json
+  strongroom runtime check runtime.cdx.json
+""",
+    help="Say what this installation, in which workers run, consists of, and whether it still does.",
+)
+
+
+@RUNTIME.command(
+    name="bom",
+    help_epilogue="""
+Examples:
+  strongroom runtime bom --lock uv.lock --out runtime.cdx.json
+""",
+)
+def bom(
+    *,
+    lock: Annotated[
+        Path | None, Parameter(help="A uv.lock, whose hashes of wheels stand beside each package [default: none].")
+    ] = None,
+    out: OutFile = None,
+) -> None:
+    """Write a CycloneDX 1.6 bill of materials of the installation itself: packages by their records, Python, system, kernel.
+
+    Args:
+        lock: the lock file that it was installed by.
+        out: where to write it.
+    """
+    from strongroom.confinement.tree import site_packages  # noqa: PLC0415 - `--help` must not wait for it
+    from strongroom.kernel.clock import SystemClock  # noqa: PLC0415 - as above
+    from strongroom.registry.bills.installed import BadLock, look  # noqa: PLC0415 - as above
+    from strongroom.registry.bills.runtime import runtime_bom  # noqa: PLC0415 - as above
+
+    refuse_existing(out)
+    try:
+        found = look(site_packages(), None if lock is None else _read(lock))
+    except BadLock as error:
+        raise usage(f"{lock}: {error}", "Name the uv.lock that this was installed by.") from None
+    put_bom(msgspec.json.encode(runtime_bom(found, SystemClock().now())), out, of="this installation")
+    output.note(f"Its environment is {found.digest}.")
+
+
+@RUNTIME.command(
+    name="check",
+    help_epilogue="""
+Examples:
+  strongroom runtime check runtime.cdx.json
+  strongroom runtime check runtime.cdx.json --no-files --json
+
+Exit codes: 0 it is what the bill tells of, 1 it is not, 2 the file is no such bill.
+""",
+)
+def check(
+    bill: Path,
+    /,
+    *,
+    files: Annotated[
+        bool, Parameter(help="Hash every installed file too, and hold it against its package's record.")
+    ] = True,
+    json: Json = False,
+) -> int:
+    """Hold this installation against a bill that was written of it: what was added, is gone, or has other bytes.
+
+    Args:
+        bill: as `runtime bom` wrote it.
+        files: hash every file too.
+        json: print JSON.
+    """
+    from strongroom.confinement.tree import site_packages  # noqa: PLC0415 - `--help` must not wait for it
+    from strongroom.registry.bills.installed import altered, compared, look  # noqa: PLC0415 - as above
+    from strongroom.registry.bills.runtime import NotABill, read_bill  # noqa: PLC0415 - as above
+
+    try:
+        before = read_bill(_read(bill))
+    except NotABill as error:
+        raise usage(f"{bill}: {error}") from None
+    places = site_packages()
+    now = look(places)
+    said = compared(before, now)
+    if files:
+        said += [f"{each} is not what its package's record says." for each in altered(places)]
+    if json:
+        output.raw(msgspec.json.encode({"same": not said, "differences": said, "environment": now.digest}))
+    else:
+        for each in said:
+            print(output.text(each))
+        output.note("It is NOT what the bill tells of." if said else "It is what the bill tells of.")
+    return FAILED if said else OK
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise usage(f"{path} cannot be read: {error.strerror}.") from None
