@@ -19,6 +19,12 @@ ALTER SCHEMA feed OWNER TO sr_owner;
 
 COMMENT ON SCHEMA feed IS 'documents that every process must know within a second';
 
+CREATE SCHEMA flows;
+
+ALTER SCHEMA flows OWNER TO sr_owner;
+
+COMMENT ON SCHEMA flows IS 'which data goes from where to where: what tenants declared, and what was seen';
+
 CREATE SCHEMA gateway;
 
 ALTER SCHEMA gateway OWNER TO sr_owner;
@@ -866,6 +872,54 @@ CREATE TABLE feed.version (
 ALTER TABLE feed.version OWNER TO sr_owner;
 
 COMMENT ON TABLE feed.version IS 'one row: the version of the last change, and an epoch that a restored backup replaces';
+
+CREATE TABLE flows.declaration (
+    tenant_id uuid NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    digest text NOT NULL,
+    body text NOT NULL,
+    author text NOT NULL,
+    credential text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    approved_by text,
+    request_id uuid,
+    CONSTRAINT declaration_approved_by_check CHECK (((length(approved_by) >= 1) AND (length(approved_by) <= 200))),
+    CONSTRAINT declaration_author_check CHECK (((length(author) >= 1) AND (length(author) <= 200))),
+    CONSTRAINT declaration_body_check CHECK (((octet_length(body) >= 1) AND (octet_length(body) <= 32768))),
+    CONSTRAINT declaration_credential_check CHECK ((length(credential) <= 64)),
+    CONSTRAINT declaration_digest_check CHECK ((digest ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT declaration_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,63}$'::text)),
+    CONSTRAINT declaration_number_check CHECK (((number >= 1) AND (number <= 9999))),
+    CONSTRAINT declaration_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 512)))
+);
+
+ALTER TABLE ONLY flows.declaration FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE flows.declaration OWNER TO sr_owner;
+
+COMMENT ON TABLE flows.declaration IS 'files of declared flows in their order, each as it was applied; none is changed or taken away';
+
+CREATE TABLE flows.edge (
+    tenant_id uuid NOT NULL,
+    source text NOT NULL,
+    destination text NOT NULL,
+    data text NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone NOT NULL,
+    told_at timestamp with time zone,
+    CONSTRAINT edge_check CHECK ((last_seen >= first_seen)),
+    CONSTRAINT edge_data_check CHECK (((length(data) >= 1) AND (length(data) <= 128))),
+    CONSTRAINT edge_destination_check CHECK (((length(destination) >= 1) AND (length(destination) <= 256))),
+    CONSTRAINT edge_source_check CHECK (((length(source) >= 1) AND (length(source) <= 256)))
+);
+
+ALTER TABLE ONLY flows.edge FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE flows.edge OWNER TO sr_owner;
+
+COMMENT ON TABLE flows.edge IS 'which class of data was seen to go from where to where, and whether the log was told that nobody had declared it';
 
 CREATE TABLE gateway.key_first (
     tenant_id uuid NOT NULL,
@@ -2055,6 +2109,12 @@ ALTER TABLE ONLY feed.entry
 ALTER TABLE ONLY feed.version
     ADD CONSTRAINT version_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY flows.declaration
+    ADD CONSTRAINT declaration_pkey PRIMARY KEY (tenant_id, number);
+
+ALTER TABLE ONLY flows.edge
+    ADD CONSTRAINT edge_pkey PRIMARY KEY (tenant_id, source, destination, data);
+
 ALTER TABLE ONLY gateway.key_first
     ADD CONSTRAINT key_first_pkey PRIMARY KEY (tenant_id, key_id, kind, value);
 
@@ -2336,6 +2396,12 @@ ALTER TABLE ONLY capture.entry
 ALTER TABLE ONLY capture.session
     ADD CONSTRAINT session_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
+ALTER TABLE ONLY flows.declaration
+    ADD CONSTRAINT declaration_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY flows.edge
+    ADD CONSTRAINT edge_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
 ALTER TABLE ONLY gateway.response
     ADD CONSTRAINT response_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
@@ -2566,6 +2632,14 @@ CREATE POLICY own_tenant_add ON feed.entry FOR INSERT TO sr_control WITH CHECK (
 CREATE POLICY own_tenant_change ON feed.entry FOR UPDATE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))) WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
 
 CREATE POLICY platform_rows ON feed.entry TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid)) WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
+
+ALTER TABLE flows.declaration ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE flows.edge ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_tenant ON flows.declaration TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON flows.edge TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY dropped_by ON gateway.record FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -2830,6 +2904,8 @@ GRANT USAGE ON SCHEMA capture TO sr_gateway;
 GRANT USAGE ON SCHEMA feed TO sr_control;
 GRANT USAGE ON SCHEMA feed TO sr_operator;
 GRANT USAGE ON SCHEMA feed TO sr_gateway;
+
+GRANT USAGE ON SCHEMA flows TO sr_control;
 
 GRANT USAGE ON SCHEMA gateway TO sr_gateway;
 GRANT USAGE ON SCHEMA gateway TO sr_control;
@@ -3096,6 +3172,16 @@ GRANT SELECT ON TABLE feed.version TO sr_gateway;
 
 GRANT UPDATE(version) ON TABLE feed.version TO sr_control;
 GRANT UPDATE(version) ON TABLE feed.version TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE flows.declaration TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE flows.edge TO sr_control;
+
+GRANT UPDATE(first_seen) ON TABLE flows.edge TO sr_control;
+
+GRANT UPDATE(last_seen) ON TABLE flows.edge TO sr_control;
+
+GRANT UPDATE(told_at) ON TABLE flows.edge TO sr_control;
 
 GRANT SELECT ON TABLE gateway.key_first TO sr_control;
 GRANT INSERT ON TABLE gateway.key_first TO sr_gateway;

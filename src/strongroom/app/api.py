@@ -29,6 +29,7 @@ from strongroom.captures import routes as capture_routes
 from strongroom.console import Missing
 from strongroom.custody import routes as custody_routes
 from strongroom.custody.incidents import routes as incident_routes
+from strongroom.flows import routes as flow_routes
 from strongroom.identity import http, problems
 from strongroom.identity import routes as identity_routes
 from strongroom.identity.approvals import routes as proposal_routes
@@ -72,6 +73,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *custody_routes.ROUTES,
             *incident_routes.ROUTES,
             *canary_routes.ROUTES,
+            *flow_routes.ROUTES,
             *capture_routes.ROUTES,
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
@@ -121,6 +123,7 @@ def _offered(services: Services) -> dict[str, object]:
         "custody": services.custody,
         "incidents": services.incidents,
         "canaries": services.canaries,
+        "flows": services.flows,
         "captures": services.captures,
         "signers": services.signers,
         "tenant_keys": services.tenant_keys,

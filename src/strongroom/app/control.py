@@ -22,7 +22,7 @@ from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.identity.elevation.notices import Hook
 from strongroom.kernel.clock import SystemClock
-from strongroom.kernel.ids import KeyId
+from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask, Engine
@@ -40,6 +40,7 @@ from strongroom.wire import AsgiBridge
 _RETRY_S: Final = 0.5
 _FIRST_RUN_S: Final = 300.0
 _EVERY_S: Final = 6 * 3600.0
+_FLOWS_S: Final = 3600.0
 _RENEW_EVERY_S: Final = 20 * 60.0
 _RENEW_AGAIN_S: Final = 15.0
 SCHEDULE: Final = Principal(role=Role.OPERATOR, name="schedule", credential=KeyId(""))
@@ -105,6 +106,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     await _erase_again(services)  # before anybody is answered: what a restored backup brought back is not to be seen
     looking = asyncio.create_task(collected.run(), name="metrics")
     dropping = asyncio.create_task(_drop_in_time(services), name="retention")
+    watching = asyncio.create_task(_watch_flows(services), name="flows")
     services.releases.resume()
     scanning = asyncio.create_task(_keep_current(services), name="rescan")
     renewing = asyncio.create_task(_renew_in_time(services), name="channels")
@@ -115,10 +117,11 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     finally:
         looking.cancel()
         dropping.cancel()
+        watching.cancel()
         paging.cancel()
         scanning.cancel()
         renewing.cancel()
-        await asyncio.gather(looking, dropping, paging, scanning, renewing, return_exceptions=True)
+        await asyncio.gather(looking, dropping, watching, paging, scanning, renewing, return_exceptions=True)
         await services.releases.close()
         await follower.close()
         await database.close()
@@ -146,6 +149,17 @@ async def _drop_in_time(services: Services) -> None:
             _log.warning("retention: %s", type(error).__name__)
         await _erase_again(services)
         await asyncio.sleep(_EVERY_S)
+
+
+async def _watch_flows(services: Services) -> None:
+    """Look every hour which data goes where; what nobody declared is told in the log of whose it is."""
+    while True:
+        await asyncio.sleep(_FLOWS_S)
+        try:
+            for tenant in await services.identity.list_tenants(SCHEDULE, Ask()):
+                await services.flows.watch(TenantId(tenant.id))
+        except (Refused, StoreError) as error:
+            _log.warning("flows: %s", type(error).__name__)
 
 
 async def _keep_current(services: Services) -> None:

@@ -19,10 +19,13 @@ from strongroom.canaries import CanaryService
 from strongroom.captures.service import CaptureSessions
 from strongroom.custody import Custody
 from strongroom.custody.incidents import Incidents
+from strongroom.flows import Flows
+from strongroom.flows.service import is_of_flows
 from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.accesstoken import Signer
 from strongroom.identity.approvals import Kind as Proposed
+from strongroom.identity.approvals import Request
 from strongroom.identity.approvals.service import Proposals
 from strongroom.identity.elevation import Elevations, Notices
 from strongroom.identity.elevation.notices import Hook
@@ -60,6 +63,7 @@ from strongroom.rules.proposing import Proposing
 from strongroom.rules.usage import UsageReader
 from strongroom.store import Database
 from strongroom.store.follower import Follower
+from strongroom.store.tx import Tx
 from strongroom.subjects import Subjects
 from strongroom.subjects.registry import HOLDERS
 from strongroom.subjects.work import Work
@@ -89,6 +93,7 @@ class Services:
     custody: Custody
     incidents: Incidents
     canaries: CanaryService
+    flows: Flows
     captures: CaptureSessions
     signers: SignerService
     tenant_keys: TenantKeys
@@ -238,6 +243,12 @@ def make_services(
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
     proposing = Proposing(clock, Compared(engine, admission).attached, seals)
+    flows = Flows(gate, clock, proposed=production)
+
+    async def documents(tx: Tx, request: Request, approver: str) -> None:
+        """Put in force what was approved: a file of flows, or a document of rules."""
+        await (flows if is_of_flows(request.subject) else proposing).in_force(tx, request, approver)
+
     subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
@@ -249,6 +260,7 @@ def make_services(
         custody=custody,
         incidents=Incidents(gate, custody, identity, rotation, clock),
         canaries=CanaryService(gate, clock),
+        flows=flows,
         captures=CaptureSessions(gate, Vault(keystore, clock), clock),
         signers=SignerService(gate, clock),
         tenant_keys=TenantKeys(gate, keystore),
@@ -258,7 +270,7 @@ def make_services(
         elevations=Elevations(
             gate, engine, keys, clock, pages=notices.pages, production=production, noticed=notices.noticed
         ),
-        proposals=Proposals(gate, clock, {Proposed.RULES: proposing.in_force, Proposed.POLICY: proposing.in_force}),
+        proposals=Proposals(gate, clock, {Proposed.RULES: documents, Proposed.POLICY: proposing.in_force}),
         notices=notices,
         registry=Registry(gate, clock, admission, prompts),
         admission=admission,

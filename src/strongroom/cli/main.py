@@ -33,6 +33,7 @@ from strongroom.cli.channels import CHANNEL
 from strongroom.cli.elevation import ELEVATION
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
+from strongroom.cli.flows import FLOWS
 from strongroom.cli.incidents import INCIDENT
 from strongroom.cli.keyscan import ENDPOINT, KEY
 from strongroom.cli.limits import LIMITS
@@ -114,6 +115,7 @@ def application() -> App:
         ENDPOINT,
         INCIDENT,
         CANARY,
+        FLOWS,
         SIGNER,
         FEDERATION,
         TOKEN,

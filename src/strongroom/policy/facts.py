@@ -50,6 +50,7 @@ RESOURCE_TYPES: Final = {
     Kind.INCIDENT: "Incident",
     Kind.SUBJECT: "Subject",
     Kind.CANARY: "Canary",
+    Kind.FLOW: "Flow",
     Kind.CAPTURE: "Capture",
     Kind.AUDIT_LOG: "AuditLog",
     Kind.CONFIGURATION: "Configuration",

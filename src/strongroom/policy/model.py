@@ -46,6 +46,7 @@ class Kind(StrEnum):
     INCIDENT = "incident"
     SUBJECT = "subject"
     CANARY = "canary"
+    FLOW = "flow"
     CAPTURE = "capture"
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
@@ -244,6 +245,9 @@ class Action(StrEnum):
     CAPTURE_LIST = ("capture.list", Kind.CAPTURE, "See capture sessions: of what, why, by whose word; no content.")
     CAPTURE_STOP = ("capture.stop", Kind.CAPTURE, "End a capture session at once.")
     CAPTURE_READ = ("capture.read", Kind.CAPTURE, "Read what was captured, raw: under an elevation that names this.")
+    FLOW_READ = ("flow.read", Kind.FLOW, "See which data goes from where to where, and what of it was declared.")
+    FLOW_DECLARE = ("flow.declare", Kind.FLOW, "Apply the next file of a tenant's declared flows.")
+    FLOW_FIND = ("flow.find", Kind.FLOW, "Tell of a flow that was seen and nobody declared.")
     WHOAMI = ("whoami", Kind.SELF, "Read who one is.")
 
 
@@ -299,6 +303,7 @@ KNOWN_BY: Final = {
     Kind.INCIDENT: (Action.INCIDENT_READ,),
     Kind.SUBJECT: (Action.SUBJECT_READ,),
     Kind.CANARY: (Action.CANARY_LIST,),
+    Kind.FLOW: (Action.FLOW_READ,),
     Kind.CAPTURE: (Action.CAPTURE_LIST,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),

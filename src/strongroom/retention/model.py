@@ -86,6 +86,8 @@ KEPT: Final = MappingProxyType(
         "registry.approver_key": _LIFE,
         "registry.channel": "one row a channel that moves",
         "registry.channel_metadata": "for ever: what was promoted, frozen and revoked, and when",
+        "flows.declaration": "for ever: what was declared, by whom and why",
+        "flows.edge": "for ever: what was seen, from when to when",
         "providers.provider": _LIFE,
         "identity.tenant": _LIFE,
         "identity.environment": _LIFE,

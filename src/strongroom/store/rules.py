@@ -22,6 +22,7 @@ SCHEMAS: Final = (
     "rules",
     "retention",
     "capture",
+    "flows",
 )
 
 

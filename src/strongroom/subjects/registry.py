@@ -145,6 +145,8 @@ EXEMPT: Final = MappingProxyType(
         "registry.label": "what was right for a record, by its id: a class, and nobody's name",
         "registry.prompt": "what deployments say to models before anybody's request, sealed under the tenant's keys",
         "registry.prompt_approval": _ACCOUNTS,
+        "flows.declaration": _NAMES,
+        "flows.edge": "which type of data went from what to what; the names are of workloads, models and accounts",
         "providers.provider": _NAMES,
         "identity.tenant": _NAMES,
         "identity.environment": _NAMES,

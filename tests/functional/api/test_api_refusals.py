@@ -147,6 +147,13 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
         {},
         404,
     ),
+    ("GET", "/api/tenants/{tenant}/flows"): ("/api/tenants/globex/flows", None, 404),
+    ("GET", "/api/tenants/{tenant}/flows/files"): ("/api/tenants/globex/flows/files", None, 404),
+    ("POST", "/api/tenants/{tenant}/flows/files"): (
+        "/api/tenants/globex/flows/files",
+        {"number": 1, "name": "x", "text": "x", "reason": "x"},
+        404,
+    ),
     ("GET", "/api/tenants/{tenant}/incidents"): ("/api/tenants/globex/incidents", None, 404),
     ("GET", "/api/tenants/{tenant}/incidents/{incident}"): (f"/api/tenants/globex/incidents/{NOBODY}", None, 404),
     ("POST", "/api/tenants/{tenant}/incidents/{incident}/close"): (
