@@ -1387,7 +1387,7 @@ CREATE TABLE identity.request (
     withdrawn_at timestamp with time zone,
     CONSTRAINT request_check CHECK ((expires_at > created_at)),
     CONSTRAINT request_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
-    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text, 'capture'::text, 'channel'::text]))),
+    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text, 'capture'::text]))),
     CONSTRAINT request_needed_check CHECK (((needed >= 0) AND (needed <= 5))),
     CONSTRAINT request_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
     CONSTRAINT request_subject_check CHECK ((octet_length((subject)::text) <= 262144)),
@@ -1971,7 +1971,6 @@ CREATE TABLE rules.document (
     reason text NOT NULL,
     approved_by text,
     request_id uuid,
-    seal bytea,
     CONSTRAINT document_body_check CHECK ((octet_length(body) <= 65536)),
     CONSTRAINT document_check CHECK (((level = 'default'::text) = (tenant_id = '00000000-0000-0000-0000-000000000000'::uuid))),
     CONSTRAINT document_check1 CHECK (((NOT withdrawn) OR (body = ''::text))),
@@ -1979,7 +1978,6 @@ CREATE TABLE rules.document (
     CONSTRAINT document_kind_check CHECK ((kind ~ '^[a-z]{1,32}$'::text)),
     CONSTRAINT document_level_check CHECK ((level = ANY (ARRAY['default'::text, 'ceiling'::text, 'own'::text]))),
     CONSTRAINT document_reason_check CHECK ((reason <> ''::text)),
-    CONSTRAINT document_seal_check CHECK (((octet_length(seal) >= 1) AND (octet_length(seal) <= 65536))),
     CONSTRAINT document_version_check CHECK ((version > 0))
 );
 
@@ -1989,7 +1987,26 @@ ALTER TABLE rules.document OWNER TO sr_owner;
 
 COMMENT ON TABLE rules.document IS 'every version of every document of rules; the nil tenant is the installation';
 
-COMMENT ON COLUMN rules.document.seal IS 'the installation''s signature over a version of the kind approval; of other kinds none';
+CREATE TABLE rules.value_list (
+    tenant_id uuid NOT NULL,
+    name text NOT NULL,
+    part integer NOT NULL,
+    hashes bytea NOT NULL,
+    most_words integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    author text NOT NULL,
+    CONSTRAINT value_list_author_check CHECK (((length(author) >= 1) AND (length(author) <= 200))),
+    CONSTRAINT value_list_hashes_check CHECK ((((octet_length(hashes) >= 16) AND (octet_length(hashes) <= 16000)) AND ((octet_length(hashes) % 16) = 0))),
+    CONSTRAINT value_list_most_words_check CHECK (((most_words >= 1) AND (most_words <= 6))),
+    CONSTRAINT value_list_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    CONSTRAINT value_list_part_check CHECK ((part >= 1))
+);
+
+ALTER TABLE ONLY rules.value_list FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE rules.value_list OWNER TO sr_owner;
+
+COMMENT ON TABLE rules.value_list IS 'values that a tenant wants to be found, as HMACs of 16 bytes under a key of the tenant and list, in no order';
 
 CREATE TABLE store.migration (
     version integer NOT NULL,
@@ -2256,6 +2273,9 @@ ALTER TABLE ONLY retention.summary
 ALTER TABLE ONLY rules.document
     ADD CONSTRAINT document_pkey PRIMARY KEY (tenant_id, kind, level, version);
 
+ALTER TABLE ONLY rules.value_list
+    ADD CONSTRAINT value_list_pkey PRIMARY KEY (tenant_id, name, part);
+
 ALTER TABLE ONLY store.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
 
@@ -2518,6 +2538,9 @@ ALTER TABLE ONLY registry.target
 
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_tenant_id_deployment_id_fkey FOREIGN KEY (tenant_id, deployment_id) REFERENCES registry.deployment(tenant_id, id);
+
+ALTER TABLE ONLY rules.value_list
+    ADD CONSTRAINT value_list_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY subjects.hold
     ADD CONSTRAINT hold_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -2875,6 +2898,8 @@ CREATE POLICY default_read ON rules.document FOR SELECT TO sr_control USING (((t
 
 ALTER TABLE rules.document ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY own_tenant ON rules.value_list TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant_add ON rules.document FOR INSERT TO sr_control WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
 
 CREATE POLICY own_tenant_read ON rules.document FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
@@ -2882,6 +2907,8 @@ CREATE POLICY own_tenant_read ON rules.document FOR SELECT TO sr_control USING (
 CREATE POLICY platform_add ON rules.document FOR INSERT TO sr_operator WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
 
 CREATE POLICY platform_read ON rules.document FOR SELECT TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
+
+ALTER TABLE rules.value_list ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY asked_by_owner ON subjects.hold FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -3523,6 +3550,8 @@ GRANT SELECT ON TABLE retention.summary TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_control;
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;
+
+GRANT SELECT,INSERT,DELETE ON TABLE rules.value_list TO sr_control;
 
 GRANT SELECT ON TABLE store.migration TO sr_control;
 GRANT SELECT ON TABLE store.migration TO sr_operator;

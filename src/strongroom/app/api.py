@@ -52,6 +52,7 @@ from strongroom.rules import routes as rules_routes
 from strongroom.rules import usage_routes
 from strongroom.store import Unavailable
 from strongroom.subjects import routes as subject_routes
+from strongroom.valuelists import routes as list_routes
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _NO_STORE: Final = {"cache-control": "no-store"}
@@ -74,6 +75,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *incident_routes.ROUTES,
             *canary_routes.ROUTES,
             *flow_routes.ROUTES,
+            *list_routes.ROUTES,
             *capture_routes.ROUTES,
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
@@ -124,6 +126,7 @@ def _offered(services: Services) -> dict[str, object]:
         "incidents": services.incidents,
         "canaries": services.canaries,
         "flows": services.flows,
+        "lists": services.lists,
         "captures": services.captures,
         "signers": services.signers,
         "tenant_keys": services.tenant_keys,

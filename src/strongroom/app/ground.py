@@ -33,9 +33,11 @@ from strongroom.store.roles import CONTROL, GATEWAY, KEEPER, OPERATOR, Passwords
 from strongroom.vault import Broker, Keyring, Purpose, Use
 from strongroom.wire import Pool
 
-CONTROL_USES: Final = frozenset({Use.PROVIDER_SECRET, Use.WEBHOOK, Use.WEIGHTS, Use.CAPTURE, Use.SUBJECT_NAME})
+CONTROL_USES: Final = frozenset(
+    {Use.PROVIDER_SECRET, Use.WEBHOOK, Use.WEIGHTS, Use.CAPTURE, Use.SUBJECT_NAME, Use.VALUE_LIST}
+)
 GATEWAY_USES: Final = frozenset(
-    {Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.CAPTURE, Use.PRIVACY_TOKEN, Use.SUBJECT_NAME}
+    {Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.CAPTURE, Use.PRIVACY_TOKEN, Use.SUBJECT_NAME, Use.VALUE_LIST}
 )
 """What each process may seal and open; the supervisor's broker gives it no other key."""
 

@@ -67,6 +67,7 @@ from strongroom.store.tx import Tx
 from strongroom.subjects import Subjects
 from strongroom.subjects.registry import HOLDERS
 from strongroom.subjects.work import Work
+from strongroom.valuelists import ValueLists
 from strongroom.vault import Keystore, Purpose, PurposeKeys, Vault
 from strongroom.wire.addresses import LookUp, system_look_up
 
@@ -94,6 +95,7 @@ class Services:
     incidents: Incidents
     canaries: CanaryService
     flows: Flows
+    lists: ValueLists
     captures: CaptureSessions
     signers: SignerService
     tenant_keys: TenantKeys
@@ -155,6 +157,7 @@ class Services:
         await self.evaluations.erase_all(who, tenant, ask)
         await self.rules.withdraw_all(who, tenant, ask)
         await self.canaries.withdraw_all(who, tenant, ask)
+        await self.lists.remove_all(who, tenant, ask)
 
     @property
     def rehearsal(self) -> Rehearsal:
@@ -261,6 +264,7 @@ def make_services(
         incidents=Incidents(gate, custody, identity, rotation, clock),
         canaries=CanaryService(gate, clock),
         flows=flows,
+        lists=ValueLists(gate, vault, clock),
         captures=CaptureSessions(gate, Vault(keystore, clock), clock),
         signers=SignerService(gate, clock),
         tenant_keys=TenantKeys(gate, keystore),

@@ -39,6 +39,7 @@ from strongroom.cli.keyscan import ENDPOINT, KEY
 from strongroom.cli.limits import LIMITS
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.policy import POLICY
+from strongroom.cli.privacy import PRIVACY
 from strongroom.cli.prompts import PROMPT
 from strongroom.cli.proposals import PROPOSAL
 from strongroom.cli.providers import PROVIDER
@@ -116,6 +117,7 @@ def application() -> App:
         INCIDENT,
         CANARY,
         FLOWS,
+        PRIVACY,
         SIGNER,
         FEDERATION,
         TOKEN,

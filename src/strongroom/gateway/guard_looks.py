@@ -13,7 +13,7 @@ from msgspec.structs import replace as with_
 from strongroom.gateway.exchange.asks import Tensor
 from strongroom.privacy import CUSTOM, KINDS, Detector, Engine, Span, Tier, naming
 from strongroom.privacy.actions import Action, mask, replace
-from strongroom.privacy.custom import CustomDetector, CustomPattern
+from strongroom.privacy.custom import CustomDetector, CustomPattern, HashedValues
 from strongroom.privacy.fields import find_in_field
 from strongroom.privacy.jsontext import Leaf, NotJson, rewrite
 from strongroom.privacy.tokens import Vault
@@ -66,24 +66,27 @@ class Rules:
     instructions: Leak = Leak.OFF
 
 
-def rules_of(terms: Privacy) -> Rules:
-    """Return what the terms come to."""
+def rules_of(terms: Privacy, lists: Sequence[HashedValues] = ()) -> Rules:
+    """Return what the terms come to, with a tenant's own lists."""
     own = [CustomPattern(each.name, each.pattern, each.validator) for each in terms.patterns]
     detectors: list[Detector] = [CustomDetector(own)] if own else []
-    names = [*KINDS, *(CUSTOM + each.name for each in own)]
+    names = [*KINDS, *(CUSTOM + each.name for each in own), *(each.kind for each in lists)]
     made = [
-        _way({name: action_on(actions, name) for name in names}, detectors, reading)
+        _way({name: action_on(actions, name) for name in names}, detectors, lists, reading)
         for actions, reading in ((terms.input, terms.input_names), (terms.output, terms.output_names))
     ]
     tokens = any(way is not None and Action.TOKENISE in way.actions.values() for way in made)
     return Rules(made[0], made[1], terms.unchecked, tokens, terms.canaries, terms.instructions)
 
 
-def _way(actions: Mapping[str, Action], detectors: Sequence[Detector], reading: Reading) -> Way | None:
+def _way(
+    actions: Mapping[str, Action], detectors: Sequence[Detector], lists: Sequence[HashedValues], reading: Reading
+) -> Way | None:
     acting = {name: action for name, action in actions.items() if action is not Action.ALLOW}
     if not acting:
         return None
-    return Way(Engine(acting, more=detectors), acting, reading if naming.KINDS & acting.keys() else Reading.OFF)
+    more = [*detectors, *(each for each in lists if each.kind in acting)]
+    return Way(Engine(acting, more=more), acting, reading if naming.KINDS & acting.keys() else Reading.OFF)
 
 
 class Blocked(Exception):  # noqa: N818 - never leaves the guard

@@ -14,12 +14,14 @@ from strongroom.gateway.exchange.asks import Ask, EmbeddingAsk
 from strongroom.gateway.guard import Guard, Read
 from strongroom.gateway.guard_looks import Count, Rules, rules_of
 from strongroom.gateway.guard_names import NameReader, NamesAway, Outcome
-from strongroom.gateway.token_keys import TokenKeys
+from strongroom.gateway.token_keys import NO_LISTS, TokenKeys
+from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal
 from strongroom.privacy.tokens import Tokens, Vault
 from strongroom.rules import Terms
 from strongroom.rules.privacy import PRIVACY
+from strongroom.valuelists import ListBook
 
 _MOST: Final = 4096
 _T = TypeVar("_T")
@@ -46,6 +48,7 @@ class Guards:
         self._names = names
         self._outcome = outcome
         self._made: dict[Terms, Rules] = {}
+        self._listed: dict[tuple[TenantId, Terms], Rules] = {}
         self._count = count
         self._turns = asyncio.Semaphore(_BESIDE)
 
@@ -65,6 +68,27 @@ class Guards:
             if len(self._made) >= _MOST:
                 self._made.clear()
             made = self._made[terms] = rules_of(terms.of(PRIVACY))
+        guard = Guard(made, self._count, partial(self._vault, who))
+        if guard.reads_output:
+            guard.reading = partial(self._read, who)
+        return guard
+
+    async def listed(self, terms: Terms, who: Principal, book: ListBook) -> Guard | Refusal:
+        """Return the guard of one request of a tenant with lists of its own, or why they cannot be looked up.
+
+        The key is asked for each time, and remembered by the vault for a minute: one that was destroyed finds nothing.
+        """
+        if self._tokens is None or who.tenant is None:
+            return NO_LISTS
+        keys = await self._tokens.of_lists(who)
+        if isinstance(keys, Refusal):
+            return keys
+        place = who.tenant, terms
+        made = self._listed.get(place)  # terms are made anew with each change of the feed, and so of a list
+        if made is None:
+            if len(self._listed) >= _MOST:
+                self._listed.clear()
+            made = self._listed[place] = rules_of(terms.of(PRIVACY), book.detectors(who.tenant, keys))
         guard = Guard(made, self._count, partial(self._vault, who))
         if guard.reads_output:
             guard.reading = partial(self._read, who)

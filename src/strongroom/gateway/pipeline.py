@@ -240,7 +240,15 @@ class Gateway:
         no = tools.check(ask, admitted.terms.of(TOOLS))
         if no is not None:
             return no
-        guard = self._guards.of(admitted.terms, admitted.authenticated.principal)
+        who = admitted.authenticated.principal
+        lists = self._snapshot.lists
+        if lists.held and who.tenant in lists.held:
+            listed = await self._guards.listed(admitted.terms, who, lists)
+            if isinstance(listed, Refusal):
+                return listed
+            guard = listed
+        else:
+            guard = self._guards.of(admitted.terms, who)
         long = len(admitted.authenticated.received.request.body) + admitted.brought > AT_ONCE
         no = await self._prepared(guard, admitted, ask, long=long) if guard.waits or admitted.tokens else None
         if no is not None:

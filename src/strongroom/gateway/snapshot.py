@@ -32,6 +32,7 @@ from strongroom.rules.access import ACCESS, Narrowings
 from strongroom.rules.policy import POLICY
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
+from strongroom.valuelists import ListBook
 
 _Terms = TypeVar("_Terms")
 _log: Final = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class Snapshot:
         self._beside = Narrowings(production=engine.production, installation=True)
         self._providers = Book()
         self.canaries = CanaryBook()
+        self.lists = ListBook()
         self._revoked: set[str] = set()
         self.captures = Captures()
         self._terms: dict[tuple[str, DeploymentId | None], Terms] = {}
@@ -143,6 +145,7 @@ class Snapshot:
         self._rules.apply(entries, full=full)
         self._providers.apply(entries, full=full)
         self.canaries.apply(entries, full=full)
+        self.lists.apply(entries, full=full)
         self.captures.apply(entries, full=full)
         if full:
             self._routes.clear()

@@ -10,6 +10,8 @@ Always true here:
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from strongroom.kernel.principal import Principal
@@ -55,6 +57,15 @@ class TokenKeys:
             return keys
         return keys.seal(msgspec.json.encode(vault.known()), str(who.workload), response)
 
+    async def of_lists(self, who: Principal) -> DataKeys | Refusal:
+        """Return what the tenant's own lists are looked up with."""
+        if who.tenant is None:
+            return _away("nobody's lists")
+        try:
+            return await self._keys.keys(Scope(who.tenant, Use.VALUE_LIST))
+        except (VaultUnavailable, KeysDestroyed) as error:
+            return _away(str(error))
+
     async def _open(self, who: Principal, subject: str) -> DataKeys | Refusal:
         if who.tenant is None:
             return _away("nobody's tokens")
@@ -67,7 +78,10 @@ class TokenKeys:
 def _away(why: str) -> Refusal:
     return Refusal(
         kind=RefusalKind.UNAVAILABLE,
-        reason=f"privacy: no key for tokens: {why}",
-        tell="The privacy rules want tokens in the place of personal data, and no key for them can be had now. Try again later.",
+        reason=f"privacy: no key for tokens or lists: {why}",
+        tell="The privacy rules need a key for tokens or lists that cannot be had now. Try again later.",
         code="privacy_unavailable",
     )
+
+
+NO_LISTS: Final = _away("nothing here opens lists")

@@ -51,6 +51,7 @@ RESOURCE_TYPES: Final = {
     Kind.SUBJECT: "Subject",
     Kind.CANARY: "Canary",
     Kind.FLOW: "Flow",
+    Kind.LIST: "ValueList",
     Kind.CAPTURE: "Capture",
     Kind.AUDIT_LOG: "AuditLog",
     Kind.CONFIGURATION: "Configuration",

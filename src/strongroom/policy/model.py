@@ -47,6 +47,7 @@ class Kind(StrEnum):
     SUBJECT = "subject"
     CANARY = "canary"
     FLOW = "flow"
+    LIST = "list"
     CAPTURE = "capture"
     AUDIT_LOG = "audit-log"
     CONFIGURATION = "configuration"
@@ -245,6 +246,9 @@ class Action(StrEnum):
     CAPTURE_LIST = ("capture.list", Kind.CAPTURE, "See capture sessions: of what, why, by whose word; no content.")
     CAPTURE_STOP = ("capture.stop", Kind.CAPTURE, "End a capture session at once.")
     CAPTURE_READ = ("capture.read", Kind.CAPTURE, "Read what was captured, raw: under an elevation that names this.")
+    LIST_ADD = ("list.add", Kind.LIST, "Add values to a tenant's own list; they are kept as hashes.")
+    LIST_LIST = ("list.list", Kind.LIST, "See a tenant's lists: how much is on each, never what.")
+    LIST_DELETE = ("list.delete", Kind.LIST, "Remove a tenant's list.")
     FLOW_READ = ("flow.read", Kind.FLOW, "See which data goes from where to where, and what of it was declared.")
     FLOW_DECLARE = ("flow.declare", Kind.FLOW, "Apply the next file of a tenant's declared flows.")
     FLOW_FIND = ("flow.find", Kind.FLOW, "Tell of a flow that was seen and nobody declared.")
@@ -304,6 +308,7 @@ KNOWN_BY: Final = {
     Kind.SUBJECT: (Action.SUBJECT_READ,),
     Kind.CANARY: (Action.CANARY_LIST,),
     Kind.FLOW: (Action.FLOW_READ,),
+    Kind.LIST: (Action.LIST_LIST,),
     Kind.CAPTURE: (Action.CAPTURE_LIST,),
     Kind.AUDIT_LOG: (Action.AUDIT_READ, Action.AUDIT_READ_PLATFORM),
     Kind.CONFIGURATION: (Action.CONFIG_EXPLAIN, Action.METRICS_READ),

@@ -6,7 +6,6 @@ entries: an entry is an HMAC under the tenant's key, and a text's words are look
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ VALIDATORS: Final[Mapping[str, Callable[[str], bool]]] = {
 _LONGEST_PATTERN: Final = 500
 _WORD: Final = Pattern(r"[A-Za-z0-9\x01]+")
 _MOST_WORDS: Final = 6
-_HASH: Final = 16  # bytes: two entries of a list of a million meet by chance once in 10^26
+HASH_BYTES: Final = 16  # bytes: two entries of a list of a million meet by chance once in 10^26
 
 
 class BadPattern(ValueError):  # noqa: N818 - said to a person
@@ -94,13 +93,17 @@ def _compile(custom: CustomPattern) -> Pattern:
 
 def entry(key: bytes, value: str) -> bytes:
     """Return what a dictionary or list keeps of a value: words in lower case, accents and separators aside, hashed."""
+    return _hash(key, words_of(value))
+
+
+def words_of(value: str) -> list[bytes]:
+    """Return the words of a value as an entry knows them."""
     folded = fold(value)
-    words = [folded.data[s:e].lower() for ((s, e), *_) in _WORD.each(folded.data)]
-    return _hash(key, words)
+    return [folded.data[s:e].lower() for ((s, e), *_) in _WORD.each(folded.data)]
 
 
 def _hash(key: bytes, words: list[bytes]) -> bytes:
-    return hmac.new(key, b" ".join(words), hashlib.sha256).digest()[:_HASH]
+    return hmac.digest(key, b" ".join(words), "sha256")[:HASH_BYTES]
 
 
 class HashedValues:
@@ -114,7 +117,7 @@ class HashedValues:
     """
 
     def __init__(self, name: str, key: bytes, entries: Iterable[bytes], most_words: int = 1) -> None:
-        self._kind = CUSTOM + name
+        self.kind: Final = CUSTOM + name
         self._key = key
         self.entries = frozenset(entries)
         self._most = min(most_words, _MOST_WORDS)
@@ -131,5 +134,5 @@ class HashedValues:
             for size in range(min(self._most, len(words) - first), 0, -1):
                 if _hash(self._key, words[first : first + size]) in self.entries:
                     where = folded.original(places[first][0], places[first + size - 1][1])
-                    yield Span(*where, self._kind, 0.95, "a value of the tenant's own list")
+                    yield Span(*where, self.kind, 0.95, "a value of the tenant's own list")
                     break

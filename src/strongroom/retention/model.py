@@ -87,6 +87,7 @@ KEPT: Final = MappingProxyType(
         "registry.channel": "one row a channel that moves",
         "registry.channel_metadata": "for ever: what was promoted, frozen and revoked, and when",
         "flows.declaration": "for ever: what was declared, by whom and why",
+        "rules.value_list": "until the list is removed, or its tenant ends",
         "flows.edge": "for ever: what was seen, from when to when",
         "providers.provider": _LIFE,
         "identity.tenant": _LIFE,

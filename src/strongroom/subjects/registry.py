@@ -146,6 +146,7 @@ EXEMPT: Final = MappingProxyType(
         "registry.prompt": "what deployments say to models before anybody's request, sealed under the tenant's keys",
         "registry.prompt_approval": _ACCOUNTS,
         "flows.declaration": _NAMES,
+        "rules.value_list": "hashes under the tenant's key, of values that it wants to be found; whose they are is not to be told",
         "flows.edge": "which type of data went from what to what; the names are of workloads, models and accounts",
         "providers.provider": _NAMES,
         "identity.tenant": _NAMES,

@@ -147,6 +147,13 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
         {},
         404,
     ),
+    ("GET", "/api/tenants/{tenant}/lists"): ("/api/tenants/globex/lists", None, 404),
+    ("POST", "/api/tenants/{tenant}/lists/{name}/values"): (
+        "/api/tenants/globex/lists/x/values",
+        {"values": ["4711-0815"]},
+        404,
+    ),
+    ("DELETE", "/api/tenants/{tenant}/lists/{name}"): ("/api/tenants/globex/lists/x", None, 404),
     ("GET", "/api/tenants/{tenant}/flows"): ("/api/tenants/globex/flows", None, 404),
     ("GET", "/api/tenants/{tenant}/flows/files"): ("/api/tenants/globex/flows/files", None, 404),
     ("POST", "/api/tenants/{tenant}/flows/files"): (
