@@ -168,6 +168,7 @@ def test_a_prohibition_for_production_holds_in_production(production: bool) -> N
     assert own.held(said, WORKLOAD, Action.MODEL_INVOKE, MODEL).allowed is not production
 
 
+@pytest.mark.timeout(600)  # four whole truth tables: half a minute of one core, and several on a busy machine
 def test_a_difference_is_told_cell_by_cell_and_a_case_by_the_policy_that_decides() -> None:
     policies, schema = packaged()
     wall = '@id("no-dev-models") forbid (principal is Inference, action == Action::"model.invoke", resource) when { principal.environment == "dev" };'
