@@ -546,6 +546,19 @@ ALTER FUNCTION retention.tend_days(ahead integer) OWNER TO sr_owner;
 
 COMMENT ON FUNCTION retention.tend_days(ahead integer) IS 'makes the partitions of days to come, and drops those of past days that are empty';
 
+CREATE FUNCTION rules.drop_value_lists(of_name text) RETURNS TABLE(list text, number integer)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    delete from rules.value_list v
+    where v.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and (of_name is null or v.name = of_name)
+    returning v.name, v.part
+$$;
+
+ALTER FUNCTION rules.drop_value_lists(of_name text) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION rules.drop_value_lists(of_name text) IS 'removes a list of the tenant that is set, or all of its lists';
+
 CREATE FUNCTION subjects.held_by(of_subject text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2898,6 +2911,10 @@ CREATE POLICY default_read ON rules.document FOR SELECT TO sr_control USING (((t
 
 ALTER TABLE rules.document ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY dropped_by ON rules.value_list FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY dropped_read ON rules.value_list FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant ON rules.value_list TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_add ON rules.document FOR INSERT TO sr_control WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
@@ -3003,6 +3020,9 @@ GRANT ALL ON FUNCTION retention.summarise(of_day date) TO sr_control;
 
 REVOKE ALL ON FUNCTION retention.tend_days(ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION retention.tend_days(ahead integer) TO sr_operator;
+
+REVOKE ALL ON FUNCTION rules.drop_value_lists(of_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.drop_value_lists(of_name text) TO sr_control;
 
 REVOKE ALL ON FUNCTION subjects.held_by(of_subject text) FROM PUBLIC;
 GRANT ALL ON FUNCTION subjects.held_by(of_subject text) TO sr_control;
@@ -3551,7 +3571,7 @@ GRANT SELECT ON TABLE retention.summary TO sr_control;
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_control;
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;
 
-GRANT SELECT,INSERT,DELETE ON TABLE rules.value_list TO sr_control;
+GRANT SELECT,INSERT ON TABLE rules.value_list TO sr_control;
 
 GRANT SELECT ON TABLE store.migration TO sr_control;
 GRANT SELECT ON TABLE store.migration TO sr_operator;

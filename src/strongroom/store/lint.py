@@ -153,6 +153,10 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ): "the one way to part a record from its subject; asks holds by itself, and changes nothing that was sealed",
     (
         "definer-function",
+        "rules.drop_value_lists(text)",
+    ): "the one way to remove lists, of the tenant that is set alone: its policies hold for the owner, too",
+    (
+        "definer-function",
         "audit.drop_sidecars(text,timestamp with time zone)",
     ): "the one way to remove what a person wrote beside a log; asks holds by itself, and leaves the log as it is",
     (

@@ -59,10 +59,5 @@ async def insert(
 
 async def remove(tx: TenantTx, name: str | None) -> list[tuple[str, int]]:
     """Remove a list, or all of them; return the parts that are gone."""
-    rows = await tx.fetch(
-        """DELETE FROM rules.value_list WHERE tenant_id = $1 AND ($2::text IS NULL OR name = $2)
-           RETURNING name, part""",
-        tx.tenant,
-        name,
-    )
-    return [(row["name"], row["part"]) for row in rows]
+    rows = await tx.fetch("SELECT list, number FROM rules.drop_value_lists($1)", name)
+    return [(row["list"], row["number"]) for row in rows]

@@ -16,4 +16,18 @@ alter table rules.value_list force row level security;
 create policy own_tenant on rules.value_list to sr_control
     using (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid)
     with check (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid);
-grant select, insert, delete on rules.value_list to sr_control;
+create policy dropped_read on rules.value_list for select to sr_owner
+    using (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid);
+create policy dropped_by on rules.value_list for delete to sr_owner
+    using (tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid);
+grant select, insert on rules.value_list to sr_control;
+
+create function rules.drop_value_lists(of_name text) returns table (list text, number integer)
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+    delete from rules.value_list v
+    where v.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and (of_name is null or v.name = of_name)
+    returning v.name, v.part
+$$;
+comment on function rules.drop_value_lists is 'removes a list of the tenant that is set, or all of its lists';
+revoke execute on function rules.drop_value_lists from public;
+grant execute on function rules.drop_value_lists to sr_control;
