@@ -37,7 +37,7 @@ class ValueList(msgspec.Struct, frozen=True, kw_only=True):
     changed_by: str
 
 
-class ListDocument(msgspec.Struct, frozen=True):
+class ListDocument(msgspec.Struct, frozen=True, tag_field="v", tag="value-list/1"):
     """A part of a list, as gateways get it: hashes of 16 bytes, one behind the other."""
 
     name: str

@@ -23,6 +23,7 @@ from strongroom.kernel.principal import Environment, Proof, Role
 from strongroom.providers import Engine, ProviderDocument, ProviderKind
 from strongroom.registry import Operation, RouteDocument, TargetDocument
 from strongroom.rules.documents import RulesDocument
+from strongroom.valuelists.model import ListDocument
 
 FEED = Path(__file__).parent / "feed"
 Told: TypeAlias = (
@@ -35,6 +36,7 @@ Told: TypeAlias = (
     | RulesDocument
     | ProviderDocument
     | CanaryDocument
+    | ListDocument
 )
 DOCUMENTS: dict[str, Told] = {
     "credential-1-honeytoken.json": CredentialDocument(
@@ -48,6 +50,7 @@ DOCUMENTS: dict[str, Told] = {
         workload=UUID(int=2),
         honeytoken=True,
     ),
+    "value-list-1.json": ListDocument("customers", bytes(range(32)), 3),
     "canary-1.json": CanaryDocument(word="qxkvdrmhwpnc", label="support", deployment=UUID(int=2)),
     "canary-1-retired.json": CanaryDocument(word="qxkvdrmhwpnc", label="a handbook", until=1_800_000_000.5),
     "signer-1.json": SignerDocument(workload=UUID(int=2), public_key=bytes(range(44)), expires_at=1_800_000_000.5),
