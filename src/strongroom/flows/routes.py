@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 import msgspec
 from litestar import Response, get, post
@@ -26,6 +26,8 @@ TheFinder: TypeAlias = NamedDependency[Finder]
 
 class DeclareFlows(Body, frozen=True, kw_only=True):
     """A file of flows, as it is called and as it stands."""
+
+    MULTILINE: ClassVar[frozenset[str]] = frozenset({"text"})
 
     number: Annotated[int, Meta(ge=1, le=9999, description="Its number: the next one.")]
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$(?!\n)", description="Its name behind the number.")]
