@@ -79,6 +79,18 @@ ALTER SCHEMA subjects OWNER TO sr_owner;
 
 COMMENT ON SCHEMA subjects IS 'what people ask of their data: requests with their clock, holds, and what was certified';
 
+CREATE FUNCTION audit.best_publication() RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select p.number from (select * from audit.publication order by number desc limit 50) p
+    order by p.filed::int + (p.timestamp is not null)::int desc, p.number desc limit 1
+$$;
+
+ALTER FUNCTION audit.best_publication() OWNER TO sr_owner;
+
+COMMENT ON FUNCTION audit.best_publication() IS 'of the newest heads that were put outside the one that was in the most ways; leaves of its epoch are kept';
+
 CREATE FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -746,6 +758,24 @@ ALTER TABLE ONLY audit.platform_entry FORCE ROW LEVEL SECURITY;
 ALTER TABLE audit.platform_entry OWNER TO sr_owner;
 
 COMMENT ON TABLE audit.platform_entry IS 'what was done or refused on the installation itself, and by callers nobody knows';
+
+CREATE TABLE audit.publication (
+    number bigint NOT NULL,
+    epoch integer NOT NULL,
+    size bigint NOT NULL,
+    note text NOT NULL,
+    filed boolean DEFAULT false NOT NULL,
+    "timestamp" bytea,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT publication_epoch_check CHECK ((epoch > 0)),
+    CONSTRAINT publication_note_check CHECK ((octet_length(note) <= 8192)),
+    CONSTRAINT publication_size_check CHECK ((size > 0)),
+    CONSTRAINT publication_timestamp_check CHECK (((octet_length("timestamp") >= 1) AND (octet_length("timestamp") <= 65536)))
+);
+
+ALTER TABLE audit.publication OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.publication IS 'signed heads of the anchor that stand in the anchor file, or have a timestamp of an authority (RFC 3161)';
 
 CREATE TABLE audit.pulse (
     single boolean DEFAULT true NOT NULL,
@@ -2118,6 +2148,9 @@ ALTER TABLE ONLY audit.log
 ALTER TABLE ONLY audit.platform_entry
     ADD CONSTRAINT platform_entry_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY audit.publication
+    ADD CONSTRAINT publication_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY audit.pulse
     ADD CONSTRAINT pulse_pkey PRIMARY KEY (single);
 
@@ -2419,6 +2452,9 @@ CREATE TRIGGER raise_incident AFTER INSERT ON audit.entry FOR EACH ROW WHEN (((n
 CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
 
 CREATE TRIGGER one_step BEFORE UPDATE ON feed.version FOR EACH ROW EXECUTE FUNCTION feed.one_step();
+
+ALTER TABLE ONLY audit.publication
+    ADD CONSTRAINT publication_number_fkey FOREIGN KEY (number) REFERENCES audit.anchor(number);
 
 ALTER TABLE ONLY audit.sidecar
     ADD CONSTRAINT sidecar_tenant_id_entry_id_fkey FOREIGN KEY (tenant_id, entry_id) REFERENCES audit.entry(tenant_id, id);
@@ -2983,6 +3019,11 @@ GRANT USAGE ON SCHEMA store TO sr_keeper;
 
 GRANT USAGE ON SCHEMA subjects TO sr_control;
 
+REVOKE ALL ON FUNCTION audit.best_publication() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.best_publication() TO sr_control;
+GRANT ALL ON FUNCTION audit.best_publication() TO sr_operator;
+GRANT ALL ON FUNCTION audit.best_publication() TO sr_keeper;
+
 REVOKE ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) TO sr_control;
 
@@ -3154,6 +3195,14 @@ GRANT UPDATE(epoch) ON TABLE audit.platform_entry TO sr_keeper;
 GRANT UPDATE(seq) ON TABLE audit.platform_entry TO sr_keeper;
 
 GRANT UPDATE(event) ON TABLE audit.platform_entry TO sr_keeper;
+
+GRANT SELECT ON TABLE audit.publication TO sr_control;
+GRANT SELECT ON TABLE audit.publication TO sr_operator;
+GRANT SELECT,INSERT ON TABLE audit.publication TO sr_keeper;
+
+GRANT UPDATE(filed) ON TABLE audit.publication TO sr_keeper;
+
+GRANT UPDATE("timestamp") ON TABLE audit.publication TO sr_keeper;
 
 GRANT SELECT ON TABLE audit.pulse TO sr_control;
 GRANT SELECT ON TABLE audit.pulse TO sr_operator;

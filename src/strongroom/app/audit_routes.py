@@ -14,6 +14,7 @@ from litestar import get, post
 from litestar.params import FromPath, JSONBody, Parameter
 from msgspec import Meta
 
+from strongroom.app.anchor_documents import AnchorDocument, PublishedDocument, anchored, published
 from strongroom.app.routes import AuditEntry, Before, TheFinder, TheServices, moment
 from strongroom.audit import PAGE_LIMIT, Entry
 from strongroom.audit.reading import PAGE, Sealed, Wanted
@@ -51,24 +52,6 @@ class EpochDocument(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
-class MemberDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The log's own place in an epoch of the anchor. `blind` is a secret of the log's own people."""
-
-    epoch: int
-    index: int
-    path: list[str]
-    blind: str
-    checkpoint: str
-
-
-class AnchorDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The entry of the anchor's epoch, its receipt (C2SP tlog-proof), and the log's place in the epoch."""
-
-    record: str
-    receipt: str
-    member: MemberDocument
-
-
 class LogDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A log as a whole."""
 
@@ -77,6 +60,7 @@ class LogDocument(msgspec.Struct, frozen=True, kw_only=True):
     sound_for_s: int | None
     epochs: list[EpochDocument]
     anchor: AnchorDocument | None
+    published: PublishedDocument | None
 
 
 class SealedDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +126,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def _document(head: LogHead) -> LogDocument:
-    pulse, anchor = head.pulse, head.anchor
+    pulse, anchor, outside = head.pulse, head.anchor, head.published
     return LogDocument(
         vkey=pulse.vkey,
         trouble=pulse.trouble.value,
@@ -160,13 +144,8 @@ def _document(head: LogHead) -> LogDocument:
             )
             for each in head.epochs
         ],
-        anchor=None
-        if anchor is None
-        else AnchorDocument(
-            record=anchor.record.decode(),
-            receipt=str(anchor.receipt),
-            member=msgspec.convert(msgspec.to_builtins(anchor.member), MemberDocument),
-        ),
+        anchor=None if anchor is None else anchored(anchor),
+        published=None if outside is None else published(outside),
     )
 
 

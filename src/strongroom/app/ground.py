@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
+import logging
 import os
 import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -25,6 +27,7 @@ from strongroom.app.refusals import FAILED, CannotStart
 from strongroom.app.settings import ControlSection, Edge, GatewaySection, Loaded, Settings
 from strongroom.app.uids import uid
 from strongroom.audit import Trouble
+from strongroom.audit.sealing.anchor_file import make as make_anchor_file
 from strongroom.confinement.tree import RuntimeTree
 from strongroom.identity.accesstoken import public_keys
 from strongroom.kernel.clock import SystemClock
@@ -48,6 +51,7 @@ GATEWAY_OF_SUBJECTS: Final = frozenset({Use.KEPT_RESPONSE, Use.CAPTURE, Use.PRIV
 """What each may seal and open of one person's: control reads what a person is shown of theirs."""
 
 _BACKLOG: Final = 1024
+_log: Final = logging.getLogger("strongroom")
 _ANSWERS_S: Final = 60.0
 _LOOK_S: Final = 0.1
 _LOG_S: Final = 30.0  # how long a start waits for the audit log to be sound
@@ -157,6 +161,7 @@ def lay_out(places: Layout, settings: Settings) -> None:
     make_private(places.keeper_metrics, own, uid(settings, uids.KEEPER))
     make_private(places.notary, own, uid(settings, uids.NOTARY))
     make_private(places.channels, own, uid(settings, uids.CONTROL))
+    _make_anchor_file(settings)
     make_private(places.notary_socket.parent, own, uid(settings, uids.NOTARY))
     # One process makes its socket there, one other enters: what is made in it has the directory's group.
     for directory, reader in (
@@ -171,6 +176,18 @@ def lay_out(places: Layout, settings: Settings) -> None:
     server = uid(settings, uids.POSTGRES)
     if server is not None:  # the directory above is ours alone to write, so this one is the one just made
         os.chown(places.postgres_socket, server, server)
+
+
+def _make_anchor_file(settings: Settings) -> None:
+    """Make the anchor file for the keeper. One that cannot be made now is told by the keeper, and asked for again by it."""
+    if settings.audit.anchor_file is None:
+        return
+    path = Path(settings.audit.anchor_file)
+    with contextlib.suppress(OSError):
+        if not make_anchor_file(path, uid(settings, uids.KEEPER)) and not path.is_dir():
+            _log.warning(
+                "the anchor file %s can be rewritten: the kernel could not be told to take additions alone", path
+            )
 
 
 def refuse_lost_state(places: Layout, settings: Settings, *, used: bool) -> None:

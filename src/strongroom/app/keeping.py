@@ -13,6 +13,7 @@ from strongroom.app.handover import Handover
 from strongroom.app.metrics import socket_of, teller
 from strongroom.audit.sealing import Notary, Sequencer, Trouble
 from strongroom.audit.sealing.cosigning import Cosigner, WitnessAddress
+from strongroom.audit.sealing.publishing import Authority, Publisher
 from strongroom.audit.sealing.remote import RemoteNotary, service
 from strongroom.gateway.record_seals import RecordSealer
 from strongroom.kernel.clock import SystemClock
@@ -23,6 +24,7 @@ from strongroom.wire import Limits, serve_unix
 
 _IDLE_S: Final = 0.2
 _RETRY_S: Final = 0.5
+_LOOK_S: Final = 1.0
 _MOST_BYTES: Final = 64 * 2**20
 _log = logging.getLogger("strongroom")
 
@@ -64,17 +66,32 @@ async def keep(handover: Handover, stop: asyncio.Event) -> None:
         cosigner=cosigner,
     )
 
+    audit = handover.settings.audit
+    authority = None if audit.timestamp_url is None else Authority(audit.timestamp_url)
+    publisher = Publisher(
+        sealer,
+        clock,
+        file=None if audit.anchor_file is None else Path(audit.anchor_file),
+        authority=authority,
+        every_s=audit.publish_every_s,
+        tell=_log.warning,
+    )
+
     async def figures() -> Iterable[Figures]:
-        return figures_of(sequencer, records, cosigner)
+        return *figures_of(sequencer, records, cosigner), outside(publisher)
 
     showing = await serve_unix(teller(figures), socket_of(Path(handover.metrics_sockets), handover.name), mode=0o660)
     working = asyncio.create_task(_rounds(sequencer, records), name="rounds")
+    publishing = asyncio.create_task(_publish(publisher), name="publishing")
     try:
         await stop.wait()
     finally:
         working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        publishing.cancel()
+        await asyncio.gather(working, publishing, return_exceptions=True)
         await showing.close()
+        if authority is not None:
+            await authority.close()
         await cosigner.close()
         await notary.close()
         await sealer.close()
@@ -95,6 +112,18 @@ async def _rounds(sequencer: Sequencer, records: RecordSealer) -> None:
         else:
             if not sealed:
                 await asyncio.sleep(_IDLE_S)
+
+
+async def _publish(publisher: Publisher) -> None:
+    """Put heads of the anchor outside, beside the rounds: a slow authority holds up nobody."""
+    while True:
+        try:
+            await publisher.round()
+        except StoreError as error:
+            _log.warning("audit log: nothing can be put outside now: %s", error)
+        except Exception as error:  # noqa: BLE001 - as with the rounds
+            _log.error("audit log: fault while putting a head outside: %s", type(error).__name__)
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _connected(handover: Handover, stop: asyncio.Event) -> Sealer | None:
@@ -136,3 +165,17 @@ def figures_of(sequencer: Sequencer, records: RecordSealer, cosigner: Cosigner) 
     for kind in kinds:
         trouble.set(kind, to=int(sequencer.trouble.value == kind))
     return sealed.figures(), held.figures(), signed.figures(), forked.figures(), away.figures(), trouble.figures()
+
+
+def outside(publisher: Publisher) -> Figures:
+    """Return what stands in the way of putting heads outside."""
+    family = Family(
+        Type.GAUGE,
+        "strongroom_audit_outside_trouble",
+        "What stands in the way of putting the anchor's heads outside (1), by its kind.",
+        (Label(name="kind", values=("file_away", "file_differs", "authority_away")),),
+    )
+    family.set("file_away", to=int(publisher.file_away))
+    family.set("file_differs", to=int(publisher.differs))
+    family.set("authority_away", to=int(publisher.authority_away))
+    return family.figures()

@@ -39,6 +39,7 @@ log/N/checkpoints/   earlier heads
 log/N/tile/entries/  the entries, as they were logged, in bundles (C2SP tlog-tiles)
 log/N/tile/L/        the hashes over them
 anchor/              the proof that the log stands in the anchor over all logs of the installation
+anchor/published/    the same for a head of the anchor that was put outside (a file, a timestamp), where that is done
 """
 
 
@@ -76,8 +77,26 @@ class AnchorPart:
     member: Member
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPart:
+    """Where the log stands in a head of the anchor that was put outside.
+
+    Attributes:
+        anchor: its place there.
+        timestamp: the answer of the authority about that head's note (RFC 3161); None: it has none.
+    """
+
+    anchor: AnchorPart
+    timestamp: bytes | None
+
+
 def files(
-    name: str, epochs: Sequence[EpochPart], anchor: AnchorPart, key: NoteKey, at: datetime
+    name: str,
+    epochs: Sequence[EpochPart],
+    anchor: AnchorPart,
+    key: NoteKey,
+    at: datetime,
+    published: PublishedPart | None = None,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield every file of an export: its path below the export's directory, and its content.
 
@@ -87,6 +106,7 @@ def files(
         anchor: of the last epoch.
         key: what the export claims to be signed by.
         at: when it is written.
+        published: where the last of `epochs` stands in what was put outside.
     """
     about = [
         {"epoch": each.number, "origin": (head := Checkpoint.parse(each.checkpoint.text)).origin, "size": head.size}
@@ -100,9 +120,17 @@ def files(
     for each in epochs:
         for path, content in _epoch(each):
             yield f"log/{each.number}/{path}", content
-    yield "anchor/epoch.json", anchor.record
-    yield "anchor/epoch.tlog-proof", str(anchor.receipt).encode()
-    yield "anchor/member.json", msgspec.json.encode(anchor.member)
+    yield from _anchored("anchor", anchor)
+    if published is not None:
+        yield from _anchored("anchor/published", published.anchor)
+        if published.timestamp is not None:
+            yield "anchor/published/timestamp.tsr", published.timestamp
+
+
+def _anchored(folder: str, anchor: AnchorPart) -> Iterator[tuple[str, bytes]]:
+    yield f"{folder}/epoch.json", anchor.record
+    yield f"{folder}/epoch.tlog-proof", str(anchor.receipt).encode()
+    yield f"{folder}/member.json", msgspec.json.encode(anchor.member)
 
 
 def _epoch(part: EpochPart) -> Iterator[tuple[str, bytes]]:

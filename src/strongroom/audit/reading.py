@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
-from strongroom.audit.export import AnchorPart
+from strongroom.audit.export import AnchorPart, PublishedPart
 from strongroom.audit.model import Entry
 from strongroom.audit.sealing import tables
 from strongroom.audit.sealing.model import ANCHOR
@@ -75,6 +75,11 @@ _ANCHORS: Final[LiteralString] = """
 """
 _ANCHORED: Final[LiteralString] = """
     select note, size from audit.checkpoint where tenant_id = $1 and epoch = $2 and anchor <= $3 order by size desc limit 1
+"""
+_PUBLISHED: Final[LiteralString] = """
+    select a.number, a.epoch, a.record, a.leaves, p.size, p.note, p.timestamp
+    from audit.publication p join audit.anchor a on a.number = p.number
+    where a.leaves <> '' and p.number = (select audit.best_publication())
 """
 
 
@@ -218,6 +223,26 @@ async def anchor(tx: Tx, epoch: LogEpoch) -> AnchorPart | None:
             record=row["record"], receipt=Receipt(row["seq"], tuple(path), Note.parse(top["note"])), member=member
         )
     return None
+
+
+async def published(tx: Tx, epoch: LogEpoch) -> PublishedPart | None:
+    """Return where a log stands in the newest head of the anchor that was put outside; None: nowhere."""
+    row = await tx.fetchrow(_PUBLISHED)
+    if row is None:
+        return None
+    kept = await tx.fetchrow(_ANCHORED, place(tx), epoch.epoch, row["number"])
+    member = (
+        None
+        if kept is None
+        else _epoch(row["number"], row["leaves"]).member(epoch.blind, Note.parse(kept["note"]).text)
+    )
+    if member is None:
+        return None
+    path = await _path(tx, ANCHOR, row["epoch"], row["size"] - 1, row["size"])
+    receipt = Receipt(row["size"] - 1, tuple(path), Note.parse(row["note"]))
+    return PublishedPart(
+        anchor=AnchorPart(record=row["record"], receipt=receipt, member=member), timestamp=row["timestamp"]
+    )
 
 
 def _epoch(number: int, leaves: bytes) -> Epoch:

@@ -14,7 +14,9 @@ log; it must have reached you by another way than the export. What is checked, i
 2. the entries hash to the tiles, and the tiles to the signed root (RFC 6962): nothing was edited, deleted, inserted, reordered;
 3. every earlier checkpoint in the export is of the same tree: the log was only appended to, and never forked;
 4. where the log began anew (an epoch), it says so itself and names what it follows;
-5. the anchor, which binds all logs of the installation together, has this log, and not a longer or another one.
+5. the anchor, which binds all logs of the installation together, has this log, and not a longer or another one;
+6. so has the head of the anchor that was put outside, where one was; with --anchor-file, that file has this very head. A
+   timestamp of it (RFC 3161) is named and not checked here: that takes X.509, and `strongroom audit verify --tsa-ca` does it.
 
 Exit code: 0 verified, 1 broken, 2 wrong usage, 3 consistent in itself, but no trusted key was given.
 Nothing is fetched, nothing is written. SPDX-License-Identifier: Apache-2.0
@@ -455,13 +457,54 @@ def check_anchor(folder: Path, keys: list[Key], witnesses: list[Key], head: Head
     return [f"{said}; {newer}", *(check_witness(note, each, "anchor/epoch.tlog-proof") for each in witnesses)]
 
 
-def verify(folder: Path, keys: list[Key], witnesses: list[Key] | None = None) -> dict[str, Any]:
+def check_published(folder: Path, keys: list[Key], head: Head, tree: Tree, file: Path | None) -> list[str]:
+    """Check the head of the anchor that was put outside, and return what it says in words."""
+    if not folder.is_dir():
+        if file is not None:
+            raise Bad("deleted", "anchor/published", "the export holds no head that was put into an anchor file")
+        return []
+    said = check_anchor(folder, keys, [], head, tree)[0].partition(";")[0]
+    top = (
+        read(folder / "epoch.tlog-proof", "anchor/published").decode().partition("\n\n")[2].partition("\n\n")[0] + "\n"
+    )
+    notes = [f"put outside: {said}"]
+    if (folder / "timestamp.tsr").exists():
+        notes.append("has a timestamp (RFC 3161), NOT checked here: `strongroom audit verify --tsa-ca` does")
+    return notes if file is None else [*notes, check_file(file, read_head(top, "anchor/published"))]
+
+
+def check_file(file: Path, top: Head) -> str:
+    """Check that an anchor file, or a directory of heads, has this very head and no other of its size."""
+    newest, found = 0, ""
+    for path in sorted(file.glob("*.json")) if file.is_dir() else [file]:
+        for line in read(path, str(file)).splitlines():
+            try:
+                row = json.loads(line)
+                head = read_head(row["note"].partition("\n\n")[0] + "\n", str(file))
+                at = str(row["at"])
+            except (ValueError, KeyError, TypeError, AttributeError, Bad):
+                continue  # cut short by a crash
+            if head.origin != top.origin:
+                continue
+            newest = max(newest, head.size)
+            if head.size == top.size and head.root != top.root:
+                raise Bad("forked", str(file), f"it has another head of {top.size} epochs, added at {at}")
+            found = at if head.size == top.size else found
+    if not found:
+        raise Bad("forked", str(file), f"it has no head of {top.size} epochs; its newest has {newest}")
+    return f"the anchor file has it, added at {found}; its newest head has {newest - top.size} epochs more"
+
+
+def verify(
+    folder: Path, keys: list[Key], witnesses: list[Key] | None = None, file: Path | None = None
+) -> dict[str, Any]:
     """Check an export.
 
     Args:
         folder: where it lies.
         keys: whom to trust.
         witnesses: who must have cosigned the anchor.
+        file: the anchor file that must have the head that was put outside.
 
     Returns:
         What was found, in words and figures.
@@ -474,7 +517,7 @@ def verify(folder: Path, keys: list[Key], witnesses: list[Key] | None = None) ->
         if export["format"] != FORMAT:
             raise Bad("edited", "export.json", f"this is not of the format {FORMAT}")
         numbers = [int(each["epoch"]) for each in export["epochs"]]
-        return check_all(folder, numbers, keys, witnesses or [])
+        return check_all(folder, numbers, keys, witnesses or [], file)
     except (KeyError, TypeError, AttributeError, IndexError, UnicodeDecodeError, ValueError) as error:
         raise Bad("edited", "export", f"a file is not of its format ({type(error).__name__})") from None
 
@@ -508,7 +551,9 @@ def verify_document(path: Path, keys: list[Key] | None) -> dict[str, Any]:
     return {"log": head.origin, "entry": number, "certified_at": event["time_dt"], "says": verdict}
 
 
-def check_all(folder: Path, numbers: list[int], keys: list[Key], witnesses: list[Key]) -> dict[str, Any]:
+def check_all(
+    folder: Path, numbers: list[int], keys: list[Key], witnesses: list[Key], file: Path | None
+) -> dict[str, Any]:
     """Check every epoch of the log, and the anchor of the last."""
     notes: list[str] = []
     before: Head | None = None
@@ -520,12 +565,13 @@ def check_all(folder: Path, numbers: list[int], keys: list[Key], witnesses: list
     head, entries, tree = check_log(folder / f"log/{numbers[-1]}", f"log/{numbers[-1]}", keys)
     notes += filter(None, [check_link(numbers[-1], before, entries, f"log/{numbers[-1]}")])
     notes += check_anchor(folder / "anchor", keys, witnesses, head, tree)
+    notes += check_published(folder / "anchor/published", keys, head, tree, file)
     root = base64.b64encode(head.root).decode()
     return {"log": head.origin, "entries": total + head.size, "root": root, "notes": notes}
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run as a program, and return the exit code."""
+def main(words: list[str] | None = None, more: tuple[str, ...] = ()) -> int:
+    """Run as a program, and return the exit code; `more` is what the caller has found besides."""
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").partition("\n\n")[0],
         epilog="Exit code: 0 verified, 1 broken, 2 wrong usage, 3 consistent in itself, but no trusted key given.",
@@ -543,6 +589,12 @@ def main(words: list[str] | None = None) -> int:
         action="append",
         help="a witness that must have cosigned the anchor; may be given again",
     )
+    parser.add_argument(
+        "--anchor-file",
+        metavar="FILE|DIR",
+        type=Path,
+        help="where the installation's anchor heads were put, kept by you",
+    )
     parser.add_argument("--json", action="store_true", help="print the finding as JSON")
     given = parser.parse_args(words)
     document = given.path.is_file()
@@ -556,7 +608,11 @@ def main(words: list[str] | None = None) -> int:
         parser.error("--trust takes a verifier key, `name+id+base64`, or a file that holds one")
     try:
         code = VERIFIED if given.trust else UNPINNED
-        found = verify_document(given.path, keys or None) if document else verify(given.path, keys, witnesses)
+        if document:
+            found = verify_document(given.path, keys or None)
+        else:
+            found = verify(given.path, keys, witnesses, given.anchor_file)
+            found["notes"] += more
         found = {"verdict": "verified" if given.trust else "consistent", **found}
     except Bad as bad:
         code, found = BROKEN, {"verdict": "broken", "kind": bad.kind, "where": bad.where, "because": bad.said}

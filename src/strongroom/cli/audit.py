@@ -13,7 +13,7 @@ from strongroom.cli import output
 from strongroom.cli.audit_export import export as write_export
 from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import FAILED, OK, Failure, usage
-from strongroom.cli.receipts import entry_of, receipt_holds, with_extra
+from strongroom.cli.receipts import entry_of, receipt_holds, timestamp_holds, with_extra
 from strongroom.cli.records import moment
 from strongroom.cli.session import HERE, ONLINE, Json, Session, decoded
 
@@ -239,6 +239,14 @@ def verify(
     witness: Annotated[
         tuple[str, ...], Parameter(help="A witness's key that must have cosigned the anchor of an export.")
     ] = (),
+    anchor_file: Annotated[
+        Path | None,
+        Parameter(help="The anchor file, or a copy of it, that must have the head that an export was anchored by."),
+    ] = None,
+    tsa_ca: Annotated[
+        Path | None,
+        Parameter(help="Certificates (PEM) of the timestamp authority that must have stamped an export's anchor."),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Check an export (a directory), a receipt or a certificate (a file), offline.
@@ -250,6 +258,8 @@ def verify(
         path: what `audit export`, `audit prove --out`, `subject erase --out` or `subject export` wrote.
         trust: whom to trust.
         witness: who must have cosigned.
+        anchor_file: what was put outside.
+        tsa_ca: whose timestamp it must have.
         json: print the finding as JSON.
     """
     from strongroom.audit import strongroom_verify  # noqa: PLC0415 - it is a program of its own
@@ -257,8 +267,18 @@ def verify(
     if path.is_dir() or path.with_name(f"{path.name}.proof").is_file():
         words = [str(path), *(word for key in trust for word in ("--trust", key)), *(["--json"] if json else [])]
         words += [word for key in witness for word in ("--witness", key)]
+        words += [] if anchor_file is None else ["--anchor-file", str(anchor_file)]
+        stamped: tuple[str, ...] = ()
+        if tsa_ca is not None:
+            good, said = timestamp_holds(path, tsa_ca)
+            if not good:
+                where = "anchor/published/timestamp.tsr"
+                found = {"verdict": "broken", "kind": "wrong timestamp", "where": where, "because": said}
+                strongroom_verify.tell(strongroom_verify.BROKEN, found, as_json=json)
+                return FAILED
+            stamped = (said,)
         try:
-            return strongroom_verify.main(words)
+            return strongroom_verify.main(words, stamped)
         except SystemExit as ended:
             return int(ended.code or 0)
     if not trust:

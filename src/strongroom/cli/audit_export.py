@@ -39,11 +39,16 @@ class _Anchor(msgspec.Struct, frozen=True):
     member: dict[str, Any]
 
 
+class _Published(_Anchor, frozen=True):
+    timestamp: bytes | None
+
+
 class _Log(msgspec.Struct, frozen=True):
     vkey: str
     trouble: str
     epochs: list[_Epoch]
     anchor: _Anchor | None
+    published: _Published | None = None
 
 
 class _Sealed(msgspec.Struct, frozen=True):
@@ -72,7 +77,7 @@ def export(session: Session, tenant: str | None, out: Path) -> Exported:
     Raises:
         Failure: when the directory is there already, or the log cannot be fetched whole.
     """
-    from strongroom.audit.export import files  # noqa: PLC0415 - cryptography comes late: `--help` must not wait for it
+    from strongroom.audit.export import PublishedPart, files  # noqa: PLC0415 - cryptography comes late: `--help` must not wait for it
     from strongroom.audit.tlog import NoteKey  # noqa: PLC0415 - as above
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -90,7 +95,12 @@ def export(session: Session, tenant: str | None, out: Path) -> Exported:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700, parents=True)
     key = NoteKey.parse(log.vkey)
-    for path, content in files(tenant or "installation", parts, _anchor(log.anchor), key, datetime.now(UTC)):
+    outside = (
+        None
+        if log.published is None
+        else PublishedPart(anchor=_anchor(log.published), timestamp=log.published.timestamp)
+    )
+    for path, content in files(tenant or "installation", parts, _anchor(log.anchor), key, datetime.now(UTC), outside):
         file = partial / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from strongroom.cli.failures import usage
+from strongroom.kernel.clock import rfc3339
 
 
 def with_extra(found: dict[str, Any]) -> str:
@@ -48,6 +49,27 @@ def receipt_holds(path: Path, trust: tuple[str, ...]) -> tuple[bool, str]:
     if good:
         return True, f"The entry is number {receipt.index} of {origin}, as it was signed."
     return False, "No trusted key has signed a log in which this entry stands there."
+
+
+def timestamp_holds(export: Path, tsa_ca: Path) -> tuple[bool, str]:
+    """Whether the head of the anchor that an export was put outside by has a timestamp of a trusted authority, and what to say."""
+    from strongroom.audit.timestamps import NoTimestamp, verified  # noqa: PLC0415 - X.509 comes late
+
+    try:
+        roots = tsa_ca.read_bytes()
+    except OSError as error:
+        raise usage(f"{tsa_ca} cannot be read: {error.strerror}.") from None
+    folder = export / "anchor" / "published"
+    try:
+        answer = (folder / "timestamp.tsr").read_bytes()
+        note = (folder / "epoch.tlog-proof").read_text(encoding="utf-8").partition("\n\n")[2]
+    except (OSError, UnicodeDecodeError):
+        return False, "the export holds no timestamp"
+    try:
+        at = verified(answer, note, roots)
+    except NoTimestamp as error:
+        return False, str(error)
+    return True, f"existed at {rfc3339(at)}, by the timestamp of a trusted authority"
 
 
 class _InBatch(msgspec.Struct, frozen=True):

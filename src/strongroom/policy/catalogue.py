@@ -21,6 +21,10 @@ OTHERS: Final = {
         "audit-log",
         "A batch of records of requests was sealed: how many, of when, and the root over them.",
     ),
+    "log.anchor_differs": (
+        "audit-log",
+        "The anchor file has a head that the anchor does not continue: the machine was turned back, or rewritten.",
+    ),
     "log.clock_back": ("audit-log", "The database's clock went back; the order of the log does not depend on it."),
 }
 """What is logged besides the verbs of the policy: its action, what it is about, and what it means."""

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from strongroom.audit import Entry, Pulse, reading
-from strongroom.audit.export import AnchorPart
+from strongroom.audit.export import AnchorPart, PublishedPart
 from strongroom.audit.reading import LogEpoch, Sealed, Wanted
 from strongroom.audit.sealing import tables
 from strongroom.audit.sidecar import Sidecars
@@ -32,6 +32,7 @@ class LogHead:
         epochs: of the log, the oldest first.
         histories: earlier signed heads, by epoch.
         anchor: where the newest epoch stands in the anchor; None: nowhere yet.
+        published: where it stands in the newest head of the anchor that was put outside; None: nowhere.
         newest: the id of the newest entry that was written before this was asked, sealed or not.
     """
 
@@ -39,6 +40,7 @@ class LogHead:
     epochs: list[LogEpoch]
     histories: dict[int, list[str]]
     anchor: AnchorPart | None
+    published: PublishedPart | None = None
 
     @property
     def key(self) -> NoteKey | None:
@@ -78,6 +80,7 @@ class LogReader:
                 epochs=epochs,
                 histories={each.epoch: await reading.history(tx, each.epoch, each.signed_size) for each in epochs},
                 anchor=await reading.anchor(tx, epochs[-1]) if epochs else None,
+                published=await reading.published(tx, epochs[-1]) if epochs else None,
             )
 
     async def sealed(

@@ -57,6 +57,7 @@ KEPT: Final = MappingProxyType(
         "audit.tile": _LEAF,
         "audit.checkpoint": _LEAF,
         "audit.anchor": _LEAF,
+        "audit.publication": _LEAF,
         "audit.pulse": "one row that moves",
         "limits.counter": "as long as its tenant; one row for each limit",
         "limits.holding": "until its gateway's share ends",

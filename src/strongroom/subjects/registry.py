@@ -115,6 +115,7 @@ EXEMPT: Final = MappingProxyType(
         "audit.tile": _PROOF,
         "audit.checkpoint": _PROOF,
         "audit.anchor": _PROOF,
+        "audit.publication": _PROOF,
         "audit.pulse": _FIGURES,
         "capture.session": "of what requests were captured, why and by whose word: it names no person",
         "gateway.nonce": "random numbers of callers, for five minutes",

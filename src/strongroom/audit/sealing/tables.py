@@ -102,7 +102,25 @@ _FIRST_ANCHOR: Final[LiteralString] = "select record from audit.anchor where epo
 _ANCHOR: Final[LiteralString] = """
     insert into audit.anchor (number, epoch, seq, record, leaves) values ($1, $2, $3, $4, $5)
 """
-_OLD_LEAVES: Final[LiteralString] = "update audit.anchor set leaves = '' where number = $1 - 2 and leaves <> ''"
+_OLD_LEAVES: Final[LiteralString] = """
+    update audit.anchor a set leaves = ''
+    where a.number = $1 - 2 and a.leaves <> ''
+      and a.number is distinct from (select max(p.number) from audit.publication p)
+      and a.number is distinct from (select audit.best_publication())
+"""
+_OVERTAKEN_LEAVES: Final[LiteralString] = """
+    update audit.anchor a set leaves = ''
+    where a.number in (select number from audit.publication where number < $1 order by number desc limit 20)
+      and a.leaves <> '' and a.number < (select max(number) - 1 from audit.anchor)
+      and a.number is distinct from (select audit.best_publication())
+"""
+_TO_PUBLISH: Final[LiteralString] = """
+    select a.number from audit.anchor a where a.epoch = $1 and a.seq = $2 - 1
+      and not exists (select from audit.publication p where p.number = a.number)
+"""
+_PUBLISH: Final[LiteralString] = """
+    insert into audit.publication (number, epoch, size, note, filed) values ($1, $2, $3, $4, $5)
+"""
 _COMMITTED: Final[LiteralString] = """
     insert into audit.checkpoint (tenant_id, epoch, size, note, anchor)
     select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::bigint[])
@@ -268,6 +286,24 @@ async def put_anchor(tx: SealTx, number: int, epoch: int, seq: int, record: byte
     """Add an entry of the anchor log, and let go of the leaves of the one before the last."""
     await tx.execute(_ANCHOR, number, epoch, seq, record, leaves)
     await tx.execute(_OLD_LEAVES, number)
+
+
+async def to_publish(tx: SealTx, epoch: int, size: int) -> int | None:
+    """Return the number of the anchor's epoch that its head of this size ends with, if that was not put outside yet."""
+    found: int | None = await tx.fetchval(_TO_PUBLISH, epoch, size)
+    return found
+
+
+async def publish(tx: SealTx, number: int, epoch: int, size: int, note: str, *, filed: bool) -> None:
+    """Keep a head that is put outside, and let go of the leaves of those that it overtakes."""
+    await tx.execute(_PUBLISH, number, epoch, size, note, filed)
+    await tx.execute(_OVERTAKEN_LEAVES, number)
+
+
+async def stamped(tx: SealTx, number: int, answer: bytes) -> None:
+    """Keep the timestamp of a head."""
+    await tx.execute("update audit.publication set timestamp = $2 where number = $1", number, answer)
+    await tx.execute(_OVERTAKEN_LEAVES, number)
 
 
 async def committed(tx: SealTx, notes: Sequence[tuple[TenantId, int, int, str, int]]) -> None:
