@@ -1430,7 +1430,7 @@ CREATE TABLE identity.request (
     withdrawn_at timestamp with time zone,
     CONSTRAINT request_check CHECK ((expires_at > created_at)),
     CONSTRAINT request_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
-    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text, 'capture'::text]))),
+    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text, 'capture'::text, 'retention'::text]))),
     CONSTRAINT request_needed_check CHECK (((needed >= 0) AND (needed <= 5))),
     CONSTRAINT request_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
     CONSTRAINT request_subject_check CHECK ((octet_length((subject)::text) <= 262144)),

@@ -297,7 +297,7 @@ def make_services(
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate, sidecars),
         logs=LogReader(gate, sidecars),
-        retention=Retention(gate, clock),
+        retention=Retention(gate, clock, second=production),
         subjects=subjects,
         subject_work=Work(gate, subjects, vault, keystore, HOLDERS, clock),
         records=RecordReader(gate),

@@ -10,6 +10,7 @@ from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import usage
 from strongroom.cli.options import Tenant
+from strongroom.cli.proposals import AGAIN, Approved, waits
 from strongroom.cli.records import instant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
@@ -62,19 +63,45 @@ def status(*, session: Session = HERE) -> None:
 
 
 @RETENTION.command(name="plan", help_epilogue="")
-def plan(*, session: Session = HERE) -> None:
-    """Show what a run would drop now, and what holds the rest.
+def plan(
+    *,
+    days: Annotated[int | None, Parameter(help="As if rows of --class were kept for so many days.")] = None,
+    class_: _Class = "records",
+    tenant: Annotated[
+        str | None, Parameter(help="With --days: whose; of all that have no rule of their own if not given.")
+    ] = None,
+    session: Session = HERE,
+) -> None:
+    """Show what a run would drop now, and what holds the rest; with --days, what another rule would change of that.
+
+    Examples:
+        strongroom retention plan
+        strongroom retention plan --days 30 --tenant acme
 
     Args:
+        days: the dry run of a rule.
+        class_: of what.
+        tenant: whose.
         session: how to ask.
     """
-    due: list[dict[str, Any]] = get(session, place("retention"))["due"]
-    if session.json:
-        import msgspec  # noqa: PLC0415 - only here
+    if days is None:
+        due: list[dict[str, Any]] = get(session, place("retention"))["due"]
+        if session.json:
+            import msgspec  # noqa: PLC0415 - only here
 
-        output.raw(msgspec.json.encode({"data": due}))
-    else:
-        output.listing(due, _DUE, empty="Nothing is due.")
+            output.raw(msgspec.json.encode({"data": due}))
+        else:
+            output.listing(due, _DUE, empty="Nothing is due.")
+        return
+    body = ask(session, "GET", place("retention", "rehearsal", days=days, tenant=tenant, **{"class": class_}))
+    if session.json:
+        output.raw(body)
+        return
+    found = decoded(body)
+    output.note("Would be dropped besides")
+    output.listing(found["drops"], _DUE, empty="Nothing more.")
+    output.note("Would not be dropped any more")
+    output.listing(found["keeps"], _DUE, empty="Nothing that is due now.")
 
 
 @RETENTION.command(name="run", help_epilogue="")
@@ -107,6 +134,7 @@ def set_rule(
             "1000; 5 if not given."
         ),
     ] = None,
+    approved: Approved = None,
     session: Session = HERE,
 ) -> None:
     """Say for how many days records of requests are kept. Without a rule they are kept for ever, captures for 14 days.
@@ -122,14 +150,21 @@ def set_rule(
         tenant: whose.
         class_: of what.
         smallest: the smallest group.
+        approved: by which proposal.
         session: how to ask.
     """
     if not 1 <= days <= MAX_DAYS:
         raise usage(f"--days is 1 to {MAX_DAYS}, and not {days}.", "Without a rule records are kept for ever.")
     where = ("retention", "rule") if tenant is None else ("tenants", tenant, "retention", "rule")
-    output.raw(
-        ask(session, "PUT", place(*where), {"class": class_, "days": days, "reason": reason, "smallest": smallest})
-    )
+    said: dict[str, Any] = {"class": class_, "days": days, "reason": reason, "smallest": smallest, "approved": approved}
+    body = ask(session, "PUT", place(*where), said)
+    if session.json:
+        output.raw(body)
+        return
+    rule = decoded(body)
+    if "state" in rule:
+        waits(rule, AGAIN)
+        return
     output.note(f"{class_.capitalize()} are kept for {days} days from now on.")
 
 

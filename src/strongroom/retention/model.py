@@ -159,6 +159,13 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     held_by: str = ""
 
 
+class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
+    """What another rule would change at the next run: what it would drop besides, and what it would not drop any more."""
+
+    drops: list[Due]
+    keeps: list[Due]
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What was dropped. `root` is the root over the rows' texts (RFC 6962), hex; the same stands in the tenant's log."""
 

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated, Final, TypeAlias
 from uuid import UUID
 
 import msgspec
-from litestar import get, post, put
+from litestar import Response, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, Parameter, QueryParameter
 
 from strongroom.identity import Finder
+from strongroom.identity.approvals.routes import PROPOSED, Proposal, done_or_proposed
 from strongroom.identity.http import Asked, Listing, Who
 from strongroom.identity.problems import READ, WRITE
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused, invalid
+from strongroom.policy import Ask
 from strongroom.retention.analytics import BOUNDS_MS, Sum
-from strongroom.retention.model import Days, HoldKind, Manifest, Owner, Reason, RuleClass, Smallest, Status
+from strongroom.retention.model import (
+    Days,
+    HoldKind,
+    Manifest,
+    Owner,
+    Reason,
+    Rehearsed,
+    RuleClass,
+    Smallest,
+    Status,
+    TenantRule,
+)
 from strongroom.retention.service import Retention
 
 TheRetention: TypeAlias = NamedDependency[Retention]
@@ -33,6 +49,7 @@ class SetRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     days: Days
     smallest: Smallest | None = None
     reason: Reason
+    approved: UUID | None = None
 
 
 class SetHold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,26 +105,54 @@ async def read_retention(retention: TheRetention, who: Who, ask: Asked) -> Statu
     return await retention.status(who, ask)
 
 
-@put("/retention/rule", responses=WRITE, summary="Say how long records are kept", tags=["retention"], status_code=204)
-async def set_default_rule(data: JSONBody[SetRule], retention: TheRetention, who: Who, ask: Asked) -> None:
-    """Say for how many days records are kept, of all tenants that have no rule of their own."""
-    await retention.set_rule(who, None, data.days, data.reason, ask, data.class_, data.smallest)
+@get("/retention/rehearsal", responses=READ, summary="See what another rule would drop", tags=["retention"])
+async def rehearse_rule(
+    days: FromQuery[Days],
+    retention: TheRetention,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+    class_: Annotated[RuleClass, QueryParameter(name="class", description="Of what.")] = RuleClass.RECORDS,
+    tenant: FromQuery[str | None] = None,
+) -> Rehearsed:
+    """Return what the next run would drop besides if rows were kept for so many days, and what it would not drop any more."""
+    place = None if tenant is None else await finder.tenant(who, tenant, ask)
+    return await retention.rehearse(who, place, class_, days, ask)
+
+
+@put("/retention/rule", responses=WRITE | PROPOSED, summary="Say how long records are kept", tags=["retention"])
+async def set_default_rule(
+    data: JSONBody[SetRule], retention: TheRetention, who: Who, ask: Asked
+) -> Response[TenantRule | Proposal]:
+    """Say for how many days rows of a class are kept, of all tenants that have no rule of their own.
+
+    In production it is proposed (202): once somebody else has approved, ask again, with the proposal's id as `approved`.
+    """
+    return await _set(retention, who, None, data, ask)
 
 
 @put(
     "/tenants/{tenant:str}/retention/rule",
-    responses=WRITE,
+    responses=WRITE | PROPOSED,
     summary="Say how long a tenant's records are kept",
     tags=["retention"],
-    status_code=204,
 )
 async def set_tenant_rule(
     tenant: FromPath[str], data: JSONBody[SetRule], retention: TheRetention, finder: TheFinder, who: Who, ask: Asked
-) -> None:
-    """Say for how many days a tenant's records are kept."""
-    await retention.set_rule(
-        who, await finder.tenant(who, tenant, ask), data.days, data.reason, ask, data.class_, data.smallest
+) -> Response[TenantRule | Proposal]:
+    """Say for how many days a tenant's rows of a class are kept. In production, as the rule of all."""
+    return await _set(retention, who, await finder.tenant(who, tenant, ask), data, ask)
+
+
+async def _set(
+    retention: Retention, who: Principal, tenant: TenantId | None, data: SetRule, ask: Ask
+) -> Response[TenantRule | Proposal]:
+    said = await retention.second.asked(
+        who,
+        ask,
+        lambda: retention.set_rule(who, tenant, data.days, data.reason, ask, data.class_, data.smallest, data.approved),
     )
+    return done_or_proposed(said, HTTPStatus.OK)
 
 
 @post("/tenants/{tenant:str}/retention/holds", responses=WRITE, summary="Hold a tenant's records", tags=["retention"])
@@ -149,6 +194,7 @@ async def run_retention(retention: TheRetention, who: Who, ask: Asked) -> Manife
 
 ROUTES: Final = (
     read_analytics,
+    rehearse_rule,
     read_retention,
     set_default_rule,
     set_tenant_rule,

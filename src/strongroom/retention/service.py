@@ -11,7 +11,9 @@ from msgspec.structs import replace as replaced
 
 from strongroom.audit.tlog import Leaves, leaf_hash
 from strongroom.gateway.record_seals import line
-from strongroom.kernel.clock import Clock
+from strongroom.identity import approvals
+from strongroom.identity.approvals.second import SecondPerson
+from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
@@ -29,6 +31,7 @@ from strongroom.retention.model import (
     Hold,
     HoldKind,
     Manifest,
+    Rehearsed,
     RuleClass,
     Status,
     TenantRule,
@@ -44,10 +47,13 @@ LATE: Final = 3
 class Retention:
     """Rules, holds, what is due, and dropping it."""
 
-    def __init__(self, gate: Gate, clock: Clock) -> None:
+    def __init__(self, gate: Gate, clock: Clock, *, second: bool = False) -> None:
+        """Wire it. `second`: whether a rule takes a second person, as in production."""
         self._gate: Final = gate
         self._clock: Final = clock
         self.analytics: Final = AnalyticsReader(gate)
+        self.second: Final = SecondPerson(gate, clock, approvals.Kind.RETENTION, demanded=second)
+        """For surfaces: `second.asked` sets a rule, or proposes it where it waits."""
 
     async def status(self, who: Principal, ask: Ask) -> Status:
         """Return how retention stands: rules, holds, what is due, what was dropped last."""
@@ -81,7 +87,8 @@ class Retention:
         ask: Ask,
         class_: RuleClass = RECORDS,
         smallest: int | None = None,
-    ) -> None:
+        approved: UUID | None = None,
+    ) -> TenantRule:
         """Say for how many days rows of a class are kept; `tenant` None: of all that have no rule of their own.
 
         Args:
@@ -92,9 +99,11 @@ class Retention:
             ask: what goes into the audit entry.
             class_: of what.
             smallest: of how many callers and requests a group of the analytics has at least; None: `SMALLEST`.
+            approved: the proposal of exactly this, where it takes a second person.
 
         Raises:
-            Refused: INVALID for a smallest group of what has none.
+            Refused: INVALID for a smallest group of what has none; as `SecondPerson.use`.
+            Waits: in production: fewer days destroy evidence, more keep what is about people, and neither is one person's to say.
         """
         if smallest is not None and class_ != ANALYTICS:
             raise Refused(invalid("Only the analytics have groups.", param="smallest"))
@@ -102,7 +111,50 @@ class Retention:
         facts["smallest"] = "" if smallest is None else str(smallest)
         noted = _noting(ask, **facts)
         async with self._gate.permit_platform(who, Action.RETENTION_SET, _resource(None), noted) as tx:
+            before = await tables.rule(tx, tenant, class_)
+            subject = {
+                "act": "retention.set",
+                "summary": _summary(tenant, class_, days, before),
+                "tenant": None if tenant is None else str(tenant),
+                "class": class_.value,
+                "days": days,
+                "smallest": smallest,
+                "reason": reason,
+                "before": None if before is None else {"days": before.days, "smallest": before.smallest},
+                "since": None if before is None else rfc3339(before.set_at),
+            }
+            await self.second.use(tx, who, subject, approved)
             await tables.set_rule(tx, tenant, class_, days, reason, str(who), smallest)
+        return TenantRule(
+            tenant=tenant, class_=class_, days=days, smallest=smallest, reason=reason, set_by=str(who), set_at=self._clock.now()
+        )  # fmt: skip
+
+    async def rehearse(
+        self, who: Principal, tenant: TenantId | None, class_: RuleClass, days: int, ask: Ask
+    ) -> Rehearsed:
+        """Return what a run would drop if rows of a class were kept for `days`, and what it would not drop any more.
+
+        Args:
+            who: the caller.
+            tenant: whose; None: of all that have no rule of their own.
+            class_: of what.
+            days: for how many.
+            ask: what goes into the audit entry.
+        """
+        async with self._gate.permit_platform(who, Action.RETENTION_READ, _resource(None), ask) as tx:
+            tenants, rules, holds = await tables.tenants(tx), await tables.rules(tx), await tables.holds(tx)
+        others = [each for each in rules if each.class_ != class_ or each.tenant != tenant]
+        then = TenantRule(tenant=tenant, class_=class_, days=days, reason="", set_by="", set_at=self._clock.now())
+        own = {each.tenant for each in rules if each.class_ == class_}
+        drops, keeps = list[Due](), list[Due]()
+        for each, name in tenants:
+            if each == tenant or (tenant is None and each not in own):
+                old = await self._due(who, ask, each, name, class_, rules, holds)
+                new = await self._due(who, ask, each, name, class_, [*others, then], holds)
+                there, here = ({due.day for due in some} for some in (old, new))
+                drops += [due for due in new if due.day not in there]
+                keeps += [due for due in old if due.day not in here]
+        return Rehearsed(drops=drops, keeps=keeps)
 
     async def hold(
         self,
@@ -227,6 +279,18 @@ def _days(class_: RuleClass, tenant: TenantId, rules: list[TenantRule]) -> int |
     """Return for how many days a tenant's rows of a class are kept; None: for ever."""
     of = {rule.tenant: rule.days for rule in rules if rule.class_ == class_}
     return of.get(tenant, of.get(None, DEFAULT_DAYS.get(class_)))
+
+
+def _summary(tenant: TenantId | None, class_: RuleClass, days: int, before: TenantRule | None) -> str:
+    whose = "all tenants without a rule of their own" if tenant is None else f"tenant {tenant}"
+    was = DEFAULT_DAYS.get(class_) if before is None else before.days
+    now = "for ever" if was is None else f"for {was} days"
+    ends = (
+        "what is older is dropped at the next run, for good"
+        if was is None or days < was
+        else "nothing is dropped earlier"
+    )
+    return f"keep {class_} of {whose} for {days} days, now {now}: {ends}"
 
 
 def _resource(tenant: TenantId | None) -> Resource:

@@ -17,6 +17,7 @@ _SHOWN: Final = 200
 
 _TENANTS: Final[LiteralString] = "select tenant_id, name from identity.tenant order by name, created_at"
 _RULES: Final[LiteralString] = "select * from retention.rule order by tenant_id, class"
+_RULE: Final[LiteralString] = "select * from retention.rule where tenant_id = $1 and class = $2 for update"
 _SET_RULE: Final[LiteralString] = """
     insert into retention.rule (tenant_id, class, days, reason, set_by, smallest) values ($1, $2, $3, $4, $5, $6)
     on conflict (tenant_id, class) do update
@@ -85,18 +86,25 @@ async def tenants(tx: OperatorTx) -> list[tuple[TenantId, str]]:
 
 async def rules(tx: OperatorTx) -> list[TenantRule]:
     """Return every rule."""
-    return [
-        TenantRule(
-            tenant=None if row["tenant_id"] == PLATFORM else row["tenant_id"],
-            class_=row["class"],
-            days=row["days"],
-            smallest=row["smallest"],
-            reason=row["reason"],
-            set_by=row["set_by"],
-            set_at=row["set_at"],
-        )
-        for row in await tx.fetch(_RULES)
-    ]
+    return [_rule(row) for row in await tx.fetch(_RULES)]
+
+
+async def rule(tx: OperatorTx, tenant: TenantId | None, class_: RuleClass) -> TenantRule | None:
+    """Return the rule of a tenant, or of all that have none; None: there is none such. Nobody else changes it meanwhile."""
+    row = await tx.fetchrow(_RULE, PLATFORM if tenant is None else tenant, class_.value)
+    return None if row is None else _rule(row)
+
+
+def _rule(row: Record) -> TenantRule:
+    return TenantRule(
+        tenant=None if row["tenant_id"] == PLATFORM else row["tenant_id"],
+        class_=row["class"],
+        days=row["days"],
+        smallest=row["smallest"],
+        reason=row["reason"],
+        set_by=row["set_by"],
+        set_at=row["set_at"],
+    )
 
 
 async def set_rule(

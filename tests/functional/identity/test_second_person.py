@@ -441,3 +441,38 @@ async def test_the_installations_own_policies_wait_bind_operators_and_are_named_
     await firm.approve(firm.approver, back)  # the way back is never forbidden
     await firm.services.follower.refresh(5.0)
     await firm.services.identity.create_tenant(firm.operator, Name("after"), ASK)
+
+
+@pytest.mark.parametrize(("before", "days"), [(90, 30), (30, 90), (None, 30)], ids=["fewer", "more", "the first"])
+async def test_nobody_says_alone_for_how_long_things_are_kept(firm: Firm, before: int | None, days: int) -> None:
+    retention, operator = firm.services.retention, firm.operator
+    if before is not None:
+        async with migrate.administrator(firm.database.admin) as admin:
+            await admin.execute(
+                "insert into retention.rule (tenant_id, class, days, reason, set_by) values ($1, 'records', $2, 'old', 'x')",
+                firm.acme,
+                before,
+            )
+
+    async def asks(days: int, approved: Any = None, reason: str = "their contract") -> Any:
+        return await retention.second.asked(
+            operator, ASK, lambda: retention.set_rule(operator, firm.acme, days, reason, ASK, approved=approved)
+        )
+
+    async def in_force() -> list[int]:
+        return [rule.days for rule in (await retention.status(operator, ASK)).rules]
+
+    was = await in_force()
+    found = await asks(days)
+    assert isinstance(found, Request)
+    assert str(days) in str(found.subject["summary"])
+    assert ("for good" in str(found.subject["summary"])) is (before is None or days < before)
+    assert await in_force() == was, "nothing is in force that nobody else has seen"
+    assert await refused(asks(days, found.id)) is not None, "not before it was approved"
+    assert await refused(firm.approve(person("op", Role.OPERATOR), found)) is RefusalKind.FORBIDDEN
+    await firm.approve(firm.approver, found)
+    assert await refused(asks(days + 1, found.id)) is RefusalKind.CONFLICT, "and not another than was approved"
+    assert await refused(asks(days, found.id, "another reason")) is RefusalKind.CONFLICT
+    assert (await asks(days, found.id)).days == days
+    assert await in_force() == [days]
+    assert await refused(asks(days, found.id)) is RefusalKind.CONFLICT, "once"

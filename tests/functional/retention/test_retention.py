@@ -18,6 +18,7 @@ from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.retention import HoldKind, Retention
+from strongroom.retention.model import RECORDS
 from strongroom.store import Appender, Conflict, Database, Unfit, migrate
 from strongroom.store.lint import lint
 from strongroom.store.testing import TestDatabase
@@ -191,3 +192,49 @@ async def test_a_hold_stands_in_the_log_with_its_owner_and_reason(retention: Ret
         "a matter",
         str(ACME),
     )
+
+
+class ClockElsewhere(SystemClock):
+    """A clock that was set to another day."""
+
+    def __init__(self, days: int) -> None:
+        self.days = days
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(days=self.days)
+
+
+@pytest.mark.parametrize("days", [-400, 400], ids=["set back", "set ahead"])
+async def test_a_process_whose_clock_jumped_drops_nothing_early_and_nothing_that_is_held(
+    retention: Retention, database: TestDatabase, db: Database, days: int
+) -> None:
+    await retention.set_rule(OPERATOR, None, 35, "operational", ASK)
+    await retention.hold(
+        OPERATOR, ACME, HoldKind.EXCEPTION, "o", "a while", datetime.now(UTC) + timedelta(hours=1), ASK
+    )
+    clock = ClockElsewhere(days)
+    jumped = Retention(Gate(db, Engine.load(), clock), clock)
+    if days > 0:  # to this process the exception has ended; the database asks by its own clock
+        with pytest.raises((Unfit, Conflict)):
+            await jumped.run(OPERATOR, ASK)
+    else:
+        await jumped.run(OPERATOR, ASK)
+    assert len(await left(database, ACME)) == 10
+    assert len(await left(database, GLOBEX)) in {8, 10}, (
+        "what is younger than its days stays, whatever a process thinks"
+    )
+
+
+async def test_another_rule_is_rehearsed_before_it_is_set(retention: Retention, database: TestDatabase) -> None:
+    await retention.set_rule(OPERATOR, ACME, 35, "operational", ASK)
+    shorter = await retention.rehearse(OPERATOR, ACME, RECORDS, 30, ASK)
+    assert [(each.name, each.day, each.rows) for each in shorter.drops] == [("acme", day(31), 4)]
+    assert shorter.keeps == []
+    longer = await retention.rehearse(OPERATOR, ACME, RECORDS, 90, ASK)
+    assert longer.drops == []
+    assert [(each.name, each.day, each.rows) for each in longer.keeps] == [("acme", day(40), 2)]
+    of_all = await retention.rehearse(OPERATOR, None, RECORDS, 30, ASK)
+    assert {each.name for each in of_all.drops} == {"globex"}, (
+        "a tenant with a rule of its own is not touched by that of all"
+    )
+    assert len(await left(database, ACME)) == 10, "a rehearsal drops nothing"

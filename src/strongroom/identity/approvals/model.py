@@ -29,9 +29,12 @@ class Kind(StrEnum):
     PROVIDER = "provider"
     CAPTURE = "capture"
     CHANNEL = "channel"  # promoting to prod, and going back
+    RETENTION = "retention"  # for how long things are kept
 
 
-PROPOSED: Final = frozenset({Kind.POLICY, Kind.RULES, Kind.ACCOUNT, Kind.PROVIDER, Kind.CHANNEL})
+PROPOSED: Final = frozenset(
+    {Kind.POLICY, Kind.RULES, Kind.ACCOUNT, Kind.PROVIDER, Kind.CHANNEL, Kind.RETENTION}
+)
 """What takes one other person in production; elevations and captures take two, everywhere, and have a life of their own."""
 
 
