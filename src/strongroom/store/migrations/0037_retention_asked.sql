@@ -2,4 +2,4 @@
 
 alter table identity.request drop constraint request_kind_check;
 alter table identity.request add constraint request_kind_check
-    check (kind in ('elevation', 'policy', 'rules', 'account', 'provider', 'capture', 'retention'));
+    check (kind in ('elevation', 'policy', 'rules', 'account', 'provider', 'capture', 'channel', 'retention'));
