@@ -53,7 +53,7 @@ from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
 from strongroom.registry.evaluations import Evaluations
 from strongroom.registry.prompts import Prompts, PromptSeals
-from strongroom.registry.releases import Keeping, Releases, Shelf
+from strongroom.registry.releases import Keeping, Overview, Releases, Shelf
 from strongroom.registry.releases.service import Bounds
 from strongroom.retention import Retention
 from strongroom.rules import Rulebook, Rules
@@ -61,6 +61,7 @@ from strongroom.rules.approval import APPROVAL
 from strongroom.rules.narrowed import narrowed_by
 from strongroom.rules.proposing import Proposing
 from strongroom.rules.usage import UsageReader
+from strongroom.runtime import gguf
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.store.tx import Tx
@@ -110,6 +111,7 @@ class Services:
     prompts: Prompts
     releases: Releases
     keeping: Keeping
+    overview: Overview
     registrar: Registrar
     channels: Channels
     evaluations: Evaluations
@@ -280,7 +282,8 @@ def make_services(
         admission=admission,
         prompts=prompts,
         releases=releases,
-        keeping=Keeping(gate, admission, releases, Shelf(store, blobs or Path("/nonexistent")), clock),
+        keeping=Keeping(gate, admission, releases, Shelf(store, blobs or Path("/nonexistent")), clock, gguf.text_of),
+        overview=Overview(gate, admission, own),
         registrar=Registrar(gate, registry_keys, admission.channels, clock),
         channels=Channels(gate, admission, registry_keys, clock, production=production),
         providers=Providers(

@@ -10,7 +10,7 @@ from strongroom.rules.limits import Measure
 from strongroom.rules.usage import Used
 
 WORDS: Final = {
-    Measure.REQUESTS: "requests at once",
+    Measure.REQUESTS: "requests in a burst",
     Measure.CONCURRENCY: "requests under way",
     Measure.TOKENS: "tokens a minute",
     Measure.TOKENS_DAY: "tokens a day",

@@ -8,6 +8,19 @@ from typing import Final
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Action, Engine, Kind, Resource
 
+_REST: Final = (
+    ("Models", "/models", "models", Action.MODEL_LIST, Kind.RELEASE),
+    ("Approvals", "/approvals", "check", Action.MODEL_APPROVE, Kind.RELEASE),
+    ("Channels", "/channels", "channels", Action.CHANNEL_READ, Kind.CHANNEL),
+    ("Providers", "/providers", "models", Action.PROVIDER_LIST, Kind.PROVIDER),
+    ("Proposals", "/proposals", "check", Action.PROPOSAL_READ, Kind.PROPOSAL),
+    ("Elevation", "/elevations", "elevation", Action.ELEVATION_READ, Kind.ELEVATION),
+    ("Accounts", "/accounts", "accounts", Action.ACCOUNT_LIST, Kind.ACCOUNT),
+    ("Audit", "/audit", "audit", Action.AUDIT_READ_PLATFORM, Kind.AUDIT_LOG),
+    ("Retention", "/retention", "retention", Action.RETENTION_READ, Kind.AUDIT_LOG),
+)
+"""What follows the tenants: title, address, icon, and the verb that opens it, of a thing of which kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -37,20 +50,11 @@ class Menu:
         own = who.tenant
         if own_tenant is not None and self.may(who, Action.TENANT_READ, Resource(kind=Kind.TENANT, tenant=own)):
             found.append((own_tenant, f"/tenants/{own_tenant}", "tenants"))
-        if self.may(who, Action.MODEL_LIST, Resource(kind=Kind.RELEASE)):
-            found.append(("Models", "/models", "models"))
-        if self.may(who, Action.PROVIDER_LIST, Resource(kind=Kind.PROVIDER)):
-            found.append(("Providers", "/providers", "models"))
-        if self.may(who, Action.PROPOSAL_READ, Resource(kind=Kind.PROPOSAL, tenant=own)):
-            found.append(("Proposals", "/proposals", "check"))
-        if self.may(who, Action.ELEVATION_READ, Resource(kind=Kind.ELEVATION)):
-            found.append(("Elevation", "/elevations", "elevation"))
-        if self.may(who, Action.ACCOUNT_LIST, Resource(kind=Kind.ACCOUNT)):
-            found.append(("Accounts", "/accounts", "accounts"))
-        if self.may(who, Action.AUDIT_READ_PLATFORM, Resource(kind=Kind.AUDIT_LOG)):
-            found.append(("Audit", "/audit", "audit"))
-        if self.may(who, Action.RETENTION_READ, Resource(kind=Kind.AUDIT_LOG)):
-            found.append(("Retention", "/retention", "retention"))
+        found += [
+            (title, href, icon)
+            for title, href, icon, action, about in _REST
+            if self.may(who, action, Resource(kind=about, tenant=own if about is Kind.PROPOSAL else None))
+        ]
         return [Link(title, href, icon, _is_under(path, href)) for title, href, icon in found]
 
 

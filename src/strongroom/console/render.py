@@ -41,7 +41,7 @@ class Templates:
         filters: dict[str, Callable[..., object]] = {
             "when": self._when,
             "short": short_digest,
-            "mib": _mib,
+            "size": size,
             "sentence": _sentence,
         }
         words: dict[str, Any] = {"asset": assets.url, "command": command}
@@ -80,5 +80,10 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _mib(count: int) -> str:
-    return f"{count / (1 << 20):,.0f} MiB"
+def size(count: int) -> str:
+    """Return a number of bytes as people say it; what is there at all is never 0 of anything."""
+    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if count >= 1 << power:
+            amount = count / (1 << power)
+            return f"{amount:,.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"  # noqa: PLR2004 - one digit tells more there
+    return f"{count} B"

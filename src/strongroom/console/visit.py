@@ -33,6 +33,9 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Ask, Engine, Gate, LogReader, Resource
 from strongroom.providers import Providers
 from strongroom.registry import Registry
+from strongroom.registry.admission import Admission
+from strongroom.registry.channels.service import Channels
+from strongroom.registry.releases import Keeping, Overview, Releases
 from strongroom.retention import Retention
 from strongroom.rules import Level, Rules
 from strongroom.rules.usage import UsageReader
@@ -73,6 +76,11 @@ class Parts:
     identity: Identity
     accounts: Accounts
     registry: Registry
+    admission: Admission
+    releases: Releases
+    overview: Overview
+    keeping: Keeping
+    channels: Channels
     rules: Rules
     usage: UsageReader
     providers: Providers

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
+from tests.functional.console.releases import newer
 
 from strongroom.app.dryrun import Compared
 from strongroom.app.seed import INSTALLER
@@ -111,6 +112,7 @@ def pages(plane: ControlPlane) -> dict[str, str]:
         )
     )
     plane.run(plane.services.retention.set_rule(INSTALLER, acme, 90, "a test", Ask()))
+    newer(plane)
     outside = Change(base_url="http://127.0.0.1:9", owner="Team Procurement", region="eu-central")
     plane.run(plane.services.providers.add(INSTALLER, Name("outside"), ProviderKind.OPENAI, outside, Ask()))
     plane.run(identity.revoke_key(INSTALLER, acme, KeyId(keys[1]), "left on a train", Ask()))
@@ -146,6 +148,14 @@ def pages(plane: ControlPlane) -> dict[str, str]:
         "incident": f"/tenants/acme/incidents/{leaked.incident.id}",
         "no incidents": "/tenants/globex/incidents",
         "models": "/models",
+        "release": "/models/tiny/1",
+        "waiting release": "/models/tiny/2",
+        "difference": "/models/tiny/2/diff?with=tiny@1",
+        "own releases": "/tenants/acme/releases",
+        "no releases": "/tenants/globex/releases",
+        "channels": "/channels",
+        "channel": "/channels/dev",
+        "revocations": "/channels/revocations",
         "providers": "/providers",
         "open providers": "/tenants/acme/providers",
         "accounts": "/accounts",
@@ -192,6 +202,16 @@ def test_every_page_is_for_everybody(visit: Visit, pages: dict[str, str]) -> Non
     here.expected |= {"status of 404", BY_AXE}
     wrong: list[str] = []
     for name, address in pages.items():
+        here.go(address)
+        wrong += examine(here, name)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_an_approvers_pages_are_too(visit: Visit, pages: dict[str, str]) -> None:
+    here = visit("approver")
+    here.expected |= {BY_AXE}
+    wrong: list[str] = []
+    for name, address in {"approvals": "/approvals", "approve": pages["waiting release"]}.items():
         here.go(address)
         wrong += examine(here, name)
     assert not wrong, "\n".join(wrong)

@@ -12,7 +12,7 @@ from strongroom.audit import Entry, Outcome
 from strongroom.console import routes
 from strongroom.console.commands import command
 from strongroom.console.forms import BODY_LIMIT, Form, parse
-from strongroom.console.render import relative, short_digest
+from strongroom.console.render import relative, short_digest, size
 from strongroom.console.signin import own_path
 from strongroom.kernel.principal import Role
 from strongroom.kernel.refusal import Refused
@@ -140,3 +140,11 @@ def entry(number: int) -> Entry:
         resource="r",
         outcome=Outcome.REFUSED if number % 7 == 0 else Outcome.ALLOWED,
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (15, "15 B"), (1024, "1.0 KiB"), (300_000, "293 KiB"), (5 << 20, "5.0 MiB"), (3 << 30, "3.0 GiB")],
+)
+def test_what_is_there_is_never_nothing_of_a_larger_unit(count: int, said: str) -> None:
+    assert size(count) == said

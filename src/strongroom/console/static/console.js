@@ -39,9 +39,9 @@
   // Show in a form's command what has been typed into it.
   const preview = (form) => {
     for (const word of form.querySelectorAll("[data-from]")) {
-      const [field, part] = word.dataset.from.split(":");
+      const [field, part, by = "/"] = word.dataset.from.split(":");
       const value = form.elements[field].value.trim();
-      const own = part === undefined ? value : value.split("/")[Number(part)] ?? "";
+      const own = part === undefined ? value : value.split(by)[Number(part)] ?? "";
       const { flag, word: empty } = word.dataset;
       const shown = own ? quoted(own) : empty;
       const joined = own.startsWith("-") && flag ? `${flag}=${shown}` : [flag, shown].filter(Boolean).join(" ");

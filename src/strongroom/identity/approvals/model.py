@@ -32,9 +32,7 @@ class Kind(StrEnum):
     RETENTION = "retention"  # for how long things are kept
 
 
-PROPOSED: Final = frozenset(
-    {Kind.POLICY, Kind.RULES, Kind.ACCOUNT, Kind.PROVIDER, Kind.CHANNEL, Kind.RETENTION}
-)
+PROPOSED: Final = frozenset({Kind.POLICY, Kind.RULES, Kind.ACCOUNT, Kind.PROVIDER, Kind.CHANNEL, Kind.RETENTION})
 """What takes one other person in production; elevations and captures take two, everywhere, and have a life of their own."""
 
 

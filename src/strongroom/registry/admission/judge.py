@@ -25,7 +25,15 @@ from strongroom.registry import dsse, oms
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission.demanded import Policy, further, missing_groups, unreadable
 from strongroom.registry.admission.keys import RegistryKeys
-from strongroom.registry.admission.model import Evidence, EvidenceKind, OwnKeys, Reason, Standing, Subject
+from strongroom.registry.admission.model import (
+    Evidence,
+    EvidenceKind,
+    OwnKeys,
+    Reason,
+    Standing,
+    Subject,
+    Word,
+)
 from strongroom.registry.admission.ownkeys import Certificate, read_receipt
 from strongroom.registry.admission.statements import EVERY_TENANT, Approved, Scanned, Terms, read_approval, read_scan
 from strongroom.registry.channels.client import Untrusted
@@ -272,6 +280,34 @@ def counted(
         elif each.account in people:
             since[each.account] = min(since[each.account], found.at)
     return Counted({name: since[account] for account, name in people.items()}, left)
+
+
+def words(case: Case, author: str) -> list[Word]:
+    """Return every approval that was given, newest first, each with whether it counts and why not."""
+    found: list[Word] = []
+    for each in case.of(EvidenceKind.APPROVAL):
+        assert each.account is not None  # noqa: S101 - the table demands it of an approval
+        try:
+            said, key = _read(case, each.statement, each.account)
+        except _NotCounted as error:
+            found.append(Word(at=each.made_at, because=str(error)))
+            continue
+        other = None if said.subject == case.subject else "one of another release"
+        because = other or _discounted(case, each.account, said.terms, key, author) or ""
+        found.append(
+            Word(
+                approver=said.terms.approver,
+                environment=said.terms.environment,
+                tenant=None if said.terms.tenant == EVERY_TENANT else said.terms.tenant,
+                reason=said.terms.reason,
+                at=each.made_at,
+                expires=said.terms.expires,
+                own_key=key.id not in {derived.id for derived in case.keys.approvers(each.account)},
+                counts=not because,
+                because=because,
+            )
+        )
+    return found
 
 
 class _NotCounted(ValueError):  # noqa: N818 - said to a person

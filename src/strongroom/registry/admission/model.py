@@ -107,6 +107,32 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(reason.because for reason in self.reasons if not reason.met and reason.demand in demands)
 
 
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """One approval that was given, and whether it counts.
+
+    Attributes:
+        approver: whose it is; empty where that cannot be told, as then for everything else that it would say.
+        environment: where.
+        tenant: for which tenant, by id; None: for all.
+        reason: in the approver's words.
+        at: when it came.
+        expires: when it ends.
+        own_key: whether the approver's own key signed it, and not one that the installation derives.
+        counts: whether it counts now.
+        because: why not.
+    """
+
+    approver: str = ""
+    environment: Environment | None = None
+    tenant: str | None = None
+    reason: str = ""
+    at: datetime
+    expires: datetime | None = None
+    own_key: bool = False
+    counts: bool = False
+    because: str = ""
+
+
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """The release that is judged, as the catalogue names it."""
 

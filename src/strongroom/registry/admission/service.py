@@ -19,15 +19,15 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
-from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.registry import dsse
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission import tables
-from strongroom.registry.admission.demanded import Passing, policy, seal, told
+from strongroom.registry.admission.demanded import Passing, Policy, policy, seal, told
 from strongroom.registry.admission.judge import Case, judge
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.model import PROVEN, EvidenceKind, Found, OwnKeys, Proof, Risk, Standing, Subject
-from strongroom.registry.admission.ownkeys import Receipt, received
+from strongroom.registry.admission.ownkeys import Certificate, Receipt, received
 from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved, read_approval, read_scan, scanned
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.channels.memory import Memory
@@ -69,6 +69,16 @@ class Proved(NamedTuple):
     manifest: manifests.Manifest
     author: str
     risk: Risk
+
+
+class Around(NamedTuple):
+    """What is the same for every release that is judged at a moment."""
+
+    approvers: frozenset[UUID]
+    channels: dict[Environment, Content | Untrusted]
+    revocations: Content | Untrusted
+    own: dict[UUID, list[Certificate]]
+    policy: Policy
 
 
 class Admission:
@@ -152,6 +162,7 @@ class Admission:
         reason: str,
         ask: Ask,
         statement: bytes | None = None,
+        digest: str | None = None,
     ) -> Standing:
         """Approve a release for an environment, until a day: one person's word, signed by that person's key.
 
@@ -165,10 +176,11 @@ class Admission:
             reason: why, in the approver's words.
             ask: the request.
             statement: the approval, signed by the approver's own key; None: the installation signs, by a key that it derives.
+            digest: what the approver has looked at; None: whatever the name and version stand for.
 
         Raises:
             Refused: hidden for a release that there is not, FORBIDDEN for its author, INVALID for one whose files or
-                verdict do not count, or for words and days that cannot be.
+                verdict do not count, or for words and days that cannot be; CONFLICT when `digest` is another's.
         """
         if not 1 <= days <= MAX_DAYS:
             raise Refused(invalid(f"An approval lasts 1 to {MAX_DAYS} days.", param="days"))
@@ -178,6 +190,9 @@ class Admission:
         async with self._gate.permit_platform(who, Action.MODEL_APPROVE, resource, ask) as tx:
             found = await self.named(tx, name, version, tenant)
             subject = found.subject
+            if digest is not None and digest != subject.digest:
+                tell = f"{subject.called} is another release by now than the one that you looked at: look again."
+                raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
             account = await account_tables.account_named(tx, who.name)
             if account is None:
                 raise Refused(hidden("an approval by nobody's account"))
@@ -218,7 +233,7 @@ class Admission:
             found = await self.named(tx, name, version, whose)
             subject, case = found.subject, await self.case(tx, found)
             standing = tuple(judge(case, each, None if whose is None else str(whose)) for each in Environment)
-            manifest = _manifest(case)
+            manifest = manifest_of(case)
             return Shown(
                 digest=subject.digest,
                 name=subject.name,
@@ -248,7 +263,7 @@ class Admission:
         if found is None:
             raise Refused(invalid("No release with this digest was admitted.", param="release"))
         case = replace(await self.case(tx, found, [environment]), serving=serving)
-        standing, manifest = judge(case, environment, str(tx.tenant)), _manifest(case)
+        standing, manifest = judge(case, environment, str(tx.tenant)), manifest_of(case)
         if not standing.may_serve or manifest is None:
             tell = f"{found.subject.called} may not be deployed in {environment}. {standing.refusal()}"
             raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
@@ -261,7 +276,7 @@ class Admission:
             Refused: INVALID when there is no manifest, or no verdict that this installation signed.
         """
         case = await self.case(tx, found)
-        manifest = _manifest(case)
+        manifest = manifest_of(case)
         for each in case.of(EvidenceKind.SCAN):
             with contextlib.suppress(dsse.BadEnvelope):
                 said = read_scan(each.statement, self._keys.scanners())
@@ -316,23 +331,40 @@ class Admission:
         return found
 
     async def case(
-        self, tx: OperatorTx | TenantTx, found: Found, environments: Collection[Environment] = tuple(Environment)
+        self,
+        tx: OperatorTx | TenantTx,
+        found: Found,
+        environments: Collection[Environment] = tuple(Environment),
+        around: Around | None = None,
     ) -> Case:
-        """Return everything that a judgement about a release takes, for `environments`."""
+        """Return everything that a judgement about a release takes, for `environments`; `around` where it is known already."""
+        known = around or await self.around(tx, environments)
         return Case(
             found.subject,
             await tables.of_release(tx, found.subject.digest, found.owner),
-            await tables.approvers(tx),
+            known.approvers,
             self._keys,
             self._ruleset,
             self._clock.now(),
+            known.channels,
+            known.revocations,
+            known.own,
+            self._own,
+            known.policy,
+            await self.passed(tx, found.subject.digest),
+            promotes=found.owner is None,
+        )
+
+    async def around(
+        self, tx: OperatorTx | TenantTx, environments: Collection[Environment] = tuple(Environment)
+    ) -> Around:
+        """Return what every release is judged by, once for many."""
+        return Around(
+            await tables.approvers(tx),
             {each: await self._opened(tx, Channel.of(each)) for each in environments},
             await self._opened(tx, Channel.REVOCATIONS),
             await tables.own_keys(tx, self._keys),
-            self._own,
             await policy(tx, self._keys),
-            await self.passed(tx, found.subject.digest),
-            promotes=found.owner is None,
         )
 
     async def passed(self, tx: OperatorTx | TenantTx, digest: str) -> frozenset[str]:
@@ -370,7 +402,7 @@ class Admission:
                 yield platform
 
 
-def _manifest(case: Case) -> manifests.Manifest | None:
+def manifest_of(case: Case) -> manifests.Manifest | None:
     """Return the manifest that a release is named by, if it is there."""
     for each in case.of(EvidenceKind.MANIFEST):
         with contextlib.suppress(manifests.BadManifest):
@@ -381,5 +413,7 @@ def _manifest(case: Case) -> manifests.Manifest | None:
 
 
 def resource_id(name: str, version: str) -> str:
-    """Return what the log calls a release: a resource's id takes letters, digits, dots, colons and dashes."""
+    """Return what the log calls a release, or (no name) all: an id takes letters, digits, dots, colons and dashes."""
+    if not name:
+        return EVERY
     return ":".join(re.sub(r"[^A-Za-z0-9.-]", "-", each) for each in (name, version))[:128]

@@ -41,6 +41,7 @@ class _Release(msgspec.Struct, frozen=True):
 
 class _Ours(msgspec.Struct, frozen=True):
     release: _Release
+    rules: tuple[str, ...] = ()
 
 
 class _TestResult(msgspec.Struct, frozen=True):
@@ -56,7 +57,7 @@ class _Scan(msgspec.Struct, frozen=True, rename={"predicate_type": "predicateTyp
 
 
 class Scanned(msgspec.Struct, frozen=True):
-    """What a verdict says, and by which rules."""
+    """What a verdict says, by which rules (`ruleset`), and which of them (`rules`) something went against."""
 
     subject: Subject
     author: str
@@ -65,6 +66,7 @@ class Scanned(msgspec.Struct, frozen=True):
     passed: bool
     ruleset: str
     signer: str
+    rules: tuple[str, ...] = ()
 
 
 def scanned(report: Report, subject: Subject, author: str, risk: Risk, key: SecretKey) -> bytes:
@@ -104,6 +106,7 @@ def read_scan(envelope: bytes, trusted: list[PublicKey]) -> Scanned:
         found.predicate.result == "PASSED",
         rules.get("ruleset", ""),
         key.id,
+        found.predicate.strongroom.rules,
     )
 
 

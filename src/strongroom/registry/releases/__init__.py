@@ -13,6 +13,7 @@ Always true here:
 
 from strongroom.registry.releases.keeping import Keeping, Shelf
 from strongroom.registry.releases.model import NewRelease, Progress
+from strongroom.registry.releases.overview import Overview
 from strongroom.registry.releases.service import Releases
 
-__all__ = ["Keeping", "NewRelease", "Progress", "Releases", "Shelf"]
+__all__ = ["Keeping", "NewRelease", "Overview", "Progress", "Releases", "Shelf"]

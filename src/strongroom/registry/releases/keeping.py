@@ -22,6 +22,7 @@ from strongroom.registry.admission.service import Admission, Shown, resource_id
 from strongroom.registry.admission.tables import subject_of
 from strongroom.registry.content import PART, Broken, ContentStore, Owner, Plain, Stored
 from strongroom.registry.releases import tables
+from strongroom.registry.releases.chattemplates import TextOf, no_text, templates_of
 from strongroom.registry.releases.model import Checked, Verified
 from strongroom.registry.releases.service import Releases
 from strongroom.registry.scan import CannotScan
@@ -62,7 +63,17 @@ class Shelf:
 class Keeping:
     """Looks after releases that are there."""
 
-    def __init__(self, gate: Gate, admission: Admission, releases: Releases, shelf: Shelf, clock: Clock) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        admission: Admission,
+        releases: Releases,
+        shelf: Shelf,
+        clock: Clock,
+        text_of: TextOf = no_text,
+    ) -> None:
+        """Take what is needed; `text_of` reads a text of a GGUF file's metadata."""
+        self._text_of = text_of
         self._gate = gate
         self._admission = admission
         self._releases = releases
@@ -159,6 +170,26 @@ class Keeping:
         except (Broken, OSError) as error:
             tell = f"{path} is not what was stored: {error}."
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+
+    async def templates(
+        self, who: Principal, name: str, version: str, tenant: TenantId | None, ask: Ask
+    ) -> dict[str, str]:
+        """Return the chat templates of a release by where each stands.
+
+        A tenant's own are read by that tenant, and by who may approve it: by nobody else of the installation.
+
+        Raises:
+            Refused: hidden for a release that there is not.
+        """
+        async with self._admission.reading(who, name, version, tenant, ask) as tx:
+            found = await self._admission.named(tx, name, version, tenant or who.tenant)
+            if found.owner is not None and who.tenant is None:
+                resource = Resource(kind=Kind.RELEASE, id=resource_id(name, version))
+                self._gate.demand(who, Action.MODEL_APPROVE, resource, "This release is its tenant's own.")
+            manifest, brought = await self._manifest(tx, found)
+        files = await self._files(found, manifest, brought=brought)
+        async with self._hashing:
+            return await asyncio.to_thread(templates_of, files, self._text_of)
 
     async def delete(self, who: Principal, name: str, version: str, tenant: TenantId | None, ask: Ask) -> None:
         """Delete a release, and the files that nothing else of its owner has.
