@@ -33,7 +33,7 @@ class Piece:
 
 async def form(visit: Visit, problem: Refusal | None = None, pieces: list[Piece] | None = None) -> Answer:
     """Show the box, and what came of what was typed."""
-    where = await place.of(visit, "rules")
+    where = await place.of(visit, "privacy")
     deployed = await visit.parts.registry.list_deployments(visit.who, where.tenant, visit.ask())
     return visit.render(
         "privacy-try.html",
@@ -51,7 +51,7 @@ async def form(visit: Visit, problem: Refusal | None = None, pieces: list[Piece]
 
 async def look(visit: Visit) -> Answer:
     """Say what the rules in force would make of what was typed."""
-    where = await place.of(visit, "rules")
+    where = await place.of(visit, "privacy")
     try:
         environment, _, model = visit.form.raw("model").partition("/")
         text, direction = visit.form.raw("text"), visit.form.raw("direction")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
+from strongroom.canaries import CanaryService
 from strongroom.console.assets import Assets
 from strongroom.console.forms import Form
 from strongroom.console.menu import Menu
@@ -18,6 +19,7 @@ from strongroom.console.render import Templates
 from strongroom.console.sessions import Notice, Session, Sessions
 from strongroom.custody import Custody
 from strongroom.custody.incidents import Incidents
+from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.approvals.service import Proposals
 from strongroom.identity.door import Lease
@@ -26,6 +28,7 @@ from strongroom.identity.federation.service import FederationService
 from strongroom.identity.http import noting
 from strongroom.identity.people import SignOn
 from strongroom.identity.people.signon import FRESH_S
+from strongroom.identity.rotation import Rotation
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
@@ -93,6 +96,9 @@ class Parts:
     rehearse: Rehearse
     custody: Custody
     incidents: Incidents
+    rotation: Rotation
+    records: RecordReader
+    canaries: CanaryService
     finder: Finder
     end_tenant: EndTenant
     gate: Gate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -33,6 +33,41 @@ _RECENT: Final[LiteralString] = """
     order by at desc, id desc
     limit $6
 """
+
+
+MOST_MET: Final = 5000
+"""The most rows of what was met that one call reads."""
+
+_MET: Final[LiteralString] = """
+    select (r.at at time zone 'utc')::date as day, r.environment, r.target, way.key as direction, met.key as kind,
+           sum(met.value::bigint)::bigint as often, count(*)::bigint as requests
+    from gateway.record r
+    cross join lateral jsonb_each(r.findings) way
+    cross join lateral jsonb_each_text(way.value) met
+    where r.tenant_id = $1 and r.findings is not null
+      and r.at >= $2 and r.day >= ($2 at time zone 'utc')::date
+    group by 1, 2, 3, 4, 5
+    order by 1 desc, often desc, 2, 3, 4, 5
+    limit $3
+"""
+
+
+class Met(msgspec.Struct, frozen=True, kw_only=True):
+    """How often personal data or secrets of one type were met on one day, at one model, in one direction.
+
+    Attributes:
+        target: what the callers asked for.
+        often: how many there were.
+        requests: in how many requests.
+    """
+
+    day: date
+    environment: str
+    target: str
+    direction: str
+    kind: str
+    often: int
+    requests: int
 
 
 class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +147,23 @@ class RecordReader:
         resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
         async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
             return await _recent(tx, before, since, status, outcome, max(1, min(limit, PAGE_LIMIT)))
+
+    async def met(self, who: Principal, tenant: TenantId, ask: Ask, since: datetime) -> list[Met]:
+        """Return what personal data and secrets the requests of `tenant` met since a moment: types and numbers, no content."""
+        resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
+        async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
+            return [
+                Met(
+                    day=row["day"],
+                    environment=row["environment"],
+                    target=row["target"],
+                    direction=row["direction"],
+                    kind=row["kind"],
+                    often=row["often"],
+                    requests=row["requests"],
+                )
+                for row in await tx.fetch(_MET, tx.tenant, since, MOST_MET)
+            ]
 
     async def prove(self, who: Principal, tenant: TenantId, ask: Ask, record: UUID) -> RecordProof:
         """Return where a record stands in its batch.
