@@ -112,7 +112,9 @@ def test_a_key_gets_one_successor_that_is_shown_once(visit: Visit, plane: Contro
     expect(here.page.locator("main")).to_contain_text("counts no more")
     plane.run(plane.services.follower.refresh(5))
     assert isinstance(plane.services.directory.authenticate(secret, "127.0.0.1"), Principal)
-    assert not isinstance(plane.services.directory.authenticate(plane.tokens["acme-evaluation"], "127.0.0.1"), Principal)
+    assert not isinstance(
+        plane.services.directory.authenticate(plane.tokens["acme-evaluation"], "127.0.0.1"), Principal
+    )
     other.locator("#why").fill("once more")
     other.get_by_role("button", name="Rotate").click()
     expect(other.get_by_role("alert")).to_contain_text("has a successor")

@@ -282,7 +282,9 @@ def test_a_tenant_administrator_sees_its_own_tenant_and_nothing_else(visit: Visi
 def test_an_approver_is_offered_what_it_may_see(visit: Visit) -> None:
     here = visit("approver")
     here.expected |= {"status of 404"}
-    expect(here.page.locator(".menu li")).to_have_count(6)  # and elevations and proposals, which it decides on
+    expect(here.page.locator(".menu li")).to_have_count(
+        6
+    )  # and what it decides on: releases, channels, elevations, proposals
     here.go("/models")
     expect(here.page.locator("tbody")).to_contain_text("tiny")
     here.go("/tenants/acme")
