@@ -19,12 +19,6 @@ ALTER SCHEMA feed OWNER TO sr_owner;
 
 COMMENT ON SCHEMA feed IS 'documents that every process must know within a second';
 
-CREATE SCHEMA flows;
-
-ALTER SCHEMA flows OWNER TO sr_owner;
-
-COMMENT ON SCHEMA flows IS 'which data goes from where to where: what tenants declared, and what was seen';
-
 CREATE SCHEMA gateway;
 
 ALTER SCHEMA gateway OWNER TO sr_owner;
@@ -78,18 +72,6 @@ CREATE SCHEMA subjects;
 ALTER SCHEMA subjects OWNER TO sr_owner;
 
 COMMENT ON SCHEMA subjects IS 'what people ask of their data: requests with their clock, holds, and what was certified';
-
-CREATE FUNCTION audit.best_publication() RETURNS bigint
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-    select p.number from (select * from audit.publication order by number desc limit 50) p
-    order by p.filed::int + (p.timestamp is not null)::int desc, p.number desc limit 1
-$$;
-
-ALTER FUNCTION audit.best_publication() OWNER TO sr_owner;
-
-COMMENT ON FUNCTION audit.best_publication() IS 'of the newest heads that were put outside the one that was in the most ways; leaves of its epoch are kept';
 
 CREATE FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -558,19 +540,6 @@ ALTER FUNCTION retention.tend_days(ahead integer) OWNER TO sr_owner;
 
 COMMENT ON FUNCTION retention.tend_days(ahead integer) IS 'makes the partitions of days to come, and drops those of past days that are empty';
 
-CREATE FUNCTION rules.drop_value_lists(of_name text) RETURNS TABLE(list text, number integer)
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-    delete from rules.value_list v
-    where v.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and (of_name is null or v.name = of_name)
-    returning v.name, v.part
-$$;
-
-ALTER FUNCTION rules.drop_value_lists(of_name text) OWNER TO sr_owner;
-
-COMMENT ON FUNCTION rules.drop_value_lists(of_name text) IS 'removes a list of the tenant that is set, or all of its lists';
-
 CREATE FUNCTION subjects.held_by(of_subject text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -759,24 +728,6 @@ ALTER TABLE audit.platform_entry OWNER TO sr_owner;
 
 COMMENT ON TABLE audit.platform_entry IS 'what was done or refused on the installation itself, and by callers nobody knows';
 
-CREATE TABLE audit.publication (
-    number bigint NOT NULL,
-    epoch integer NOT NULL,
-    size bigint NOT NULL,
-    note text NOT NULL,
-    filed boolean DEFAULT false NOT NULL,
-    "timestamp" bytea,
-    at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT publication_epoch_check CHECK ((epoch > 0)),
-    CONSTRAINT publication_note_check CHECK ((octet_length(note) <= 8192)),
-    CONSTRAINT publication_size_check CHECK ((size > 0)),
-    CONSTRAINT publication_timestamp_check CHECK (((octet_length("timestamp") >= 1) AND (octet_length("timestamp") <= 65536)))
-);
-
-ALTER TABLE audit.publication OWNER TO sr_owner;
-
-COMMENT ON TABLE audit.publication IS 'signed heads of the anchor that stand in the anchor file, or have a timestamp of an authority (RFC 3161)';
-
 CREATE TABLE audit.pulse (
     single boolean DEFAULT true NOT NULL,
     base text DEFAULT ''::text NOT NULL,
@@ -915,54 +866,6 @@ CREATE TABLE feed.version (
 ALTER TABLE feed.version OWNER TO sr_owner;
 
 COMMENT ON TABLE feed.version IS 'one row: the version of the last change, and an epoch that a restored backup replaces';
-
-CREATE TABLE flows.declaration (
-    tenant_id uuid NOT NULL,
-    number integer NOT NULL,
-    name text NOT NULL,
-    digest text NOT NULL,
-    body text NOT NULL,
-    author text NOT NULL,
-    credential text NOT NULL,
-    at timestamp with time zone NOT NULL,
-    reason text NOT NULL,
-    approved_by text,
-    request_id uuid,
-    CONSTRAINT declaration_approved_by_check CHECK (((length(approved_by) >= 1) AND (length(approved_by) <= 200))),
-    CONSTRAINT declaration_author_check CHECK (((length(author) >= 1) AND (length(author) <= 200))),
-    CONSTRAINT declaration_body_check CHECK (((octet_length(body) >= 1) AND (octet_length(body) <= 32768))),
-    CONSTRAINT declaration_credential_check CHECK ((length(credential) <= 64)),
-    CONSTRAINT declaration_digest_check CHECK ((digest ~ '^[0-9a-f]{64}$'::text)),
-    CONSTRAINT declaration_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,63}$'::text)),
-    CONSTRAINT declaration_number_check CHECK (((number >= 1) AND (number <= 9999))),
-    CONSTRAINT declaration_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 512)))
-);
-
-ALTER TABLE ONLY flows.declaration FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE flows.declaration OWNER TO sr_owner;
-
-COMMENT ON TABLE flows.declaration IS 'files of declared flows in their order, each as it was applied; none is changed or taken away';
-
-CREATE TABLE flows.edge (
-    tenant_id uuid NOT NULL,
-    source text NOT NULL,
-    destination text NOT NULL,
-    data text NOT NULL,
-    first_seen timestamp with time zone NOT NULL,
-    last_seen timestamp with time zone NOT NULL,
-    told_at timestamp with time zone,
-    CONSTRAINT edge_check CHECK ((last_seen >= first_seen)),
-    CONSTRAINT edge_data_check CHECK (((length(data) >= 1) AND (length(data) <= 128))),
-    CONSTRAINT edge_destination_check CHECK (((length(destination) >= 1) AND (length(destination) <= 256))),
-    CONSTRAINT edge_source_check CHECK (((length(source) >= 1) AND (length(source) <= 256)))
-);
-
-ALTER TABLE ONLY flows.edge FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE flows.edge OWNER TO sr_owner;
-
-COMMENT ON TABLE flows.edge IS 'which class of data was seen to go from where to where, and whether the log was told that nobody had declared it';
 
 CREATE TABLE gateway.key_first (
     tenant_id uuid NOT NULL,
@@ -1430,7 +1333,7 @@ CREATE TABLE identity.request (
     withdrawn_at timestamp with time zone,
     CONSTRAINT request_check CHECK ((expires_at > created_at)),
     CONSTRAINT request_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
-    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text, 'capture'::text, 'retention'::text]))),
+    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text, 'capture'::text]))),
     CONSTRAINT request_needed_check CHECK (((needed >= 0) AND (needed <= 5))),
     CONSTRAINT request_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
     CONSTRAINT request_subject_check CHECK ((octet_length((subject)::text) <= 262144)),
@@ -1880,6 +1783,83 @@ ALTER TABLE registry.target OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.target IS 'which providers answer for a deployment: their name for the model, weights, and who stands in';
 
+CREATE TABLE registry.training_event (
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    level text NOT NULL,
+    message text NOT NULL,
+    CONSTRAINT training_event_level_check CHECK ((level = ANY (ARRAY['info'::text, 'warn'::text, 'error'::text]))),
+    CONSTRAINT training_event_message_check CHECK (((length(message) >= 1) AND (length(message) <= 1000)))
+);
+
+ALTER TABLE ONLY registry.training_event FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.training_event OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.training_event IS 'what training jobs said, in order of time';
+
+CREATE TABLE registry.training_file (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    environment text NOT NULL,
+    name text NOT NULL,
+    bytes bigint NOT NULL,
+    rows integer NOT NULL,
+    columns text NOT NULL,
+    sha256 text NOT NULL,
+    kept_sha256 text NOT NULL,
+    replaced text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT training_file_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT training_file_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
+    CONSTRAINT training_file_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
+    CONSTRAINT training_file_kept_sha256_check CHECK ((kept_sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT training_file_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT training_file_rows_check CHECK ((rows > 0)),
+    CONSTRAINT training_file_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
+);
+
+ALTER TABLE ONLY registry.training_file FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.training_file OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.training_file IS 'files to train with: what they are; their bytes are sealed under the tenant''s keys';
+
+CREATE TABLE registry.training_job (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    environment text NOT NULL,
+    workload_id uuid NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    file_id uuid NOT NULL,
+    asked text NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    token_id text NOT NULL,
+    status text NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    code text DEFAULT ''::text NOT NULL,
+    message text DEFAULT ''::text NOT NULL,
+    digest text DEFAULT ''::text NOT NULL,
+    figures text DEFAULT '{}'::text NOT NULL,
+    CONSTRAINT training_job_check CHECK (((finished_at IS NULL) = (status = ANY (ARRAY['queued'::text, 'running'::text, 'delivering'::text])))),
+    CONSTRAINT training_job_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
+    CONSTRAINT training_job_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
+    CONSTRAINT training_job_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'delivering'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text])))
+);
+
+ALTER TABLE ONLY registry.training_job FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.training_job OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.training_job IS 'training jobs: who asked for what, of which file, and what became of it';
+
 CREATE TABLE retention.analytics (
     tenant_id uuid NOT NULL,
     day date NOT NULL,
@@ -2030,27 +2010,6 @@ ALTER TABLE rules.document OWNER TO sr_owner;
 
 COMMENT ON TABLE rules.document IS 'every version of every document of rules; the nil tenant is the installation';
 
-CREATE TABLE rules.value_list (
-    tenant_id uuid NOT NULL,
-    name text NOT NULL,
-    part integer NOT NULL,
-    hashes bytea NOT NULL,
-    most_words integer NOT NULL,
-    at timestamp with time zone NOT NULL,
-    author text NOT NULL,
-    CONSTRAINT value_list_author_check CHECK (((length(author) >= 1) AND (length(author) <= 200))),
-    CONSTRAINT value_list_hashes_check CHECK ((((octet_length(hashes) >= 16) AND (octet_length(hashes) <= 16000)) AND ((octet_length(hashes) % 16) = 0))),
-    CONSTRAINT value_list_most_words_check CHECK (((most_words >= 1) AND (most_words <= 6))),
-    CONSTRAINT value_list_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
-    CONSTRAINT value_list_part_check CHECK ((part >= 1))
-);
-
-ALTER TABLE ONLY rules.value_list FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE rules.value_list OWNER TO sr_owner;
-
-COMMENT ON TABLE rules.value_list IS 'values that a tenant wants to be found, as HMACs of 16 bytes under a key of the tenant and list, in no order';
-
 CREATE TABLE store.migration (
     version integer NOT NULL,
     name text NOT NULL,
@@ -2148,9 +2107,6 @@ ALTER TABLE ONLY audit.log
 ALTER TABLE ONLY audit.platform_entry
     ADD CONSTRAINT platform_entry_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY audit.publication
-    ADD CONSTRAINT publication_pkey PRIMARY KEY (number);
-
 ALTER TABLE ONLY audit.pulse
     ADD CONSTRAINT pulse_pkey PRIMARY KEY (single);
 
@@ -2171,12 +2127,6 @@ ALTER TABLE ONLY feed.entry
 
 ALTER TABLE ONLY feed.version
     ADD CONSTRAINT version_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY flows.declaration
-    ADD CONSTRAINT declaration_pkey PRIMARY KEY (tenant_id, number);
-
-ALTER TABLE ONLY flows.edge
-    ADD CONSTRAINT edge_pkey PRIMARY KEY (tenant_id, source, destination, data);
 
 ALTER TABLE ONLY gateway.key_first
     ADD CONSTRAINT key_first_pkey PRIMARY KEY (tenant_id, key_id, kind, value);
@@ -2301,6 +2251,15 @@ ALTER TABLE ONLY registry.release
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_pkey PRIMARY KEY (tenant_id, deployment_id, "position");
 
+ALTER TABLE ONLY registry.training_event
+    ADD CONSTRAINT training_event_pkey PRIMARY KEY (tenant_id, job_id, id);
+
+ALTER TABLE ONLY registry.training_file
+    ADD CONSTRAINT training_file_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY registry.training_job
+    ADD CONSTRAINT training_job_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY retention.analytics
     ADD CONSTRAINT analytics_pkey PRIMARY KEY (tenant_id, day, part, deployment, release, operation, outcome);
 
@@ -2318,9 +2277,6 @@ ALTER TABLE ONLY retention.summary
 
 ALTER TABLE ONLY rules.document
     ADD CONSTRAINT document_pkey PRIMARY KEY (tenant_id, kind, level, version);
-
-ALTER TABLE ONLY rules.value_list
-    ADD CONSTRAINT value_list_pkey PRIMARY KEY (tenant_id, name, part);
 
 ALTER TABLE ONLY store.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
@@ -2429,6 +2385,8 @@ CREATE INDEX own_evidence_made ON registry.own_evidence USING btree (tenant_id, 
 
 CREATE INDEX prompt_approval_made ON registry.prompt_approval USING btree (tenant_id, digest, made_at DESC);
 
+CREATE INDEX training_job_made ON registry.training_job USING btree (tenant_id, created_at DESC, id DESC);
+
 CREATE INDEX hold_active ON subjects.hold USING btree (tenant_id, subject) WHERE (released_at IS NULL);
 
 CREATE INDEX request_open ON subjects.request USING btree (tenant_id, due_at) WHERE (ended_at IS NULL);
@@ -2453,9 +2411,6 @@ CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW E
 
 CREATE TRIGGER one_step BEFORE UPDATE ON feed.version FOR EACH ROW EXECUTE FUNCTION feed.one_step();
 
-ALTER TABLE ONLY audit.publication
-    ADD CONSTRAINT publication_number_fkey FOREIGN KEY (number) REFERENCES audit.anchor(number);
-
 ALTER TABLE ONLY audit.sidecar
     ADD CONSTRAINT sidecar_tenant_id_entry_id_fkey FOREIGN KEY (tenant_id, entry_id) REFERENCES audit.entry(tenant_id, id);
 
@@ -2464,12 +2419,6 @@ ALTER TABLE ONLY capture.entry
 
 ALTER TABLE ONLY capture.session
     ADD CONSTRAINT session_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
-
-ALTER TABLE ONLY flows.declaration
-    ADD CONSTRAINT declaration_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
-
-ALTER TABLE ONLY flows.edge
-    ADD CONSTRAINT edge_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY gateway.response
     ADD CONSTRAINT response_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -2588,8 +2537,17 @@ ALTER TABLE ONLY registry.target
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_tenant_id_deployment_id_fkey FOREIGN KEY (tenant_id, deployment_id) REFERENCES registry.deployment(tenant_id, id);
 
-ALTER TABLE ONLY rules.value_list
-    ADD CONSTRAINT value_list_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+ALTER TABLE ONLY registry.training_event
+    ADD CONSTRAINT training_event_tenant_id_job_id_fkey FOREIGN KEY (tenant_id, job_id) REFERENCES registry.training_job(tenant_id, id);
+
+ALTER TABLE ONLY registry.training_file
+    ADD CONSTRAINT training_file_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.training_job
+    ADD CONSTRAINT training_job_tenant_id_file_id_fkey FOREIGN KEY (tenant_id, file_id) REFERENCES registry.training_file(tenant_id, id);
+
+ALTER TABLE ONLY registry.training_job
+    ADD CONSTRAINT training_job_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY subjects.hold
     ADD CONSTRAINT hold_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -2704,14 +2662,6 @@ CREATE POLICY own_tenant_add ON feed.entry FOR INSERT TO sr_control WITH CHECK (
 CREATE POLICY own_tenant_change ON feed.entry FOR UPDATE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))) WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
 
 CREATE POLICY platform_rows ON feed.entry TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid)) WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
-
-ALTER TABLE flows.declaration ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE flows.edge ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY own_tenant ON flows.declaration TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
-
-CREATE POLICY own_tenant ON flows.edge TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY dropped_by ON gateway.record FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -2905,11 +2855,23 @@ CREATE POLICY own_tenant ON registry.prompt_approval TO sr_control USING ((tenan
 
 CREATE POLICY own_tenant ON registry.target TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant ON registry.training_event TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.training_file TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.training_job TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 ALTER TABLE registry.prompt ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.prompt_approval ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.target ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.training_event ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.training_file ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.training_job ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE retention.analytics ENABLE ROW LEVEL SECURITY;
 
@@ -2947,12 +2909,6 @@ CREATE POLICY default_read ON rules.document FOR SELECT TO sr_control USING (((t
 
 ALTER TABLE rules.document ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY dropped_by ON rules.value_list FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
-
-CREATE POLICY dropped_read ON rules.value_list FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
-
-CREATE POLICY own_tenant ON rules.value_list TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
-
 CREATE POLICY own_tenant_add ON rules.document FOR INSERT TO sr_control WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
 
 CREATE POLICY own_tenant_read ON rules.document FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
@@ -2960,8 +2916,6 @@ CREATE POLICY own_tenant_read ON rules.document FOR SELECT TO sr_control USING (
 CREATE POLICY platform_add ON rules.document FOR INSERT TO sr_operator WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
 
 CREATE POLICY platform_read ON rules.document FOR SELECT TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
-
-ALTER TABLE rules.value_list ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY asked_by_owner ON subjects.hold FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -2984,8 +2938,6 @@ GRANT USAGE ON SCHEMA capture TO sr_gateway;
 GRANT USAGE ON SCHEMA feed TO sr_control;
 GRANT USAGE ON SCHEMA feed TO sr_operator;
 GRANT USAGE ON SCHEMA feed TO sr_gateway;
-
-GRANT USAGE ON SCHEMA flows TO sr_control;
 
 GRANT USAGE ON SCHEMA gateway TO sr_gateway;
 GRANT USAGE ON SCHEMA gateway TO sr_control;
@@ -3018,11 +2970,6 @@ GRANT USAGE ON SCHEMA store TO sr_gateway;
 GRANT USAGE ON SCHEMA store TO sr_keeper;
 
 GRANT USAGE ON SCHEMA subjects TO sr_control;
-
-REVOKE ALL ON FUNCTION audit.best_publication() FROM PUBLIC;
-GRANT ALL ON FUNCTION audit.best_publication() TO sr_control;
-GRANT ALL ON FUNCTION audit.best_publication() TO sr_operator;
-GRANT ALL ON FUNCTION audit.best_publication() TO sr_keeper;
 
 REVOKE ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) TO sr_control;
@@ -3061,9 +3008,6 @@ GRANT ALL ON FUNCTION retention.summarise(of_day date) TO sr_control;
 
 REVOKE ALL ON FUNCTION retention.tend_days(ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION retention.tend_days(ahead integer) TO sr_operator;
-
-REVOKE ALL ON FUNCTION rules.drop_value_lists(of_name text) FROM PUBLIC;
-GRANT ALL ON FUNCTION rules.drop_value_lists(of_name text) TO sr_control;
 
 REVOKE ALL ON FUNCTION subjects.held_by(of_subject text) FROM PUBLIC;
 GRANT ALL ON FUNCTION subjects.held_by(of_subject text) TO sr_control;
@@ -3196,14 +3140,6 @@ GRANT UPDATE(seq) ON TABLE audit.platform_entry TO sr_keeper;
 
 GRANT UPDATE(event) ON TABLE audit.platform_entry TO sr_keeper;
 
-GRANT SELECT ON TABLE audit.publication TO sr_control;
-GRANT SELECT ON TABLE audit.publication TO sr_operator;
-GRANT SELECT,INSERT ON TABLE audit.publication TO sr_keeper;
-
-GRANT UPDATE(filed) ON TABLE audit.publication TO sr_keeper;
-
-GRANT UPDATE("timestamp") ON TABLE audit.publication TO sr_keeper;
-
 GRANT SELECT ON TABLE audit.pulse TO sr_control;
 GRANT SELECT ON TABLE audit.pulse TO sr_operator;
 GRANT SELECT ON TABLE audit.pulse TO sr_keeper;
@@ -3268,16 +3204,6 @@ GRANT SELECT ON TABLE feed.version TO sr_gateway;
 
 GRANT UPDATE(version) ON TABLE feed.version TO sr_control;
 GRANT UPDATE(version) ON TABLE feed.version TO sr_operator;
-
-GRANT SELECT,INSERT ON TABLE flows.declaration TO sr_control;
-
-GRANT SELECT,INSERT ON TABLE flows.edge TO sr_control;
-
-GRANT UPDATE(first_seen) ON TABLE flows.edge TO sr_control;
-
-GRANT UPDATE(last_seen) ON TABLE flows.edge TO sr_control;
-
-GRANT UPDATE(told_at) ON TABLE flows.edge TO sr_control;
 
 GRANT SELECT ON TABLE gateway.key_first TO sr_control;
 GRANT INSERT ON TABLE gateway.key_first TO sr_gateway;
@@ -3592,6 +3518,28 @@ GRANT UPDATE(deleted_at) ON TABLE registry.release TO sr_operator;
 GRANT SELECT,INSERT ON TABLE registry.target TO sr_control;
 GRANT SELECT ON TABLE registry.target TO sr_operator;
 
+GRANT SELECT,INSERT ON TABLE registry.training_event TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.training_file TO sr_control;
+
+GRANT UPDATE(deleted_at) ON TABLE registry.training_file TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.training_job TO sr_control;
+
+GRANT UPDATE(status) ON TABLE registry.training_job TO sr_control;
+
+GRANT UPDATE(started_at) ON TABLE registry.training_job TO sr_control;
+
+GRANT UPDATE(finished_at) ON TABLE registry.training_job TO sr_control;
+
+GRANT UPDATE(code) ON TABLE registry.training_job TO sr_control;
+
+GRANT UPDATE(message) ON TABLE registry.training_job TO sr_control;
+
+GRANT UPDATE(digest) ON TABLE registry.training_job TO sr_control;
+
+GRANT UPDATE(figures) ON TABLE registry.training_job TO sr_control;
+
 GRANT SELECT ON TABLE retention.analytics TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE retention.hold TO sr_operator;
@@ -3619,8 +3567,6 @@ GRANT SELECT ON TABLE retention.summary TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_control;
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;
-
-GRANT SELECT,INSERT ON TABLE rules.value_list TO sr_control;
 
 GRANT SELECT ON TABLE store.migration TO sr_control;
 GRANT SELECT ON TABLE store.migration TO sr_operator;

@@ -14,6 +14,7 @@ import pytest
 ALLOWED = {
     "0BSD",
     "Apache-2.0",
+    "Apache License v2.0",  # as skl2onnx writes it
     "BSD-2-Clause",
     "BSD-3-Clause",
     "CC0-1.0",

@@ -72,6 +72,8 @@ ADMINISTRATION = {
     Action.LIST_DELETE,
     Action.CAPTURE_LIST,
     Action.CAPTURE_STOP,
+    Action.TRAINING_READ,
+    Action.TRAINING_END,
     Action.RULES_READ,
     Action.RULES_WRITE,
     Action.PROPOSAL_READ,
@@ -116,7 +118,7 @@ MAY = {
         Action.KEY_OPEN,
         Action.TOKEN_ISSUE,
     }
-    - {Action.DATASET_ADD, Action.DATASET_READ, Action.TRAINING_RUN, Action.CASE_VIEW}
+    - {Action.DATASET_ADD, Action.DATASET_READ, Action.TRAINING_RUN, Action.TRAINING_DELIVER, Action.CASE_VIEW}
     - {Action.ELEVATION_DECIDE, Action.ELEVATION_REVIEW, Action.PROPOSAL_DECIDE}
     - {Action.CAPTURE_DECIDE, Action.CAPTURE_BEGIN, Action.CAPTURE_READ},
     Role.APPROVER: {
@@ -163,7 +165,13 @@ MAY = {
         Action.WHOAMI,
     },
     Role.INGESTION: {Action.DATASET_ADD, Action.TOKEN_ISSUE, Action.WHOAMI},
-    Role.TRAINING: {Action.DATASET_READ, Action.TRAINING_RUN, Action.TOKEN_ISSUE, Action.WHOAMI},
+    Role.TRAINING: {
+        Action.DATASET_READ,
+        Action.TRAINING_RUN,
+        Action.TRAINING_DELIVER,
+        Action.TOKEN_ISSUE,
+        Action.WHOAMI,
+    },
     Role.SUPPORT: {Action.MODEL_SEE, Action.CASE_VIEW, Action.TOKEN_ISSUE, Action.WHOAMI},
     Role.NOTEBOOK: {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.TOKEN_ISSUE, Action.WHOAMI},
     Role.DELIVERY: {Action.KEY_OPEN, Action.WHOAMI},
@@ -275,7 +283,7 @@ def test_a_workload_has_one_family_of_verbs_and_no_two_that_carry_data_through(a
     families = [
         {Action.MODEL_INVOKE, Action.MODEL_SEE},
         {Action.DATASET_ADD},
-        {Action.DATASET_READ, Action.TRAINING_RUN},
+        {Action.DATASET_READ, Action.TRAINING_RUN, Action.TRAINING_DELIVER},
         {Action.MODEL_SEE, Action.CASE_VIEW},
         {Action.KEY_OPEN},
     ]

@@ -53,6 +53,7 @@ from strongroom.rules import usage_routes
 from strongroom.store import Unavailable
 from strongroom.subjects import routes as subject_routes
 from strongroom.valuelists import routes as list_routes
+from strongroom.training import routes as training_routes
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _NO_STORE: Final = {"cache-control": "no-store"}
@@ -96,13 +97,21 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *audit_routes.ROUTES,
             *retention_routes.ROUTES,
             *subject_routes.ROUTES,
+            *training_routes.ROUTES,
         ],
         guards=[http.bearer(services.door)],
         before_request=http.strict_body,
         security=[{"key": []}],
     )
+    training = Router(
+        "/v1",
+        route_handlers=[*training_routes.OPENAI],
+        guards=[http.bearer(services.door)],
+        before_request=http.strict_body,
+        exception_handlers={Exception: training_routes.handle},
+    )
     app = Litestar(
-        route_handlers=[_livez, _readyz, _metrics, *oauth.ROUTES, api, *pages],
+        route_handlers=[_livez, _readyz, _metrics, *oauth.ROUTES, api, training, *pages],
         dependencies=dict(http.DEPENDENCIES) | {name: _given(value) for name, value in _offered(services).items()},
         exception_handlers={Exception: problems.handle, NotFoundException: _not_found(missing)},
         openapi_config=_openapi(),
@@ -143,6 +152,8 @@ def _offered(services: Services) -> dict[str, object]:
         "channels": services.channels,
         "evaluations": services.evaluations,
         "bills": services.bills,
+        "training_files": services.training_files,
+        "training_jobs": services.training_jobs,
         "providers": services.providers,
         "rules": services.rules,
         "retention": services.retention,

@@ -122,6 +122,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         scanning.cancel()
         renewing.cancel()
         await asyncio.gather(looking, dropping, watching, paging, scanning, renewing, return_exceptions=True)
+        await services.training_jobs.close()
         await services.releases.close()
         await follower.close()
         await database.close()

@@ -69,6 +69,7 @@ from strongroom.subjects import Subjects
 from strongroom.subjects.registry import HOLDERS
 from strongroom.subjects.work import Work
 from strongroom.valuelists import ValueLists
+from strongroom.training import Pool, TrainingFiles, TrainingJobs
 from strongroom.vault import Keystore, Purpose, PurposeKeys, Vault
 from strongroom.wire.addresses import LookUp, system_look_up
 
@@ -116,6 +117,8 @@ class Services:
     channels: Channels
     evaluations: Evaluations
     bills: Bills
+    training_files: TrainingFiles
+    training_jobs: TrainingJobs
     providers: Providers
     rules: Rules
     usage: UsageReader
@@ -157,6 +160,8 @@ class Services:
         await self.prompts.erase_all(who, tenant, ask)
         await self.keeping.end_tenant(who, tenant, ask)
         await self.evaluations.erase_all(who, tenant, ask)
+        self.training_jobs.end_tenant(tenant)
+        await self.training_files.end_tenant(who, tenant, ask)
         await self.rules.withdraw_all(who, tenant, ask)
         await self.canaries.withdraw_all(who, tenant, ask)
         await self.lists.remove_all(who, tenant, ask)
@@ -227,6 +232,7 @@ def make_services(
     upload_hours: int = 24,
     channels: Path | None = None,
     own: OwnKeys | None = None,
+    pool: Pool | None = None,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
     narrowed = None if rulebook is None else narrowed_by(rulebook, production=engine.production)
@@ -258,6 +264,11 @@ def make_services(
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
     releases = Releases(gate, admission, quarantine, clock, bounds)
+    door = Door(directory, follower, gate)
+    training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), rulebook, clock)
+    training_jobs = TrainingJobs(
+        gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
+    )
     return Services(
         identity=identity,
         accounts=accounts,
@@ -305,7 +316,9 @@ def make_services(
         subject_work=Work(gate, subjects, vault, keystore, HOLDERS, clock),
         records=RecordReader(gate),
         finder=Finder(directory, identity, accounts),
-        door=Door(directory, follower, gate),
+        door=door,
+        training_files=training_files,
+        training_jobs=training_jobs,
         gate=gate,
         engine=engine,
         directory=directory,

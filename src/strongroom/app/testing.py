@@ -154,6 +154,7 @@ async def _serve(
         provider=None if people is None else people(url),
         look_up=loopback_look_up,
     )
+    stack.push_async_callback(services.training_jobs.close)
     follower.start()
     stack.push_async_callback(follower.close)
     parts = _parts(services, engine)

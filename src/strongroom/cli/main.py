@@ -55,6 +55,7 @@ from strongroom.cli.subjects import SUBJECT
 from strongroom.cli.support import SUPPORT
 from strongroom.cli.tenants import ENVIRONMENT, TENANT
 from strongroom.cli.token import TOKEN
+from strongroom.cli.training import TRAINING
 from strongroom.cli.vault import VAULT
 from strongroom.cli.workloads import WORKLOAD
 
@@ -118,6 +119,7 @@ def application() -> App:
         CANARY,
         FLOWS,
         PRIVACY,
+        TRAINING,
         SIGNER,
         FEDERATION,
         TOKEN,

@@ -246,7 +246,7 @@ def _with_fields(headers: Any, path: str, request_id: str) -> list[tuple[bytes, 
     fields.append((b"x-request-id", request_id.encode()))
     if b"x-content-type-options" not in names:
         fields.append((b"x-content-type-options", b"nosniff"))
-    if path in {"/api", "/metrics"} or path.startswith("/api/"):
+    if path in {"/api", "/metrics"} or path.startswith(("/api/", "/v1/")):
         fields = [field for field in fields if field[0] != b"cache-control"]
         fields.append((b"cache-control", b"no-store"))
     return fields

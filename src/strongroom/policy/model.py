@@ -211,6 +211,13 @@ class Action(StrEnum):
     DATASET_ADD = ("dataset.add", Kind.DATASET, "Bring data in; it arrives in quarantine.")
     DATASET_READ = ("dataset.read", Kind.DATASET, "Read admitted training data.")
     TRAINING_RUN = ("training.run", Kind.JOB, "Run a training or fine-tuning job.")
+    TRAINING_DELIVER = ("training.deliver", Kind.JOB, "Put what a training job made into quarantine.")
+    TRAINING_READ = (
+        "training.read",
+        Kind.JOB,
+        "See a tenant's training jobs and what became of them; no data is shown.",
+    )
+    TRAINING_END = ("training.end", Kind.JOB, "Cancel a training job of a tenant.")
     CASE_VIEW = ("case.view", Kind.CASE, "Read what support is shown of a matter: redacted, without content.")
     INCIDENT_OPEN = ("incident.open", Kind.INCIDENT, "Open an incident: a key has leaked, and is dealt with.")
     INCIDENT_READ = ("incident.read", Kind.INCIDENT, "Read a tenant's incidents.")
@@ -300,7 +307,7 @@ KNOWN_BY: Final = {
     Kind.DEPLOYMENT: (Action.DEPLOYMENT_LIST, Action.MODEL_SEE),
     Kind.PROMPT: (Action.PROMPT_LIST,),
     Kind.DATASET: (Action.DATASET_READ,),
-    Kind.JOB: (Action.TRAINING_RUN,),
+    Kind.JOB: (Action.TRAINING_RUN, Action.TRAINING_READ),
     Kind.CASE: (Action.CASE_VIEW,),
     Kind.PROVIDER: (Action.PROVIDER_READ, Action.PROVIDER_LIST),
     Kind.RULES: (Action.RULES_READ,),

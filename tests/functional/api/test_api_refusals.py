@@ -49,6 +49,8 @@ CAPTURE: Final = {
 }
 DECISION: Final = {"digest": f"sha256:{'0' * 64}", "reason": "because"}
 UPLOAD: Final = {"name": "x", "version": "1", "files": [{"path": "m.gguf", "size": 1}], "tenant": "globex"}
+FILE: Final = f"file-{'0' * 32}"
+JOB: Final = f"ftjob-{'0' * 32}"
 APPROVAL: Final = {"environment": "dev", "reason": "because"}
 WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
 
@@ -140,6 +142,27 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("GET", "/api/tenants/{tenant}/endpoints/{name}/keys"): ("/api/tenants/globex/endpoints/tiny/keys", None, 404),
     ("GET", "/api/tenants/{tenant}/key-review"): ("/api/tenants/globex/key-review", None, 404),
     ("POST", "/api/keys/{key}/leak"): ("/api/keys/{globex_key}/leak", {}, 404),
+    # A person trains nothing, and an administrator may know that there are jobs: 403.
+    ("POST", "/v1/files"): ("/v1/files", None, 403),
+    ("GET", "/v1/files"): ("/v1/files", None, 403),
+    ("GET", "/v1/files/{file}"): (f"/v1/files/{FILE}", None, 403),
+    ("DELETE", "/v1/files/{file}"): (f"/v1/files/{FILE}", None, 403),
+    ("POST", "/v1/fine_tuning/jobs"): (
+        "/v1/fine_tuning/jobs",
+        {"model": "tabular-logistic", "training_file": FILE, "suffix": "x"},
+        403,
+    ),
+    ("GET", "/v1/fine_tuning/jobs"): ("/v1/fine_tuning/jobs", None, 403),
+    ("GET", "/v1/fine_tuning/jobs/{job}"): (f"/v1/fine_tuning/jobs/{JOB}", None, 403),
+    ("GET", "/v1/fine_tuning/jobs/{job}/events"): (f"/v1/fine_tuning/jobs/{JOB}/events", None, 403),
+    ("POST", "/v1/fine_tuning/jobs/{job}/cancel"): (f"/v1/fine_tuning/jobs/{JOB}/cancel", None, 403),
+    ("GET", "/api/tenants/{tenant}/training/jobs"): ("/api/tenants/globex/training/jobs", None, 404),
+    ("GET", "/api/tenants/{tenant}/training/jobs/{job}"): (f"/api/tenants/globex/training/jobs/{JOB}", None, 404),
+    ("POST", "/api/tenants/{tenant}/training/jobs/{job}/cancel"): (
+        f"/api/tenants/globex/training/jobs/{JOB}/cancel",
+        None,
+        404,
+    ),
     ("GET", "/api/tenants/{tenant}/canaries"): ("/api/tenants/globex/canaries", None, 404),
     ("POST", "/api/tenants/{tenant}/canaries"): ("/api/tenants/globex/canaries", {"document": "x"}, 404),
     ("POST", "/api/tenants/{tenant}/canaries/{canary}/rotate"): (
@@ -426,9 +449,10 @@ def test_without_a_credential_every_route_is_401(ask: Ask, case: tuple[str, str]
     answer = ask(case[0], path.format(globex_key=KEY), data=data)
     assert answer.status == 401
     assert answer.fields["www-authenticate"].startswith("Bearer")
-    assert answer.fields["content-type"] == "application/problem+json"
+    openai = path.startswith("/v1/")  # in the shape that its clients read
+    assert answer.fields["content-type"] == ("application/json" if openai else "application/problem+json")
     assert answer.fields["cache-control"] == "no-store"
-    assert answer.body["request_id"] == answer.fields["x-request-id"]
+    assert (answer.body["error"] if openai else answer.body)["request_id"] == answer.fields["x-request-id"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=" ".join)

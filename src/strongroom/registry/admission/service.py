@@ -69,6 +69,7 @@ class Proved(NamedTuple):
     manifest: manifests.Manifest
     author: str
     risk: Risk
+    provenance: Mapping[str, str]
 
 
 class Around(NamedTuple):
@@ -126,9 +127,17 @@ class Admission:
         """
         return self.seal(subject, manifest, scan_files(files, clock=self._clock, named=subject.called), author, risk)
 
-    def seal(self, subject: Subject, manifest: bytes, report: Report, author: str, risk: Risk) -> Proof:
-        """Sign what a scan said of a release's files, and the release."""
-        verdict = scanned(report, subject, author, risk, self._keys.scanner())
+    def seal(
+        self,
+        subject: Subject,
+        manifest: bytes,
+        report: Report,
+        author: str,
+        risk: Risk,
+        provenance: Mapping[str, str] | None = None,
+    ) -> Proof:
+        """Sign what a scan said of a release's files, what made it where that is known, and the release."""
+        verdict = scanned(report, subject, author, risk, self._keys.scanner(), provenance)
         signature, _ = sign_files(subject.called, manifests.read(manifest).digests, self._keys.signer())
         return Proof(manifest=manifest, scan=verdict, signature=signature)
 
@@ -281,7 +290,7 @@ class Admission:
             with contextlib.suppress(dsse.BadEnvelope):
                 said = read_scan(each.statement, self._keys.scanners())
                 if manifest is not None and said.subject == found.subject:
-                    return Proved(manifest, said.author, said.risk)
+                    return Proved(manifest, said.author, said.risk, said.provenance)
         raise Refused(invalid("Its manifest or its verdict is missing: bring it again.", param="version"))
 
     def _made(self, case: Case, account: UUID, terms: Terms, now: datetime) -> bytes:

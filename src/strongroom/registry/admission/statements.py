@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ class _Release(msgspec.Struct, frozen=True):
     version: str
     author: str
     risk: Risk
+    provenance: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
 class _Ours(msgspec.Struct, frozen=True):
@@ -67,18 +69,28 @@ class Scanned(msgspec.Struct, frozen=True):
     ruleset: str
     signer: str
     rules: tuple[str, ...] = ()
+    provenance: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
-def scanned(report: Report, subject: Subject, author: str, risk: Risk, key: SecretKey) -> bytes:
-    """Return the verdict over a release's files, bound to the release, signed."""
+def scanned(
+    report: Report,
+    subject: Subject,
+    author: str,
+    risk: Risk,
+    key: SecretKey,
+    provenance: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return the verdict over a release's files, bound to the release and to what made it, where that is known, signed."""
     document = scan_statement(report)
-    release = {
+    release: dict[str, Any] = {
         "digest": subject.digest,
         "name": subject.name,
         "version": subject.version,
         "author": author,
         "risk": risk,
     }
+    if provenance:
+        release["provenance"] = dict(provenance)
     document["predicate"]["strongroom"]["release"] = release
     return dsse.sign(msgspec.json.encode(document, order="deterministic"), [key])
 
@@ -107,6 +119,7 @@ def read_scan(envelope: bytes, trusted: list[PublicKey]) -> Scanned:
         rules.get("ruleset", ""),
         key.id,
         found.predicate.strongroom.rules,
+        release.provenance,
     )
 
 

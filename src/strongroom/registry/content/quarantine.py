@@ -67,6 +67,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
         said: why it is where it stands, in a sentence.
         findings: what the scanner said of it, when it was refused.
         digest: the release, once admitted.
+        provenance: what made it, where this installation did; such an upload is nobody's to go on with.
     """
 
     id: UUID
@@ -84,6 +85,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     said: str = ""
     findings: tuple[Finding, ...] = ()
     digest: str = ""
+    provenance: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
     @property
     def owner(self) -> Owner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -30,6 +30,9 @@ from strongroom.registry.scan.service import scan_sources
 from strongroom.store import Conflict, OperatorTx, TenantTx
 
 _FINDINGS = 50
+
+JOB = "job"
+"""In what a release is said to come from: the job that made it."""
 
 
 class Admitting:
@@ -86,7 +89,7 @@ class Admitting:
             return await self._turned_down(who, upload, report, ask, str(misfit))
         if {each.path: each.sha256 for each in report.files} != manifest.digests:
             return await self._turned_down(who, upload, report, ask, "It changed while it was looked at.")
-        proof = self._admission.seal(subject, manifest.encoded(), report, upload.author, upload.risk)
+        proof = self._admission.seal(subject, manifest.encoded(), report, upload.author, upload.risk, upload.provenance)
         release = Release(
             digest=subject.digest,
             name=upload.name,
@@ -106,7 +109,7 @@ class Admitting:
                 await asyncio.to_thread(self._store.keep, owner, each.sha256, each.path, anew=anew)
             facts = noted(ask, digest=subject.digest, verdict=str(report.verdict))
             try:
-                async with permitted(self._gate, who, owner, upload.name, upload.version, facts) as tx:
+                async with _receiving(self._gate, who, upload, facts) as tx:
                     if not await self._is_there(tx, owner, subject):
                         await tables.insert(tx, release)
                     if not await self._admission.proven(tx, subject, owner):
@@ -155,7 +158,7 @@ class Admitting:
         facts = noted(ask, verdict=str(report.verdict), rules=",".join(sorted({each.rule for each in findings}))[:200])
         refusal = Refusal(kind=RefusalKind.FORBIDDEN, reason="a release was not admitted", tell=tell)
         try:
-            async with permitted(self._gate, who, upload.owner, upload.name, upload.version, facts):
+            async with _receiving(self._gate, who, upload, facts):
                 raise Refused(refusal)
         except Refused:
             return msgspec.structs.replace(upload, stage=Stage.REFUSED, said=tell, findings=findings)
@@ -163,16 +166,27 @@ class Admitting:
 
 @asynccontextmanager
 async def permitted(
-    gate: Gate, who: Principal, owner: Owner, name: str, version: str, ask: Ask
+    gate: Gate, who: Principal, owner: Owner, name: str, version: str, ask: Ask, *, job: str = ""
 ) -> AsyncGenerator[OperatorTx | TenantTx]:
-    """Yield the transaction in which a release is brought: the owner's, once policy has said yes."""
+    """Yield the transaction in which a release is brought, or delivered by the `job` that made it, once policy has said yes."""
     resource = Resource(kind=Kind.RELEASE, id=resource_id(name, version), tenant=owner)
     if owner is None:
         async with gate.permit_platform(who, Action.MODEL_ADMIT, resource, ask) as platform:
             yield platform
     else:
-        async with gate.permit(who, Action.MODEL_ADD, resource, ask) as tx:
+        verb = Action.MODEL_ADD
+        if job:
+            verb = Action.TRAINING_DELIVER
+            resource = Resource(kind=Kind.JOB, id=job, tenant=owner, environment=who.environment)
+            ask = noted(ask, release=f"{name}@{version}")
+        async with gate.permit(who, verb, resource, ask) as tx:
             yield tx
+
+
+def _receiving(
+    gate: Gate, who: Principal, upload: Upload, ask: Ask
+) -> AbstractAsyncContextManager[OperatorTx | TenantTx]:
+    return permitted(gate, who, upload.owner, upload.name, upload.version, ask, job=upload.provenance.get(JOB, ""))
 
 
 def taken(name: str, version: str) -> Refusal:

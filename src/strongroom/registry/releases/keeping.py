@@ -118,7 +118,9 @@ class Keeping:
         except CannotScan as error:
             tell = "The scanner cannot be started on this machine now."
             raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)) from None
-        proof = self._admission.seal(found.subject, proved.manifest.encoded(), report, proved.author, proved.risk)
+        proof = self._admission.seal(
+            found.subject, proved.manifest.encoded(), report, proved.author, proved.risk, proved.provenance
+        )
         async with self._permitted(who, Action.MODEL_RESCAN, name, version, tenant, ask) as (tx, again):
             if again != found:
                 raise Refused(invalid("It was replaced while it was scanned.", param="version"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -31,7 +31,7 @@ from strongroom.registry.admission.tables import subject_named
 from strongroom.registry.content import PART, Broken, Owner
 from strongroom.registry.content.quarantine import Misplaced, Quarantine, Stage, Upload
 from strongroom.registry.releases import tables
-from strongroom.registry.releases.admitting import Admitting, noted, permitted, taken
+from strongroom.registry.releases.admitting import JOB, Admitting, noted, permitted, taken
 from strongroom.registry.releases.model import Misfit, NewRelease, Progress, check
 from strongroom.registry.scan import CannotScan
 from strongroom.store import OperatorTx, StoreError, TenantTx
@@ -162,6 +162,63 @@ class Releases:
         task.add_done_callback(self._tasks.discard)
         return await self._progress(found)
 
+    async def deliver(
+        self, who: Principal, new: NewRelease, content: Mapping[str, bytes], provenance: Mapping[str, str], ask: Ask
+    ) -> Upload:
+        """Bring what this installation made itself, through the same quarantine; return what became of it.
+
+        Nobody can go on with it from outside: its bytes are all here, and its upload is found by no caller.
+
+        Args:
+            who: the job that made it, of a tenant.
+            new: what it is to be.
+            content: each file's bytes.
+            provenance: what made it (`job`, for one), and of what; signed with the verdict.
+            ask: the request.
+
+        Raises:
+            Refused: as `begin`.
+        """
+        try:
+            check(new)
+        except Misfit as misfit:
+            raise Refused(invalid(str(misfit), param=misfit.param)) from None
+        owner = who.tenant
+        async with permitted(self._gate, who, owner, new.name, new.version, ask, job=provenance[JOB]) as tx:
+            await self._refuse_taken(tx, owner, new.name, new.version)
+            self._refuse_full(owner, sum(each.size for each in new.files))
+        upload = Upload(
+            id=new_uuid(),
+            tenant=owner,
+            author=who.name,
+            name=new.name,
+            version=new.version,
+            source=new.source,
+            risk=new.risk,
+            kind=new.kind,
+            format=new.format,
+            files=tuple(new.files),
+            begun_at=self._clock.now(),
+            provenance=dict(provenance),
+        )
+        with _told():
+            await self._quarantine.begin(upload)
+            try:
+                for index, part in enumerate(new.files):
+                    data = content[part.path]
+                    for at in range(0, len(data), PART):
+                        await self._quarantine.take(upload.id, index, at, data[at : at + PART])
+                manifest = await self._quarantine.whole(upload.id)
+                if manifest is None:
+                    raise ValueError("the files are not as long as was said")
+                upload = msgspec.structs.replace(upload, stage=Stage.SCANNING)
+                self._quarantine.keep(upload)
+                await self._admit(who, upload, manifest, ask)
+                found = self._quarantine.find(upload.id)
+            finally:
+                self._quarantine.drop(upload.id)
+        return found or upload
+
     async def progress(self, who: Principal, upload: UUID) -> Progress:
         """Return how far an upload is.
 
@@ -179,7 +236,8 @@ class Releases:
         else:
             async with self._gate.permit(who, Action.MODEL_LIST, resource, ask):
                 pass
-        found = [each for each in self._quarantine.all() if each.owner == who.tenant or each.author == who.name]
+        every = [each for each in self._quarantine.all() if not each.provenance]
+        found = [each for each in every if each.owner == who.tenant or each.author == who.name]
         return [await self._progress(each) for each in sorted(found, key=lambda each: each.begun_at, reverse=True)]
 
     async def drop(self, who: Principal, upload: UUID, ask: Ask) -> None:
@@ -194,7 +252,9 @@ class Releases:
     def resume(self) -> None:
         """Take up, at a start, what was being scanned when the last one ended: its sender is asked to finish again."""
         for each in list(self._quarantine.all()):
-            if each.stage is Stage.SCANNING:
+            if each.provenance:
+                self._quarantine.drop(each.id)  # its job ended with the last start
+            elif each.stage is Stage.SCANNING:
                 self._quarantine.keep(msgspec.structs.replace(each, stage=Stage.RECEIVING))
 
     async def settled(self) -> None:
@@ -229,14 +289,24 @@ class Releases:
 
     def _mine(self, who: Principal, upload: UUID) -> Upload:
         found = self._quarantine.find(upload)
-        if found is None or found.author != who.name or (who.tenant is not None and found.owner != who.tenant):
+        if (
+            found is None
+            or found.provenance
+            or found.author != who.name
+            or (who.tenant is not None and found.owner != who.tenant)
+        ):
             raise Refused(hidden("an upload that is not there, or another's"))
         return found
 
     def _of(self, owner: Owner, author: str, new: NewRelease) -> Upload | None:
         """Return what an author has begun under this name: the same goes on, another takes its place."""
         for each in list(self._quarantine.all()):
-            if (each.owner, each.author, each.name, each.version) != (owner, author, new.name, new.version):
+            if each.provenance or (each.owner, each.author, each.name, each.version) != (
+                owner,
+                author,
+                new.name,
+                new.version,
+            ):
                 continue
             if each.stage is Stage.SCANNING:
                 return each

@@ -1,0 +1,211 @@
+"""Files to train with: taken, looked at, sealed under the tenant's keys, and deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import TenantId, new_uuid
+from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.registry.content import PART, Broken, ContentStore, sealed
+from strongroom.rules import Rulebook, Subject
+from strongroom.rules.privacy import PRIVACY, Privacy
+from strongroom.store import TenantTx
+from strongroom.training import table, tables
+from strongroom.training.looking import Blocked, look
+from strongroom.training.model import MOST_BYTES, TrainingFile
+from strongroom.training.places import place_of
+from strongroom.training.table import BadTable, Table
+from strongroom.vault import KeysDestroyed, VaultUnavailable
+
+MOST_FILES: Final = 100
+TENANT_BYTES: Final = 256 << 20
+PURPOSE: Final = "fine-tune"
+_NAME: Final = 200
+
+
+class TrainingFiles:
+    """Keeps files to train with. One event loop."""
+
+    def __init__(self, gate: Gate, store: ContentStore, rulebook: Rulebook | None, clock: Clock) -> None:
+        self._gate: Final = gate
+        self._store: Final = store
+        self._rulebook: Final = rulebook
+        self._clock: Final = clock
+        self._looking: Final = asyncio.Semaphore(1)
+
+    async def add(self, who: Principal, name: str, purpose: str, data: bytes, ask: Ask) -> TrainingFile:
+        """Take a file: looked at first, and kept only as it may be.
+
+        Raises:
+            Refused: INVALID for what is no table or has another purpose, FORBIDDEN for what the tenant's rules let into no
+                file, TOO_LARGE beyond a file's or the tenant's bounds, UNAVAILABLE without a key or room.
+        """
+        place = await place_of(self._gate, who, ask)
+        identity = new_uuid()
+        if purpose != PURPOSE:
+            raise Refused(invalid(f"Files are taken for the purpose {PURPOSE} only.", param="purpose"))
+        if not 0 < len(name) <= _NAME or not name.isprintable() or "/" in name:
+            raise Refused(invalid("A file's name is 1 to 200 printable characters without a slash.", param="file"))
+        if len(data) > MOST_BYTES:
+            tell = f"A file has {MOST_BYTES >> 20} MiB at most."
+            raise Refused(Refusal(kind=RefusalKind.TOO_LARGE, reason=tell, tell=tell, param="file"))
+        async with self._looking:
+            try:
+                rows, replaced = await asyncio.to_thread(_looked_at, data, self._rules(who))
+            except BadTable as bad:
+                raise Refused(invalid(f"{name} cannot be trained with: {bad}", param="file")) from None
+            except Blocked as blocked:
+                raise await self._turned_down(who, place.file(identity), f"{blocked} It was not kept.", ask) from None
+        kept = table.write(rows)
+        made = TrainingFile(
+            id=identity,
+            environment=place.environment,
+            name=name,
+            bytes=len(kept),
+            rows=len(rows.rows),
+            columns=rows.columns,
+            sha256=hashlib.sha256(data).hexdigest(),
+            kept_sha256=hashlib.sha256(kept).hexdigest(),
+            replaced=replaced,
+            created_at=self._clock.now(),
+            created_by=who.name,
+        )
+        facts = replace(ask, detail={**ask.detail, "sha256": made.sha256, "rows": str(made.rows)})
+        path = self._path(place.tenant, identity)
+        try:
+            async with self._gate.permit(who, Action.TRAINING_RUN, place.file(identity), facts) as tx:
+                await _refuse_full(tx, made.bytes)
+                await self._write(place.tenant, path, kept)
+                await tables.insert_file(tx, made)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return made
+
+    async def know(self, who: Principal, ask: Ask) -> None:
+        """Refuse who trains nothing, and a tenant that keeps as many files as it may, before anything of a body is read."""
+        place = await place_of(self._gate, who, ask)
+        offered = replace(ask, detail={**ask.detail, "file": "offered"})
+        async with self._gate.permit(who, Action.TRAINING_RUN, place.about(), offered) as tx:
+            await _refuse_full(tx, 1)
+
+    async def every(self, who: Principal, ask: Ask) -> list[TrainingFile]:
+        """Return the files of the caller's environment, the newest first."""
+        place = await place_of(self._gate, who, ask)
+        async with self._gate.permit(who, Action.TRAINING_RUN, place.about(), ask) as tx:
+            return await tables.files(tx, place.environment)
+
+    async def show(self, who: Principal, which: UUID, ask: Ask) -> TrainingFile:
+        """Return a file of the caller's environment.
+
+        Raises:
+            Refused: hidden for one that is not there, or another's.
+        """
+        place = await place_of(self._gate, who, ask)
+        async with self._gate.permit(who, Action.TRAINING_RUN, place.file(which), ask) as tx:
+            found = await tables.file(tx, place.environment, which)
+            if found is None:
+                raise Refused(hidden(f"no training file {which} in {place.environment}"))
+            return found
+
+    async def delete(self, who: Principal, which: UUID, ask: Ask) -> None:
+        """Delete a file of the caller's environment: its bytes are gone, what it was stays for the jobs it trained.
+
+        Raises:
+            Refused: hidden for one that is not there, INVALID while a job trains with it.
+        """
+        place = await place_of(self._gate, who, ask)
+        facts = replace(ask, detail={**ask.detail, "deleted": "file"})
+        async with self._gate.permit(who, Action.TRAINING_RUN, place.file(which), facts) as tx:
+            if await tables.file(tx, place.environment, which) is None:
+                raise Refused(hidden(f"no training file {which} in {place.environment}"))
+            if await tables.used(tx, which):
+                raise Refused(invalid("A job trains with it: cancel that first, or wait for its end."))
+            await tables.delete_file(tx, which, self._clock.now())
+        self._path(place.tenant, which).unlink(missing_ok=True)
+
+    async def content(self, tenant: TenantId, kept: TrainingFile) -> bytes:
+        """Return what was kept of a file, to a job that was permitted to read it.
+
+        Raises:
+            Broken: when it is not what was kept.
+            VaultUnavailable: when the keystore cannot be asked.
+        """
+        found = await self._store.opened(tenant, self._path(tenant, kept.id), kept.kept_sha256)
+        data = await asyncio.to_thread(lambda: b"".join(found.chunks()))
+        if hashlib.sha256(data).hexdigest() != kept.kept_sha256:
+            raise Broken("its bytes are not the ones that were kept")
+        return data
+
+    async def end_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
+        """Remove every file of a tenant."""
+        async with self._gate.permit(who, Action.TRAINING_END, Resource(kind=Kind.JOB, tenant=tenant), ask) as tx:
+            await tables.delete_all(tx, self._clock.now())
+        await asyncio.to_thread(shutil.rmtree, self._store.directory(tenant), ignore_errors=True)
+
+    def _rules(self, who: Principal) -> Privacy | None:
+        if self._rulebook is None or who.tenant is None:
+            return None
+        return self._rulebook.terms(who.tenant, Subject.of(who, "")).of(PRIVACY)
+
+    def _path(self, tenant: TenantId, which: UUID) -> Path:
+        return self._store.directory(tenant) / f"{which.hex}.table"
+
+    async def _write(self, tenant: TenantId, path: Path, data: bytes) -> None:
+        try:
+            head, key = await self._store.begin(tenant)
+            await asyncio.to_thread(_seal, path, head, key, data)
+        except (VaultUnavailable, KeysDestroyed) as error:
+            tell = "Files cannot be sealed now: the vault does not answer. The operator knows more: doctor."
+            raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)) from None
+        except OSError as error:
+            tell = "What was sent cannot be written down now: the operator knows more, doctor."
+            raise Refused(
+                Refusal(kind=RefusalKind.UNAVAILABLE, reason=f"training: {error.strerror}", tell=tell)
+            ) from None
+
+    async def _turned_down(self, who: Principal, about: Resource, tell: str, ask: Ask) -> Refused:
+        """Record that a file was not kept, and return what its sender is told."""
+        refused = Refused(
+            Refusal(kind=RefusalKind.FORBIDDEN, reason="a training file was not kept", tell=tell, param="file")
+        )
+        with contextlib.suppress(Refused):
+            async with self._gate.permit(who, Action.TRAINING_RUN, about, ask):
+                raise refused
+        return refused
+
+
+async def _refuse_full(tx: TenantTx, size: int) -> None:
+    files, taken = await tables.taken(tx)
+    if files >= MOST_FILES or taken + size > TENANT_BYTES:
+        most = f"{MOST_FILES} training files of {TENANT_BYTES >> 20} MiB"
+        tell = f"A tenant keeps {most} at most: delete what is not needed."
+        raise Refused(Refusal(kind=RefusalKind.TOO_LARGE, reason=tell, tell=tell, param="file"))
+
+
+def _looked_at(data: bytes, rules: Privacy | None) -> tuple[Table, dict[str, int]]:
+    return look(table.read(data), rules)
+
+
+def _seal(path: Path, head: sealed.Head, key: bytes, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with contextlib.closing(os.fdopen(descriptor, "wb")) as file:
+        file.write(head.encoded)
+        count = sealed.count(len(data))
+        for index in range(count):
+            part = data[index * PART : (index + 1) * PART]
+            file.write(sealed.close(head, key, index, part, last=index == count - 1))
+        file.flush()
+        os.fsync(file.fileno())
