@@ -1580,6 +1580,67 @@ ALTER TABLE registry.channel_metadata OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.channel_metadata IS 'every version of what a channel said, signed; added, never changed; of the installation, not of a tenant';
 
+CREATE TABLE registry.dataset (
+    tenant_id uuid NOT NULL,
+    digest text NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    environment text NOT NULL,
+    manifest bytea NOT NULL,
+    verdict bytea NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    withdrawn_at timestamp with time zone,
+    withdrawn_by text,
+    withdrawn_for text,
+    CONSTRAINT dataset_check CHECK ((num_nonnulls(withdrawn_at, withdrawn_by, withdrawn_for) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT dataset_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT dataset_manifest_check CHECK (((octet_length(manifest) >= 1) AND (octet_length(manifest) <= 16384))),
+    CONSTRAINT dataset_name_check CHECK (((length(name) >= 1) AND (length(name) <= 63))),
+    CONSTRAINT dataset_verdict_check CHECK (((octet_length(verdict) >= 1) AND (octet_length(verdict) <= 1048576))),
+    CONSTRAINT dataset_version_check CHECK (((length(version) >= 1) AND (length(version) <= 64))),
+    CONSTRAINT dataset_withdrawn_by_check CHECK (((length(withdrawn_by) >= 1) AND (length(withdrawn_by) <= 200))),
+    CONSTRAINT dataset_withdrawn_for_check CHECK (((length(withdrawn_for) >= 1) AND (length(withdrawn_for) <= 1000)))
+);
+
+ALTER TABLE ONLY registry.dataset FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.dataset OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.dataset IS 'versions of a tenant''s data sets by the digest of their manifest; their rows rest sealed in the content store';
+
+CREATE TABLE registry.dataset_approval (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    digest text NOT NULL,
+    account_id uuid NOT NULL,
+    statement bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT dataset_approval_statement_check CHECK (((octet_length(statement) >= 1) AND (octet_length(statement) <= 16384)))
+);
+
+ALTER TABLE ONLY registry.dataset_approval FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.dataset_approval OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.dataset_approval IS 'signed approvals of data sets; added, never changed';
+
+CREATE TABLE registry.dataset_grant (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    digest text NOT NULL,
+    workload_id uuid NOT NULL,
+    granted_by text NOT NULL,
+    granted_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT dataset_grant_granted_by_check CHECK (((length(granted_by) >= 1) AND (length(granted_by) <= 200)))
+);
+
+ALTER TABLE ONLY registry.dataset_grant FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.dataset_grant OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.dataset_grant IS 'which training workload may read which data set, until it is revoked';
+
 CREATE TABLE registry.deployment (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -1656,6 +1717,50 @@ ALTER TABLE ONLY registry.label FORCE ROW LEVEL SECURITY;
 ALTER TABLE registry.label OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.label IS 'what turned out to be right for a request, what was predicted, and the score; never what was asked';
+
+CREATE TABLE registry.lineage_edge (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    source text NOT NULL,
+    target text NOT NULL,
+    said_by text NOT NULL,
+    reason text NOT NULL,
+    observed boolean NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT lineage_edge_reason_check CHECK ((length(reason) <= 1000)),
+    CONSTRAINT lineage_edge_said_by_check CHECK (((length(said_by) >= 1) AND (length(said_by) <= 200))),
+    CONSTRAINT lineage_edge_source_check CHECK (((length(source) >= 3) AND (length(source) <= 500))),
+    CONSTRAINT lineage_edge_target_check CHECK (((length(target) >= 3) AND (length(target) <= 500)))
+);
+
+ALTER TABLE ONLY registry.lineage_edge FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.lineage_edge OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.lineage_edge IS 'what went into what: a data set or release into a run, a run or data set into a release; added, never changed';
+
+CREATE TABLE registry.lineage_run (
+    tenant_id uuid NOT NULL,
+    id uuid NOT NULL,
+    environment text NOT NULL,
+    name text NOT NULL,
+    said_by text NOT NULL,
+    observed boolean NOT NULL,
+    state text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT lineage_run_facts_check CHECK ((octet_length((facts)::text) <= 65536)),
+    CONSTRAINT lineage_run_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT lineage_run_said_by_check CHECK (((length(said_by) >= 1) AND (length(said_by) <= 200))),
+    CONSTRAINT lineage_run_state_check CHECK ((state = ANY (ARRAY['started'::text, 'completed'::text, 'failed'::text, 'aborted'::text])))
+);
+
+ALTER TABLE ONLY registry.lineage_run FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.lineage_run OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.lineage_run IS 'training runs of a tenant, those that this installation ran and those that somebody told of';
 
 CREATE TABLE registry.own_evidence (
     tenant_id uuid NOT NULL,
@@ -1762,6 +1867,21 @@ ALTER TABLE registry.release OWNER TO sr_owner;
 COMMENT ON TABLE registry.release IS 'models that were admitted, each by the digest of its content; of the installation, not of a tenant';
 
 COMMENT ON COLUMN registry.release.author IS 'who brought it; null: it came with the installation';
+
+CREATE TABLE registry.source (
+    tenant_id uuid NOT NULL,
+    name text NOT NULL,
+    statement bytea NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT source_name_check CHECK (((length(name) >= 1) AND (length(name) <= 63))),
+    CONSTRAINT source_statement_check CHECK (((octet_length(statement) >= 1) AND (octet_length(statement) <= 16384)))
+);
+
+ALTER TABLE ONLY registry.source FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.source OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.source IS 'where a tenant''s data comes from, each as it was signed; added, never changed';
 
 CREATE TABLE registry.target (
     tenant_id uuid NOT NULL,
@@ -2212,6 +2332,18 @@ ALTER TABLE ONLY registry.channel_metadata
 ALTER TABLE ONLY registry.channel
     ADD CONSTRAINT channel_pkey PRIMARY KEY (channel);
 
+ALTER TABLE ONLY registry.dataset_approval
+    ADD CONSTRAINT dataset_approval_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY registry.dataset_grant
+    ADD CONSTRAINT dataset_grant_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY registry.dataset
+    ADD CONSTRAINT dataset_name_version UNIQUE (tenant_id, name, version);
+
+ALTER TABLE ONLY registry.dataset
+    ADD CONSTRAINT dataset_pkey PRIMARY KEY (tenant_id, digest);
+
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (tenant_id, id);
 
@@ -2223,6 +2355,12 @@ ALTER TABLE ONLY registry.evidence
 
 ALTER TABLE ONLY registry.label
     ADD CONSTRAINT label_pkey PRIMARY KEY (tenant_id, request_id);
+
+ALTER TABLE ONLY registry.lineage_edge
+    ADD CONSTRAINT lineage_edge_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY registry.lineage_run
+    ADD CONSTRAINT lineage_run_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY registry.own_evidence
     ADD CONSTRAINT own_evidence_pkey PRIMARY KEY (tenant_id, release_digest, id);
@@ -2247,6 +2385,9 @@ ALTER TABLE ONLY registry.release
 
 ALTER TABLE ONLY registry.release
     ADD CONSTRAINT release_pkey PRIMARY KEY (digest);
+
+ALTER TABLE ONLY registry.source
+    ADD CONSTRAINT source_pkey PRIMARY KEY (tenant_id, name);
 
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_pkey PRIMARY KEY (tenant_id, deployment_id, "position");
@@ -2373,6 +2514,12 @@ CREATE UNIQUE INDEX provider_name ON providers.provider USING btree (name) WHERE
 
 CREATE UNIQUE INDEX canary_planted ON registry.canary USING btree (tenant_id, deployment_id) WHERE (retired_at IS NULL);
 
+CREATE INDEX dataset_approval_made ON registry.dataset_approval USING btree (tenant_id, digest, made_at DESC);
+
+CREATE UNIQUE INDEX dataset_grant_counts ON registry.dataset_grant USING btree (tenant_id, digest, workload_id) WHERE (revoked_at IS NULL);
+
+CREATE INDEX dataset_grant_workload ON registry.dataset_grant USING btree (tenant_id, workload_id);
+
 CREATE UNIQUE INDEX deployment_name ON registry.deployment USING btree (tenant_id, environment, name) WHERE (deleted_at IS NULL);
 
 CREATE INDEX evaluation_made ON registry.evaluation USING btree (tenant_id, release_digest, made_at DESC, id DESC);
@@ -2380,6 +2527,10 @@ CREATE INDEX evaluation_made ON registry.evaluation USING btree (tenant_id, rele
 CREATE INDEX evidence_made ON registry.evidence USING btree (release_digest, made_at DESC, id DESC);
 
 CREATE INDEX label_asked ON registry.label USING btree (tenant_id, release_digest, environment, asked_at DESC);
+
+CREATE UNIQUE INDEX lineage_edge_once ON registry.lineage_edge USING btree (tenant_id, source, target, said_by, observed);
+
+CREATE INDEX lineage_run_environment ON registry.lineage_run USING btree (tenant_id, environment);
 
 CREATE INDEX own_evidence_made ON registry.own_evidence USING btree (tenant_id, release_digest, made_at DESC, id DESC);
 
@@ -2492,6 +2643,21 @@ ALTER TABLE ONLY registry.canary
 ALTER TABLE ONLY registry.canary
     ADD CONSTRAINT canary_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
+ALTER TABLE ONLY registry.dataset_approval
+    ADD CONSTRAINT dataset_approval_tenant_id_digest_fkey FOREIGN KEY (tenant_id, digest) REFERENCES registry.dataset(tenant_id, digest);
+
+ALTER TABLE ONLY registry.dataset_grant
+    ADD CONSTRAINT dataset_grant_tenant_id_digest_fkey FOREIGN KEY (tenant_id, digest) REFERENCES registry.dataset(tenant_id, digest);
+
+ALTER TABLE ONLY registry.dataset_grant
+    ADD CONSTRAINT dataset_grant_tenant_id_workload_id_fkey FOREIGN KEY (tenant_id, workload_id) REFERENCES identity.workload(tenant_id, id);
+
+ALTER TABLE ONLY registry.dataset
+    ADD CONSTRAINT dataset_tenant_id_environment_fkey FOREIGN KEY (tenant_id, environment) REFERENCES identity.environment(tenant_id, name);
+
+ALTER TABLE ONLY registry.dataset
+    ADD CONSTRAINT dataset_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_own_digest_fkey FOREIGN KEY (tenant_id, own_digest) REFERENCES registry.own_release(tenant_id, digest);
 
@@ -2519,6 +2685,15 @@ ALTER TABLE ONLY registry.evidence
 ALTER TABLE ONLY registry.label
     ADD CONSTRAINT label_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
+ALTER TABLE ONLY registry.lineage_edge
+    ADD CONSTRAINT lineage_edge_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.lineage_run
+    ADD CONSTRAINT lineage_run_tenant_id_environment_fkey FOREIGN KEY (tenant_id, environment) REFERENCES identity.environment(tenant_id, name);
+
+ALTER TABLE ONLY registry.lineage_run
+    ADD CONSTRAINT lineage_run_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
 ALTER TABLE ONLY registry.own_evidence
     ADD CONSTRAINT own_evidence_tenant_id_release_digest_fkey FOREIGN KEY (tenant_id, release_digest) REFERENCES registry.own_release(tenant_id, digest);
 
@@ -2530,6 +2705,9 @@ ALTER TABLE ONLY registry.prompt_approval
 
 ALTER TABLE ONLY registry.prompt
     ADD CONSTRAINT prompt_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.source
+    ADD CONSTRAINT source_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY registry.target
     ADD CONSTRAINT target_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers.provider(id);
@@ -2817,11 +2995,21 @@ ALTER TABLE providers.provider ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.canary ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE registry.dataset ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.dataset_approval ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.dataset_grant ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE registry.deployment ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.evaluation ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.label ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.lineage_edge ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.lineage_run ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY operator_read ON registry.deployment FOR SELECT TO sr_operator USING (true);
 
@@ -2839,11 +3027,21 @@ ALTER TABLE registry.own_release ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own_tenant ON registry.canary TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant ON registry.dataset TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.dataset_approval TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.dataset_grant TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant ON registry.deployment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.evaluation TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.label TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.lineage_edge TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.lineage_run TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.own_evidence TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -2852,6 +3050,8 @@ CREATE POLICY own_tenant ON registry.own_release TO sr_control USING ((tenant_id
 CREATE POLICY own_tenant ON registry.prompt TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.prompt_approval TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.source TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.target TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -2864,6 +3064,8 @@ CREATE POLICY own_tenant ON registry.training_job TO sr_control USING ((tenant_i
 ALTER TABLE registry.prompt ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.prompt_approval ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.source ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.target ENABLE ROW LEVEL SECURITY;
 
@@ -3437,6 +3639,20 @@ GRANT UPDATE(renewed_at) ON TABLE registry.channel TO sr_operator;
 GRANT SELECT ON TABLE registry.channel_metadata TO sr_control;
 GRANT SELECT,INSERT ON TABLE registry.channel_metadata TO sr_operator;
 
+GRANT SELECT,INSERT ON TABLE registry.dataset TO sr_control;
+
+GRANT UPDATE(withdrawn_at) ON TABLE registry.dataset TO sr_control;
+
+GRANT UPDATE(withdrawn_by) ON TABLE registry.dataset TO sr_control;
+
+GRANT UPDATE(withdrawn_for) ON TABLE registry.dataset TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.dataset_approval TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.dataset_grant TO sr_control;
+
+GRANT UPDATE(revoked_at) ON TABLE registry.dataset_grant TO sr_control;
+
 GRANT SELECT,INSERT ON TABLE registry.deployment TO sr_control;
 GRANT SELECT ON TABLE registry.deployment TO sr_operator;
 
@@ -3461,6 +3677,16 @@ GRANT UPDATE(score) ON TABLE registry.label TO sr_control;
 GRANT UPDATE(told_at) ON TABLE registry.label TO sr_control;
 
 GRANT UPDATE(erased_at) ON TABLE registry.label TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.lineage_edge TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.lineage_run TO sr_control;
+
+GRANT UPDATE(state) ON TABLE registry.lineage_run TO sr_control;
+
+GRANT UPDATE(ended_at) ON TABLE registry.lineage_run TO sr_control;
+
+GRANT UPDATE(facts) ON TABLE registry.lineage_run TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE registry.own_evidence TO sr_control;
 GRANT SELECT ON TABLE registry.own_evidence TO sr_operator;
@@ -3514,6 +3740,8 @@ GRANT UPDATE(admitted_at) ON TABLE registry.release TO sr_operator;
 GRANT UPDATE(author) ON TABLE registry.release TO sr_operator;
 
 GRANT UPDATE(deleted_at) ON TABLE registry.release TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE registry.source TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE registry.target TO sr_control;
 GRANT SELECT ON TABLE registry.target TO sr_operator;

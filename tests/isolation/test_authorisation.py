@@ -74,6 +74,16 @@ ADMINISTRATION = {
     Action.CAPTURE_STOP,
     Action.TRAINING_READ,
     Action.TRAINING_END,
+    Action.DATASET_ADD,
+    Action.DATASET_LIST,
+    Action.DATASET_EXPORT,
+    Action.DATASET_GRANT,
+    Action.DATASET_REVOKE,
+    Action.DATASET_WITHDRAW,
+    Action.SOURCE_ADD,
+    Action.SOURCE_LIST,
+    Action.LINEAGE_READ,
+    Action.LINEAGE_LINK,
     Action.RULES_READ,
     Action.RULES_WRITE,
     Action.PROPOSAL_READ,
@@ -94,6 +104,9 @@ READING = {
     Action.TOKEN_LIST,
     Action.PROMPT_LIST,
     Action.MODEL_QUALITY,
+    Action.DATASET_LIST,
+    Action.SOURCE_LIST,
+    Action.LINEAGE_READ,
     Action.DEPLOYMENT_LIST,
     Action.PROVIDER_LIST,
     Action.RULES_READ,
@@ -118,7 +131,10 @@ MAY = {
         Action.KEY_OPEN,
         Action.TOKEN_ISSUE,
     }
-    - {Action.DATASET_ADD, Action.DATASET_READ, Action.TRAINING_RUN, Action.TRAINING_DELIVER, Action.CASE_VIEW}
+    - {
+        Action.DATASET_READ, Action.DATASET_APPROVE, Action.DATASET_EXPORT, Action.TRAINING_RUN, Action.TRAINING_DELIVER,
+        Action.CASE_VIEW,
+    }
     - {Action.ELEVATION_DECIDE, Action.ELEVATION_REVIEW, Action.PROPOSAL_DECIDE}
     - {Action.CAPTURE_DECIDE, Action.CAPTURE_BEGIN, Action.CAPTURE_READ},
     Role.APPROVER: {
@@ -128,6 +144,11 @@ MAY = {
         Action.PROMPT_LIST,
         Action.PROMPT_READ,
         Action.PROMPT_APPROVE,
+        Action.DATASET_LIST,
+        Action.DATASET_APPROVE,
+        Action.DATASET_WITHDRAW,
+        Action.SOURCE_LIST,
+        Action.LINEAGE_READ,
         Action.APPROVER_ADD_KEY,
         Action.CHANNEL_READ,
         Action.CHANNEL_FREEZE,

@@ -44,6 +44,7 @@ from strongroom.registry import routes as registry_routes
 from strongroom.registry.admission import routes as admission_routes
 from strongroom.registry.bills import routes as bill_routes
 from strongroom.registry.channels import routes as channel_routes
+from strongroom.registry.datasets import routes as dataset_routes
 from strongroom.registry.evaluations import routes as evaluation_routes
 from strongroom.registry.prompts import routes as prompt_routes
 from strongroom.registry.releases import routes as release_routes
@@ -86,6 +87,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *registry_routes.ROUTES,
             *admission_routes.ROUTES,
             *prompt_routes.ROUTES,
+            *dataset_routes.ROUTES,
             *release_routes.ROUTES,
             *channel_routes.ROUTES,
             *evaluation_routes.ROUTES,
@@ -146,6 +148,7 @@ def _offered(services: Services) -> dict[str, object]:
         "registry": services.registry,
         "admission": services.admission,
         "prompts": services.prompts,
+        "datasets": services.datasets,
         "releases": services.releases,
         "keeping": services.keeping,
         "registrar": services.registrar,

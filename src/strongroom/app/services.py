@@ -51,6 +51,7 @@ from strongroom.registry.channels.memory import Memory
 from strongroom.registry.channels.service import Channels
 from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
+from strongroom.registry.datasets import Datasets
 from strongroom.registry.evaluations import Evaluations
 from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.registry.releases import Keeping, Overview, Releases, Shelf
@@ -68,9 +69,9 @@ from strongroom.store.tx import Tx
 from strongroom.subjects import Subjects
 from strongroom.subjects.registry import HOLDERS
 from strongroom.subjects.work import Work
-from strongroom.valuelists import ValueLists
 from strongroom.training import Pool, TrainingFiles, TrainingJobs
-from strongroom.vault import Keystore, Purpose, PurposeKeys, Vault
+from strongroom.valuelists import ValueLists
+from strongroom.vault import Keystore, Purpose, PurposeKeys, Use, Vault
 from strongroom.wire.addresses import LookUp, system_look_up
 
 Explain: TypeAlias = Callable[[], Sequence[object]]
@@ -110,6 +111,7 @@ class Services:
     registry: Registry
     admission: Admission
     prompts: Prompts
+    datasets: Datasets
     releases: Releases
     keeping: Keeping
     overview: Overview
@@ -158,6 +160,7 @@ class Services:
         await self.accounts.delete_of_tenant(who, tenant, ask)
         await self.registry.withdraw_all(who, tenant, ask)
         await self.prompts.erase_all(who, tenant, ask)
+        await self.datasets.end_tenant(who, tenant, ask)
         await self.keeping.end_tenant(who, tenant, ask)
         await self.evaluations.erase_all(who, tenant, ask)
         self.training_jobs.end_tenant(tenant)
@@ -292,6 +295,9 @@ def make_services(
         registry=Registry(gate, clock, admission, prompts),
         admission=admission,
         prompts=prompts,
+        datasets=Datasets(
+            gate, registry_keys, ContentStore((content or Path("/nonexistent")) / "datasets", vault, Use.DATASET), clock
+        ),
         releases=releases,
         keeping=Keeping(gate, admission, releases, Shelf(store, blobs or Path("/nonexistent")), clock, gguf.text_of),
         overview=Overview(gate, admission, own),

@@ -30,6 +30,7 @@ from strongroom.cli.audit import AUDIT
 from strongroom.cli.canaries import CANARY
 from strongroom.cli.captures import CAPTURE
 from strongroom.cli.channels import CHANNEL
+from strongroom.cli.datasets import DATASET, SOURCE
 from strongroom.cli.elevation import ELEVATION
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
@@ -120,6 +121,8 @@ def application() -> App:
         FLOWS,
         PRIVACY,
         TRAINING,
+        SOURCE,
+        DATASET,
         SIGNER,
         FEDERATION,
         TOKEN,

@@ -209,7 +209,17 @@ class Action(StrEnum):
     MODEL_INVOKE = ("model.invoke", Kind.DEPLOYMENT, "Ask a deployed model: chat, completions or embeddings.")
     MODEL_SEE = ("model.see", Kind.DEPLOYMENT, "See that a deployed model exists.")
     DATASET_ADD = ("dataset.add", Kind.DATASET, "Bring data in; it arrives in quarantine.")
+    DATASET_LIST = ("dataset.list", Kind.DATASET, "Look at data sets without their rows, and why they may be used.")
     DATASET_READ = ("dataset.read", Kind.DATASET, "Read admitted training data.")
+    DATASET_APPROVE = ("dataset.approve", Kind.DATASET, "Say that a data set may be used in its environment.")
+    DATASET_EXPORT = ("dataset.export", Kind.DATASET, "Take a data set's rows, or its reject file, out in the clear.")
+    DATASET_GRANT = ("dataset.grant", Kind.DATASET, "Let a training workload read a data set.")
+    DATASET_REVOKE = ("dataset.revoke", Kind.DATASET, "Let a training workload read a data set no more.")
+    DATASET_WITHDRAW = ("dataset.withdraw", Kind.DATASET, "End a data set: nothing trains on it any more.")
+    SOURCE_ADD = ("source.add", Kind.DATASET, "Register where data comes from, who answers for it, and its risk.")
+    SOURCE_LIST = ("source.list", Kind.DATASET, "List where a tenant's data comes from.")
+    LINEAGE_READ = ("lineage.read", Kind.DATASET, "Ask what something was made from, and what was made from it.")
+    LINEAGE_LINK = ("lineage.link", Kind.DATASET, "Say what something was made from.")
     TRAINING_RUN = ("training.run", Kind.JOB, "Run a training or fine-tuning job.")
     TRAINING_DELIVER = ("training.deliver", Kind.JOB, "Put what a training job made into quarantine.")
     TRAINING_READ = (
@@ -306,7 +316,7 @@ KNOWN_BY: Final = {
     Kind.RELEASE: (Action.MODEL_LIST,),
     Kind.DEPLOYMENT: (Action.DEPLOYMENT_LIST, Action.MODEL_SEE),
     Kind.PROMPT: (Action.PROMPT_LIST,),
-    Kind.DATASET: (Action.DATASET_READ,),
+    Kind.DATASET: (Action.DATASET_READ, Action.DATASET_LIST),
     Kind.JOB: (Action.TRAINING_RUN, Action.TRAINING_READ),
     Kind.CASE: (Action.CASE_VIEW,),
     Kind.PROVIDER: (Action.PROVIDER_READ, Action.PROVIDER_LIST),

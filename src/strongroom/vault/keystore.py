@@ -33,6 +33,7 @@ class Use(StrEnum):
     SUBJECT_NAME = "subject-name"  # what people are called by in the place of their names
     SUBJECT_KEY = "subject-key"  # what subjects' own keys are wrapped with
     SUBJECT_REQUEST = "subject-request"  # what was said of a person's request
+    DATASET = "dataset"  # training data at rest
     WEIGHTS = "weights"  # a release's files at rest
     CAPTURE = "capture"  # raw requests and answers that two others allowed to be captured
     VALUE_LIST = "value-list"  # what values of a tenant's own lists are hashed with

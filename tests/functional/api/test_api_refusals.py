@@ -51,6 +51,8 @@ DECISION: Final = {"digest": f"sha256:{'0' * 64}", "reason": "because"}
 UPLOAD: Final = {"name": "x", "version": "1", "files": [{"path": "m.gguf", "size": 1}], "tenant": "globex"}
 FILE: Final = f"file-{'0' * 32}"
 JOB: Final = f"ftjob-{'0' * 32}"
+SOURCE: Final = {"name": "x", "owner": "first-approver", "contact": "c", "licence": "l", "risk": "low"}
+DATASET: Final = {"name": "x", "version": "1", "source": "x", "environment": "dev", "format": "csv", "size": 1}
 APPROVAL: Final = {"environment": "dev", "reason": "because"}
 WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owner": "o"}
 
@@ -215,6 +217,46 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ),
     ("GET", "/api/tenants/{tenant}/quality/{environment}/{name}/{version}"): (
         "/api/tenants/globex/quality/dev/m/1",
+        None,
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/sources"): ("/api/tenants/globex/sources", None, 404),
+    ("POST", "/api/tenants/{tenant}/sources"): ("/api/tenants/globex/sources", SOURCE, 404),
+    ("GET", "/api/tenants/{tenant}/datasets"): ("/api/tenants/globex/datasets", None, 404),
+    ("POST", "/api/tenants/{tenant}/datasets"): ("/api/tenants/globex/datasets", DATASET, 404),
+    ("PUT", "/api/tenants/{tenant}/dataset-uploads/{upload}"): (
+        f"/api/tenants/globex/dataset-uploads/{NOBODY}?offset=0",
+        None,
+        404,
+    ),
+    ("POST", "/api/tenants/{tenant}/dataset-uploads/{upload}/finish"): (
+        f"/api/tenants/globex/dataset-uploads/{NOBODY}/finish",
+        {"sha256": "0" * 64},
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/datasets/{name}/{version}"): ("/api/tenants/globex/datasets/x/1", None, 404),
+    ("POST", "/api/tenants/{tenant}/datasets/{name}/{version}/approvals"): (
+        "/api/tenants/globex/datasets/x/1/approvals",
+        {"reason": "because"},
+        404,
+    ),
+    ("POST", "/api/tenants/{tenant}/datasets/{name}/{version}/withdraw"): (
+        "/api/tenants/globex/datasets/x/1/withdraw",
+        {"reason": "because"},
+        404,
+    ),
+    ("POST", "/api/tenants/{tenant}/datasets/{name}/{version}/grants"): (
+        "/api/tenants/globex/datasets/x/1/grants",
+        {"workload": "inference"},
+        404,
+    ),
+    ("DELETE", "/api/tenants/{tenant}/datasets/{name}/{version}/grants/{workload}"): (
+        "/api/tenants/globex/datasets/x/1/grants/inference",
+        None,
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/datasets/{name}/{version}/content"): (
+        "/api/tenants/globex/datasets/x/1/content",
         None,
         404,
     ),
@@ -502,6 +544,11 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     asks |= {("GET", f"{captures}/{{capture}}/entries/{{entry}}")}
     read |= {f"{release}/bom", f"{release}/card"}
     open_to_it |= read if case[0] == "GET" else set[str]()
+    training = "/api/tenants/{tenant}/datasets"  # it looks, and says yes
+    open_to_it |= {training, "/api/tenants/{tenant}/sources"} if case[0] == "GET" else set[str]()
+    asks |= {("POST", training), ("POST", "/api/tenants/{tenant}/sources")}
+    asks |= {("GET", f"{training}/{{name}}/{{version}}/content"), ("POST", f"{training}/{{name}}/{{version}}/grants")}
+    asks |= {("DELETE", f"{training}/{{name}}/{{version}}/grants/{{workload}}")}
     channels = "/api/channels/{environment}/"  # it sees them and may stop what is in them, and does not change them
     asks |= {("POST", channels + each) for each in ("promotions", "rollbacks", "unfreezes")}
     asks |= {("POST", "/api/channels/{channel}/recoveries")}

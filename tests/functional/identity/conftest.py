@@ -33,6 +33,7 @@ class House:
     services: Services
     database: TestDatabase
     keys: PurposeKeys = field(repr=False)
+    content: Path
 
     async def tenant(self, name: str) -> TenantId:
         return TenantId((await self.services.identity.create_tenant(INSTALLER, Name(name), ASK)).id)
@@ -72,9 +73,10 @@ async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]
         return ()
 
     services = make_services(
-        db, follower, known, Engine.load(), keys, keystore, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
-    )
+        db, follower, known, Engine.load(), keys, keystore, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor,
+        content=tmp_path / "content",
+    )  # fmt: skip
     follower.start()
-    yield House(services, database, keys)
+    yield House(services, database, keys, tmp_path / "content")
     await follower.close()
     await db.close()

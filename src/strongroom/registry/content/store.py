@@ -31,9 +31,9 @@ SEALS: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fc
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def scope_of(owner: Owner) -> Scope:
+def scope_of(owner: Owner, use: Use = Use.WEIGHTS) -> Scope:
     """Return whose keys seal an owner's files."""
-    return Scope(PLATFORM if owner is None else owner, Use.WEIGHTS)
+    return Scope(PLATFORM if owner is None else owner, use)
 
 
 class Stored(ABC):
@@ -132,11 +132,12 @@ class Plain(Stored):
 
 
 class ContentStore:
-    """Sealed files below one directory."""
+    """Sealed files below one directory, all for one use: what is kept for another has another store, and other keys."""
 
-    def __init__(self, root: Path, vault: Vault) -> None:
+    def __init__(self, root: Path, vault: Vault, use: Use = Use.WEIGHTS) -> None:
         self.root: Final = root
         self._vault: Final = vault
+        self._use: Final = use
 
     def directory(self, owner: Owner) -> Path:
         """Return where an owner's files lie."""
@@ -169,7 +170,7 @@ class ContentStore:
         finally:
             os.close(descriptor)
         try:
-            key = await self._vault.open(scope_of(owner), head.wrapped, *head.name)
+            key = await self._vault.open(scope_of(owner, self._use), head.wrapped, *head.name)
         except (SealBroken, KeysDestroyed) as error:
             raise Broken(f"its owner's keys do not open it: {error}") from None
         return Held(path, sha256, head, key)
@@ -181,7 +182,7 @@ class ContentStore:
             VaultUnavailable: when the keystore cannot be asked.
             KeysDestroyed: when the owner's keys are gone for good.
         """
-        return sealed.begin(await self._vault.keys(scope_of(owner)))
+        return sealed.begin(await self._vault.keys(scope_of(owner, self._use)))
 
     def keep(self, owner: Owner, sha256: str, part: Path, *, anew: bool = False) -> None:
         """Give a file that is whole its name; one that is there already stays, unless it is to be made `anew`."""

@@ -1,0 +1,90 @@
+"""Rows that say the same as an earlier one, to the letter or nearly: MinHash, and a comparison of what it points at.
+
+Of each row a signature of 32 numbers is kept (one permutation, split into bins); rows that agree in two neighbouring ones are
+compared. With a likeness of 0.9, the chance not to be compared is below one in a billion.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from strongroom.registry.datasets.reading import Row, encoded
+
+EXACT, NEAR = "duplicate", "near-duplicate"
+LIKENESS: Final = 0.9
+RULES: Final = hashlib.sha256(f"minhash 32 bins, bands of 2, words by 3, likeness {LIKENESS}".encode()).hexdigest()
+_BINS: Final = 32
+_LEAST_WORDS: Final = 8  # below, one word of difference is a difference
+_MOST_COMPARED: Final = 50
+_WORD: Final = re.compile(r"\w+")
+_EMPTY: Final = 1 << 32
+
+
+class Known:
+    """The rows so far."""
+
+    def __init__(self, apart: frozenset[str] = frozenset()) -> None:
+        """Take the columns that do not count, as an id."""
+        self._apart = apart
+        self._whole = set[bytes]()
+        self._bands: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
+        self._texts = list[str]()
+
+    def met(self, row: Row) -> str | None:
+        """Return whether a row is another again, exactly or nearly; None: it is new, and known from now on."""
+        values = {name: value for name, value in row.values.items() if name not in self._apart}
+        whole = hashlib.sha256(encoded(values)).digest()
+        if whole in self._whole:
+            return EXACT
+        text = "\n".join(each.lower() for each in values.values() if isinstance(each, str))
+        words = _WORD.findall(text)
+        if len(words) >= _LEAST_WORDS:
+            shingles = _shingles(words)
+            bands = list(_bands(_signature(shingles)))
+            if any(
+                _alike(shingles, _shingles(_WORD.findall(self._texts[each]))) >= LIKENESS for each in self._near(bands)
+            ):
+                return NEAR
+            for band in bands:
+                if len(self._bands[band]) < _MOST_COMPARED:
+                    self._bands[band].append(len(self._texts))
+            self._texts.append(text)
+        self._whole.add(whole)
+        return None
+
+    def _near(self, bands: Iterable[tuple[int, int, int]]) -> list[int]:
+        found = dict[int, None]()
+        for band in bands:
+            found |= dict.fromkeys(self._bands.get(band, ()))
+        return list(found)[: _MOST_COMPARED * 4]
+
+
+def _shingles(words: Sequence[str]) -> frozenset[int]:
+    return frozenset(
+        zlib.crc32(" ".join(words[at : at + 3]).encode(errors="replace")) for at in range(max(1, len(words) - 2))
+    )
+
+
+def _signature(shingles: frozenset[int]) -> list[int]:
+    bins = [_EMPTY] * _BINS
+    for each in shingles:
+        mixed = (each * 0x9E3779B1) & 0xFFFFFFFF  # a CRC's low bits alone are not even
+        place = mixed >> 27
+        bins[place] = min(bins[place], mixed)
+    filled = [at for at, value in enumerate(bins) if value != _EMPTY]
+    # An empty bin takes its next neighbour's value: so two alike texts are alike there too.
+    return [bins[min(filled, key=lambda each: (each - at) % _BINS)] for at in range(_BINS)]
+
+
+def _bands(signature: list[int]) -> Iterable[tuple[int, int, int]]:
+    for at in range(_BINS):
+        yield at, signature[at], signature[(at + 1) % _BINS]
+
+
+def _alike(one: frozenset[int], other: frozenset[int]) -> float:
+    return len(one & other) / len(one | other)
