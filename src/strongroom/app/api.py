@@ -46,6 +46,7 @@ from strongroom.registry.bills import routes as bill_routes
 from strongroom.registry.channels import routes as channel_routes
 from strongroom.registry.datasets import routes as dataset_routes
 from strongroom.registry.evaluations import routes as evaluation_routes
+from strongroom.registry.lineage import routes as lineage_routes
 from strongroom.registry.prompts import routes as prompt_routes
 from strongroom.registry.releases import routes as release_routes
 from strongroom.retention import routes as retention_routes
@@ -88,6 +89,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *admission_routes.ROUTES,
             *prompt_routes.ROUTES,
             *dataset_routes.ROUTES,
+            *lineage_routes.ROUTES,
             *release_routes.ROUTES,
             *channel_routes.ROUTES,
             *evaluation_routes.ROUTES,
@@ -149,6 +151,7 @@ def _offered(services: Services) -> dict[str, object]:
         "admission": services.admission,
         "prompts": services.prompts,
         "datasets": services.datasets,
+        "lineage": services.lineage,
         "releases": services.releases,
         "keeping": services.keeping,
         "registrar": services.registrar,

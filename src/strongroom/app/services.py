@@ -53,6 +53,7 @@ from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
 from strongroom.registry.datasets import Datasets
 from strongroom.registry.evaluations import Evaluations
+from strongroom.registry.lineage import Lineage
 from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.registry.releases import Keeping, Overview, Releases, Shelf
 from strongroom.registry.releases.service import Bounds
@@ -112,6 +113,7 @@ class Services:
     admission: Admission
     prompts: Prompts
     datasets: Datasets
+    lineage: Lineage
     releases: Releases
     keeping: Keeping
     overview: Overview
@@ -272,6 +274,8 @@ def make_services(
     training_jobs = TrainingJobs(
         gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
     )
+    rows = ContentStore((content or Path("/nonexistent")) / "datasets", vault, Use.DATASET)
+    datasets = Datasets(gate, registry_keys, rows, clock)
     return Services(
         identity=identity,
         accounts=accounts,
@@ -295,9 +299,8 @@ def make_services(
         registry=Registry(gate, clock, admission, prompts),
         admission=admission,
         prompts=prompts,
-        datasets=Datasets(
-            gate, registry_keys, ContentStore((content or Path("/nonexistent")) / "datasets", vault, Use.DATASET), clock
-        ),
+        datasets=datasets,
+        lineage=Lineage(gate, datasets, clock),
         releases=releases,
         keeping=Keeping(gate, admission, releases, Shelf(store, blobs or Path("/nonexistent")), clock, gguf.text_of),
         overview=Overview(gate, admission, own),

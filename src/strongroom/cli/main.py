@@ -38,6 +38,7 @@ from strongroom.cli.flows import FLOWS
 from strongroom.cli.incidents import INCIDENT
 from strongroom.cli.keyscan import ENDPOINT, KEY
 from strongroom.cli.limits import LIMITS
+from strongroom.cli.lineage import LINEAGE, which_serves
 from strongroom.cli.models import DEPLOYMENT, MODEL
 from strongroom.cli.policy import POLICY
 from strongroom.cli.privacy import PRIVACY
@@ -104,6 +105,7 @@ def application() -> App:
     app.command(local.restore, group=local.LOCAL, help_epilogue="")
     app.command(scan, group=local.LOCAL, help_epilogue=SCAN_EPILOGUE)
     app.command(POLICY)
+    app.command(which_serves, group=ONLINE, help_epilogue="")
     app.command(signing.SIGNING)
     app.command(signing.sign_request, name="sign-request", group=local.LOCAL, help_epilogue="")
     app.command(verify.verify_response, name="verify-response", group=local.LOCAL, help_epilogue=verify.EPILOGUE)
@@ -123,6 +125,7 @@ def application() -> App:
         TRAINING,
         SOURCE,
         DATASET,
+        LINEAGE,
         SIGNER,
         FEDERATION,
         TOKEN,

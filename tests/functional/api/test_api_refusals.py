@@ -260,6 +260,20 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
         None,
         404,
     ),
+    ("GET", "/api/tenants/{tenant}/lineage"): ("/api/tenants/globex/lineage?of=x@1", None, 404),
+    ("GET", "/api/tenants/{tenant}/lineage/picture"): ("/api/tenants/globex/lineage/picture?of=x@1", None, 404),
+    ("GET", "/api/tenants/{tenant}/lineage/serves"): ("/api/tenants/globex/lineage/serves?dataset=x@1", None, 404),
+    ("POST", "/api/tenants/{tenant}/lineage/links"): (
+        "/api/tenants/globex/lineage/links",
+        {"dataset": "x@1", "release": "x@1", "reason": "because"},
+        404,
+    ),
+    ("GET", "/api/tenants/{tenant}/lineage/events"): ("/api/tenants/globex/lineage/events", None, 404),
+    ("POST", "/api/tenants/{tenant}/lineage/events"): (
+        "/api/tenants/globex/lineage/events",
+        {"environment": "dev", "events": [{}]},
+        404,
+    ),
     ("GET", "/api/tenants/{tenant}/prompts"): ("/api/tenants/globex/prompts", None, 404),
     ("POST", "/api/tenants/{tenant}/prompts"): (
         "/api/tenants/globex/prompts",
@@ -549,6 +563,9 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     asks |= {("POST", training), ("POST", "/api/tenants/{tenant}/sources")}
     asks |= {("GET", f"{training}/{{name}}/{{version}}/content"), ("POST", f"{training}/{{name}}/{{version}}/grants")}
     asks |= {("DELETE", f"{training}/{{name}}/{{version}}/grants/{{workload}}")}
+    told = "/api/tenants/{tenant}/lineage"
+    open_to_it |= {f"{told}/events"} if case[0] == "GET" else set[str]()
+    asks |= {("POST", f"{told}/events"), ("POST", f"{told}/links")}
     channels = "/api/channels/{environment}/"  # it sees them and may stop what is in them, and does not change them
     asks |= {("POST", channels + each) for each in ("promotions", "rollbacks", "unfreezes")}
     asks |= {("POST", "/api/channels/{channel}/recoveries")}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from strongroom.app.testing import ControlPlane
+from strongroom.app.testing import RELEASE, ControlPlane
 
 Run = Any
 
@@ -76,3 +76,28 @@ def test_what_cannot_be_a_data_set_is_said_before_or_after_it_is_sent(run: Run, 
     assert (unknown.code, "register it first" in unknown.err) == (1, True)
     assert run("dataset", "show", "nothing", "--tenant", "acme").code == 2
     assert run("dataset", "show", "nothing@1", "--tenant", "acme").code == 1
+
+
+def test_lineage_is_asked_linked_drawn_told_and_taken(run: Run, tmp_path: Path) -> None:
+    run("account", "create", "owner-two", "--role", "approver", "--json")
+    words = ("--owner", "owner-two", "--contact", "c", "--licence", "l", "--risk", "low")
+    assert run("source", "add", "core", "--tenant", "acme", *words).code == 0
+    (tmp_path / "loans.csv").write_text("a,b\n" + "".join(f"{at},{at * 2}\n" for at in range(9)))
+    given = ("--name", "loans", "--version", "1", "--source", "core", "--tenant", "acme")
+    assert run("dataset", "add", str(tmp_path / "loans.csv"), *given, by="acme-admin").code == 0
+    model = f"{RELEASE.name}@{RELEASE.version}"
+    linked = ("--dataset", "loans@1", "--release", model, "--tenant", "acme", "--reason", "on our cluster")
+    assert "on our cluster" in run("lineage", "link", *linked, by="acme-admin").out
+    drawn = tmp_path / "m.svg"
+    shown = run("lineage", model, "--tenant", "acme", "--svg", str(drawn))
+    assert (shown.code, "loans@1" in shown.out, "core" in shown.out) == (0, True, True), shown.err
+    assert drawn.read_text(encoding="utf-8").startswith("<svg ")
+    assert "loans@1" not in run("lineage", model, "--tenant", "acme", "--at", "2020-01-01T00:00:00Z").out
+    assert run("lineage", model, "--tenant", "acme", "--at", "yesterday").code == 1
+    served = run("which-serves", "--dataset", "loans@1", "--json")  # an operator names no tenant: each is asked
+    assert served.code == 0, served.err
+    events = run("lineage", "export", "--tenant", "acme")
+    assert json.loads(events.out.splitlines()[-1])["eventType"] == "COMPLETE"
+    (tmp_path / "events.jsonl").write_text(events.out, encoding="utf-8")
+    taken = run("lineage", "import", str(tmp_path / "events.jsonl"), "--tenant", "acme", "--json")
+    assert (taken.code, taken.json["events"]) == (0, len(events.out.splitlines())), taken.err

@@ -418,6 +418,10 @@ class Datasets:
             raise Refused(invalid(f"The source {name} is not what was registered.", param="source"))
         return found
 
+    async def standings(self, tx: TenantTx) -> list[tuple[Kept, Standing]]:
+        """Return every data set of the transaction's tenant, and what it comes to: for whoever is inside a permit already."""
+        return [(kept, await self._standing(tx, kept)) for kept in await tables.datasets(tx)]
+
     async def _standing(self, tx: TenantTx, kept: Kept) -> Standing:
         people = await admission_tables.approvers(tx)
         case = Case(subject_of(kept), (), people, self._keys, "", self._clock.now())

@@ -1,0 +1,173 @@
+"""The values of lineage, and the walks over its graph. No I/O.
+
+A node's id says its kind: `source:NAME`, `dataset:DIGEST`, `run:ID`, `release:DIGEST`, `deployment:ID`, `external:NAME`. An edge leads from
+what went in to what it went into.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+KINDS: Final = ("source", "external", "dataset", "run", "release", "deployment")
+"""Every kind of node, from what comes first to what serves."""
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing.
+
+    Attributes:
+        id: its kind and what it is known by.
+        name: what people call it.
+        at: since when it is there.
+        until: when it ended, if it did.
+        by: who brought, ran or said it.
+        facts: what else is known, as `state` and `approved by`.
+    """
+
+    id: str
+    name: str
+    at: datetime | None = None
+    until: datetime | None = None
+    by: str = ""
+    facts: dict[str, str] = {}
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return self.id.partition(":")[0]
+
+
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing went into another. `observed`: this installation did or checked it itself; otherwise `by` says so."""
+
+    source: str
+    target: str
+    observed: bool
+    at: datetime
+    by: str = ""
+    reason: str = ""
+
+
+class Graph(msgspec.Struct, frozen=True, kw_only=True):
+    """What went into what."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+
+    def at(self, moment: datetime) -> Graph:
+        """Return what had been written down, and was there or had been, at a moment; what serves later did not serve then."""
+        nodes = [
+            each
+            for each in self.nodes
+            if (each.at is None or each.at <= moment)
+            and (each.kind != "deployment" or each.until is None or each.until > moment)
+        ]
+        return _between(nodes, [each for each in self.edges if each.at <= moment])
+
+    def around(self, node: str) -> Graph:
+        """Return all that went into a node, and all that it went into."""
+        kept = self.upstream(node) | self.downstream(node)
+        return _between([each for each in self.nodes if each.id in kept], self.edges)
+
+    def upstream(self, node: str) -> set[str]:
+        """Return what went into a node, itself included."""
+        return _reached(node, ((each.target, each.source) for each in self.edges))
+
+    def downstream(self, node: str) -> set[str]:
+        """Return what a node went into, itself included."""
+        return _reached(node, ((each.source, each.target) for each in self.edges))
+
+    def way(self, source: str, target: str) -> list[Edge]:
+        """Return the shortest way from one node to another; of equally long ones, one that was observed where there is one."""
+        before: dict[str, Edge] = {}
+        at = [source]
+        onward = _onward(self.edges)
+        while at and target not in before:
+            following = list[str]()
+            for node in at:
+                for edge in onward.get(node, ()):
+                    if edge.target not in before and edge.target != source:
+                        before[edge.target] = edge
+                        following.append(edge.target)
+            at = following
+        way = list[Edge]()
+        while target in before:
+            way.append(before[target])
+            target = before[target].source
+        return way[::-1]
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment that a data set has reached.
+
+    Attributes:
+        deployment: what it is called.
+        environment: where it is.
+        release: what it serves, by name and version.
+        since: from when on.
+        until: when it was withdrawn; None: it serves now.
+        by_way_of: what the data went through, by name.
+        observed: whether this installation saw every step itself; otherwise somebody says one of them.
+    """
+
+    deployment: str
+    environment: str
+    release: str
+    since: datetime | None
+    until: datetime | None
+    by_way_of: tuple[str, ...]
+    observed: bool
+
+
+def served(graph: Graph, dataset: str) -> list[Served]:
+    """Return every deployment that a node has reached, those that serve now first."""
+    names = {each.id: each for each in graph.nodes}
+    found = list[Served]()
+    for node in sorted(graph.downstream(dataset)):
+        deployment = names.get(node)
+        if deployment is None or deployment.kind != "deployment":
+            continue
+        way = graph.way(dataset, node)
+        through = [names[each.source] for each in way if each.source in names]
+        found.append(
+            Served(
+                deployment=deployment.name,
+                environment=deployment.facts.get("environment", ""),
+                release=through[-1].name if through else "",
+                since=deployment.at,
+                until=deployment.until,
+                by_way_of=tuple(each.name for each in through),
+                observed=all(each.observed for each in way),
+            )
+        )
+    return sorted(found, key=lambda each: (each.until is not None, each.environment, each.deployment))
+
+
+def _between(nodes: list[Node], edges: Iterable[Edge]) -> Graph:
+    ids = {each.id for each in nodes}
+    return Graph(nodes=nodes, edges=[each for each in edges if each.source in ids and each.target in ids])
+
+
+def _reached(start: str, steps: Iterable[tuple[str, str]]) -> set[str]:
+    onward: defaultdict[str, set[str]] = defaultdict(set)
+    for source, target in steps:
+        onward[source].add(target)
+    found, todo = {start}, [start]
+    while todo:
+        for each in onward.get(todo.pop(), ()):
+            if each not in found:
+                found.add(each)
+                todo.append(each)
+    return found
+
+
+def _onward(edges: Iterable[Edge]) -> Mapping[str, list[Edge]]:
+    onward: defaultdict[str, list[Edge]] = defaultdict(list)
+    for each in sorted(edges, key=lambda each: (not each.observed, each.target)):
+        onward[each.source].append(each)
+    return onward
