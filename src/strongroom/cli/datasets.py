@@ -1,4 +1,4 @@
-"""`strongroom dataset …` and `strongroom source …`: training data, admitted rather than uploaded."""
+"""`strongroom dataset …`: training data, admitted rather than uploaded."""
 
 # ruff: noqa: PLC0415 - what connects comes late: `--help` must not wait for it
 
@@ -24,18 +24,6 @@ DATASET: Final = App(
     help_epilogue="",
     help="Bring training data in: checked row by row, kept apart until it is valid and approved, read by grant.",
 )
-SOURCE: Final = App(
-    name="source",
-    group=ONLINE,
-    help_epilogue="""
-Examples:
-  strongroom source add crm --tenant acme --owner first-approver --contact data@acme.example \\
-      --licence "our customers' consent of 2026" --risk high
-  strongroom source list --tenant acme
-""",
-    help="Say where data comes from, who answers for it, and how far it is trusted.",
-)
-_SOURCES: Final = ("name", "risk", "owner", "contact", "licence", "by", "at")
 _COLUMNS: Final = (
     "name",
     "version",
@@ -62,55 +50,6 @@ Exit codes: 0 valid (admitted, or waiting for approval), 1 refused or quarantine
 """
 _Dataset = Annotated[str, Parameter(help="NAME@VERSION.")]
 _Because = Annotated[str, Parameter(help="Why, in your words.")]
-
-
-@SOURCE.command(name="add", help_epilogue="")
-def add_source(
-    name: str,
-    /,
-    *,
-    tenant: Tenant,
-    owner: Annotated[str, Parameter(help="The approver's account that answers for the data.")],
-    contact: Annotated[str, Parameter(help="How the owner is reached.")],
-    licence: Annotated[str, Parameter(help="By what the data may be used.")],
-    risk: Annotated[
-        Literal["low", "standard", "high"],
-        Parameter(help="low: no approval; standard: one; high: two, the owner's too."),
-    ] = "standard",
-    session: Session = HERE,
-) -> None:
-    """Register a source. It never changes: another owner or risk is another source.
-
-    Args:
-        name: what it is called.
-        tenant: whose.
-        owner: who answers for it.
-        contact: how the owner is reached.
-        licence: by what the data may be used.
-        risk: how far it is trusted.
-        session: how to ask.
-    """
-    fields: dict[str, object] = {"name": name, "owner": owner, "contact": contact, "licence": licence, "risk": risk}
-    body = ask(session, "POST", place("tenants", tenant, "sources"), fields)
-    if session.json:
-        output.raw(body)
-    else:
-        output.record({each: decoded(body)[each] for each in _SOURCES})
-
-
-@SOURCE.command(name="list", help_epilogue="")
-def list_sources(*, tenant: Tenant, session: Session = HERE) -> None:
-    """List where a tenant's data comes from.
-
-    Args:
-        tenant: whose.
-        session: how to ask.
-    """
-    body = ask(session, "GET", place("tenants", tenant, "sources"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _SOURCES, empty=f"{tenant} has no source of data.")
 
 
 @DATASET.command(name="add", help_epilogue=_ADD_EPILOGUE)

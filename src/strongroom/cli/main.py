@@ -30,7 +30,7 @@ from strongroom.cli.audit import AUDIT
 from strongroom.cli.canaries import CANARY
 from strongroom.cli.captures import CAPTURE
 from strongroom.cli.channels import CHANNEL
-from strongroom.cli.datasets import DATASET, SOURCE
+from strongroom.cli.datasets import DATASET
 from strongroom.cli.elevation import ELEVATION
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
@@ -53,6 +53,7 @@ from strongroom.cli.scan import EPILOGUE as SCAN_EPILOGUE
 from strongroom.cli.scan import scan
 from strongroom.cli.session import ONLINE
 from strongroom.cli.signers import SIGNER
+from strongroom.cli.sources import SOURCE
 from strongroom.cli.subjects import SUBJECT
 from strongroom.cli.support import SUPPORT
 from strongroom.cli.tenants import ENVIRONMENT, TENANT

@@ -7,6 +7,7 @@ was never looked at is nowhere.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,16 +18,13 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
-from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
-from strongroom.registry import dsse
-from strongroom.registry.admission import tables as admission_tables
-from strongroom.registry.admission.judge import Case
+from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.statements import Terms, approved
-from strongroom.registry.content import Broken, ContentStore
+from strongroom.registry.content import ContentStore
 from strongroom.registry.datasets import files, tables
 from strongroom.registry.datasets.derived import derived_from
-from strongroom.registry.datasets.judge import Standing, judge
+from strongroom.registry.datasets.desk import Desk, at_stage, broken, refuse_silence, resource_of, taken, unopened
 from strongroom.registry.datasets.model import (
     MAX_BYTES,
     MOST,
@@ -40,7 +38,7 @@ from strongroom.registry.datasets.model import (
     Source,
     Tier,
 )
-from strongroom.registry.datasets.statements import judged, read_source, registered, subject_of
+from strongroom.registry.datasets.statements import judged, registered, subject_of
 from strongroom.registry.datasets.validate import Outcome, validated
 from strongroom.registry.prompts.tables import approver
 from strongroom.store import Conflict, TenantTx
@@ -48,8 +46,6 @@ from strongroom.vault import KeysDestroyed, VaultUnavailable
 
 MAX_DAYS: Final = 400
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
-_MOST_REASON: Final = 1000
-_HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +63,12 @@ class NewDataset:
     transformation: bytes = b""
 
 
-class Datasets:
+class Datasets(Desk):
     """The sources and data sets of tenants. One event loop, and one process that writes."""
 
     def __init__(self, gate: Gate, keys: RegistryKeys, store: ContentStore, clock: Clock) -> None:
+        super().__init__(keys, store, clock)
         self._gate: Final = gate
-        self._keys: Final = keys
-        self._store: Final = store
-        self._clock: Final = clock
         self._arrivals: Final = files.Arrivals(clock)
         self._looking: Final = asyncio.Semaphore(1)
 
@@ -93,7 +87,7 @@ class Datasets:
             at=self._clock.now(),
         )  # fmt: skip
         try:
-            async with self._gate.permit(who, Action.SOURCE_ADD, _resource(tenant, None, "source", name), ask) as tx:
+            async with self._gate.permit(who, Action.SOURCE_ADD, resource_of(tenant, None, "source", name), ask) as tx:
                 if await approver(tx, owner) is None:
                     tell = (
                         "The owner is an approver's account: without the owner's yes, no data of high risk is admitted."
@@ -125,11 +119,11 @@ class Datasets:
             raise Refused(invalid("A version is up to 64 letters, digits, dots, pluses and dashes.", param="version"))
         if not 1 <= new.size <= MAX_BYTES:
             raise Refused(invalid(f"A data set has 1 to {MAX_BYTES} bytes.", param="size"))
-        what = _resource(tenant, new.environment, new.name, new.version)
-        async with self._gate.permit(who, Action.DATASET_ADD, what, _stage(ask, "received")) as tx:
+        what = resource_of(tenant, new.environment, new.name, new.version)
+        async with self._gate.permit(who, Action.DATASET_ADD, what, at_stage(ask, "received")) as tx:
             await self._sourced(tx, new.source)
             if await tables.named(tx, new.name, new.version) is not None:
-                raise Refused(_taken(new))
+                raise Refused(taken(new.name, new.version))
             if (await tables.count(tx))[0] >= MOST:
                 raise Refused(invalid(f"A tenant has at most {MOST} data sets.", param="name"))
             if new.parent:
@@ -147,7 +141,7 @@ class Datasets:
             Refused: hidden for an upload that is not the caller's, CONFLICT for a chunk that begins elsewhere.
         """
         arriving, new = self._mine(who, tenant, upload)
-        what = _resource(tenant, new.environment, new.name, new.version)
+        what = resource_of(tenant, new.environment, new.name, new.version)
         self._gate.demand(who, Action.DATASET_ADD, what, "This credential may not bring this data set.")
         try:
             return self._arrivals.take(arriving, offset, data)
@@ -162,7 +156,7 @@ class Datasets:
             Refused: CONFLICT when other bytes arrived, INVALID when they cannot be read as rows.
         """
         arriving, new = self._mine(who, tenant, upload)
-        if files.hashlib.sha256(arriving.data).hexdigest() != sha256:
+        if hashlib.sha256(arriving.data).hexdigest() != sha256:
             self._arrivals.end(arriving)
             tell = "What arrived is not what was read: send it again."
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
@@ -172,19 +166,19 @@ class Datasets:
             kept = [await files.keep(self._store, tenant, each) for each in (outcome.rows, outcome.rejects)]
             return await self._admit(who, tenant, new, (sha256, *kept), outcome, ask)
         except BadDataset as error:
-            what = _resource(tenant, new.environment, new.name, new.version)
-            async with self._gate.permit(who, Action.DATASET_ADD, what, _stage(ask, "looked-at")):
+            what = resource_of(tenant, new.environment, new.name, new.version)
+            async with self._gate.permit(who, Action.DATASET_ADD, what, at_stage(ask, "looked-at")):
                 raise Refused(invalid(f"It is no data set: {error}.", param="data")) from None
         except (VaultUnavailable, KeysDestroyed) as error:
-            raise Refused(_unopened(error)) from None
+            raise Refused(unopened(error)) from None
         finally:
             self._arrivals.end(arriving)
 
     async def _admit(
         self, who: Principal, tenant: TenantId, new: NewDataset, sums: tuple[str, ...], outcome: Outcome, ask: Ask
     ) -> Shown:
-        what = _resource(tenant, new.environment, new.name, new.version)
-        stage = _stage(ask, "validated" if outcome.verdict.passed else "quarantined")
+        what = resource_of(tenant, new.environment, new.name, new.version)
+        stage = at_stage(ask, "validated" if outcome.verdict.passed else "quarantined")
         try:
             async with self._gate.permit(who, Action.DATASET_ADD, what, stage) as tx:
                 source, derived = await self._sourced(tx, new.source), None
@@ -208,7 +202,7 @@ class Datasets:
                 await tables.insert(tx, kept)
                 return await self._shown(tx, kept)
         except Conflict:
-            raise Refused(_taken(new)) from None
+            raise Refused(taken(new.name, new.version)) from None
 
     # -- looking, deciding ----------------------------------------------------------------------------------------
 
@@ -238,7 +232,7 @@ class Datasets:
         Raises:
             Refused: hidden for one that there is not.
         """
-        async with self._gate.permit(who, Action.DATASET_LIST, _resource(tenant, None, name, version), ask) as tx:
+        async with self._gate.permit(who, Action.DATASET_LIST, resource_of(tenant, None, name, version), ask) as tx:
             return await self._shown(tx, await self._named(tx, name, version))
 
     async def approve(
@@ -252,8 +246,8 @@ class Datasets:
         """
         if not 1 <= days <= MAX_DAYS:
             raise Refused(invalid(f"An approval lasts 1 to {MAX_DAYS} days.", param="days"))
-        _refuse_silence(reason)
-        async with self._gate.permit(who, Action.DATASET_APPROVE, _resource(tenant, None, name, version), ask) as tx:
+        refuse_silence(reason)
+        async with self._gate.permit(who, Action.DATASET_APPROVE, resource_of(tenant, None, name, version), ask) as tx:
             kept = await self._named(tx, name, version)
             account = await approver(tx, who.name)
             if account is None:
@@ -279,8 +273,8 @@ class Datasets:
         Raises:
             Refused: hidden for one that there is not, CONFLICT when it has ended.
         """
-        _refuse_silence(reason)
-        async with self._gate.permit(who, Action.DATASET_WITHDRAW, _resource(tenant, None, name, version), ask) as tx:
+        refuse_silence(reason)
+        async with self._gate.permit(who, Action.DATASET_WITHDRAW, resource_of(tenant, None, name, version), ask) as tx:
             kept = await self._named(tx, name, version)
             if not await tables.withdraw(tx, kept.digest, who.name, reason, self._clock.now()):
                 tell = "It was withdrawn before."
@@ -304,7 +298,7 @@ class Datasets:
             Refused: hidden for a data set that there is not, INVALID for a workload that could not read it.
         """
         action = Action.DATASET_REVOKE if revoke else Action.DATASET_GRANT
-        async with self._gate.permit(who, action, _resource(tenant, None, name, version), ask) as tx:
+        async with self._gate.permit(who, action, resource_of(tenant, None, name, version), ask) as tx:
             kept = await self._named(tx, name, version)
             reader = await tables.reader(tx, kept.environment, workload)
             if reader is None or reader.role != Role.TRAINING:
@@ -327,11 +321,11 @@ class Datasets:
             Refused: hidden for one that there is not, CONFLICT for one that is not what was stored.
         """
         asked = replace(ask, detail={**ask.detail, "part": "rejects" if rejects else "rows"})
-        async with self._gate.permit(who, Action.DATASET_EXPORT, _resource(tenant, None, name, version), asked) as tx:
+        async with self._gate.permit(who, Action.DATASET_EXPORT, resource_of(tenant, None, name, version), asked) as tx:
             kept = await self._named(tx, name, version)
             manifest = (await self._standing(tx, kept)).manifest
             if manifest is None:
-                raise Refused(_broken(kept, "its manifest is another"))
+                raise Refused(broken(kept, "its manifest is another"))
         return await self._content(tenant, kept, manifest.rejects if rejects else manifest.rows)
 
     async def read(self, who: Principal, tenant: TenantId, name: str, version: str, ask: Ask) -> bytes:
@@ -340,7 +334,7 @@ class Datasets:
         Raises:
             Refused: hidden for one that there is not, FORBIDDEN without a grant or while it is not admitted.
         """
-        what = _resource(tenant, who.environment, name, version)
+        what = resource_of(tenant, who.environment, name, version)
         async with self._gate.permit(who, Action.DATASET_READ, what, ask) as tx:
             kept = await self._named(tx, name, version)
             manifest = await self.demand(tx, kept.digest, who.environment, who.workload)
@@ -401,96 +395,3 @@ class Datasets:
         ):
             raise Refused(hidden("an upload that is not there, or another's"))
         return found, found.about
-
-    def _source(self, statement: bytes, tenant: TenantId) -> Source | None:
-        try:
-            found = read_source(statement, self._keys.scanners())
-        except dsse.BadEnvelope:
-            return None
-        return found if found.tenant == str(tenant) else None
-
-    async def _sourced(self, tx: TenantTx, name: str) -> Source:
-        statement = await tables.source_named(tx, name)
-        if statement is None:
-            raise Refused(invalid(f"There is no source {name}: register it first (source add).", param="source"))
-        found = self._source(statement, tx.tenant)
-        if found is None or found.name != name:
-            raise Refused(invalid(f"The source {name} is not what was registered.", param="source"))
-        return found
-
-    async def standings(self, tx: TenantTx) -> list[tuple[Kept, Standing]]:
-        """Return every data set of the transaction's tenant, and what it comes to: for whoever is inside a permit already."""
-        return [(kept, await self._standing(tx, kept)) for kept in await tables.datasets(tx)]
-
-    async def _standing(self, tx: TenantTx, kept: Kept) -> Standing:
-        people = await admission_tables.approvers(tx)
-        case = Case(subject_of(kept), (), people, self._keys, "", self._clock.now())
-        return judge(kept, case, tx.tenant, await tables.approvals(tx, kept.digest))
-
-    async def _shown(self, tx: TenantTx, kept: Kept) -> Shown:
-        standing = await self._standing(tx, kept)
-        if standing.manifest is None:
-            raise Refused(_broken(kept, standing.refusal()))
-        return Shown(
-            digest=kept.digest, state=standing.state, usable=standing.usable, reasons=standing.reasons,
-            manifest=standing.manifest, approved_by=standing.people, approvals_needed=standing.needs.people,
-            verdict=None if standing.judged is None else standing.judged.verdict,
-            source=None if standing.judged is None else standing.judged.source,
-            added_at=kept.added_at, grants=await tables.grants(tx, kept.digest),
-        )  # fmt: skip
-
-    async def _named(self, tx: TenantTx, name: str, version: str) -> Kept:
-        kept = await tables.named(tx, name, version)
-        if kept is None:
-            raise Refused(hidden(f"no data set {name}@{version}"))
-        return kept
-
-    async def _of_called(self, tx: TenantTx, called: str) -> Manifest:
-        name, _, version = called.partition("@")
-        kept = await tables.named(tx, name, version)
-        manifest = None if kept is None else (await self._standing(tx, kept)).manifest
-        if manifest is None:
-            raise Refused(invalid(f"There is no data set {called}.", param="parent"))
-        return manifest
-
-    async def _content(self, tenant: TenantId, kept: Kept, sha256: str) -> bytes:
-        return await self._opened(tenant, f"{kept.name}@{kept.version}", sha256)
-
-    async def _opened(self, tenant: TenantId, called: str, sha256: str) -> bytes:
-        try:
-            return await files.opened(self._store, tenant, sha256)
-        except (VaultUnavailable, KeysDestroyed) as error:
-            raise Refused(_unopened(error)) from None
-        except (Broken, OSError) as error:
-            tell = f"{called} is not what was stored: {error}."
-            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
-
-
-def _resource(tenant: TenantId, environment: Environment | None, *names: str) -> Resource:
-    """Return what the log calls it: a resource's id takes letters, digits, dots, colons and dashes."""
-    identifier = ":".join(re.sub(r"[^A-Za-z0-9.-]", "-", each) for each in names)[:128] or EVERY
-    return Resource(kind=Kind.DATASET, id=identifier, tenant=tenant, environment=environment)
-
-
-def _stage(ask: Ask, stage: str) -> Ask:
-    return replace(ask, detail={**ask.detail, "stage": stage})
-
-
-def _refuse_silence(reason: str) -> None:
-    if not reason.strip() or len(reason) > _MOST_REASON:
-        raise Refused(invalid("Say why, in up to 1,000 characters.", param="reason"))
-
-
-def _taken(new: NewDataset) -> Refusal:
-    tell = f"There is a data set {new.name}@{new.version} already; a version never changes."
-    return Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell, param="version")
-
-
-def _broken(kept: Kept, because: str) -> Refusal:
-    tell = f"{kept.name}@{kept.version} is not what it was: {because}"
-    return Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)
-
-
-def _unopened(error: Exception) -> Refusal:
-    tell = "Data sets cannot be sealed or opened now: the vault does not answer. The operator knows more: doctor."
-    return Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)

@@ -12,7 +12,7 @@ from strongroom.registry.datasets import near, poison
 from strongroom.registry.datasets.contracts import Held
 from strongroom.registry.datasets.filters import LETTERS, Filters, Met, rules
 from strongroom.registry.datasets.model import Contract, Finding, Format, Verdict
-from strongroom.registry.datasets.reading import Row, encoded, read
+from strongroom.registry.datasets.reading import Row, Value, encoded, read
 
 CONTRACT: Final = "contract"
 _SHOWN: Final = 20
@@ -107,6 +107,6 @@ def _rejected(row: Row, met: list[Met], filters: Filters) -> bytes:
         name: value.encode("ascii", "backslashreplace").decode() if hidden and isinstance(value, str) else value
         for name, value in filters.masked(row).items()
     }
-    document = {"line": row.line, "rules": ",".join(sorted({each.filter for each in met}))}
+    document: dict[str, Value] = {"line": row.line, "rules": ",".join(sorted({each.filter for each in met}))}
     document["why"] = "; ".join(each.says for each in met)
     return encoded(document | {f"row.{name}": value for name, value in values.items()})

@@ -1,0 +1,133 @@
+"""What every act on data sets needs: a source and a data set as they are proven, and their bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from strongroom.kernel.clock import Clock
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Environment
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
+from strongroom.policy import EVERY, Ask, Kind, Resource
+from strongroom.registry import dsse
+from strongroom.registry.admission import tables as admission_tables
+from strongroom.registry.admission.judge import Case
+from strongroom.registry.admission.keys import RegistryKeys
+from strongroom.registry.content import Broken, ContentStore
+from strongroom.registry.datasets import files, tables
+from strongroom.registry.datasets.judge import Standing, judge
+from strongroom.registry.datasets.model import Kept, Manifest, Shown, Source
+from strongroom.registry.datasets.statements import read_source, subject_of
+from strongroom.store import TenantTx
+from strongroom.vault import KeysDestroyed, VaultUnavailable
+
+_MOST_REASON: Final = 1000
+
+
+class Desk:
+    """Looks data sets up, inside the transactions of whoever asks."""
+
+    def __init__(self, keys: RegistryKeys, store: ContentStore, clock: Clock) -> None:
+        self._keys: Final = keys
+        self._store: Final = store
+        self._clock: Final = clock
+
+    def _source(self, statement: bytes, tenant: TenantId) -> Source | None:
+        try:
+            found = read_source(statement, self._keys.scanners())
+        except dsse.BadEnvelope:
+            return None
+        return found if found.tenant == str(tenant) else None
+
+    async def _sourced(self, tx: TenantTx, name: str) -> Source:
+        statement = await tables.source_named(tx, name)
+        if statement is None:
+            raise Refused(invalid(f"There is no source {name}: register it first (source add).", param="source"))
+        found = self._source(statement, tx.tenant)
+        if found is None or found.name != name:
+            raise Refused(invalid(f"The source {name} is not what was registered.", param="source"))
+        return found
+
+    async def standings(self, tx: TenantTx) -> list[tuple[Kept, Standing]]:
+        """Return every data set of the transaction's tenant, and what it comes to: for whoever is inside a permit already."""
+        return [(kept, await self._standing(tx, kept)) for kept in await tables.datasets(tx)]
+
+    async def _standing(self, tx: TenantTx, kept: Kept) -> Standing:
+        people = await admission_tables.approvers(tx)
+        case = Case(subject_of(kept), (), people, self._keys, "", self._clock.now())
+        return judge(kept, case, tx.tenant, await tables.approvals(tx, kept.digest))
+
+    async def _shown(self, tx: TenantTx, kept: Kept) -> Shown:
+        standing = await self._standing(tx, kept)
+        if standing.manifest is None:
+            raise Refused(broken(kept, standing.refusal()))
+        return Shown(
+            digest=kept.digest, state=standing.state, usable=standing.usable, reasons=standing.reasons,
+            manifest=standing.manifest, approved_by=standing.people, approvals_needed=standing.needs.people,
+            verdict=None if standing.judged is None else standing.judged.verdict,
+            source=None if standing.judged is None else standing.judged.source,
+            added_at=kept.added_at, grants=await tables.grants(tx, kept.digest),
+        )  # fmt: skip
+
+    async def _named(self, tx: TenantTx, name: str, version: str) -> Kept:
+        kept = await tables.named(tx, name, version)
+        if kept is None:
+            raise Refused(hidden(f"no data set {name}@{version}"))
+        return kept
+
+    async def _of_called(self, tx: TenantTx, called: str) -> Manifest:
+        name, _, version = called.partition("@")
+        kept = await tables.named(tx, name, version)
+        manifest = None if kept is None else (await self._standing(tx, kept)).manifest
+        if manifest is None:
+            raise Refused(invalid(f"There is no data set {called}.", param="parent"))
+        return manifest
+
+    async def _content(self, tenant: TenantId, kept: Kept, sha256: str) -> bytes:
+        return await self._opened(tenant, f"{kept.name}@{kept.version}", sha256)
+
+    async def _opened(self, tenant: TenantId, called: str, sha256: str) -> bytes:
+        try:
+            return await files.opened(self._store, tenant, sha256)
+        except (VaultUnavailable, KeysDestroyed) as error:
+            raise Refused(unopened(error)) from None
+        except (Broken, OSError) as error:
+            tell = f"{called} is not what was stored: {error}."
+            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+
+
+def resource_of(tenant: TenantId, environment: Environment | None, *names: str) -> Resource:
+    """Return what the log calls it: a resource's id takes letters, digits, dots, colons and dashes."""
+    identifier = ":".join(re.sub(r"[^A-Za-z0-9.-]", "-", each) for each in names)[:128] or EVERY
+    return Resource(kind=Kind.DATASET, id=identifier, tenant=tenant, environment=environment)
+
+
+def at_stage(ask: Ask, stage: str) -> Ask:
+    """Return `ask` with how far a data set is, for the log."""
+    return replace(ask, detail={**ask.detail, "stage": stage})
+
+
+def refuse_silence(reason: str) -> None:
+    """Refuse an act without a reason."""
+    if not reason.strip() or len(reason) > _MOST_REASON:
+        raise Refused(invalid("Say why, in up to 1,000 characters.", param="reason"))
+
+
+def taken(name: str, version: str) -> Refusal:
+    """Return what is said of a version that is there."""
+    tell = f"There is a data set {name}@{version} already; a version never changes."
+    return Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell, param="version")
+
+
+def broken(kept: Kept, because: str) -> Refusal:
+    """Return what is said of a row that is not what it was."""
+    tell = f"{kept.name}@{kept.version} is not what it was: {because}"
+    return Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)
+
+
+def unopened(error: Exception) -> Refusal:
+    """Return what is said while there is no key."""
+    tell = "Data sets cannot be sealed or opened now: the vault does not answer. The operator knows more: doctor."
+    return Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)
