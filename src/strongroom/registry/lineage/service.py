@@ -107,11 +107,11 @@ class Lineage:
             Refused: INVALID for what is no such event, CONFLICT when one is about a run that this installation saw itself, or
                 that somebody else told of.
         """
-        try:
-            events = openlineage.read(documents)
-        except BadEvent as error:
-            raise Refused(invalid(f"Not taken: {error}.", param="events")) from None
         async with self._gate.permit(who, Action.LINEAGE_LINK, _resource(tenant, "import"), ask) as tx:
+            try:
+                events = openlineage.read(documents)
+            except BadEvent as error:
+                raise Refused(invalid(f"Not taken: {error}.", param="events")) from None
             graph = await self._graph(tx)
             runs = sum([await self._event(tx, graph, each, environment, str(who)) for each in events])
             before = len(graph.edges)
