@@ -19,6 +19,12 @@ ALTER SCHEMA feed OWNER TO sr_owner;
 
 COMMENT ON SCHEMA feed IS 'documents that every process must know within a second';
 
+CREATE SCHEMA flows;
+
+ALTER SCHEMA flows OWNER TO sr_owner;
+
+COMMENT ON SCHEMA flows IS 'which data goes from where to where: what tenants declared, and what was seen';
+
 CREATE SCHEMA gateway;
 
 ALTER SCHEMA gateway OWNER TO sr_owner;
@@ -72,6 +78,18 @@ CREATE SCHEMA subjects;
 ALTER SCHEMA subjects OWNER TO sr_owner;
 
 COMMENT ON SCHEMA subjects IS 'what people ask of their data: requests with their clock, holds, and what was certified';
+
+CREATE FUNCTION audit.best_publication() RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select p.number from (select * from audit.publication order by number desc limit 50) p
+    order by p.filed::int + (p.timestamp is not null)::int desc, p.number desc limit 1
+$$;
+
+ALTER FUNCTION audit.best_publication() OWNER TO sr_owner;
+
+COMMENT ON FUNCTION audit.best_publication() IS 'of the newest heads that were put outside the one that was in the most ways; leaves of its epoch are kept';
 
 CREATE FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -540,6 +558,19 @@ ALTER FUNCTION retention.tend_days(ahead integer) OWNER TO sr_owner;
 
 COMMENT ON FUNCTION retention.tend_days(ahead integer) IS 'makes the partitions of days to come, and drops those of past days that are empty';
 
+CREATE FUNCTION rules.drop_value_lists(of_name text) RETURNS TABLE(list text, number integer)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    delete from rules.value_list v
+    where v.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and (of_name is null or v.name = of_name)
+    returning v.name, v.part
+$$;
+
+ALTER FUNCTION rules.drop_value_lists(of_name text) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION rules.drop_value_lists(of_name text) IS 'removes a list of the tenant that is set, or all of its lists';
+
 CREATE FUNCTION subjects.held_by(of_subject text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -728,6 +759,24 @@ ALTER TABLE audit.platform_entry OWNER TO sr_owner;
 
 COMMENT ON TABLE audit.platform_entry IS 'what was done or refused on the installation itself, and by callers nobody knows';
 
+CREATE TABLE audit.publication (
+    number bigint NOT NULL,
+    epoch integer NOT NULL,
+    size bigint NOT NULL,
+    note text NOT NULL,
+    filed boolean DEFAULT false NOT NULL,
+    "timestamp" bytea,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT publication_epoch_check CHECK ((epoch > 0)),
+    CONSTRAINT publication_note_check CHECK ((octet_length(note) <= 8192)),
+    CONSTRAINT publication_size_check CHECK ((size > 0)),
+    CONSTRAINT publication_timestamp_check CHECK (((octet_length("timestamp") >= 1) AND (octet_length("timestamp") <= 65536)))
+);
+
+ALTER TABLE audit.publication OWNER TO sr_owner;
+
+COMMENT ON TABLE audit.publication IS 'signed heads of the anchor that stand in the anchor file, or have a timestamp of an authority (RFC 3161)';
+
 CREATE TABLE audit.pulse (
     single boolean DEFAULT true NOT NULL,
     base text DEFAULT ''::text NOT NULL,
@@ -866,6 +915,54 @@ CREATE TABLE feed.version (
 ALTER TABLE feed.version OWNER TO sr_owner;
 
 COMMENT ON TABLE feed.version IS 'one row: the version of the last change, and an epoch that a restored backup replaces';
+
+CREATE TABLE flows.declaration (
+    tenant_id uuid NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    digest text NOT NULL,
+    body text NOT NULL,
+    author text NOT NULL,
+    credential text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    approved_by text,
+    request_id uuid,
+    CONSTRAINT declaration_approved_by_check CHECK (((length(approved_by) >= 1) AND (length(approved_by) <= 200))),
+    CONSTRAINT declaration_author_check CHECK (((length(author) >= 1) AND (length(author) <= 200))),
+    CONSTRAINT declaration_body_check CHECK (((octet_length(body) >= 1) AND (octet_length(body) <= 32768))),
+    CONSTRAINT declaration_credential_check CHECK ((length(credential) <= 64)),
+    CONSTRAINT declaration_digest_check CHECK ((digest ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT declaration_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,63}$'::text)),
+    CONSTRAINT declaration_number_check CHECK (((number >= 1) AND (number <= 9999))),
+    CONSTRAINT declaration_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 512)))
+);
+
+ALTER TABLE ONLY flows.declaration FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE flows.declaration OWNER TO sr_owner;
+
+COMMENT ON TABLE flows.declaration IS 'files of declared flows in their order, each as it was applied; none is changed or taken away';
+
+CREATE TABLE flows.edge (
+    tenant_id uuid NOT NULL,
+    source text NOT NULL,
+    destination text NOT NULL,
+    data text NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    last_seen timestamp with time zone NOT NULL,
+    told_at timestamp with time zone,
+    CONSTRAINT edge_check CHECK ((last_seen >= first_seen)),
+    CONSTRAINT edge_data_check CHECK (((length(data) >= 1) AND (length(data) <= 128))),
+    CONSTRAINT edge_destination_check CHECK (((length(destination) >= 1) AND (length(destination) <= 256))),
+    CONSTRAINT edge_source_check CHECK (((length(source) >= 1) AND (length(source) <= 256)))
+);
+
+ALTER TABLE ONLY flows.edge FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE flows.edge OWNER TO sr_owner;
+
+COMMENT ON TABLE flows.edge IS 'which class of data was seen to go from where to where, and whether the log was told that nobody had declared it';
 
 CREATE TABLE gateway.key_first (
     tenant_id uuid NOT NULL,
@@ -1333,7 +1430,7 @@ CREATE TABLE identity.request (
     withdrawn_at timestamp with time zone,
     CONSTRAINT request_check CHECK ((expires_at > created_at)),
     CONSTRAINT request_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
-    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text, 'capture'::text]))),
+    CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['elevation'::text, 'policy'::text, 'rules'::text, 'account'::text, 'provider'::text, 'capture'::text, 'channel'::text, 'retention'::text]))),
     CONSTRAINT request_needed_check CHECK (((needed >= 0) AND (needed <= 5))),
     CONSTRAINT request_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
     CONSTRAINT request_subject_check CHECK ((octet_length((subject)::text) <= 262144)),
@@ -2114,6 +2211,7 @@ CREATE TABLE rules.document (
     reason text NOT NULL,
     approved_by text,
     request_id uuid,
+    seal bytea,
     CONSTRAINT document_body_check CHECK ((octet_length(body) <= 65536)),
     CONSTRAINT document_check CHECK (((level = 'default'::text) = (tenant_id = '00000000-0000-0000-0000-000000000000'::uuid))),
     CONSTRAINT document_check1 CHECK (((NOT withdrawn) OR (body = ''::text))),
@@ -2121,6 +2219,7 @@ CREATE TABLE rules.document (
     CONSTRAINT document_kind_check CHECK ((kind ~ '^[a-z]{1,32}$'::text)),
     CONSTRAINT document_level_check CHECK ((level = ANY (ARRAY['default'::text, 'ceiling'::text, 'own'::text]))),
     CONSTRAINT document_reason_check CHECK ((reason <> ''::text)),
+    CONSTRAINT document_seal_check CHECK (((octet_length(seal) >= 1) AND (octet_length(seal) <= 65536))),
     CONSTRAINT document_version_check CHECK ((version > 0))
 );
 
@@ -2129,6 +2228,29 @@ ALTER TABLE ONLY rules.document FORCE ROW LEVEL SECURITY;
 ALTER TABLE rules.document OWNER TO sr_owner;
 
 COMMENT ON TABLE rules.document IS 'every version of every document of rules; the nil tenant is the installation';
+
+COMMENT ON COLUMN rules.document.seal IS 'the installation''s signature over a version of the kind approval; of other kinds none';
+
+CREATE TABLE rules.value_list (
+    tenant_id uuid NOT NULL,
+    name text NOT NULL,
+    part integer NOT NULL,
+    hashes bytea NOT NULL,
+    most_words integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    author text NOT NULL,
+    CONSTRAINT value_list_author_check CHECK (((length(author) >= 1) AND (length(author) <= 200))),
+    CONSTRAINT value_list_hashes_check CHECK ((((octet_length(hashes) >= 16) AND (octet_length(hashes) <= 16000)) AND ((octet_length(hashes) % 16) = 0))),
+    CONSTRAINT value_list_most_words_check CHECK (((most_words >= 1) AND (most_words <= 6))),
+    CONSTRAINT value_list_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    CONSTRAINT value_list_part_check CHECK ((part >= 1))
+);
+
+ALTER TABLE ONLY rules.value_list FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE rules.value_list OWNER TO sr_owner;
+
+COMMENT ON TABLE rules.value_list IS 'values that a tenant wants to be found, as HMACs of 16 bytes under a key of the tenant and list, in no order';
 
 CREATE TABLE store.migration (
     version integer NOT NULL,
@@ -2227,6 +2349,9 @@ ALTER TABLE ONLY audit.log
 ALTER TABLE ONLY audit.platform_entry
     ADD CONSTRAINT platform_entry_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY audit.publication
+    ADD CONSTRAINT publication_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY audit.pulse
     ADD CONSTRAINT pulse_pkey PRIMARY KEY (single);
 
@@ -2247,6 +2372,12 @@ ALTER TABLE ONLY feed.entry
 
 ALTER TABLE ONLY feed.version
     ADD CONSTRAINT version_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY flows.declaration
+    ADD CONSTRAINT declaration_pkey PRIMARY KEY (tenant_id, number);
+
+ALTER TABLE ONLY flows.edge
+    ADD CONSTRAINT edge_pkey PRIMARY KEY (tenant_id, source, destination, data);
 
 ALTER TABLE ONLY gateway.key_first
     ADD CONSTRAINT key_first_pkey PRIMARY KEY (tenant_id, key_id, kind, value);
@@ -2419,6 +2550,9 @@ ALTER TABLE ONLY retention.summary
 ALTER TABLE ONLY rules.document
     ADD CONSTRAINT document_pkey PRIMARY KEY (tenant_id, kind, level, version);
 
+ALTER TABLE ONLY rules.value_list
+    ADD CONSTRAINT value_list_pkey PRIMARY KEY (tenant_id, name, part);
+
 ALTER TABLE ONLY store.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (version);
 
@@ -2562,6 +2696,9 @@ CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW E
 
 CREATE TRIGGER one_step BEFORE UPDATE ON feed.version FOR EACH ROW EXECUTE FUNCTION feed.one_step();
 
+ALTER TABLE ONLY audit.publication
+    ADD CONSTRAINT publication_number_fkey FOREIGN KEY (number) REFERENCES audit.anchor(number);
+
 ALTER TABLE ONLY audit.sidecar
     ADD CONSTRAINT sidecar_tenant_id_entry_id_fkey FOREIGN KEY (tenant_id, entry_id) REFERENCES audit.entry(tenant_id, id);
 
@@ -2570,6 +2707,12 @@ ALTER TABLE ONLY capture.entry
 
 ALTER TABLE ONLY capture.session
     ADD CONSTRAINT session_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY flows.declaration
+    ADD CONSTRAINT declaration_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY flows.edge
+    ADD CONSTRAINT edge_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY gateway.response
     ADD CONSTRAINT response_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -2727,6 +2870,9 @@ ALTER TABLE ONLY registry.training_job
 ALTER TABLE ONLY registry.training_job
     ADD CONSTRAINT training_job_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
+ALTER TABLE ONLY rules.value_list
+    ADD CONSTRAINT value_list_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
 ALTER TABLE ONLY subjects.hold
     ADD CONSTRAINT hold_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
@@ -2840,6 +2986,14 @@ CREATE POLICY own_tenant_add ON feed.entry FOR INSERT TO sr_control WITH CHECK (
 CREATE POLICY own_tenant_change ON feed.entry FOR UPDATE TO sr_control USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))) WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
 
 CREATE POLICY platform_rows ON feed.entry TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid)) WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
+
+ALTER TABLE flows.declaration ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE flows.edge ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_tenant ON flows.declaration TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON flows.edge TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY dropped_by ON gateway.record FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -3111,6 +3265,12 @@ CREATE POLICY default_read ON rules.document FOR SELECT TO sr_control USING (((t
 
 ALTER TABLE rules.document ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY dropped_by ON rules.value_list FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY dropped_read ON rules.value_list FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON rules.value_list TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant_add ON rules.document FOR INSERT TO sr_control WITH CHECK (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid)));
 
 CREATE POLICY own_tenant_read ON rules.document FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
@@ -3118,6 +3278,8 @@ CREATE POLICY own_tenant_read ON rules.document FOR SELECT TO sr_control USING (
 CREATE POLICY platform_add ON rules.document FOR INSERT TO sr_operator WITH CHECK ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
 
 CREATE POLICY platform_read ON rules.document FOR SELECT TO sr_operator USING ((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid));
+
+ALTER TABLE rules.value_list ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY asked_by_owner ON subjects.hold FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -3140,6 +3302,8 @@ GRANT USAGE ON SCHEMA capture TO sr_gateway;
 GRANT USAGE ON SCHEMA feed TO sr_control;
 GRANT USAGE ON SCHEMA feed TO sr_operator;
 GRANT USAGE ON SCHEMA feed TO sr_gateway;
+
+GRANT USAGE ON SCHEMA flows TO sr_control;
 
 GRANT USAGE ON SCHEMA gateway TO sr_gateway;
 GRANT USAGE ON SCHEMA gateway TO sr_control;
@@ -3172,6 +3336,11 @@ GRANT USAGE ON SCHEMA store TO sr_gateway;
 GRANT USAGE ON SCHEMA store TO sr_keeper;
 
 GRANT USAGE ON SCHEMA subjects TO sr_control;
+
+REVOKE ALL ON FUNCTION audit.best_publication() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.best_publication() TO sr_control;
+GRANT ALL ON FUNCTION audit.best_publication() TO sr_operator;
+GRANT ALL ON FUNCTION audit.best_publication() TO sr_keeper;
 
 REVOKE ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) TO sr_control;
@@ -3210,6 +3379,9 @@ GRANT ALL ON FUNCTION retention.summarise(of_day date) TO sr_control;
 
 REVOKE ALL ON FUNCTION retention.tend_days(ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION retention.tend_days(ahead integer) TO sr_operator;
+
+REVOKE ALL ON FUNCTION rules.drop_value_lists(of_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION rules.drop_value_lists(of_name text) TO sr_control;
 
 REVOKE ALL ON FUNCTION subjects.held_by(of_subject text) FROM PUBLIC;
 GRANT ALL ON FUNCTION subjects.held_by(of_subject text) TO sr_control;
@@ -3342,6 +3514,14 @@ GRANT UPDATE(seq) ON TABLE audit.platform_entry TO sr_keeper;
 
 GRANT UPDATE(event) ON TABLE audit.platform_entry TO sr_keeper;
 
+GRANT SELECT ON TABLE audit.publication TO sr_control;
+GRANT SELECT ON TABLE audit.publication TO sr_operator;
+GRANT SELECT,INSERT ON TABLE audit.publication TO sr_keeper;
+
+GRANT UPDATE(filed) ON TABLE audit.publication TO sr_keeper;
+
+GRANT UPDATE("timestamp") ON TABLE audit.publication TO sr_keeper;
+
 GRANT SELECT ON TABLE audit.pulse TO sr_control;
 GRANT SELECT ON TABLE audit.pulse TO sr_operator;
 GRANT SELECT ON TABLE audit.pulse TO sr_keeper;
@@ -3406,6 +3586,16 @@ GRANT SELECT ON TABLE feed.version TO sr_gateway;
 
 GRANT UPDATE(version) ON TABLE feed.version TO sr_control;
 GRANT UPDATE(version) ON TABLE feed.version TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE flows.declaration TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE flows.edge TO sr_control;
+
+GRANT UPDATE(first_seen) ON TABLE flows.edge TO sr_control;
+
+GRANT UPDATE(last_seen) ON TABLE flows.edge TO sr_control;
+
+GRANT UPDATE(told_at) ON TABLE flows.edge TO sr_control;
 
 GRANT SELECT ON TABLE gateway.key_first TO sr_control;
 GRANT INSERT ON TABLE gateway.key_first TO sr_gateway;
@@ -3795,6 +3985,8 @@ GRANT SELECT ON TABLE retention.summary TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_control;
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE rules.value_list TO sr_control;
 
 GRANT SELECT ON TABLE store.migration TO sr_control;
 GRANT SELECT ON TABLE store.migration TO sr_operator;
