@@ -132,7 +132,11 @@ MAY = {
         Action.TOKEN_ISSUE,
     }
     - {
-        Action.DATASET_READ, Action.DATASET_APPROVE, Action.DATASET_EXPORT, Action.TRAINING_RUN, Action.TRAINING_DELIVER,
+        Action.DATASET_READ,
+        Action.DATASET_APPROVE,
+        Action.DATASET_EXPORT,
+        Action.TRAINING_RUN,
+        Action.TRAINING_DELIVER,
         Action.CASE_VIEW,
     }
     - {Action.ELEVATION_DECIDE, Action.ELEVATION_REVIEW, Action.PROPOSAL_DECIDE}

@@ -54,8 +54,8 @@ from strongroom.rules import routes as rules_routes
 from strongroom.rules import usage_routes
 from strongroom.store import Unavailable
 from strongroom.subjects import routes as subject_routes
-from strongroom.valuelists import routes as list_routes
 from strongroom.training import routes as training_routes
+from strongroom.valuelists import routes as list_routes
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _NO_STORE: Final = {"cache-control": "no-store"}
