@@ -74,7 +74,8 @@ def judge(kept: Kept, case: Case, tenant: TenantId, given: tuple[Evidence, ...])
     people, wanted = set[str](), Needs(APPROVALS[Tier.HIGH], None)
     if manifest is not None and judged is not None:
         wanted = needs(judged, manifest.author)
-        people, left = counted(case, manifest.author, kept.environment, str(tenant), given)
+        approved, left = counted(case, manifest.author, kept.environment, str(tenant), given)
+        people = set(approved)
         reasons.append(_approval(people, left, wanted, judged))
     if kept.withdrawn_at is not None:
         because = f"{kept.withdrawn_by} withdrew it: {kept.withdrawn_for}."
