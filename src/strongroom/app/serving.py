@@ -38,7 +38,7 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry import DEPLOYMENT, REVOKED, RouteDocument, tables
 from strongroom.registry.admission import Admission
-from strongroom.registry.admission.service import Admitted
+from strongroom.registry.admission.answers import Admitted
 from strongroom.registry.content import Broken
 from strongroom.registry.releases import Shelf
 from strongroom.registry.tables import Deployable

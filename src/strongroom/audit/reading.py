@@ -5,6 +5,7 @@ Every function reads the log of its transaction: the tenant's, or the installati
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString
@@ -48,6 +49,11 @@ _ONE: Final[LiteralString] = "select epoch, seq, id, event from audit.entry wher
 _ONE_PLATFORM: Final[LiteralString] = (
     "select epoch, seq, id, event from audit.platform_entry where $1::uuid is not null and id = $2"
 )
+_GATHERED: Final[LiteralString] = """
+    select action, actor, min(at) as first, max(at) as last from audit.entry
+    where tenant_id = $1 and at >= $2 and outcome = 'allowed' and action = any($3) and actor <> $4
+    group by 1, 2 limit 10000
+"""
 _SEARCH: Final[LiteralString] = """
     select id, at, actor, credential, action, resource, outcome, reason, request_id, detail::text as detail, epoch, seq
     from audit.entry e
@@ -173,6 +179,14 @@ async def search(
         limit,
     )
     return [(entry_of(row), row["epoch"], row["seq"]) for row in rows]
+
+
+async def gathered(
+    tx: TenantTx, actions: Sequence[str], since: datetime, unless: str
+) -> list[tuple[str, str, datetime, datetime]]:
+    """Return who did which of `actions` since a moment, first and last, but for the actor `unless`; by action and actor."""
+    rows = await tx.fetch(_GATHERED, tx.tenant, since, list(actions), unless)
+    return [(row["action"], row["actor"], row["first"], row["last"]) for row in rows]
 
 
 def _pattern(text: str | None) -> str | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
+from strongroom.audit import reading
 from strongroom.flows.model import Applied, Edge
 from strongroom.flows.seen import EXPORTS, Asked, Taken
 from strongroom.store import Record, TenantTx
@@ -28,11 +29,6 @@ _ASKED: Final[LiteralString] = """
     ) f on true
     where r.tenant_id = $1 and r.day >= ($2 at time zone 'utc')::date and r.at >= $2 and r.outcome <> 'refused'
     group by 1, 2, 3, 4, 5, 6 limit 10000
-"""
-_TAKEN: Final[LiteralString] = """
-    select action, actor, min(at) as first, max(at) as last from audit.entry
-    where tenant_id = $1 and at >= $2 and outcome = 'allowed' and action = any($3) and actor <> $4
-    group by 1, 2 limit 10000
 """
 _SEE: Final[LiteralString] = """
     insert into flows.edge as e (tenant_id, source, destination, data, first_seen, last_seen)
@@ -64,8 +60,10 @@ async def asked(tx: TenantTx, since: datetime) -> list[Asked]:
 
 async def taken(tx: TenantTx, since: datetime, unless: str) -> list[Taken]:
     """Return what was handed out since a moment, gathered; `unless`: to this actor, who is the product itself."""
-    rows = await tx.fetch(_TAKEN, tx.tenant, since, list(EXPORTS), unless)
-    return [Taken(action=row["action"], actor=row["actor"], first=row["first"], last=row["last"]) for row in rows]
+    return [
+        Taken(action=action, actor=actor, first=first, last=last)
+        for action, actor, first, last in await reading.gathered(tx, list(EXPORTS), since, unless)
+    ]
 
 
 async def see(tx: TenantTx, edges: Sequence[Edge]) -> None:

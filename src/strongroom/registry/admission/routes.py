@@ -13,10 +13,11 @@ from strongroom.identity import Finder
 from strongroom.identity.http import Asked, Listing, Who
 from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.principal import Environment
+from strongroom.registry.admission.answers import Shown
 from strongroom.registry.admission.model import Standing
 from strongroom.registry.admission.registrar import MAX_DAYS as KEY_DAYS
 from strongroom.registry.admission.registrar import OwnKey, Registrar
-from strongroom.registry.admission.service import MAX_DAYS, Admission, Shown
+from strongroom.registry.admission.service import MAX_DAYS, Admission
 
 TheAdmission: TypeAlias = NamedDependency[Admission]
 TheRegistrar: TypeAlias = NamedDependency[Registrar]

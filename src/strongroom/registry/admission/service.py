@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -23,11 +23,12 @@ from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.registry import dsse
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission import tables
-from strongroom.registry.admission.demanded import Passing, Policy, policy, seal, told
+from strongroom.registry.admission.answers import Admitted, Around, Proved, Shown
+from strongroom.registry.admission.demanded import Passing, policy, seal, told
 from strongroom.registry.admission.judge import Case, judge
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.model import PROVEN, EvidenceKind, Found, OwnKeys, Proof, Risk, Standing, Subject
-from strongroom.registry.admission.ownkeys import Certificate, Receipt, received
+from strongroom.registry.admission.ownkeys import Receipt, received
 from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved, read_approval, read_scan, scanned
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.channels.memory import Memory
@@ -41,45 +42,6 @@ from strongroom.rules.model import Version
 from strongroom.store import OperatorTx, TenantTx
 
 MAX_DAYS: Final = 400
-
-
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """A release with its files, and its standing in each environment."""
-
-    digest: str
-    name: str
-    version: str
-    files: tuple[manifests.File, ...]
-    standing: tuple[Standing, ...]
-    tenant: UUID | None = None
-    """Whose own it is; None: the installation's."""
-
-
-class Admitted(NamedTuple):
-    """A release that may serve: whose it is (None: the installation's), and its files."""
-
-    subject: Subject
-    owner: TenantId | None
-    manifest: manifests.Manifest
-
-
-class Proved(NamedTuple):
-    """What a release's newest verdict is about."""
-
-    manifest: manifests.Manifest
-    author: str
-    risk: Risk
-    provenance: Mapping[str, str]
-
-
-class Around(NamedTuple):
-    """What is the same for every release that is judged at a moment."""
-
-    approvers: frozenset[UUID]
-    channels: dict[Environment, Content | Untrusted]
-    revocations: Content | Untrusted
-    own: dict[UUID, list[Certificate]]
-    policy: Policy
 
 
 class Admission:

@@ -16,9 +16,10 @@ from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission import manifest as manifests
+from strongroom.registry.admission.answers import Shown
 from strongroom.registry.admission.manifest import Manifest
 from strongroom.registry.admission.model import Found
-from strongroom.registry.admission.service import Admission, Shown, resource_id
+from strongroom.registry.admission.service import Admission, resource_id
 from strongroom.registry.admission.tables import subject_of
 from strongroom.registry.content import PART, Broken, ContentStore, Owner, Plain, Stored
 from strongroom.registry.releases import tables

@@ -16,7 +16,7 @@ from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Ask
-from strongroom.registry.admission.service import Shown
+from strongroom.registry.admission.answers import Shown
 from strongroom.registry.content import PART
 from strongroom.registry.releases.keeping import Keeping
 from strongroom.registry.releases.model import MOST_FILES, NewRelease, Progress, Verified

@@ -1,0 +1,57 @@
+"""What admission answers, and what a judgement is made around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Environment
+from strongroom.registry.admission import manifest as manifests
+from strongroom.registry.admission.demanded import Policy
+from strongroom.registry.admission.model import Risk, Standing, Subject
+from strongroom.registry.admission.ownkeys import Certificate
+from strongroom.registry.channels.client import Untrusted
+from strongroom.registry.channels.model import Content
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A release with its files, and its standing in each environment."""
+
+    digest: str
+    name: str
+    version: str
+    files: tuple[manifests.File, ...]
+    standing: tuple[Standing, ...]
+    tenant: UUID | None = None
+    """Whose own it is; None: the installation's."""
+
+
+class Admitted(NamedTuple):
+    """A release that may serve: whose it is (None: the installation's), and its files."""
+
+    subject: Subject
+    owner: TenantId | None
+    manifest: manifests.Manifest
+
+
+class Proved(NamedTuple):
+    """What a release's newest verdict is about."""
+
+    manifest: manifests.Manifest
+    author: str
+    risk: Risk
+    provenance: Mapping[str, str]
+
+
+class Around(NamedTuple):
+    """What is the same for every release that is judged at a moment."""
+
+    approvers: frozenset[UUID]
+    channels: dict[Environment, Content | Untrusted]
+    revocations: Content | Untrusted
+    own: dict[UUID, list[Certificate]]
+    policy: Policy
