@@ -168,6 +168,17 @@ async def test_going_back_moves_every_deployment_and_a_drill_moves_none(house: H
     await no(RefusalKind.CONFLICT, channels.roll_back(INSTALLER, DEV, "m", "x", ASK))
 
 
+async def test_no_name_of_a_deployment_keeps_it_from_going_back(house: House) -> None:
+    acme = await opened(house)
+    await promote(house)
+    await deploy(house, acme, TWO.digest, "other")  # a tenant calls its deployment what it likes
+    await house.services.channels.holds.freeze(INSTALLER, DEV, "other", None, "another release is looked into", ASK)
+    back = await house.services.channels.roll_back(INSTALLER, DEV, "m", "scores drift", ASK)
+    assert [(each.name, each.moved) for each in back.deployments] == [("other", True)]
+    (moved,) = await house.services.registry.list_deployments(INSTALLER, acme, ASK)
+    assert moved.release == ONE.digest
+
+
 async def test_going_back_to_what_was_revoked_meanwhile_is_refused(house: House) -> None:
     await opened(house)
     await promote(house)

@@ -139,7 +139,7 @@ class Channels:
                 await self.second.use(tx, who, _act("go back to", environment, back, left, reason), approved)
             case = await self._admission.case(tx, Found(subject, None), [environment])
             serving = await tables.serving(tx, left.digest, environment)
-            plans = [_plan(each, before.content, case, environment) for each in serving]
+            plans = [_plan(each, name, before.content, case, environment) for each in serving]
             stays = any(not plan.moved for plan in plans)
             others = [
                 msgspec.structs.replace(each, current=each.current and each.name != name)
@@ -333,9 +333,12 @@ def _older(content: Content, name: str, version: str | None) -> Promoted | None:
     return max(earlier, key=lambda each: each.at, default=None)
 
 
-def _plan(serving: tables.Serving, content: Content, case: Case, environment: Environment) -> Moved:
-    """Return whether a deployment would serve the older release: it is approved for its tenant, which is not frozen."""
+def _plan(serving: tables.Serving, name: str, content: Content, case: Case, environment: Environment) -> Moved:
+    """Return whether a deployment would serve the older release: it is approved for its tenant, which is not frozen.
+
+    What is frozen is a release's `name`, never a deployment's: that one its tenant chose.
+    """
     tenant = str(serving.tenant)
-    frozen = content.freeze_on(serving.name, tenant)
+    frozen = content.freeze_on(name, tenant)
     because = judge(case, environment, tenant).lacks(PROMOTABLE) if frozen is None else frozen.said
     return Moved(tenant=serving.named, environment=environment, name=serving.name, moved=not because, because=because)
