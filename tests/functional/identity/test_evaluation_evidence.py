@@ -116,15 +116,16 @@ async def test_answers_that_the_records_do_not_know_of_this_deployment_are_not_s
         ([await asked(house, acme, environment=PROD), await asked(house, acme)], RefusalKind.INVALID),
         ([await asked(house, acme, release=f"sha256:{'0' * 64}"), await asked(house, acme)], RefusalKind.INVALID),
         (["", await asked(house, acme)], RefusalKind.INVALID),
+        ([await asked(house, acme)] * 2, RefusalKind.INVALID),  # one answer is none to two questions
     ):
         with pytest.raises(Refused) as error:
             await evaluate(house, acme, "4", "no", requests=requests)
         assert error.value.refusal.kind is kind
     globex = await house.tenant("globex")
-    theirs = await asked(house, acme)
+    theirs = [await asked(house, acme) for _ in range(2)]
     await house.services.registry.deploy(INSTALLER, globex, DEV, M, release_of("m").digest, ASK)
     with pytest.raises(Refused) as error:
-        await evaluate(house, globex, "4", "no", requests=[theirs, theirs])
+        await evaluate(house, globex, "4", "no", requests=theirs)
     assert error.value.refusal.kind is RefusalKind.CONFLICT  # another tenant's request is a missing one
     assert await house.services.evaluations.recent(INSTALLER, acme, ASK) == []
 

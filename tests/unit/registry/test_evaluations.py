@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import importlib
 import json
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.kernel.principal import Environment
+from strongroom.kernel.ids import KeyId, Name, TenantId
+from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.refusal import RefusalKind, Refused
+from strongroom.policy import Ask
 from strongroom.registry import dsse
-from strongroom.registry.evaluations import Evaluated, drift, statements
+from strongroom.registry import tables as registry_tables
+from strongroom.registry.evaluations import Evaluated, Evaluations, drift, statements
 from strongroom.registry.evaluations.model import Baseline
 from strongroom.registry.evaluations.scoring import Told, holds, refuses, repeats, score
 from strongroom.registry.evaluations.suite import BadSuite, Bound, Suite, read
@@ -185,6 +194,82 @@ def test_drift_is_seen() -> None:
     assert drift.word(None, None) == "unknown"
     assert drift.ks(basis.counts, drift.binned([1.0] * 100, basis.edges)) == pytest.approx(0.9, abs=0.01)
     assert drift.baseline({"0": 5}, [0.5] * 5) == Baseline(labels={"0": 5})
+
+
+class Records:
+    """A tenant's transaction over records of the test's own: a deployment, and how many answers each request had."""
+
+    def __init__(self, *answered: tuple[str, str, int]) -> None:
+        self.answered, self.kept, self.tenant = answered, list[Any](), TenantId(UUID(int=7))
+
+    async def fetch(self, sql: str, tenant: Any, ids: list[UUID]) -> list[dict[str, Any]]:
+        del tenant
+        assert "operation = 'infer' THEN input_tokens ELSE 1 END AS rows" in sql
+        return [
+            {"id": UUID(name), "deployment_id": UUID(int=1), "release_digest": RELEASE, "environment": "dev", "at": NOW,
+             "rows": rows if operation == "infer" else 1}
+            for name, operation, rows in self.answered if UUID(name) in ids
+        ]  # fmt: skip
+
+    async def execute(self, *asked: Any) -> None:
+        self.kept.append(asked)
+
+
+async def evaluated(records: Records, suite: bytes, *answers: Told, monkeypatch: pytest.MonkeyPatch) -> Evaluated:
+    class Gate:
+        @asynccontextmanager
+        async def permit(self, *asked: Any) -> AsyncGenerator[Any]:
+            del asked
+            yield records
+
+    async def place(*asked: Any) -> Any:
+        del asked
+        return SimpleNamespace(
+            id=UUID(int=1), release=RELEASE, model="m", version="1", environment=Environment.DEV, prompt_digest=None
+        )
+
+    monkeypatch.setattr(registry_tables, "deployment_named", place)
+    keys: Any = SimpleNamespace(evaluator=lambda: KEY)
+    clock: Any = SimpleNamespace(now=lambda: NOW)
+    evaluations = Evaluations(cast("Any", Gate()), keys, cast("Any", None), clock)
+    who = Principal(role=Role.OPERATOR, name="x", credential=KeyId(""))
+    return await evaluations.record(who, records.tenant, Environment.DEV, Name("m"), suite.decode(), answers, Ask())
+
+
+RELEASE = f"sha256:{'a' * 64}"
+IDS = [f"{n:032x}" for n in range(1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("cases", "operation", "rows", "requests", "passes"),
+    [
+        (TEXT, "chat", 9, (0, 1, 2), True),
+        (TEXT, "chat", 9, (0, 0, 0), False),  # one answer, and two texts that were made up
+        (TEXT, "chat", 9, (0, 1, 1), False),
+        (TEXT, "infer", 9, (0, 0, 0), False),
+        (ROW, "infer", 3, (0, 0, 0), True),  # rows are asked together
+        (ROW, "infer", 2, (0, 0, 0), False),  # and no more of them than there were
+        (ROW, "infer", 1, (0, 1, 2), True),
+        (ROW, "chat", 9, (0, 0, 0), False),
+    ],
+)
+def test_a_request_answers_no_more_cases_than_it_had_answers(
+    monkeypatch: pytest.MonkeyPatch, cases: Any, operation: str, rows: int, requests: tuple[int, ...], passes: bool
+) -> None:
+    async def go() -> None:
+        records = Records(*((each, operation, rows) for each in IDS))
+        of = lines(*({**cases, "id": f"c{n}"} for n in range(3)))
+        words: dict[str, Any] = {"text": "4"} if cases is TEXT else {"label": "1"}
+        answers = [Told(case=f"c{n}", request=f"req_{IDS[at]}", **words) for n, at in enumerate(requests)]
+        if passes:
+            assert (await evaluated(records, of, *answers, monkeypatch=monkeypatch)).passed
+            return
+        with pytest.raises(Refused) as error:
+            await evaluated(records, of, *answers, monkeypatch=monkeypatch)
+        assert error.value.refusal.kind is RefusalKind.INVALID
+        assert records.kept == []
+
+    asyncio.run(go())
 
 
 KEY, OTHER = SecretKey.of_seed(b"1" * 32), SecretKey.of_seed(b"2" * 32)

@@ -78,13 +78,14 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A request of the records that was answered in full."""
+    """A request of the records that was answered in full; `rows`: how many answers it held, one but for rows of a table."""
 
     id: UUID
     deployment: UUID | None
     release: str | None
     environment: str
     at: datetime
+    rows: int = 1
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -51,7 +51,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         text: of a case of text.
         label: of a case of a row.
         score: of a case of a row: the best score, where the caller is told scores.
-        hidden: of a case of isolation: whether it was refused exactly as a model that is not there.
+        hidden: of a case of isolation: whether it was refused exactly as a model that is not there. The evaluator's word: a
+            refused request answers nothing that the records could be held against.
     """
 
     case: CaseId

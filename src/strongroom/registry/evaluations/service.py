@@ -63,6 +63,9 @@ class Evaluations:
     ) -> Evaluated:
         """Score answers, sign what they come to, and keep it, passed or not.
 
+        What is proven is that each case has an answer of its own in the records; what that said, and what was tried for a case
+        of isolation, is the evaluator's word.
+
         Raises:
             Refused: INVALID for what is no suite, or answers that this deployment did not give; CONFLICT while the records
                 do not have a request yet: it may be asked again in a second.
@@ -79,7 +82,7 @@ class Evaluations:
             found = _suite(suite)
             by_case = _by_case(found, told)
             now = self._clock.now()
-            requests = {each.request for each in told if each.request}
+            requests = Counter(each.request for each in told if each.request)
             await self._verify(tx, place, requests, now)
             prompt = None if place.prompt_digest is None else await self._prompts.text_of(tx, place.prompt_digest)
             came = await asyncio.to_thread(score, found, by_case, prompt)
@@ -219,8 +222,8 @@ class Evaluations:
                 found.append(each)
         return sorted(found, key=lambda each: each.at, reverse=True)
 
-    async def _verify(self, tx: TenantTx, place: Deployment, requests: set[str], now: datetime) -> None:
-        """Hold every request against the tenant's records."""
+    async def _verify(self, tx: TenantTx, place: Deployment, requests: Counter[str], now: datetime) -> None:
+        """Hold every request, and how many cases name it, against the tenant's records."""
         ids = {request: UUID(_REQUEST.sub(r"\1", request)) for request in requests}
         known = await tables.answered(tx, list(ids.values()))
         for request, identifier in sorted(ids.items()):
@@ -232,6 +235,9 @@ class Evaluations:
                 raise Refused(
                     invalid(f"{request} was not answered by this deployment, or is too old.", param="answers")
                 )
+            if requests[request] > record.rows:
+                tell = f"{requests[request]} cases name {request}, which had {record.rows} answers."
+                raise Refused(invalid(tell, param="answers"))
 
 
 def _of(record: Answered, place: Deployment, now: datetime) -> bool:
@@ -253,12 +259,16 @@ def _suite(text: str) -> Suite:
 def _by_case(suite: Suite, told: Sequence[Told]) -> dict[str, Told]:
     cases = {case.id: case for case in suite.cases}
     by_case: dict[str, Told] = {}
+    named = Counter(each.request for each in told if each.request)
     for place, each in enumerate(told):
         if each.case not in cases or each.case in by_case:
             raise Refused(invalid("There is no such case, or it was answered already.", param=f"answers[{place}].case"))
         answers = each.text is not None or each.label is not None
         if (answers or each.request) and _REQUEST.fullmatch(each.request) is None:
             raise Refused(invalid("Each answer names its request, `req_…`.", param=f"answers[{place}].request"))
+        if each.text is not None and named[each.request] > 1:
+            tell = "A text is the answer to a request of its own; only rows are asked together."
+            raise Refused(invalid(tell, param=f"answers[{place}].request"))
         by_case[each.case] = each
     return by_case
 

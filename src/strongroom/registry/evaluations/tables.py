@@ -55,13 +55,17 @@ async def of_release(tx: OperatorTx, release: str) -> list[bytes]:
 async def answered(tx: TenantTx, requests: Sequence[UUID]) -> dict[UUID, Answered]:
     """Return which of these requests the tenant's records have as completed."""
     rows = await tx.fetch(
-        """SELECT id, deployment_id, release_digest, environment, at FROM gateway.record
+        """SELECT id, deployment_id, release_digest, environment, at,
+                  CASE WHEN operation = 'infer' THEN input_tokens ELSE 1 END AS rows
+           FROM gateway.record
            WHERE tenant_id = $1 AND id = any($2::uuid[]) AND outcome = 'completed'""",
         tx.tenant,
         list(requests),
     )
     return {
-        row["id"]: Answered(row["id"], row["deployment_id"], row["release_digest"], row["environment"], row["at"])
+        row["id"]: Answered(
+            row["id"], row["deployment_id"], row["release_digest"], row["environment"], row["at"], row["rows"]
+        )
         for row in rows
     }
 
