@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment
-from strongroom.registry.content import Broken, Stored
+from strongroom.registry.content import Broken, Stored, memory
 from strongroom.runtime import weights
 from strongroom.runtime.digests import Format
 from strongroom.runtime.spec import WorkerSpec
@@ -54,23 +55,36 @@ def sealed_files(stored: Mapping[str, Stored | Broken]) -> dict[str, int]:
 
     Raises:
         Broken: when one is not what its name says.
-        OSError: when one cannot be read, or does not fit into memory.
+        NoMemory: when they do not fit into memory together; that is asked before the first is copied.
+        OSError: when one cannot be read.
     """
+    lengths: dict[str, int] = {}
+    for path, each in stored.items():
+        with _of(path):
+            if isinstance(each, Broken):
+                raise each
+            lengths[each.sha256] = each.length()
+    memory.demand(sum(lengths.values()))
     found: dict[str, int] = {}
     try:
         for path, each in stored.items():
-            if isinstance(each, Broken):
-                raise Broken(f"{path}: {each}")
-            if each.sha256 not in found:
-                try:
+            if isinstance(each, Stored) and each.sha256 not in found:
+                with _of(path):
                     found[each.sha256] = each.in_memory()
-                except Broken as broken:
-                    raise Broken(f"{path}: {broken}") from None
     except BaseException:
         for descriptor in found.values():
             os.close(descriptor)
         raise
     return found
+
+
+@contextmanager
+def _of(path: str) -> Generator[None]:
+    """Say of which file something is broken."""
+    try:
+        yield
+    except Broken as broken:
+        raise Broken(f"{path}: {broken}") from None
 
 
 def verified(known: Running) -> None:

@@ -7,7 +7,7 @@ For each release, environment and (of a tenant's own) tenant that the feed says 
 3. start a sandboxed worker on that memory; it verifies seals, digests and manifest itself before it loads;
 4. attest, once it is ready: the worker says which release it serves, and that stands in the tenant's log;
 5. every `RECHECK_S`, and when told to `look_again`: judge again, hash the memory again, ask the worker again. What does not
-   hold is stopped, with the reason in the log.
+   hold is stopped, with the reason in the log; what makes Strongroom itself stumble is stopped too, and the next is looked at.
 
 Always true here: nothing is loaded by a path; what cannot be asked (database, vault) is a no for a start. A worker that runs
 while the database is away goes on: what would stop it cannot be told, and the gateways answer nobody without their lease.
@@ -39,7 +39,7 @@ from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry import DEPLOYMENT, REVOKED, RouteDocument, tables
 from strongroom.registry.admission import Admission
 from strongroom.registry.admission.answers import Admitted
-from strongroom.registry.content import Broken
+from strongroom.registry.content import Broken, NoMemory
 from strongroom.registry.releases import Shelf
 from strongroom.registry.tables import Deployable
 from strongroom.runtime import weights
@@ -57,6 +57,7 @@ RECHECK_S: Final = 300.0
 """How often what runs is asked again whether it is what was admitted, and still may serve."""
 
 _RETRY_S: Final = 5.0
+_FAULT_S: Final = 30.0  # a load copies the whole release: what makes it stumble is not tried at once again
 _SETTLE_S: Final = 0.05  # a deployment of several environments is several changes
 _READY_S: Final = 120.0
 _ASK_S: Final = 10.0
@@ -178,9 +179,11 @@ class Serving:
                 )
                 await asyncio.sleep(_RETRY_S)
                 self._fresh = True
+                self._again = self._again or due  # what was to be asked again still is
                 self._wake.set()
-            if due:
-                recheck = loop.time() + self._recheck_s
+            else:
+                if due:
+                    recheck = loop.time() + self._recheck_s
             async with self._turned:
                 self._turned.notify_all()
 
@@ -216,6 +219,9 @@ class Serving:
                 if place in self._running:
                     return  # it cannot be asked now whether it may go on; the gateways' own lease bounds that
                 why, retry_s = f"It cannot be asked for now ({type(error).__name__}).", _RETRY_S
+            except Exception as fault:  # noqa: BLE001 - one place's, which must not keep the others from being looked at
+                why, retry_s = f"A fault of Strongroom's own ({type(fault).__name__}) while it was looked at.", _FAULT_S
+                break
             else:
                 return
         if place in self._running:
@@ -232,6 +238,8 @@ class Serving:
         try:
             stored = await self._parts.shelf.files(admitted.owner, admitted.manifest, brought=True)
             sealed = await asyncio.to_thread(sealed_files, stored)
+        except NoMemory as error:
+            raise await self._refused(place, tenant, f"It does not fit: {error.strerror}.", signal="") from None
         except (Broken, OSError) as error:
             raise await self._refused(place, tenant, f"A stored file is not what was admitted: {error}") from None
         try:
@@ -287,8 +295,8 @@ class Serving:
                 return str(msgspec.json.decode(await response.read(_ANSWER))["digest"])
         except ClientError:
             return None
-        except (msgspec.MsgspecError, KeyError, TypeError):
-            return ""
+        except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
+            return ""  # whatever it wrote, it did not say which release it serves
         finally:
             await pool.close()
 
@@ -297,11 +305,11 @@ class Serving:
         known.coming.cancel()
         await self._parts.host.remove(known.spec.name)
 
-    async def _refused(self, place: Wanted, tenant: TenantId, why: str) -> Refused:
+    async def _refused(self, place: Wanted, tenant: TenantId, why: str, *, signal: str = "release-tampered") -> Refused:
         """Record a no that was found outside a transaction, and return it."""
         try:
             async with self._permitted(Action.MODEL_LOAD, place, tenant):
-                raise _no(why, signal="release-tampered")
+                raise _no(why, signal=signal)
         except Refused as refused:
             return refused
 

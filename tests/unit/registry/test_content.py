@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from strongroom.app.loading import sealed_files
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.registry.admission import Risk
-from strongroom.registry.content import PART, Broken, ContentStore
+from strongroom.registry.content import PART, Broken, ContentStore, NoMemory, memory, store
 from strongroom.registry.content.quarantine import Misplaced, Part, Quarantine, Stage, Upload
 from strongroom.vault.testing import embedded
 
@@ -52,6 +53,13 @@ async def sent(quarantine: Quarantine, data: bytes, tenant: TenantId | None = AC
     for at in range(0, len(data), PART):
         await quarantine.take(begun.id, 0, at, data[at : at + PART])
     return begun
+
+
+def in_memory() -> int:
+    """Return how many files this process has in memory."""
+    return sum(
+        "memfd:strongroom" in str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()
+    )
 
 
 async def stored(quarantine: Quarantine, data: bytes, tenant: TenantId | None = ACME) -> Path:
@@ -205,6 +213,65 @@ def test_what_nobody_goes_on_with_is_removed(run: Any, tmp_path: Path) -> None:
         assert list((tmp_path / "content" / "uploads").iterdir()) == []
 
     run(go())
+
+
+def test_what_does_not_fit_into_memory_is_not_copied_there(
+    run: Any, quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> None:
+        first = await quarantine.store.find(ACME, (await stored(quarantine, BYTES)).name)
+        second = await quarantine.store.find(ACME, (await stored(quarantine, BYTES[1:])).name)
+        copied: list[str] = []
+
+        def made(name: str, flags: int) -> int:
+            del flags
+            copied.append(name)
+            return -1
+
+        monkeypatch.setattr(os, "memfd_create", made)
+        monkeypatch.setattr(memory, "room", lambda: first.length() - 1)
+        with pytest.raises(NoMemory, match="MiB of memory"):
+            first.in_memory()
+        monkeypatch.setattr(memory, "room", lambda: first.length() + second.length() - 1)
+        with pytest.raises(NoMemory):  # each of them fits, both do not
+            sealed_files({"a": first, "b": second})
+        assert copied == []
+        monkeypatch.undo()
+        held = sealed_files({"a": first, "b": second, "again": first})
+        assert {os.fstat(each).st_size for each in held.values()} == {len(BYTES), len(BYTES) - 1}
+        for each in held.values():
+            os.close(each)
+
+    run(go())
+
+
+def test_a_copy_ends_when_others_took_the_memory_meanwhile_and_gives_back_what_it_had(
+    run: Any, quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> None:
+        found = await quarantine.store.find(ACME, (await stored(quarantine, BYTES)).name)
+        room = iter((1 << 40, 0))
+        monkeypatch.setattr(store, "_ASKED", 2)
+        monkeypatch.setattr(memory, "room", lambda: next(room))
+        before = in_memory()
+        with pytest.raises(NoMemory):
+            found.in_memory()
+        assert in_memory() == before
+
+    run(go())
+
+
+def test_the_kernel_says_how_much_memory_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert memory.room() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    said = tmp_path / "meminfo"
+    monkeypatch.setattr(memory, "_MEMINFO", said)
+    said.write_text("MemTotal: 9 kB\nMemAvailable:    1048576 kB\n")
+    assert memory.room() == (1 << 30) - memory.SPARE
+    said.write_text("MemAvailable: 5 kB\n")
+    assert memory.room() == 0
+    said.write_text("MemTotal: 9 kB\n")
+    with pytest.raises(OSError, match="does not say"):
+        memory.demand(0)
 
 
 def test_no_name_but_a_digest_becomes_a_path(quarantine: Quarantine) -> None:

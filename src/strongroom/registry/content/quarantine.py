@@ -14,7 +14,8 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from pathlib import Path
@@ -97,6 +98,11 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
         """Bytes of all files."""
         return sum(each.size for each in self.files)
 
+    @property
+    def holds(self) -> bool:
+        """Whether it has files, or is to get some: until it has come to its end."""
+        return self.stage not in {Stage.ADMITTED, Stage.REFUSED}
+
 
 class Misplaced(Exception):  # noqa: N818 - an answer: where to go on
     """A chunk that does not begin where its file ends; `at` is where it does."""
@@ -173,16 +179,40 @@ class Quarantine:
         self._clock: Final = clock
         self._lasts: Final = lasts
         self._open: dict[UUID, _Open] = {}
+        self._promised: dict[UUID, Upload] = {}
+
+    @contextmanager
+    def promised(self, upload: Upload) -> Generator[None]:
+        """Count an upload from here on, until its begin has ended: whoever asks meanwhile has less room."""
+        self._promised[upload.id] = upload
+        try:
+            yield
+        finally:
+            self._promised.pop(upload.id, None)
+
+    def promises(self) -> list[Upload]:
+        """Return the uploads whose begin has not ended."""
+        return list(self._promised.values())
+
+    def awaited(self, upload: Upload) -> int:
+        """Return how many bytes an upload may still write to the disk."""
+        if upload.stage is not Stage.RECEIVING:
+            return 0
+        written = 0
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._root / str(upload.id)) as found:
+            written = sum(each.stat(follow_symlinks=False).st_size for each in found if each.name.endswith(".part"))
+        return max(0, upload.size - written)
 
     def all(self) -> Iterator[Upload]:
         """Yield every upload that there is; one that nobody has gone on with for a day is dropped."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for directory in sorted(self._root.iterdir()):
             with contextlib.suppress(ValueError):
-                found = self._known(UUID(directory.name))
+                identifier = UUID(directory.name)
+                found = self._known(identifier)
                 if found is not None:
                     yield found.upload
-                elif not (directory / _STATE).exists():
+                elif identifier not in self._promised and not (directory / _STATE).exists():
                     shutil.rmtree(directory, ignore_errors=True)  # a begin that did not end
 
     def find(self, upload: UUID) -> Upload | None:
@@ -192,16 +222,17 @@ class Quarantine:
 
     async def begin(self, upload: Upload) -> Upload:
         """Make room for an upload; files of no bytes are whole at once."""
-        directory = self._root / str(upload.id)
-        await asyncio.to_thread(directory.mkdir, mode=0o700, parents=True)
-        held = _Open(upload, directory)
-        for index, part in enumerate(upload.files):
-            held.files[index] = growing = await self._fresh(held, index, part)
-            if part.size == 0:
-                growing.take(0, b"")
-        self.keep(held.upload, held)
-        self._open[upload.id] = held
-        return upload
+        with self.promised(upload):
+            directory = self._root / str(upload.id)
+            await asyncio.to_thread(directory.mkdir, mode=0o700, parents=True)
+            held = _Open(upload, directory)
+            for index, part in enumerate(upload.files):
+                held.files[index] = growing = await self._fresh(held, index, part)
+                if part.size == 0:
+                    growing.take(0, b"")
+            self.keep(held.upload, held)
+            self._open[upload.id] = held
+            return upload
 
     async def received(self, upload: UUID) -> tuple[int, ...]:
         """Return how many bytes of each file have been taken."""

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 from blake3 import blake3
 
 from strongroom.kernel.ids import PLATFORM, TenantId
-from strongroom.registry.content import sealed
+from strongroom.registry.content import memory, sealed
 from strongroom.registry.content.sealed import Broken, Head
 from strongroom.vault import KeysDestroyed, Scope, SealBroken, Use, Vault
 
@@ -28,6 +28,7 @@ Owner: TypeAlias = TenantId | None
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 SEALS: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+_ASKED: Final = 64  # chunks, after which it is asked again whether there is memory: others take some, too
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -49,6 +50,10 @@ class Stored(ABC):
             Broken: when they are not what was stored.
             OSError: when they cannot be read.
         """
+
+    @abstractmethod
+    def length(self) -> int:
+        """Return how many bytes it has where it lies: the plain ones are no more; errors as `chunks`."""
 
     def sums(self) -> tuple[str, str, int]:
         """Return SHA-256 and BLAKE3 of the plain bytes in hex, and how many there are; errors as `chunks`."""
@@ -73,12 +78,16 @@ class Stored(ABC):
 
         Raises:
             Broken: when they are not the ones that its name says.
-            OSError: when they cannot be read, or do not fit into memory.
+            NoMemory: when they do not fit into memory; nothing was copied, or what was is given back.
+            OSError: when they cannot be read.
         """
+        memory.demand(self.length())
         writable = os.memfd_create(f"strongroom-{self.sha256[:12]}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             hasher = hashlib.sha256()
-            for chunk in self.chunks():
+            for index, chunk in enumerate(self.chunks()):
+                if index % _ASKED == _ASKED - 1:
+                    memory.demand(len(chunk))
                 hasher.update(chunk)
                 view = memoryview(chunk)
                 while view:
@@ -111,6 +120,10 @@ class Held(Stored):
         finally:
             os.close(descriptor)
 
+    def length(self) -> int:
+        """Return how many bytes it has, sealed; errors as in `Stored`."""
+        return _length(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class Plain(Stored):
@@ -129,6 +142,10 @@ class Plain(Stored):
                 yield chunk
         finally:
             os.close(descriptor)
+
+    def length(self) -> int:
+        """Return how many bytes it has; errors as in `Stored`."""
+        return _length(self.path)
 
 
 class ContentStore:
@@ -231,6 +248,14 @@ def _regular(path: Path) -> int:
         os.close(descriptor)
         raise Broken("it is no regular file")
     return descriptor
+
+
+def _length(path: Path) -> int:
+    descriptor = _regular(path)
+    try:
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
 
 
 def _synced(path: Path, mode: int | None = None) -> None:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -17,12 +18,19 @@ from strongroom.registry.admission.model import Risk
 from strongroom.registry.content.quarantine import Part, Stage, Upload
 from strongroom.registry.model import Format, Operation
 from strongroom.registry.scan import FileReport, Finding
+from strongroom.registry.scan.limits import LIMITS
 from strongroom.registry.scan.model import Kind as FileKind
 from strongroom.registry.scan.names import collisions, unplain
 
 MOST_FILES: Final = 1000
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}")
 _TOKENIZER: Final = "tokenizer.json"
+_MOST: Final = {
+    ".json": LIMITS.json_bytes,
+    ".onnx": LIMITS.onnx_bytes,
+    **dict.fromkeys((".txt", ".md", ".rst", ".csv", ".yaml", ".yml", ".toml", ".jinja"), LIMITS.text_bytes),
+}
+"""What the scanner takes of a format at most, by the name that promises it: more is refused before it is sent."""
 
 
 class NewRelease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,16 +129,23 @@ def check(new: NewRelease) -> None:
         raise Misfit("A source is one line of text.", "source")
     paths = [each.path for each in new.files]
     for index, part in enumerate(new.files):
-        if (why := unplain(part.path)) is not None:
-            raise Misfit(why, f"files[{index}].path")
-        if not 0 <= part.size < 1 << 50:
-            raise Misfit("A file has no such size.", f"files[{index}].size")
+        _check_file(index, part)
     for first, second in collisions(paths):
         raise Misfit(f"{first} and {second} are one name to some file systems.", "files")
     if len(set(paths)) != len(paths):
         raise Misfit("Two files have one path.", "files")
     if not sum(each.size for each in new.files):
         raise Misfit("There is not one byte in it.", "files")
+
+
+def _check_file(index: int, part: Part) -> None:
+    if (why := unplain(part.path)) is not None:
+        raise Misfit(why, f"files[{index}].path")
+    if not 0 <= part.size < 1 << 50:
+        raise Misfit("A file has no such size.", f"files[{index}].size")
+    suffix = PurePosixPath(part.path).suffix.lower()
+    if part.size > _MOST.get(suffix, part.size):
+        raise Misfit(f"A {suffix} file has {_MOST[suffix]} bytes at most.", f"files[{index}].size")
 
 
 def shape_of(upload: Upload, files: Sequence[FileReport]) -> tuple[Operation, Format]:

@@ -1,7 +1,7 @@
 """Bringing a release: begun, sent in chunks, finished, looked at, and admitted or refused.
 
-1. `begin`: may this caller bring it, is the name free, is there room;
-2. `take`: one chunk, at the place where its file ends; asked of the policy each time, recorded at begin and end;
+1. `begin`: may this caller bring it, is the name free, is there room beside all that was promised to others;
+2. `take`: one chunk, at the place where its file ends; asked of policy and disk each time, recorded at begin and end;
 3. `finish`: what arrived is what the sender read, and from here on it is scanned, in the background;
 4. admitted: the scanner called every file clean, over the digests that were taken on the way in; then the files get their
    names in the store, and the release its row, its verdict and its signature, in one transaction with the entry in the log.
@@ -13,7 +13,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -28,7 +28,7 @@ from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission.manifest import Manifest
 from strongroom.registry.admission.service import Admission, resource_id
 from strongroom.registry.admission.tables import subject_named
-from strongroom.registry.content import PART, Broken, Owner
+from strongroom.registry.content import PART, Broken, Owner, memory
 from strongroom.registry.content.quarantine import Misplaced, Quarantine, Stage, Upload
 from strongroom.registry.releases import tables
 from strongroom.registry.releases.admitting import JOB, Admitting, noted, permitted, taken
@@ -82,28 +82,30 @@ class Releases:
         except Misfit as misfit:
             raise Refused(invalid(str(misfit), param=misfit.param)) from None
         owner = tenant or who.tenant
-        async with permitted(self._gate, who, owner, new.name, new.version, ask) as tx:
-            await self._refuse_taken(tx, owner, new.name, new.version)
-            known = self._of(owner, who.name, new)
+        fresh = Upload(
+            id=new_uuid(),
+            tenant=owner,
+            author=who.name,
+            name=new.name,
+            version=new.version,
+            source=new.source.strip() or f"brought by {who.name}",
+            risk=new.risk,
+            kind=new.kind,
+            format=new.format,
+            files=tuple(new.files),
+            begun_at=self._clock.now(),
+        )
+        with ExitStack() as counted:
+            async with permitted(self._gate, who, owner, new.name, new.version, ask) as tx:
+                await self._refuse_taken(tx, owner, new.name, new.version)
+                known = self._of(owner, who.name, new)
+                if known is None:  # nothing is awaited between the look and the promise: two cannot have the same room
+                    self._refuse_full(fresh)
+                    counted.enter_context(self._quarantine.promised(fresh))
             if known is None:
-                self._refuse_full(owner, sum(each.size for each in new.files))
-        if known is None:
-            known = Upload(
-                id=new_uuid(),
-                tenant=owner,
-                author=who.name,
-                name=new.name,
-                version=new.version,
-                source=new.source.strip() or f"brought by {who.name}",
-                risk=new.risk,
-                kind=new.kind,
-                format=new.format,
-                files=tuple(new.files),
-                begun_at=self._clock.now(),
-            )
-            with _told():
-                await self._quarantine.begin(known)
-        return await self._progress(known)
+                with _told():
+                    await self._quarantine.begin(fresh)
+        return await self._progress(known or fresh)
 
     async def take(
         self, who: Principal, upload: UUID, index: int, offset: int, data: bytes, written: str = OCTETS
@@ -112,12 +114,13 @@ class Releases:
 
         Raises:
             Refused: hidden for an upload that is not the caller's, CONFLICT for a chunk that begins elsewhere, INVALID for
-                what can be no chunk.
+                what can be no chunk, UNAVAILABLE while the disk has no room.
         """
         found = self._mine(who, upload)
         self._gate.demand(who, _verb(found.owner), _about(found), "This credential may not bring this release.")
         if written != OCTETS:
             raise Refused(invalid(f"A chunk is {OCTETS}.", param="content-type"))
+        self._refuse_no_disk(len(data))
         try:
             with _told():
                 return await self._quarantine.take(found.id, index, offset, data)
@@ -184,9 +187,6 @@ class Releases:
         except Misfit as misfit:
             raise Refused(invalid(str(misfit), param=misfit.param)) from None
         owner = who.tenant
-        async with permitted(self._gate, who, owner, new.name, new.version, ask, job=provenance[JOB]) as tx:
-            await self._refuse_taken(tx, owner, new.name, new.version)
-            self._refuse_full(owner, sum(each.size for each in new.files))
         upload = Upload(
             id=new_uuid(),
             tenant=owner,
@@ -201,22 +201,27 @@ class Releases:
             begun_at=self._clock.now(),
             provenance=dict(provenance),
         )
-        with _told():
-            await self._quarantine.begin(upload)
-            try:
-                for index, part in enumerate(new.files):
-                    data = content[part.path]
-                    for at in range(0, len(data), PART):
-                        await self._quarantine.take(upload.id, index, at, data[at : at + PART])
-                manifest = await self._quarantine.whole(upload.id)
-                if manifest is None:
-                    raise ValueError("the files are not as long as was said")
-                upload = msgspec.structs.replace(upload, stage=Stage.SCANNING)
-                self._quarantine.keep(upload)
-                await self._admit(who, upload, manifest, ask)
-                found = self._quarantine.find(upload.id)
-            finally:
-                self._quarantine.drop(upload.id)
+        with ExitStack() as counted:
+            async with permitted(self._gate, who, owner, new.name, new.version, ask, job=provenance[JOB]) as tx:
+                await self._refuse_taken(tx, owner, new.name, new.version)
+                self._room.refuse_full(upload)
+                counted.enter_context(self._quarantine.promised(upload))
+            with _told():
+                await self._quarantine.begin(upload)
+                try:
+                    for index, part in enumerate(new.files):
+                        data = content[part.path]
+                        for at in range(0, len(data), PART):
+                            await self._quarantine.take(upload.id, index, at, data[at : at + PART])
+                    manifest = await self._quarantine.whole(upload.id)
+                    if manifest is None:
+                        raise ValueError("the files are not as long as was said")
+                    upload = msgspec.structs.replace(upload, stage=Stage.SCANNING)
+                    self._quarantine.keep(upload)
+                    await self._admit(who, upload, manifest, ask)
+                    found = self._quarantine.find(upload.id)
+                finally:
+                    self._quarantine.drop(upload.id)
         return found or upload
 
     async def progress(self, who: Principal, upload: UUID) -> Progress:
@@ -228,7 +233,7 @@ class Releases:
         return await self._progress(self._mine(who, upload))
 
     async def uploads(self, who: Principal, ask: Ask) -> list[Progress]:
-        """Return the uploads that the caller has begun and those of its tenant, newest first."""
+        """Return the uploads of the caller's tenant, or those that an operator has begun and the installation's, newest first."""
         resource = Resource(kind=Kind.RELEASE, tenant=who.tenant)
         if who.tenant is None:
             async with self._gate.permit_platform(who, Action.MODEL_LIST, resource, ask):
@@ -237,7 +242,11 @@ class Releases:
             async with self._gate.permit(who, Action.MODEL_LIST, resource, ask):
                 pass
         every = [each for each in self._quarantine.all() if not each.provenance]
-        found = [each for each in every if each.owner == who.tenant or each.author == who.name]
+        found = [
+            each
+            for each in every
+            if each.owner == who.tenant or (who.tenant is None and each.author == who.name)  # a name is one in a tenant
+        ]
         return [await self._progress(each) for each in sorted(found, key=lambda each: each.begun_at, reverse=True)]
 
     async def drop(self, who: Principal, upload: UUID, ask: Ask) -> None:
@@ -256,6 +265,8 @@ class Releases:
                 self._quarantine.drop(each.id)  # its job ended with the last start
             elif each.stage is Stage.SCANNING:
                 self._quarantine.keep(msgspec.structs.replace(each, stage=Stage.RECEIVING))
+            elif not each.holds:
+                self._quarantine.empty(each.id)  # it ended, and the process before its files were removed
 
     async def settled(self) -> None:
         """Wait until everything that is being scanned has come to its end."""
@@ -299,7 +310,15 @@ class Releases:
         return found
 
     def _of(self, owner: Owner, author: str, new: NewRelease) -> Upload | None:
-        """Return what an author has begun under this name: the same goes on, another takes its place."""
+        """Return what an author has begun under this name: the same goes on, another takes its place.
+
+        Raises:
+            Refused: CONFLICT for one that is being begun at this moment.
+        """
+        for each in self._quarantine.promises():
+            if (each.owner, each.author, each.name, each.version) == (owner, author, new.name, new.version):
+                tell = "It is being begun at this moment: send it again."
+                raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
         for each in list(self._quarantine.all()):
             if each.provenance or (each.owner, each.author, each.name, each.version) != (
                 owner,
@@ -316,16 +335,26 @@ class Releases:
             self._quarantine.drop(each.id)
         return None
 
-    def _refuse_full(self, owner: Owner, size: int) -> None:
-        mine = [each for each in self._quarantine.all() if each.owner == owner and each.stage is Stage.RECEIVING]
+    def _refuse_full(self, new: Upload) -> None:
+        """Refuse what has no room beside everything that is stored, on its way or promised, whatever stage that is in."""
+        every = [each for each in (*self._quarantine.all(), *self._quarantine.promises()) if each.holds]
+        mine = [each for each in every if each.owner == new.owner]
         if len(mine) >= _OPEN_EACH:
-            tell = f"There are {_OPEN_EACH} uploads that nobody has finished: finish or drop one."
+            tell = f"There are {_OPEN_EACH} uploads that have not come to their end: finish or drop one."
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
-        takes = size + sum(each.size for each in mine) + self._store.stored(owner)
-        if owner is not None and takes > self._bounds.tenant_bytes:
+        takes = new.size + sum(each.size for each in mine) + self._store.stored(new.owner)
+        if new.owner is not None and takes > self._bounds.tenant_bytes:
             most = self._bounds.tenant_bytes >> 30
             tell = f"With it, the releases of this tenant would take more than {most} GiB: delete what is not needed."
             raise Refused(Refusal(kind=RefusalKind.TOO_LARGE, reason=tell, tell=tell, param="files"))
+        self._refuse_no_disk(new.size + sum(self._quarantine.awaited(each) for each in every))
+        try:
+            memory.demand(max(each.size for each in new.files))
+        except OSError as error:
+            tell = f"A file of it cannot be looked at, which is done in memory: {error.strerror}."
+            raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=tell, tell=tell)) from None
+
+    def _refuse_no_disk(self, size: int) -> None:
         if shutil.disk_usage(self._store.root).free < size + _SPARE:
             tell = "There is no room for it on this machine now."
             raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason="no room for a release", tell=tell))
