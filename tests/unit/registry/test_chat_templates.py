@@ -22,6 +22,10 @@ class Held(Stored):
     def __init__(self, data: bytes) -> None:
         self.data, self.sha256, self.read = data, "", 0
 
+    @property
+    def length(self) -> int:
+        return len(self.data)
+
     def chunks(self, first: int = 0) -> Iterator[bytes]:
         for at in range(first * PART, len(self.data), PART):
             self.read += 1

@@ -23,7 +23,8 @@ from strongroom.policy import Ask
 from strongroom.registry.content import PART, ContentStore, memory
 from strongroom.registry.content.quarantine import Part, Quarantine, Stage, Upload
 from strongroom.registry.releases import NewRelease, service
-from strongroom.registry.releases.service import Bounds, Releases
+from strongroom.registry.releases.room import Bounds
+from strongroom.registry.releases.service import Releases
 from strongroom.registry.scan.limits import LIMITS
 from strongroom.vault.testing import embedded
 

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -28,27 +26,21 @@ from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission.manifest import Manifest
 from strongroom.registry.admission.service import Admission, resource_id
 from strongroom.registry.admission.tables import subject_named
-from strongroom.registry.content import PART, Broken, Owner, memory
+from strongroom.registry.content import PART, Broken, Owner
 from strongroom.registry.content.quarantine import Misplaced, Quarantine, Stage, Upload
 from strongroom.registry.releases import tables
 from strongroom.registry.releases.admitting import JOB, Admitting, noted, permitted, taken
 from strongroom.registry.releases.model import Misfit, NewRelease, Progress, check
+from strongroom.registry.releases.room import Bounds, Room
 from strongroom.registry.scan import CannotScan
 from strongroom.store import OperatorTx, StoreError, TenantTx
 from strongroom.vault import KeysDestroyed, VaultUnavailable
 
+__all__ = ["OCTETS", "Bounds", "Releases"]
+
 OCTETS: Final = "application/octet-stream"
-_OPEN_EACH: Final = 16
-_SPARE: Final = 1 << 30  # the disk keeps that much for everything else
 _FINDINGS: Final = 50
 _log: Final = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much a tenant may store, in bytes: releases and uploads together."""
-
-    tenant_bytes: int = 100 << 30
 
 
 class Releases:
@@ -62,7 +54,7 @@ class Releases:
         self._quarantine = quarantine
         self._store = quarantine.store
         self._clock = clock
-        self._bounds = bounds or Bounds()
+        self._room = Room(quarantine, bounds or Bounds())
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -100,7 +92,7 @@ class Releases:
                 await self._refuse_taken(tx, owner, new.name, new.version)
                 known = self._of(owner, who.name, new)
                 if known is None:  # nothing is awaited between the look and the promise: two cannot have the same room
-                    self._refuse_full(fresh)
+                    self._room.refuse_full(fresh)
                     counted.enter_context(self._quarantine.promised(fresh))
             if known is None:
                 with _told():
@@ -120,7 +112,7 @@ class Releases:
         self._gate.demand(who, _verb(found.owner), _about(found), "This credential may not bring this release.")
         if written != OCTETS:
             raise Refused(invalid(f"A chunk is {OCTETS}.", param="content-type"))
-        self._refuse_no_disk(len(data))
+        self._room.refuse_no_disk(len(data))
         try:
             with _told():
                 return await self._quarantine.take(found.id, index, offset, data)
@@ -334,30 +326,6 @@ class Releases:
                 return each
             self._quarantine.drop(each.id)
         return None
-
-    def _refuse_full(self, new: Upload) -> None:
-        """Refuse what has no room beside everything that is stored, on its way or promised, whatever stage that is in."""
-        every = [each for each in (*self._quarantine.all(), *self._quarantine.promises()) if each.holds]
-        mine = [each for each in every if each.owner == new.owner]
-        if len(mine) >= _OPEN_EACH:
-            tell = f"There are {_OPEN_EACH} uploads that have not come to their end: finish or drop one."
-            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
-        takes = new.size + sum(each.size for each in mine) + self._store.stored(new.owner)
-        if new.owner is not None and takes > self._bounds.tenant_bytes:
-            most = self._bounds.tenant_bytes >> 30
-            tell = f"With it, the releases of this tenant would take more than {most} GiB: delete what is not needed."
-            raise Refused(Refusal(kind=RefusalKind.TOO_LARGE, reason=tell, tell=tell, param="files"))
-        self._refuse_no_disk(new.size + sum(self._quarantine.awaited(each) for each in every))
-        try:
-            memory.demand(max(each.size for each in new.files))
-        except OSError as error:
-            tell = f"A file of it cannot be looked at, which is done in memory: {error.strerror}."
-            raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=tell, tell=tell)) from None
-
-    def _refuse_no_disk(self, size: int) -> None:
-        if shutil.disk_usage(self._store.root).free < size + _SPARE:
-            tell = "There is no room for it on this machine now."
-            raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason="no room for a release", tell=tell))
 
     async def _refuse_taken(self, tx: OperatorTx | TenantTx, owner: Owner, name: str, version: str) -> None:
         mine = await tables.taken(tx, owner, name=name, version=version)
