@@ -22,7 +22,6 @@ class Held(Stored):
     def __init__(self, data: bytes) -> None:
         self.data, self.sha256, self.read = data, "", 0
 
-    @property
     def length(self) -> int:
         return len(self.data)
 
