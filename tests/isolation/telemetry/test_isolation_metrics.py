@@ -20,13 +20,17 @@ from strongroom.attack import Target
 from strongroom.attack.http import Answer, Line
 from strongroom.audit import Trouble
 from strongroom.gateway.metrics import (
+    ACTION,
     BREAKER,
     DIALECT,
+    DIRECTION,
     DURATION_S,
     ENVIRONMENT,
     FIRST_S,
+    FOUND,
     OPERATION,
     OUTCOME,
+    READING,
     REASON,
     STATE,
     TARGET,
@@ -35,12 +39,14 @@ from strongroom.gateway.metrics import (
 from strongroom.kernel.metrics import OTHER
 
 SERIES = re.compile(r"^([a-z_:]+)(?:\{(.*)\})? (\S+)$")
-LABELS = (DIALECT, ENVIRONMENT, OPERATION, OUTCOME, REASON, TOKEN, TARGET, STATE, BREAKER)
+LABELS = (
+    DIALECT, ENVIRONMENT, OPERATION, OUTCOME, REASON, TOKEN, TARGET, STATE, BREAKER, DIRECTION, FOUND, ACTION, READING,
+)  # fmt: skip
 ALLOWED: dict[str, set[str]] = {label.name: {OTHER} for label in LABELS}
-for label in LABELS:  # two labels are called `state`
+for label in LABELS:  # two labels are called `state`, two `outcome`
     ALLOWED[label.name] |= {str(value) for value in label.values}
 ALLOWED["process"] = {"gateway-1", "gateway-2", "keeper"}
-ALLOWED["kind"] = {each.value for each in Trouble if each.value}
+ALLOWED["kind"] = {each.value for each in Trouble if each.value} | {"file_away", "file_differs", "authority_away"}
 ALLOWED["le"] = {str(bound) for bound in (*DURATION_S, *FIRST_S, "+Inf")} | {"1", "5", "10"}
 SAY = [{"role": "user", "content": "hi"}]
 
