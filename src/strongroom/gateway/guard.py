@@ -30,7 +30,7 @@ from strongroom.gateway.exchange.answers import (
 )
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.guard_leaks import Watched, cut, says_plainly
-from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Rules, Way, changed
+from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Rules, Way, around, changed
 from strongroom.gateway.guard_names import TOO_LONG, Whole, as_choice, must, unread
 from strongroom.gateway.guard_scores import TokenScores
 from strongroom.kernel.refusal import Refusal
@@ -302,8 +302,7 @@ class Guard(Watched):
         if self._vault is None:
             return spans
         tokens = [Span(start, end, _TOKEN, 1.0, "a token") for start, end, _ in find(text)]
-        apart = [s for s in spans if not any(s.start < t.end and t.start < s.end for t in tokens)]
-        return sorted([*apart, *tokens])
+        return sorted([*around(spans, tokens, text), *tokens]) if tokens else spans
 
     def _replacement(self, kind: str, value: str) -> str:
         if kind == _TOKEN:

@@ -28,7 +28,6 @@ from strongroom.gateway.exchange.asks import (
 from strongroom.gateway.guard_looks import CODE, Blocked, Finder, Looks, Way, changed, said_of
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
 from strongroom.privacy.actions import Action
-from strongroom.privacy.model import resolve
 
 _NOBODYS: Final = 1_000_000  # a number with fewer digits is nobody's
 
@@ -138,7 +137,7 @@ class Asked(Looks):
             at += len(part.text)
         if not found:
             return parts
-        spans = resolve(found)
+        spans = way.engine.resolve(found)
         self._count(spans, way, "input")
         looked: list[TextPart] = []
         stood = [(span, self._stand_in(way, span.kind, whole[span.start : span.end])) for span in spans]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from strongroom.canaries import Planted
 from strongroom.gateway.exchange.answers import Generation
 from strongroom.gateway.exchange.asks import Ask
@@ -28,6 +30,12 @@ class Watched(Asked):
         self.leaks = watch(ask, planted, rules.canaries, rules.instructions, tenant, pinned)
         if rules.canaries is not Leak.OFF and (pinned or has_instructions(ask)):
             self.word = planted.word
+
+    def echo_long(self, own: Any) -> Any | Refusal:
+        """Return what `echo` does, and look up what else takes long in a long ask before its answer begins: for a thread."""
+        if self.leaks is not None:
+            self.leaks.look_up()
+        return self.echo(own)
 
 
 def says_plainly(answer: Generation, engine: Finder) -> bool:

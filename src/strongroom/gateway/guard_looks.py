@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
@@ -17,7 +17,7 @@ from strongroom.privacy.custom import CustomDetector, CustomPattern, HashedValue
 from strongroom.privacy.fields import find_in_field
 from strongroom.privacy.jsontext import Leaf, NotJson, rewrite
 from strongroom.privacy.tokens import Vault
-from strongroom.rules.privacy import Leak, Privacy, Reading, action_on
+from strongroom.rules.privacy import Leak, Privacy, Reading, action_on, strictness
 
 Count: TypeAlias = Callable[[str, str, str], None]
 """Is told of each finding: direction, type and action."""
@@ -36,6 +36,10 @@ class Finder(Protocol):
 
     def quiet(self, text: str) -> bool:
         """Say whether there is surely none."""
+        ...
+
+    def resolve(self, spans: Iterable[Span]) -> list[Span]:
+        """Return spans that do not overlap: where some do, the strictest goes for all of it."""
         ...
 
 
@@ -69,10 +73,9 @@ class Rules:
 def rules_of(terms: Privacy, lists: Sequence[HashedValues] = ()) -> Rules:
     """Return what the terms come to, with a tenant's own lists."""
     own = [CustomPattern(each.name, each.pattern, each.validator) for each in terms.patterns]
-    detectors: list[Detector] = [CustomDetector(own)] if own else []
     names = [*KINDS, *(CUSTOM + each.name for each in own), *(each.kind for each in lists)]
     made = [
-        _way({name: action_on(actions, name) for name in names}, detectors, lists, reading)
+        _way({name: action_on(actions, name) for name in names}, own, lists, reading)
         for actions, reading in ((terms.input, terms.input_names), (terms.output, terms.output_names))
     ]
     tokens = any(way is not None and Action.TOKENISE in way.actions.values() for way in made)
@@ -80,13 +83,16 @@ def rules_of(terms: Privacy, lists: Sequence[HashedValues] = ()) -> Rules:
 
 
 def _way(
-    actions: Mapping[str, Action], detectors: Sequence[Detector], lists: Sequence[HashedValues], reading: Reading
+    actions: Mapping[str, Action], own: Sequence[CustomPattern], lists: Sequence[HashedValues], reading: Reading
 ) -> Way | None:
     acting = {name: action for name, action in actions.items() if action is not Action.ALLOW}
     if not acting:
         return None
-    more = [*detectors, *(each for each in lists if each.kind in acting)]
-    return Way(Engine(acting, more=more), acting, reading if naming.KINDS & acting.keys() else Reading.OFF)
+    more: list[Detector] = [each for each in lists if each.kind in acting]
+    if patterns := [each for each in own if CUSTOM + each.name in acting]:
+        more.insert(0, CustomDetector(patterns))
+    engine = Engine(acting, more=more, strictness=partial(strictness, acting))
+    return Way(engine, acting, reading if naming.KINDS & acting.keys() else Reading.OFF)
 
 
 class Blocked(Exception):  # noqa: N818 - never leaves the guard
@@ -181,3 +187,19 @@ def said_of(kind: str) -> str:
     """Return what a type is, in words for whoever is refused."""
     known = KINDS.get(kind)
     return "what the tenant's own rules name" if known is None else known.says
+
+
+def around(spans: Iterable[Span], tokens: Sequence[Span], text: str) -> Iterable[Span]:
+    """Yield what of each span stands beside tokens and says something: what is about a token is the token's, and no more is."""
+    for span in spans:
+        at = span.start
+        for token in tokens:
+            if token.end > at and token.start < span.end:
+                yield from _saying(span, at, token.start, text)
+                at = token.end
+        yield from _saying(span, at, span.end, text)
+
+
+def _saying(span: Span, start: int, end: int, text: str) -> Iterable[Span]:
+    if start < end and any(each.isalnum() for each in text[start:end]):
+        yield span._replace(start=start, end=end)

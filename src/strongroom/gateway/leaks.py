@@ -5,6 +5,8 @@ Always true here:
 - a stream is looked at every `canaries.STRIDE` characters from its start, however it was cut, before any of them leaves what is
   held back (`guard.py`): no fragment of a canary goes out;
 - instructions count for the whole answer, in however many parts: once enough of their runs were said, it ends;
+- what the caller's own turns say of them is looked up once an answer at most; of a long request before the answer, beside the loop
+  (`look_up`);
 - one sighting ends an answer that is to be cut; where it is only to be told, it is told once an answer.
 """
 
@@ -86,7 +88,7 @@ class LeakWatch:
     """
 
     __slots__ = (
-        "_ask", "_canary", "_met", "_no", "_places", "_planted", "_runs", "_tenant", "_words", "seen",
+        "_ask", "_canary", "_left", "_met", "_no", "_places", "_planted", "_runs", "_tenant", "_told", "_words", "seen",
     )  # fmt: skip
 
     def __init__(
@@ -101,6 +103,10 @@ class LeakWatch:
         if self._runs is not None and not self._runs.watched:
             self._runs, self._words = None, Leak.OFF
         self._met: frozenset[bytes] = frozenset()
+        self._told: frozenset[bytes] | None = (
+            None  # of the runs, those of the caller's own turns; None: not looked up yet
+        )
+        self._left: frozenset[bytes] | None = None  # the others, once that counts
         self._places: dict[object, _Place] = {}
         self._tenant = tenant
         self._no: Refusal | None = None
@@ -202,17 +208,31 @@ class LeakWatch:
         text = at.said + at.unsaid
         at.said, at.unsaid = text[-prompts.REACH :], ""
         self._met |= runs.met(text)
-        if len(self._met) < runs.enough:
-            return None
-        # What the caller's own turns say is known to whoever wrote them; looked up only now, since it is nearly never needed.
-        told = prompts.said_in(_turns(self._ask), runs)
-        left, of = len(self._met - told), len(runs.runs - told)
-        if left < max(prompts.LEAST, min(runs.enough, round(prompts.SHARE * of))):
-            self._met -= told
+        if self._left is None:
+            if len(self._met) < runs.enough:
+                return None
+            # What the caller's own turns say is known to whoever wrote them; looked up only now, since it is nearly never needed.
+            self._left = runs.runs - self._said_by_caller(runs)
+        self._met &= self._left
+        left, of = len(self._met), len(self._left)
+        enough = max(prompts.LEAST, min(runs.enough, round(prompts.SHARE * of)))
+        if left < enough:
+            if of < enough:
+                self._runs = None  # the caller knows them: there is nothing left to be given away
             return None
         self._runs = None  # said once
         share = f"{left} of {of} runs of {prompts.GRAM} letters"
         return self._judge(self._words, INSTRUCTIONS, f"the model's instructions in the answer: {share}")
+
+    def look_up(self) -> None:
+        """Look up now what the caller's own turns say of the instructions: for a thread, where they are long."""
+        if self._runs is not None:
+            self._said_by_caller(self._runs)
+
+    def _said_by_caller(self, runs: prompts.Instructions) -> frozenset[bytes]:
+        if self._told is None:
+            self._told = prompts.said_in(_turns(self._ask), runs)
+        return self._told
 
     def _judge(self, action: Leak, signal: str, reason: str, *, always: bool = False) -> Refusal | None:
         if action is Leak.CUT or always:

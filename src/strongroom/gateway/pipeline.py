@@ -258,7 +258,7 @@ class Gateway:
             return ask
         admitted = self._watched(admitted, guard, ask)
         told = admitted.decoded.own
-        own = await self._guards.beside(partial(guard.echo, told)) if long else guard.echo(told)
+        own = await self._guards.beside(partial(guard.echo_long, told)) if long else guard.echo(told)
         if isinstance(own, Refusal):
             return own
         ask = disclose.shaped(ask, terms)

@@ -15,7 +15,7 @@ from strongroom.privacy.encoded import ANCHORS, ESCAPED, decoded, unescaped
 from strongroom.privacy.folding import Folded, fold
 from strongroom.privacy.kinds import DEFAULT_KINDS, KINDS
 from strongroom.privacy.matching import Prefilter
-from strongroom.privacy.model import Detector, Span, Tier, resolve
+from strongroom.privacy.model import Detector, Span, Strictness, Tier, alike, resolve
 from strongroom.privacy.rules import PATTERNS, Rule
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Engine:
         lexicon: whether tier 1 (names, addresses, places) runs.
         more: detectors of a tenant's own, plug-ins, tier 2.
         unwrap: whether base64, hexadecimal and URL-encoded pieces are looked into, one level deep.
+        strictness: what becomes of a type, more being stricter: where spans overlap, the strictest names the whole.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Engine:
         lexicon: bool = True,
         more: Sequence[Detector] = (),
         unwrap: bool = True,
+        strictness: Strictness = alike,
     ) -> None:
         self.kinds = frozenset(kinds)
         self._least = least
@@ -81,6 +83,7 @@ class Engine:
         self._lexicon = _lexicon(self.kinds) if lexicon else None
         self._more = tuple(more)
         self._unwrap = unwrap
+        self._strictness = strictness
 
     def find(self, text: str) -> list[Span]:
         """Return spans in order that do not overlap; see `resolve` for how overlapping ones are put together."""
@@ -92,7 +95,11 @@ class Engine:
             found += self._lexicon.spans(folded)
         for detector in self._more:
             found += [span for span in detector.find(text) if span.kind in self.kinds or span.kind not in KINDS]
-        return resolve(span for span in found if span.confidence >= self._least) if found else []
+        return self.resolve(span for span in found if span.confidence >= self._least) if found else []
+
+    def resolve(self, spans: Iterable[Span]) -> list[Span]:
+        """Return spans that do not overlap, as `find` would."""
+        return resolve(spans, self._strictness)
 
     def plus(self, detector: Detector) -> Engine:
         """Return this engine with one more detector: it adds spans of this engine's types, and takes none away."""
@@ -112,8 +119,9 @@ class Engine:
             yield from self._escaped(folded)
         for piece in decoded(folded.data, met):
             spans = self._patterns.spans(fold(piece.text))
-            best = max(spans, key=lambda span: span.confidence, default=None)
-            if best is not None and best.confidence >= self._least:
+            sure = [span for span in spans if span.confidence >= self._least]
+            best = max(sure, key=lambda span: (self._strictness(span.kind), span.confidence), default=None)
+            if best is not None:
                 start, end = folded.original(piece.start, piece.end)
                 yield Span(start, end, best.kind, best.confidence, f"{best.reason}, in {piece.encoding}", Tier.PATTERN)
 

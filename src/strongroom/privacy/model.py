@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 
 class Tier(StrEnum):
@@ -35,6 +35,16 @@ class Span(NamedTuple):
     tier: Tier = Tier.PATTERN
 
 
+Strictness: TypeAlias = Callable[[str], int]
+"""Says how strict what becomes of a type is."""
+
+
+def alike(kind: str) -> int:
+    """Say that the same becomes of all types."""
+    del kind
+    return 0
+
+
 class Detector(Protocol):
     """Anything that finds spans in a text; pure, and safe to call from several threads."""
 
@@ -43,11 +53,17 @@ class Detector(Protocol):
         ...
 
 
-def resolve(spans: Iterable[Span]) -> list[Span]:
+def resolve(spans: Iterable[Span], strictness: Strictness = alike) -> list[Span]:
     """Return spans that do not overlap, in order, and that cover every character that any of `spans` covered.
 
-    Where two overlap, the surer one names the whole, and at the same confidence the longer one: leaving out characters of the
-    loser would show a fragment of what somebody thought to be an entity. An earlier tier's kind stands before a later one's.
+    Where some overlap, the one of which the strictest becomes names the whole: nobody's own type, however wide, takes anything
+    away from what another type demands. Among those alike the surer one does, and at the same confidence the longer one: leaving
+    out characters of the loser would show a fragment of what somebody thought to be an entity. An earlier tier's kind stands
+    before a later one's. The whole was found by the earliest tier of those in it.
+
+    Args:
+        spans: in any order.
+        strictness: what becomes of a type; more is stricter.
     """
     merged: list[Span] = []
     for span in sorted(spans):
@@ -55,14 +71,16 @@ def resolve(spans: Iterable[Span]) -> list[Span]:
             continue
         if merged and span.start < merged[-1].end:
             last = merged[-1]
-            winner = max(last, span, key=_weight)
-            merged[-1] = winner._replace(start=min(last.start, span.start), end=max(last.end, span.end))
+            winner = max(last, span, key=lambda each: (strictness(each.kind), *_weight(each)))
+            tier = max(last.tier, span.tier, key=_RANK.__getitem__)
+            start, end = min(last.start, span.start), max(last.end, span.end)
+            merged[-1] = winner._replace(start=start, end=end, tier=tier)
         else:
             merged.append(span)
     return merged
 
 
-_RANK = {Tier.PATTERN: 2, Tier.LEXICON: 1, Tier.MODEL: 0}
+_RANK: Final = {Tier.PATTERN: 2, Tier.LEXICON: 1, Tier.MODEL: 0}
 
 
 def _weight(span: Span) -> tuple[int, float, int]:

@@ -33,6 +33,8 @@ STOPPED: Final = 900
 """Characters of instructions, at most, in an answer that was stopped for them, where it says them letter for letter and without
 more between them than English has: `MOST` runs have 640 of them at most, and two looks lie between what made the last one."""
 _WALK: Final = GRAM - 1
+_PIECE: Final = 8192
+"""Characters of a caller's turns at a time: looked at in a thread, a long one lets go of the interpreter between two of them."""
 
 
 class Instructions:
@@ -68,7 +70,9 @@ def said_in(texts: Iterable[str], runs: Instructions) -> frozenset[bytes]:
     """Return those of the runs that texts hold as they stand: what a caller's own turns say is no secret of the instructions."""
     found: frozenset[bytes] = frozenset()
     for text in texts:
-        found |= runs.runs.intersection(_runs(steps(letters(fold(text).data))))
+        said = b"".join([letters(fold(text[at : at + _PIECE]).data) for at in range(0, len(text), _PIECE)])
+        for at in range(0, len(said), _PIECE):  # a run that begins in one piece may end in the next
+            found |= runs.runs.intersection(_runs(steps(said[at : at + _PIECE + _WALK])))
     return found
 
 

@@ -4,7 +4,9 @@ Always true here:
 - nobody speaks: secrets and numbers, addresses and codes that point to one person are masked, both ways; names, streets and
   what points to somebody only together with other facts pass, since a model is asked about these all day;
 - an action is said for a class (`secret`, `identifier`, `indirect`) or for one type; a type's own word goes before its class's;
-- of two words the stricter holds where a tenant's document meets its ceiling: allow, alert, tokenise, mask, block;
+- of two words the stricter holds where a tenant's document meets its ceiling: allow, alert, tokenise, mask, block; and where
+  findings overlap in a text, the strictest of theirs goes for all of it: a tenant's own type takes nothing from another's word;
+- other types of the tenant's own are not shown to take away, so they are never in force at once;
 - canaries and a model's own instructions end the answer that they come out in, unless a rule says less;
 - a document that cannot be read blocks secrets and masks everything else.
 """
@@ -134,6 +136,11 @@ def stricter(one: Action, other: Action) -> Action:
     return max(one, other, key=STRICTNESS.index)
 
 
+def strictness(actions: Mapping[str, Action], kind: str) -> int:
+    """Return how strict what becomes of a type is; more is stricter."""
+    return STRICTNESS.index(action_on(actions, kind))
+
+
 def more_read(one: Reading, other: Reading) -> Reading:
     """Return the stricter of two readings."""
     return max(one, other, key=READINGS.index)
@@ -204,6 +211,10 @@ class PrivacyKind(FieldKind[PrivacyRule, Privacy]):
                 CustomDetector([CustomPattern(each.name, each.pattern, each.validator)])
             except BadPattern as error:
                 raise DocumentError(str(error).rstrip("."), f"{place}.patterns[{index}].pattern") from None
+
+    def is_narrower(self, old: Privacy, new: Privacy) -> bool:
+        """Whether `new` surely allows nothing that `old` does not: what another pattern comes to in a text, nothing here shows."""
+        return new.patterns == old.patterns and super().is_narrower(old, new)
 
     def _decided(self, rules: Sequence[PrivacyRule], name: str, base: Any) -> Any:
         if name in {"unchecked", "input_names", "output_names", "canaries", "instructions"}:

@@ -3,13 +3,15 @@
 Always true here:
 - what a text comes to does not depend on what else is read with it: weights alone are quantised, never activations, and
   windows of one batch are padded and masked;
+- a text is cut into tokens a piece at a time, so that a long one can be left for another's between two of them;
 - nothing of a text is kept.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from string import punctuation, whitespace
 from typing import Any, Final, NamedTuple
 
 from strongroom.privacy.model import Span
@@ -17,6 +19,10 @@ from strongroom.privacy.naming import OUTPUTS, Read, spans_of, windows
 
 _TOKENS: Final = 1024  # of one run, padding included: what bounds its memory and how long it takes
 _MOST: Final = 8  # windows of one run
+PIECE: Final = 4096
+"""Characters, at most, that are cut into tokens at a time."""
+_BACK: Final = 256  # characters from the end of a piece in which a place between two words is looked for
+_BETWEEN: Final = frozenset(whitespace + punctuation)  # each of these stands before a token, or is one
 
 
 class Window(NamedTuple):
@@ -26,6 +32,13 @@ class Window(NamedTuple):
     places: tuple[tuple[int, int], ...]
     first: int
     last: int
+
+
+class Tokens(NamedTuple):
+    """What a piece of a text comes to: its tokens, and where they stand in the text."""
+
+    ids: Sequence[int]
+    places: Sequence[tuple[int, int]]
 
 
 class WrongModel(Exception):  # noqa: N818 - said to a person
@@ -84,8 +97,18 @@ class Namer:
 
     def cut(self, text: str) -> list[Window]:
         """Return the windows over a text."""
-        encoded = self._tokenizer.encode(text, add_special_tokens=False)
-        ids, places = encoded.ids, encoded.offsets
+        return self.lay([self.tokens(piece, at) for at, piece in pieces(text)])
+
+    def tokens(self, piece: str, at: int) -> Tokens:
+        """Return the tokens of a piece of a text that begins at `at`."""
+        encoded = self._tokenizer.encode(piece, add_special_tokens=False)
+        places = encoded.offsets if not at else [(start + at, end + at) for start, end in encoded.offsets]
+        return Tokens(encoded.ids, places)
+
+    def lay(self, read: Sequence[Tokens]) -> list[Window]:
+        """Return the windows over a text of which these are the tokens of all its pieces, in order."""
+        ids = [token for piece in read for token in piece.ids]
+        places = [place for piece in read for place in piece.places]
         return [
             Window(tuple(ids[start:end]), tuple(places[start:end]), first - start, last - start)
             for start, end, first, last in windows(len(ids))
@@ -112,6 +135,20 @@ class Namer:
             ]
             for row, window in enumerate(run)
         ]
+
+
+def pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Yield a text in pieces that are cut into tokens one at a time: where each begins, and the piece.
+
+    They end between words, as tokens do, so the pieces have the tokens of the whole. A word that is too long for that is nobody's.
+    """
+    at = 0
+    while len(text) - at > PIECE:
+        most = at + PIECE
+        end = next((end for end in range(most, most - _BACK, -1) if text[end] in _BETWEEN), most)
+        yield at, text[at:end]
+        at = end
+    yield at, text[at:]
 
 
 def fitting(waiting: Sequence[Window]) -> int:

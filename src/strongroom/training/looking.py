@@ -14,7 +14,7 @@ from strongroom.privacy import Classification, classification
 from strongroom.privacy.actions import Action, mask, replace
 from strongroom.privacy.engine import Engine
 from strongroom.privacy.model import Span
-from strongroom.rules.privacy import Privacy, action_on, stricter
+from strongroom.rules.privacy import STRICTNESS, Privacy, action_on, stricter
 from strongroom.training.table import Table
 
 _MEASURE: Final = re.compile(r"[-+]?(?:\d{1,8}|\d*\.\d+)(?:[eE][-+]?\d{1,3})?")
@@ -35,7 +35,7 @@ def look(table: Table, rules: Privacy | None) -> tuple[Table, dict[str, int]]:
         Blocked: when a rule says so.
     """
     actions: Mapping[str, Action] = {} if rules is None else rules.input
-    engine = Engine()
+    engine = Engine(strictness=lambda kind: STRICTNESS.index(_action(actions, kind)))
     found: Counter[str] = Counter()
     columns = [
         _column(engine, name, [row[at] for row in table.rows], actions, found) for at, name in enumerate(table.columns)
@@ -62,11 +62,14 @@ def _column(
 def _masked(engine: Engine, name: str, cell: str, actions: Mapping[str, Action]) -> str:
     hidden: list[Span] = []
     for span in engine.find(cell):
-        own = action_on(actions, span.kind) if actions else Action.ALLOW
-        least = Action.ALLOW if classification(span.kind) is Classification.INDIRECT else Action.MASK
-        action = stricter(least, own)
+        action = _action(actions, span.kind)
         if action is Action.BLOCK:
             raise Blocked(f"Column {name} holds {span.kind}, which the tenant's rules let into no file.")
         if action in {Action.MASK, Action.TOKENISE}:
             hidden.append(span)
     return replace(cell, hidden, mask)
+
+
+def _action(actions: Mapping[str, Action], kind: str) -> Action:
+    own = action_on(actions, kind) if actions else Action.ALLOW
+    return stricter(Action.ALLOW if classification(kind) is Classification.INDIRECT else Action.MASK, own)

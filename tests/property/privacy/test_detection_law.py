@@ -15,7 +15,7 @@ from strongroom.privacy import Engine, every_kind, resolve
 from strongroom.privacy.actions import mask, replace
 from strongroom.privacy.folding import fold
 from strongroom.privacy.jsontext import rewrite
-from strongroom.privacy.model import Span
+from strongroom.privacy.model import Span, Tier
 
 ENGINE = Engine(every_kind())
 PLAIN = Engine(lexicon=False)
@@ -62,6 +62,32 @@ def test_overlapping_spans_cover_together_what_each_covered(drawn: list[tuple[in
     out = resolve(spans)
     assert {at for s in spans for at in range(s.start, s.end)} == {at for s in out for at in range(s.start, s.end)}
     assert all(one.end <= other.start for one, other in pairwise(out))
+
+
+STRICT = {"url": 0, "email": 1, "api_key": 2, "custom.all": 1}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 30),
+            st.integers(1, 12),
+            st.floats(0, 1),
+            st.sampled_from(sorted(STRICT)),
+            st.sampled_from(Tier),
+        ),
+        max_size=8,
+    )
+)
+def test_no_character_becomes_less_than_the_strictest_that_covers_it(
+    drawn: list[tuple[int, int, float, str, Tier]],
+) -> None:
+    spans = [Span(start, start + size, kind, sure, "", tier) for start, size, sure, kind, tier in drawn]
+    for each in resolve(spans, STRICT.__getitem__):
+        covered = [span for span in spans if span.start < each.end and each.start < span.end]
+        assert STRICT[each.kind] == max(STRICT[span.kind] for span in covered)
+        assert (each.tier is Tier.PATTERN) == any(span.tier is Tier.PATTERN for span in covered)
 
 
 leaves = (

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import string
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from strongroom.privacy.naming import Read
 from strongroom.runtime.lender import QueueFullError
-from strongroom.runtime.name_front import Batcher
-from strongroom.runtime.namer import Window, fitting
+from strongroom.runtime.name_front import MAX_CHARACTERS, Batcher
+from strongroom.runtime.namer import PIECE, Tokens, Window, fitting, pieces
+
+LIGHT = ord(".")
+"""Is cut, and is no window: a text that takes long to be cut and nothing to be read."""
 
 
 class Engine:
@@ -23,9 +30,21 @@ class Engine:
         self.let = threading.Event()
         self.begun = threading.Event()
         self.fails = False
+        self.cut: list[str] = []
 
-    def cut(self, text: str) -> list[Window]:
-        return [Window((ord(character),), ((place, place + 1),), 0, 1) for place, character in enumerate(text)]
+    def tokens(self, piece: str, at: int) -> Tokens:
+        self.cut.append(piece[:1])
+        if piece.startswith("?"):
+            raise ValueError("no")
+        return Tokens([ord(each) for each in piece], [(place, place + 1) for place in range(at, at + len(piece))])
+
+    def lay(self, read: Sequence[Tokens]) -> list[Window]:
+        return [
+            Window((token,), (place,), 0, 1)
+            for piece in read
+            for token, place in zip(piece.ids, piece.places, strict=True)
+            if token != LIGHT
+        ]
 
     def run(self, run: Sequence[Window]) -> list[list[Read]]:
         self.begun.set()
@@ -93,6 +112,91 @@ async def test_a_fault_of_the_engine_ends_those_that_were_read_and_nobody_after_
         await made.read("a", ["a"])
     engine.fails = False
     assert await made.read("a", ["a"]) == [[Read(0, 1, 0, 1.0)]]
+
+
+async def test_long_texts_of_one_tenant_are_cut_in_turn_with_anothers_short_one() -> None:
+    engine = Engine()
+    made = batcher(engine)
+    long = [asyncio.ensure_future(made.read("a", ["." * (MAX_CHARACTERS - 1000) + "a"])) for _ in range(4)]
+    over = [asyncio.ensure_future(made.read("a", ["." * MAX_CHARACTERS])) for _ in range(56)]
+    short = asyncio.ensure_future(made.read("b", ["b"]))
+    await begun(engine)
+    assert [type(each.exception()) for each in over] == [QueueFullError] * 56, "before anything was done about them"
+    assert engine.cut.count(".") <= 8, "of some two hundred and fifty pieces"
+    engine.let.set()
+    assert await short
+    assert [len(text) for (text,) in await asyncio.gather(*long)] == [1] * 4
+    assert await made.read("a", ["a"]), "and there is room again"
+
+
+async def test_however_much_of_others_waits_a_tenants_first_text_is_read() -> None:
+    engine = Engine()
+    made = batcher(engine)
+    long = "." * (MAX_CHARACTERS - 1000) + "a"
+    others = [asyncio.ensure_future(made.read(f"t{number // 4}", [long])) for number in range(16)]
+    await asyncio.sleep(0)
+    more = asyncio.ensure_future(made.read("t4", [long, long]))
+    over = asyncio.ensure_future(made.read("t4", ["a"]))
+    short = asyncio.ensure_future(made.read("b", ["b"]))
+    await begun(engine)
+    assert isinstance(over.exception(), QueueFullError), "the control: who has some waiting already finds it full"
+    engine.let.set()
+    assert await short
+    assert not more.done(), "before most of what came first"
+    assert len(await asyncio.gather(*others, more)) == 17
+
+
+async def test_who_leaves_is_cut_no_further_and_makes_room() -> None:
+    engine = Engine()
+    made = batcher(engine)
+    engine.let.set()
+    for _ in range(8):  # twice what may wait
+        gone = [asyncio.ensure_future(made.read("a", ["." * (MAX_CHARACTERS - 1000)])) for _ in range(4)]
+        await asyncio.sleep(0)
+        for each in gone:
+            each.cancel()
+        await asyncio.wait(gone)
+        assert all(each.cancelled() for each in gone)
+    assert await made.read("b", ["b"])
+    assert engine.cut.count(".") <= 8 * 5
+
+
+async def test_a_text_that_cannot_be_cut_ends_its_own_request() -> None:
+    engine = Engine()
+    made = batcher(engine)
+    engine.let.set()
+    bad, good = await asyncio.gather(made.read("a", ["?", "a"]), made.read("b", ["b"]), return_exceptions=True)
+    assert isinstance(bad, ValueError)
+    assert good == [[Read(0, 1, 0, 1.0)]]
+    assert await made.read("a", ["a"]) == good
+
+
+@given(st.text("ab ,\n\u00e9", max_size=60).map(lambda text: text * 300))
+@settings(max_examples=30, deadline=None)
+def test_pieces_are_the_text_and_end_between_words(text: str) -> None:
+    cut = list(pieces(text))
+    assert "".join(piece for _, piece in cut) == text
+    assert [at for at, _ in cut] == [sum(len(each) for _, each in cut[:number]) for number in range(len(cut))]
+    assert all(len(piece) <= PIECE for _, piece in cut)
+    if any(each in text for each in " ,\n"):  # words are shorter than what is looked back
+        assert all(piece[0] in " ,\n" for at, piece in cut if at)
+
+
+def test_pieces_come_to_the_tokens_of_the_whole() -> None:
+    tokenizers: Any = importlib.import_module("tokenizers")
+    models: Any = importlib.import_module("tokenizers.models")
+    ends = string.ascii_letters + string.digits + string.punctuation + "\u00e9\u4e2d"
+    vocabulary = {each: number for number, each in enumerate(["[UNK]", *ends, *[f"##{each}" for each in ends]])}
+    tokenizer = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = importlib.import_module("tokenizers.normalizers").BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = importlib.import_module("tokenizers.pre_tokenizers").BertPreTokenizer()
+    text = 'Jane O\'Neil wrote to Jos\u00e9; \n{"name":"Ana M."}\u4e2d\u4e2d ' * 300
+    whole = tokenizer.encode(text)
+    parts = [(at, tokenizer.encode(piece)) for at, piece in pieces(text)]
+    assert len(parts) > 3
+    assert [token for _, part in parts for token in part.ids] == whole.ids
+    places = [(start + at, end + at) for at, part in parts for start, end in part.offsets]
+    assert places == whole.offsets
 
 
 @pytest.mark.parametrize(
