@@ -129,6 +129,21 @@ def staged(gateway: str, control: str, operator: str) -> Generator[Target]:
             builder.end_tenant(tenant.id)
 
 
+def heard(gateway: str, key: Key, model: str) -> None:
+    """Wait until every gateway process has heard of `key`, which may ask nothing: it is turned away as known, not as a stranger.
+
+    Raises:
+        StagingError: when they have not in time.
+    """
+    deadline, good = time.monotonic() + _SETTLED_S, 0
+    while good < _IN_A_ROW:
+        with Line(gateway) as line:
+            status = line.ask("GET", f"/v1/models/{model}", key=key.secret).status
+        good = good + 1 if status != 401 else 0  # noqa: PLR2004 - HTTP Unauthorized
+        if time.monotonic() > deadline:
+            raise StagingError("the gateway does not know what was made")
+
+
 def settle(gateway: str, key: Key, model: str) -> None:
     """Wait until every gateway process has heard of `key` and `model`: the newest of what was made.
 

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from http.client import HTTPException
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -86,6 +85,8 @@ def evaluate(
         gateway: where to ask.
         session: how to reach the control API.
     """
+    from http.client import HTTPException  # noqa: PLC0415 - as above: it brings TLS
+
     from strongroom.attack.evaluating import Turned, run  # noqa: PLC0415 - `--help` must not wait for HTTP and TLS
     from strongroom.attack.http import Line  # noqa: PLC0415 - as above
     from strongroom.registry.evaluations.suite import BadSuite, read  # noqa: PLC0415 - as above

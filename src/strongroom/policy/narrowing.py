@@ -25,9 +25,9 @@ from strongroom.policy.model import Action, Resource
 
 MAX_POLICIES: Final = 50
 MAX_BYTES: Final = 8 * 1024
-MAX_LOOKS: Final = 25_000
+MAX_LOOKS: Final = 30_000
 """What holding the policies of one document against the schema may cost: Cedar looks at each part of a condition once for
-every kind of caller and every action that the head leaves open. Some 2 µs a look at worst, so about 50 ms in all, on the one
+every kind of caller and every action that the head leaves open. Some 2 µs a look at worst, so about 60 ms in all, on the one
 thread that serves everybody."""
 
 MAX_DEPTH: Final = 32

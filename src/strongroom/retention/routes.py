@@ -107,7 +107,7 @@ async def read_retention(retention: TheRetention, who: Who, ask: Asked) -> Statu
 
 @get("/retention/rehearsal", responses=READ, summary="See what another rule would drop", tags=["retention"])
 async def rehearse_rule(
-    days: FromQuery[Days],
+    days: Annotated[int, QueryParameter(ge=1, le=3660, description="For how many days.")],
     retention: TheRetention,
     finder: TheFinder,
     who: Who,

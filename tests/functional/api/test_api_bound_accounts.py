@@ -86,7 +86,7 @@ def test_what_binds_nothing_is_refused(ask: Ask, data: dict[str, Any], param: st
 
 def test_in_production_a_token_is_bound_or_is_the_first_for_a_day_and_from_here(plane: ControlPlane) -> None:
     services = plane.services
-    strict = Accounts(services.gate, services.accounts._keys, services.clock, production=True)
+    strict = Accounts(services.gate, services.accounts._keys, services.clock, production=True, installer=True)
     bound = Ties(confirmation=Confirmation(Proof.DPOP, bytes(32)), networks=("10.0.0.0/8",))
 
     async def tried() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,9 @@ async def begun(plane: Plane, **changes: Any) -> UUID:
 async def say(plane: Plane, text: str, key: str = "acme", **more: object) -> Any:
     answer = await plane.ask(body={"model": "tiny", "messages": [{"role": "user", "content": text}], **more}, key=key)
     assert answer.status == 200, answer.body
+    async with asyncio.timeout(10):
+        while plane.server.connections:  # noqa: ASYNC110 - an answer is out before its handler comes to the tape, and nothing tells
+            await asyncio.sleep(0)
     await plane.tapes.idle()
     return answer
 

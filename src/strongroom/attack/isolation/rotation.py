@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from strongroom.attack.attempt import OK, UNAUTHORIZED, Attempt
 from strongroom.attack.http import Answer
-from strongroom.attack.staging import Builder, StagingError, settle
+from strongroom.attack.staging import Builder, StagingError, heard, settle
 from strongroom.attack.target import Key, Target
 from strongroom.attack.verdict import Notes, case
 
@@ -77,6 +77,7 @@ def opened_twice(target: Target, notes: Notes) -> None:
     made = at.control_plane("POST", f"/api/tenants/{a.id}/keys", data=data)
     notes.hold(made.status in _CREATED and not made.json()["secret"], "control: a delivery shows no secret")
     delivery = Key(made.json()["delivery"]["id"], made.json()["delivery"]["token"])
+    heard(target.gateway, delivery, a.own)
     at.refused(at.data_plane("GET", f"/v1/models/{a.own}", delivery), "a delivery at a model", 404)
     at.refused(at.control_plane("GET", f"/api/tenants/{a.id}/keys", delivery), "a delivery at the list of keys", 404)
     first = at.control_plane("POST", "/api/deliveries/open", delivery)
