@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from strongroom.privacy.folding import fold
 from strongroom.privacy.matching import Prefilter
 from strongroom.privacy.stream import HOLD, STEP
-from strongroom.privacy.views import letters, stepped_words, steps, variants, word_views
+from strongroom.privacy.views import decoded_views, letters, stepped_words, steps, variants, word_views
 
 LENGTH: Final = 12
 LETTERS: Final = "cdfhjkmnpqrvwxy"
@@ -29,6 +29,10 @@ FRAGMENT: Final = 4
 """So many letters in a row no stream lets go of, in whatever form: a stop in the stream may let go of three, `\\u` of two."""
 _RISING: Final = 4
 """Letters of which the beginning of a canary is known as such."""
+_DECODING: Final = 3
+"""The same in what decodes to letters: the next one is half there already."""
+_PADDED: Final = 2
+"""Letters at most at the end of what was decoded that only the padding of half a group made."""
 _BLOCK: Final = 4096
 
 
@@ -61,7 +65,7 @@ class Canaries:
         whole = [(each, view) for each in self._planted for view in variants(each.word.encode("ascii"))]
         self._whole = Prefilter([view.decode("ascii") for _, view in whole])
         self._whose = [each for each, _ in whole]
-        self._risen = frozenset(view[:cut] for _, view in whole for cut in range(_RISING - 1, len(view)))
+        self._risen = frozenset(view[:cut] for _, view in whole for cut in range(_DECODING - 1, len(view)))
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -85,11 +89,14 @@ class Canaries:
         """Say whether a text may end with the beginning of a canary, in letters: what goes on may make it one."""
         if not self._planted:
             return False
-        for view in word_views(fold(text[-REACH:]).data):
-            walked = steps(view)
-            if any(walked[-size:] in self._risen for size in range(_RISING - 1, min(LENGTH - 1, len(walked) + 1))):
-                return True
-        return False
+        data = fold(text[-REACH:]).data
+        if any(self._rises(steps(view), _RISING) for view in word_views(data)):
+            return True
+        decoded = (steps(view) for view in decoded_views(data))
+        return any(self._rises(each[: len(each) - cut], _DECODING) for each in decoded for cut in range(_PADDED + 1))
+
+    def _rises(self, walked: bytes, least: int) -> bool:
+        return any(walked[-size:] in self._risen for size in range(least - 1, min(LENGTH - 1, len(walked) + 1)))
 
 
 def planted_in(text: str, word: str) -> bool:

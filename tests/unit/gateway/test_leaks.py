@@ -122,6 +122,8 @@ def fragments(view: str) -> list[str]:
     stops=st.frozensets(st.integers(0, 60), max_size=8),
     kind=st.sampled_from([TextDelta, ReasoningDelta]),
 )
+@example(name="base64 spaced", before=0, cuts=[11], stops=frozenset({0}), kind=TextDelta)
+@example(name="base64 spaced", before=0, cuts=[12], stops=frozenset({0}), kind=ReasoningDelta)
 @example(name="html", before=0, cuts=list(range(0, 400, 3)), stops=frozenset(range(60)), kind=TextDelta)
 @example(name="as it is", before=64, cuts=list(range(0, 400, 1)), stops=frozenset(range(0, 400, 7)), kind=TextDelta)
 @settings(max_examples=250, deadline=None)
