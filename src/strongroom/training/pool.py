@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import signal
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -104,25 +105,37 @@ class Pool:
             landlock=bool(facts.landlock),
             seccomp=facts.seccomp,
         )
-        process = await asyncio.create_subprocess_exec(
-            *inside,
-            *tree.command(self._module),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={} if inside else environment,
-            pass_fds=[descriptor],
-            start_new_session=True,
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                *inside,
+                *tree.command(self._module),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={} if inside else environment,
+                pass_fds=[descriptor],
+                start_new_session=True,
+            )
         )
+        try:
+            process = await asyncio.shield(starting)
+        except asyncio.CancelledError:  # it may be there already, and must be known to be ended
+            await _ended(await starting)
+            raise
         try:
             async with asyncio.timeout(self.bounds.seconds):
                 return await _asked(process, task)
         except TimeoutError:
             raise Failed("timeout", f"It was not done after {self.bounds.seconds:.0f} s.") from None
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await _ended(process)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """End a process with its group: what the sandbox had only begun to start would outlive it, and hold its pipes open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 async def _asked(process: asyncio.subprocess.Process, task: Task) -> Made:
