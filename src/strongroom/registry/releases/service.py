@@ -15,6 +15,7 @@ from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Final
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -55,6 +56,7 @@ class Releases:
         self._store = quarantine.store
         self._clock = clock
         self._room = Room(quarantine, bounds or Bounds())
+        self._begins: Final = WeakValueDictionary[tuple[Owner, str, str, str], asyncio.Lock]()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -87,6 +89,14 @@ class Releases:
             files=tuple(new.files),
             begun_at=self._clock.now(),
         )
+        # The same sent twice at once is begun once: the second goes on with what the first has begun.
+        named = (owner, who.name, new.name, new.version)
+        turn = self._begins.get(named) or asyncio.Lock()
+        self._begins[named] = turn
+        async with turn:
+            return await self._begun(who, owner, new, fresh, ask)
+
+    async def _begun(self, who: Principal, owner: Owner, new: NewRelease, fresh: Upload, ask: Ask) -> Progress:
         with ExitStack() as counted:
             async with permitted(self._gate, who, owner, new.name, new.version, ask) as tx:
                 await self._refuse_taken(tx, owner, new.name, new.version)
@@ -302,15 +312,7 @@ class Releases:
         return found
 
     def _of(self, owner: Owner, author: str, new: NewRelease) -> Upload | None:
-        """Return what an author has begun under this name: the same goes on, another takes its place.
-
-        Raises:
-            Refused: CONFLICT for one that is being begun at this moment.
-        """
-        for each in self._quarantine.promises():
-            if (each.owner, each.author, each.name, each.version) == (owner, author, new.name, new.version):
-                tell = "It is being begun at this moment: send it again."
-                raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
+        """Return what an author has begun under this name: the same goes on, another takes its place."""
         for each in list(self._quarantine.all()):
             if each.provenance or (each.owner, each.author, each.name, each.version) != (
                 owner,
