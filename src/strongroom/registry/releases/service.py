@@ -122,6 +122,8 @@ class Releases:
         self._gate.demand(who, _verb(found.owner), _about(found), "This credential may not bring this release.")
         if written != OCTETS:
             raise Refused(invalid(f"A chunk is {OCTETS}.", param="content-type"))
+        if found.stage in {Stage.SCANNING, Stage.ADMITTED} and 0 <= index < len(found.files):
+            return found.files[index].size  # it has arrived, by the hand of whoever sent the same at once
         self._room.refuse_no_disk(len(data))
         try:
             with _told():
