@@ -19,7 +19,7 @@ from strongroom.app.uids import uid
 from strongroom.identity import Directory, Identity
 from strongroom.identity.accounts import Accounts, first_token
 from strongroom.identity.model import NewAccount, Ties
-from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.clock import Clock, SystemClock
 from strongroom.kernel.ids import Name
 from strongroom.kernel.principal import Role
 from strongroom.policy import Ask, Engine, Gate
@@ -33,7 +33,7 @@ from strongroom.store import Database, Dsn, Unavailable
 from strongroom.store.follower import Follower
 from strongroom.store.roles import CONTROL, Passwords
 from strongroom.store.roles import OPERATOR as OPERATOR_ROLE
-from strongroom.vault import Keyring, Keystore, Purpose, Vault
+from strongroom.vault import Keyring, Keystore, Purpose, PurposeKeys, Vault
 
 _FIRST_READ_S = 10.0
 APPROVER: Final = Name("approver")
@@ -71,7 +71,7 @@ async def installer(
         admission = Admission(gate, registry_keys, clock, memory)
         yield Seed(
             Identity(gate, directory, keys, clock),
-            Accounts(gate, keys, clock, production=production, installer=True),
+            own_accounts(gate, keys, clock, production=production),
             Registry(gate, clock, admission),
             admission,
             Channels(gate, admission, registry_keys, clock),
@@ -84,6 +84,11 @@ async def installer(
     finally:
         await follower.close()
         await database.close()
+
+
+def own_accounts(gate: Gate, keys: PurposeKeys, clock: Clock, *, production: bool) -> Accounts:
+    """Return the accounts as a start sees them, which needs no second person for the first ones."""
+    return Accounts(gate, keys, clock, production=production, installer=True)
 
 
 def remembered(places: Layout, settings: Settings) -> Memory:

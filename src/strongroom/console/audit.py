@@ -119,9 +119,15 @@ def _did(asked: dict[str, str], days: int, where: Place | None) -> str:
 
 
 def _shown(visit: Visit, found: Explored, entry: Entry, epoch: int | None, seq: int | None) -> Shown:
-    signed = found.signed.get(epoch or 0, 0)
-    seal: Literal["signed", "sealed", "waiting"] = "waiting" if seq is None else "signed" if seq < signed else "sealed"
+    seal = sealing(seq, signed=found.signed.get(epoch or 0, 0))
     return Shown(entry=entry, on=_named(visit, entry.resource), seal=seal, seq=seq)
+
+
+def sealing(seq: int | None, *, signed: int) -> Literal["signed", "sealed", "waiting"]:
+    """Return how far an entry has come, by its number and how many of its epoch are under a signed head."""
+    if seq is None:
+        return "waiting"
+    return "signed" if seq < signed else "sealed"
 
 
 async def _proof(visit: Visit, tenant: TenantId | None, *, address: str, where: Place | None = None) -> Answer:

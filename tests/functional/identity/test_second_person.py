@@ -13,12 +13,12 @@ from uuid import uuid4
 import pytest
 
 from strongroom.app.checks import Check
-from strongroom.app.installer import approver_anew
+from strongroom.app.installer import approver_anew, own_accounts
 from strongroom.app.refusals import CannotStart
 from strongroom.app.seed import INSTALLER
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Loaded, Settings
-from strongroom.identity import Accounts, Directory
+from strongroom.identity import Directory
 from strongroom.identity.approvals import Request, State
 from strongroom.identity.approvals.second import Waits
 from strongroom.identity.model import Ties
@@ -362,7 +362,7 @@ async def test_when_every_approvers_token_is_lost_the_machines_owner_makes_one_a
     firm: Firm, tmp_path: Path
 ) -> None:
     """By the installer's own hands, which the API has not: so it takes the machine, and stands in the log."""
-    accounts = Accounts(firm.services.gate, firm.keys, firm.services.clock, production=True, installer=True)
+    accounts = own_accounts(firm.services.gate, firm.keys, firm.services.clock, production=True)
     for name in ("a", "b"):  # when there have been two, and both are lost
         await firm.services.accounts.create(firm.operator, Name(name), Role.APPROVER, ties=TIES, ask=ASK)
     for file in (tmp_path / "first", tmp_path / "second"):

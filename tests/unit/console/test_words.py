@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, datetime
-from uuid import UUID
 
 import pytest
 
-from strongroom.audit import Entry, Outcome
 from strongroom.console import routes
 from strongroom.console.commands import command
 from strongroom.console.forms import BODY_LIMIT, Form, parse
@@ -128,18 +125,6 @@ def test_every_page_but_those_of_signing_in_and_of_looks_wants_somebody_signed_i
 def test_no_address_is_there_twice() -> None:
     addresses = [(each.method, each.path) for each in routes.ROUTES]
     assert len(addresses) == len(set(addresses))
-
-
-def entry(number: int) -> Entry:
-    return Entry(
-        id=UUID(int=number),
-        at=datetime(2026, 1, 1, tzinfo=UTC),
-        actor="operator/x",
-        credential="",
-        action="key.list",
-        resource="r",
-        outcome=Outcome.REFUSED if number % 7 == 0 else Outcome.ALLOWED,
-    )
 
 
 @pytest.mark.parametrize(
