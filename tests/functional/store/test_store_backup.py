@@ -18,7 +18,7 @@ import pytest
 
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import TenantId
-from strongroom.store import Database, Dsn, Unsafe, backup, feed, migrate
+from strongroom.store import Database, Dsn, Unsafe, backup, binaries, feed, migrate
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 from strongroom.store.lint import lint
@@ -383,4 +383,43 @@ async def test_an_archive_that_would_weaken_the_walls_is_not_restored(
     async with migrate.administrator(postgres.admin) as connection:
         assert not await connection.fetchval(
             "select count(*) from pg_database where datname = $1", f"{database.admin.database}_restoring"
+        )
+
+
+def older(tmp_path: Path, also: str = "") -> Path:
+    """Return programs whose pg_restore says what it says to a PostgreSQL 15 or 16 besides restoring, and `also`."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    errors = 1 + bool(also)
+    (programs / "pg_restore").write_text(f"""#!/bin/sh
+{binaries.from_wheel()}/pg_restore "$@" || exit 1
+cat >&2 <<'END'
+pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "transaction_timeout"
+Command was: SET transaction_timeout = 0;
+{also}pg_restore: warning: errors ignored on restore: {errors}
+END
+exit 1
+""")
+    (programs / "pg_restore").chmod(0o755)
+    return programs
+
+
+async def test_a_server_that_does_not_know_a_setting_of_newer_programs_is_restored_to(
+    stored: Stored, target: TestDatabase, postgres: TestServer, tmp_path: Path
+) -> None:
+    await backup.restore(
+        target.admin, stored.archive, seal=SEAL, passwords=postgres.passwords, programs=older(tmp_path), keep_keys=True
+    )
+    assert await live(target.admin) == {*KEYS, "operatorskeyaaaa"}
+
+
+async def test_any_other_error_beside_it_ends_the_restore(
+    stored: Stored, target: TestDatabase, postgres: TestServer, tmp_path: Path
+) -> None:
+    also = (
+        'pg_restore: error: could not execute query: ERROR:  role "x" does not exist\nCommand was: GRANT SELECT;\n\n\n'
+    )
+    with pytest.raises(Unsafe, match="pg_restore failed"):
+        await backup.restore(
+            target.admin, stored.archive, seal=SEAL, passwords=postgres.passwords, programs=older(tmp_path, also)
         )
