@@ -1,7 +1,10 @@
-"""Every `strongroom …` command in a Markdown file exists, with the options it is shown with, and every setting too."""
+"""What pages tell to type can be typed: every `strongroom …` command, every setting, every name in a Python example."""
 
 from __future__ import annotations
 
+import ast
+import builtins
+import importlib.util
 import itertools
 import re
 import shlex
@@ -16,6 +19,7 @@ from strongroom.app.settings import Settings
 from strongroom.cli.main import application
 
 FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SETTINGS = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?strongroom (?P<rest>.+)$", re.MULTILINE)
 
@@ -53,7 +57,7 @@ def test_every_documented_command_can_be_given_as_it_is_shown(texts: dict[Path, 
     shown = {command for page, text in texts.items() if page.suffix == ".md" for command in commands(text)}
     assert shown
     app = application()
-    wrong = []
+    wrong: list[str] = []
     for command in sorted(shown):
         try:
             app.parse_args(words(command), print_error=False, exit_on_error=False)
@@ -67,3 +71,31 @@ def test_every_documented_setting_exists_and_takes_the_value_shown(texts: dict[P
     assert blocks
     for block in blocks:
         msgspec.convert(tomllib.loads(block), Settings)  # unknown names are refused
+
+
+def undefined(text: str) -> set[str]:
+    """Return what the Python examples of a page, one after the other, use and neither define nor can import."""
+    tree = ast.parse("\n".join(PYTHON.findall(text)))
+    known, missing = set(dir(builtins)), set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            known |= {name.asname or name.name.partition(".")[0] for name in node.names}
+            missing |= {name.name for name in node.names if importlib.util.find_spec(name.name) is None}
+        elif isinstance(node, ast.ImportFrom):
+            known |= {name.asname or name.name for name in node.names}
+            module = importlib.import_module(node.module or "")
+            missing |= {f"{node.module}.{name.name}" for name in node.names if not hasattr(module, name.name)}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            known.add(node.id)
+    return missing | {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)} - known
+
+
+def test_a_name_that_an_example_does_not_say_where_to_take_from_is_noticed() -> None:
+    page = "```python\nimport json\nfrom strongroom.client import TokenSource, Nothing\nx = json.loads(y)\n```\n"
+    assert undefined(page) == {"strongroom.client.Nothing", "y"}
+
+
+def test_every_name_in_a_python_example_is_there(texts: dict[Path, str]) -> None:
+    pages = {page: text for page, text in texts.items() if page.parts[0] == "docs" and PYTHON.search(text)}
+    assert len(pages) > 4
+    assert {page: found for page, text in pages.items() if (found := undefined(text))} == {}

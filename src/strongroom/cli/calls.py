@@ -11,8 +11,9 @@ from strongroom.cli.failures import FAILED, UNDETERMINED, Failure, usage
 from strongroom.cli.session import Session, decoded
 
 _THEN: Final = {
-    401: "Check the token: it may have expired or been revoked. `strongroom whoami -v` says which one is used.",
-    403: "Ask with a credential whose role may do this.",
+    401: "Check the token: it may have expired or been revoked, and one that is bound counts with its key alone "
+    "(`--proof-key`). `strongroom whoami -v` says which one is used.",
+    403: "Ask with a credential that may do this; in production an operator takes an elevation for what is a tenant's.",
     404: "Check the name and the tenant; what is not yours to see looks the same as what is not there.",
     503: "Try again shortly; `strongroom doctor` looks at the reasons.",
 }

@@ -227,15 +227,22 @@ def _proven(session: Session, proof: dict[str, Any]) -> int:
     """Show what every process made of a revocation, and return the exit code that says whether it is proven."""
     if not session.json:
         output.listing(proof["processes"], ("name", "state", "accepted_ms", "asked"), empty="No process was asked.")
-        after = proof["accepted_ms"]
-        when = (
-            f"{output.text(proof['accepted_until'])}, {after:+.1f} ms after it was revoked" if after is not None else ""
-        )
-        output.note(f"Taken for the last time: {when}." if when else "No process would have taken it when first asked.")
+        output.note(last_taken(proof))
         output.note(
             "Every process refuses it." if proof["proven"] else "NOT PROVEN: not every process was seen to refuse it."
         )
     return OK if proof["proven"] else UNDETERMINED
+
+
+def last_taken(proof: dict[str, Any]) -> str:
+    """Say when the key was taken for the last time, before its revocation was committed or after."""
+    after = proof["accepted_ms"]
+    if after is None:
+        return "No process would have taken it when first asked."
+    when = output.text(proof["accepted_until"])
+    if after <= 0:
+        return f"Never taken after it was revoked; for the last time {-after:.1f} ms before, {when}."
+    return f"Taken for the last time {after:.1f} ms after it was revoked, {when}."
 
 
 def shown_once(made: dict[str, Any], fields: dict[str, Any]) -> None:

@@ -40,8 +40,8 @@ FIRST_DAYS: Final = 1
 """For how long the first operator's token counts in production: to make one that is bound."""
 
 _FREE: Final = (
-    "In production a token is bound: name the public key or the certificate of who will hold it (`bound_to`), and the "
-    "networks that it is used from (`networks`). People who sign on with their own provider need no token."
+    "In production a token is bound: name the public key or the certificate of who will hold it (`bound_to`; `--bind` on the "
+    "command line), and the networks that it is used from (`networks`; `--network`). People who sign on with their own provider need no token."
 )
 _DECIDING: Final = frozenset({Role.APPROVER, Role.TENANT_ADMIN, Role.OPERATOR})
 """Whose making, and whose new token, takes somebody else's word in production: by making one, nobody becomes two people."""
