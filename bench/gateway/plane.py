@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench.gateway import load
 
+from strongroom.app.ground import GATEWAY_OF_SUBJECTS, GATEWAY_USES
 from strongroom.app.handover import Handover, pipe
 from strongroom.app.seed import INSTALLER
 from strongroom.app.settings import Settings
@@ -33,7 +34,7 @@ from strongroom.rules import Level, Rules
 from strongroom.store import Database
 from strongroom.store.roles import GATEWAY
 from strongroom.store.testing import TestDatabase, TestServer
-from strongroom.vault import Keyring, Purpose, PurposeKeys
+from strongroom.vault import Broker, FileKeystore, Keyring, Purpose, PurposeKeys
 
 Also = Callable[[Gate, Registry, TenantId], Awaitable[None]]
 DIGEST = digest_of("tiny")
@@ -133,9 +134,11 @@ async def running(
     server: TestServer, home: Path, also: Also | None = None, program: Sequence[str] = PRODUCT
 ) -> AsyncGenerator[Plane]:
     """Run a gateway process as `strongroom up` does, with one tenant, one key and one model, and what `also` makes."""
-    keys = Keyring.open(home / "keyring.json").derive(*Purpose)
-    worker = worker_socket(home, DEV, DIGEST)
-    async with server.database() as database:
+    keyring = Keyring.open(home / "keyring.json")
+    keys = keyring.derive(*Purpose)
+    worker, vault = worker_socket(home, DEV, DIGEST), home / "vault.sock"
+    broker = Broker(FileKeystore(home / "vault", keyring, SystemClock()))
+    async with server.database() as database, broker.serving(vault, frozenset({os.geteuid()})):
         key = await _seed(database, keys, also)
         with socket.create_server(("127.0.0.1", 0)) as listener, mock_worker(worker) as worker_pid:
             handover = Handover(
@@ -146,6 +149,8 @@ async def running(
                 home=str(home),
                 worker_sockets=str(home),
                 spool=str(home / "spool"),
+                vault_socket=str(vault),
+                vault_token=broker.admit("gateway-1", GATEWAY_USES, of_subjects=GATEWAY_OF_SUBJECTS),
                 metrics_sockets=str(home),
                 listen=listener.fileno(),
                 supervisor=os.getpid(),

@@ -25,7 +25,7 @@ from strongroom.gateway.exchange.asks import (
     TextPart,
     Tool,
 )
-from strongroom.gateway.guard_looks import CODE, Blocked, Finder, Looks, Way, changed, said_of
+from strongroom.gateway.guard_looks import CODE, Blocked, Looks, Way, changed, said_of
 from strongroom.kernel.refusal import Refusal, RefusalKind, invalid
 from strongroom.privacy.actions import Action
 
@@ -43,10 +43,15 @@ class Asked(Looks):
         """Return what may be sent to a model, or why nothing of it is."""
         way = self._rules.input
         self._json = isinstance(ask, ChatAsk) and ask.format is not None and ask.format.kind != "text"
-        if way is None or _plain(ask, way.engine):
+        if way is None:
+            return ask
+        texts = _texts_of(ask)
+        if texts is not None and len(texts) > 1 and way.engine.quiet("\n".join(texts)):  # one look for all of them
             return ask
         try:
-            return self._asked(ask, way)
+            if texts is None or not isinstance(ask, ChatAsk):
+                return self._asked(ask, way)
+            return self._said(ask, texts, way)
         except Blocked as blocked:
             tell = f"The privacy rules do not let this be sent: it holds {said_of(blocked.kind)}."
             return Refusal(
@@ -86,6 +91,17 @@ class Asked(Looks):
                 return changed(ask, inputs=tuple([self._tensor(each, way, "input") for each in ask.inputs]))
             case _:
                 return ask
+
+    def _said(self, ask: ChatAsk, texts: list[str], way: Way) -> Ask:
+        """Return what `_chat` does of an ask that is `texts` alone, one a message: most are."""
+        looked = [self._look(text, way, "input") for text in texts]
+        if looked == texts:
+            return ask
+        messages = [
+            with_(message, parts=(with_(cast("TextPart", message.parts[0]), text=text),))
+            for message, text in zip(ask.messages, looked, strict=True)
+        ]
+        return with_(ask, messages=tuple(messages))
 
     def _chat(self, ask: ChatAsk | CountAsk, way: Way) -> Ask:
         messages = ask.messages
@@ -213,23 +229,21 @@ class Asked(Looks):
         return self._json_text(text, partial(self._look, way=way, direction="input"))
 
 
-def _plain(ask: Ask, engine: Finder) -> bool:
-    """Say whether an ask is texts alone, in which nothing is to be found: most are."""
-    if isinstance(ask, CompletionAsk):
-        return not ask.sampling.stop and engine.quiet(ask.prompt)
+def _texts_of(ask: Ask) -> list[str] | None:
+    """Return the texts of a chat that is nothing else, one a message; nothing where there is more to look at."""
     if not isinstance(ask, ChatAsk) or ask.tools or ask.format is not None or ask.sampling.stop:
-        return False
+        return None
     texts: list[str] = []
     for message in ask.messages:
         if (
-            message.name is not None or len(message.parts) > 1
+            message.name is not None or len(message.parts) != 1
         ):  # of many parts, what goes on from one to the next counts
-            return False
-        for part in message.parts:
-            if not isinstance(part, TextPart):
-                return False
-            texts.append(part.text)
-    return engine.quiet("\n".join(texts))
+            return None
+        part = message.parts[0]
+        if not isinstance(part, TextPart):
+            return None
+        texts.append(part.text)
+    return texts
 
 
 def _echoed(actions: Mapping[str, Action]) -> dict[str, Action]:

@@ -36,6 +36,7 @@ class Patterns:
             tuple(number for number, rule in enumerate(self.rules) if any(places[a] == index for a in rule.anchors))
             for index in range(len(anchors))
         )
+        self._of_one = tuple([self.rules[number] for number in of_anchor] for of_anchor in self._by_anchor)
         self.prefilter = Prefilter(anchors)
 
     def met(self, data: bytes) -> list[Rule]:
@@ -43,6 +44,8 @@ class Patterns:
         met = self.prefilter.hits(data)
         if not met:
             return []
+        if len(met) == 1:
+            return self._of_one[next(iter(met))]
         return [self.rules[number] for number in sorted({each for anchor in met for each in self._by_anchor[anchor]})]
 
     def spans(self, folded: Folded) -> list[Span]:
@@ -88,7 +91,7 @@ class Engine:
     def find(self, text: str) -> list[Span]:
         """Return spans in order that do not overlap; see `resolve` for how overlapping ones are put together."""
         folded = fold(text)
-        found = [span for span in self._patterns.spans(folded) if span.confidence >= self._least]
+        found = self._patterns.spans(folded)
         if self._unwrap and (met := ANCHORS.hits(folded.data)):
             found += self._inside(folded, met)
         if self._lexicon is not None:

@@ -11,9 +11,10 @@ Unicode, and no index has to be computed where nothing disappeared.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+from msgspec import Struct
 
 LETTER: Final = "\x01"
 OTHER: Final = "\x02"
@@ -71,8 +72,7 @@ _MOST: Final = 65_536  # entries; who sends every character of Unicode does not 
 _TABLE: Final = _Table({point: chr(point) for point in range(128)})
 
 
-@dataclass(frozen=True)
-class Folded:
+class Folded(Struct, frozen=True, dict=True):
     """A text, and its folded view.
 
     Attributes:

@@ -15,8 +15,8 @@ from bench.stages.run import calls, check
 
 from strongroom.wire import Request
 
-MOST = 201
-MOST_AN_EVENT = 18.0
+MOST = 176
+MOST_AN_EVENT = 16.0
 
 
 async def cheapest(made: Rig, request: Request) -> Counter[str]:
