@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
 from uuid import UUID
 
 import asyncpg
@@ -209,11 +209,8 @@ class Database:
         async with self._tenants.transaction() as connection:
             with mapped():
                 await connection.execute(statement)
-            tx = TenantTx(connection, tenant)
-            try:
+            with TenantTx(connection, tenant) as tx:
                 yield tx
-            finally:
-                tx.end()
 
     @asynccontextmanager
     async def operator(self) -> AsyncGenerator[OperatorTx]:
@@ -223,32 +220,41 @@ class Database:
             Unavailable: when the database does not answer.
         """
         async with self._operators.transaction() as connection:
-            tx = OperatorTx(connection)
-            try:
+            with OperatorTx(connection) as tx:
                 yield tx
-            finally:
-                tx.end()
 
 
-class Appender:
-    """The gateway's way to the database: it adds rows and reads none."""
+class OneRole:
+    """A way to the database by the pool of one role.
+
+    Attributes:
+        size: the most connections, unless told otherwise.
+    """
+
+    size: ClassVar[int]
 
     def __init__(self, pooled: Pooled) -> None:
         self._pooled: Final = pooled
 
     @classmethod
-    async def connect(cls, dsn: Dsn, *, size: int = 2, answer: float = ANSWER) -> Appender:
-        """Open the pool for `sr_gateway`.
+    async def connect(cls, dsn: Dsn, *, size: int | None = None, answer: float = ANSWER) -> Self:
+        """Open the pool.
 
         Raises:
             Unavailable: when the database cannot be reached.
             Unsafe: when the role could do more than it should.
         """
-        return cls(await Pooled.open(dsn, size=size, answer=answer))
+        return cls(await Pooled.open(dsn, size=cls.size if size is None else size, answer=answer))
 
     async def close(self) -> None:
         """Close the pool."""
         await self._pooled.close()
+
+
+class Appender(OneRole):
+    """The gateway's way to the database: it adds rows and reads none."""
+
+    size = 2
 
     @asynccontextmanager
     async def append(self) -> AsyncGenerator[AppendTx]:
@@ -260,11 +266,8 @@ class Appender:
             Unavailable: when the database does not answer.
         """
         async with self._pooled.transaction() as connection:
-            tx = AppendTx(connection)
-            try:
+            with AppendTx(connection) as tx:
                 yield tx
-            finally:
-                tx.end()
 
     @asynccontextmanager
     async def line(self) -> AsyncGenerator[AppendTx]:
@@ -277,32 +280,14 @@ class Appender:
             Unavailable: when the database does not answer.
         """
         async with self._pooled.connection() as connection:
-            tx = AppendTx(connection)
-            try:
+            with AppendTx(connection) as tx:
                 yield tx
-            finally:
-                tx.end()
 
 
-class Cabinet:
+class Cabinet(OneRole):
     """The gateway's way to what workloads had it keep: one tenant a transaction."""
 
-    def __init__(self, pooled: Pooled) -> None:
-        self._pooled: Final = pooled
-
-    @classmethod
-    async def connect(cls, dsn: Dsn, *, size: int = 4, answer: float = ANSWER) -> Cabinet:
-        """Open the pool for `sr_gateway`.
-
-        Raises:
-            Unavailable: when the database cannot be reached.
-            Unsafe: when the role could do more than it should.
-        """
-        return cls(await Pooled.open(dsn, size=size, answer=answer))
-
-    async def close(self) -> None:
-        """Close the pool."""
-        await self._pooled.close()
+    size = 4
 
     @asynccontextmanager
     async def of(self, tenant: TenantId) -> AsyncGenerator[KeptTx]:
@@ -315,11 +300,8 @@ class Cabinet:
         async with self._pooled.transaction() as connection:
             with mapped():
                 await connection.execute(statement)
-            tx = KeptTx(connection)
-            try:
+            with KeptTx(connection) as tx:
                 yield tx
-            finally:
-                tx.end()
 
     @asynccontextmanager
     async def of_nobody(self) -> AsyncGenerator[AppendTx]:
@@ -329,32 +311,14 @@ class Cabinet:
             Unavailable: when the database does not answer.
         """
         async with self._pooled.transaction() as connection:
-            tx = AppendTx(connection)
-            try:
+            with AppendTx(connection) as tx:
                 yield tx
-            finally:
-                tx.end()
 
 
-class Lessor:
+class Lessor(OneRole):
     """The gateway's way to shares of limits. One connection: rounds of one process follow each other."""
 
-    def __init__(self, pooled: Pooled) -> None:
-        self._pooled: Final = pooled
-
-    @classmethod
-    async def connect(cls, dsn: Dsn, *, answer: float = ANSWER) -> Lessor:
-        """Open the connection for `sr_gateway`.
-
-        Raises:
-            Unavailable: when the database cannot be reached.
-            Unsafe: when the role could do more than it should.
-        """
-        return cls(await Pooled.open(dsn, size=1, answer=answer))
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._pooled.close()
+    size = 1
 
     @asynccontextmanager
     async def round(self) -> AsyncGenerator[LeaseTx]:
@@ -364,11 +328,8 @@ class Lessor:
             Unavailable: when the database does not answer; whether the round took place is not known then.
         """
         async with self._pooled.transaction() as connection:
-            tx = LeaseTx(connection)
-            try:
+            with LeaseTx(connection) as tx:
                 yield tx
-            finally:
-                tx.end()
 
 
 async def _undo(connection: Held, transaction: Transaction) -> None:

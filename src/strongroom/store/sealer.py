@@ -6,32 +6,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from strongroom.store.database import ANSWER, Pooled
-from strongroom.store.dsn import Dsn
+from strongroom.store.database import OneRole
 from strongroom.store.tx import SealTx
 
 _LOCK: Final = 0x7372_6C6F_6773_6561  # "srlogsea"
 
 
-class Sealer:
+class Sealer(OneRole):
     """Opens transactions in which logs are sealed: one at a time, in the whole installation."""
 
-    def __init__(self, pooled: Pooled) -> None:
-        self._pooled: Final = pooled
-
-    @classmethod
-    async def connect(cls, dsn: Dsn, *, size: int = 3, answer: float = ANSWER) -> Sealer:
-        """Open the pool for `sr_keeper`.
-
-        Raises:
-            Unavailable: when the database cannot be reached.
-            Unsafe: when the role could do more than it should.
-        """
-        return cls(await Pooled.open(dsn, size=size, answer=answer))
-
-    async def close(self) -> None:
-        """Close the pool."""
-        await self._pooled.close()
+    size = 3
 
     @asynccontextmanager
     async def seal(self) -> AsyncGenerator[SealTx | None]:
@@ -51,8 +35,5 @@ class Sealer:
             Unavailable: when the database does not answer.
         """
         async with self._pooled.transaction() as connection:
-            tx = SealTx(connection)
-            try:
+            with SealTx(connection) as tx:
                 yield tx
-            finally:
-                tx.end()

@@ -11,7 +11,7 @@ Only `Database`, `Appender`, `Lessor`, `Cabinet` and `Sealer` make these.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, LiteralString, Self, TypeAlias
 
 import asyncpg
 
@@ -41,8 +41,12 @@ class _Scope:
             raise RuntimeError("this transaction is over")
         return self._connection
 
-    def end(self) -> None:
-        """Let go of the connection; called by whoever opened the transaction."""
+    def __enter__(self) -> Self:
+        """Return this; whoever opened the transaction holds it by `with`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the connection: what is asked from now on has no transaction."""
         self._connection = None
 
 
