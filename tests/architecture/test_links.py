@@ -55,6 +55,14 @@ def test_a_page_of_the_documentation_links_only_to_pages_of_the_documentation(te
     assert not out, "name the file in backticks instead:\n" + "\n".join(out)
 
 
+def test_the_first_page_leads_to_every_page_that_says_how(texts: dict[Path, str], root: Path) -> None:
+    prose = FENCE.sub("", texts[Path("docs/index.md")])
+    linked = {found["target"].partition("#")[0] for found in LINK.finditer(prose)}
+    told = {f"how-to/{page.name}" for page in (root / "docs/how-to").glob("*.md")}
+    assert len(told) > 40
+    assert told <= linked, "add the page to the table of docs/index.md"
+
+
 def test_every_test_that_a_markdown_file_names_exists(texts: dict[Path, str], root: Path) -> None:
     gone = {
         f"{page}: {name}"
