@@ -68,7 +68,7 @@ from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.store.tx import Tx
 from strongroom.subjects import Subjects
-from strongroom.subjects.registry import HOLDERS
+from strongroom.subjects.registry import holders
 from strongroom.subjects.work import Work
 from strongroom.training import Pool, TrainingFiles, TrainingJobs
 from strongroom.valuelists import ValueLists
@@ -265,17 +265,18 @@ def make_services(
         """Put in force what was approved: a file of flows, or a document of rules."""
         await (flows if is_of_flows(request.subject) else proposing).in_force(tx, request, approver)
 
-    subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
     releases = Releases(gate, admission, quarantine, clock, bounds)
     door = Door(directory, follower, gate)
-    training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), rulebook, clock)
+    training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), vault, rulebook, clock)
     training_jobs = TrainingJobs(
         gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
     )
     rows = ContentStore((content or Path("/nonexistent")) / "datasets", vault, Use.DATASET)
-    datasets = Datasets(gate, registry_keys, rows, clock)
+    datasets = Datasets(gate, registry_keys, rows, vault, clock)
+    places = holders(datasets.of_people, training_files.of_people)
+    subjects = Subjects(gate, vault, places, clock, production=production)
     return Services(
         identity=identity,
         accounts=accounts,
@@ -322,7 +323,7 @@ def make_services(
         logs=LogReader(gate, sidecars),
         retention=Retention(gate, clock, second=production),
         subjects=subjects,
-        subject_work=Work(gate, subjects, vault, keystore, HOLDERS, clock),
+        subject_work=Work(gate, subjects, vault, keystore, places, clock),
         records=RecordReader(gate),
         finder=Finder(directory, identity, accounts),
         door=door,

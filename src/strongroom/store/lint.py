@@ -161,6 +161,18 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ): "the one way to remove what a person wrote beside a log; asks holds by itself, and leaves the log as it is",
     (
         "definer-function",
+        "registry.drop_labels(text,timestamp with time zone)",
+    ): "the one way to delete labels of a person's requests; asks holds by itself",
+    (
+        "definer-function",
+        "registry.part_content(text,text,text,timestamp with time zone)",
+    ): "the one way to forget whose rows stand in a file; asks holds by itself",
+    (
+        "definer-function",
+        "registry.forget_content(text)",
+    ): "forgets whose rows stood in a file that is gone, of the tenant that is set; it tells nothing",
+    (
+        "definer-function",
         "gateway.drop_responses(text,timestamp with time zone)",
     ): "control's one way to erase kept responses, of one subject; asks holds by itself",
     ("open-policy", "gateway.nonce.gateway_append"): "the gateway takes nonces of every tenant, and reads none",
