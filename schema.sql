@@ -2238,47 +2238,6 @@ ALTER TABLE retention.manifest OWNER TO sr_owner;
 
 COMMENT ON TABLE retention.manifest IS 'what was dropped: how many rows of which day, and the root over them; the same stands in the tenant''s log, signed';
 
-CREATE TABLE retention.rule (
-    tenant_id uuid NOT NULL,
-    class text NOT NULL,
-    days integer NOT NULL,
-    reason text NOT NULL,
-    set_by text NOT NULL,
-    set_at timestamp with time zone DEFAULT now() NOT NULL,
-    smallest integer,
-    CONSTRAINT rule_check CHECK (((smallest IS NULL) OR (class = 'analytics'::text))),
-    CONSTRAINT rule_class_check CHECK ((class = ANY (ARRAY['records'::text, 'captures'::text, 'analytics'::text]))),
-    CONSTRAINT rule_days_check CHECK (((days >= 1) AND (days <= 3660))),
-    CONSTRAINT rule_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512))),
-    CONSTRAINT rule_smallest_check CHECK (((smallest >= 1) AND (smallest <= 1000)))
-);
-
-ALTER TABLE ONLY retention.rule FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE retention.rule OWNER TO sr_owner;
-
-COMMENT ON TABLE retention.rule IS 'for how many days a class of rows is kept; of a tenant, or (tenant_id zero) of all that have none of their own';
-
-COMMENT ON COLUMN retention.rule.smallest IS 'of how many callers and requests a group has at fewest that is shown by itself; null: 5';
-
-CREATE TABLE retention.summary (
-    tenant_id uuid NOT NULL,
-    day date NOT NULL,
-    part integer NOT NULL,
-    records bigint NOT NULL,
-    smallest integer NOT NULL,
-    at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT summary_part_check CHECK ((part >= 0)),
-    CONSTRAINT summary_records_check CHECK ((records > 0)),
-    CONSTRAINT summary_smallest_check CHECK (((smallest >= 1) AND (smallest <= 1000)))
-);
-
-ALTER TABLE ONLY retention.summary FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE retention.summary OWNER TO sr_owner;
-
-COMMENT ON TABLE retention.summary IS 'which days of a tenant''s records are in the analytics, and of how many records; a further part is of what came after a drop';
-
 CREATE TABLE rules.document (
     tenant_id uuid NOT NULL,
     kind text NOT NULL,
@@ -2312,6 +2271,81 @@ ALTER TABLE rules.document OWNER TO sr_owner;
 COMMENT ON TABLE rules.document IS 'every version of every document of rules; the nil tenant is the installation';
 
 COMMENT ON COLUMN rules.document.seal IS 'the installation''s signature over a version of the kind approval; of other kinds none';
+
+CREATE VIEW retention.rule WITH (security_invoker='true') AS
+ WITH last AS (
+         SELECT
+                CASE
+                    WHEN d.withdrawn THEN NULL::jsonb
+                    ELSE (d.body)::jsonb
+                END AS body,
+            d.reason,
+            d.author,
+            d.at
+           FROM rules.document d
+          WHERE ((d.tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND (d.kind = 'retention'::text) AND (d.level = 'default'::text))
+          ORDER BY d.version DESC
+         LIMIT 1
+        ), said AS (
+         SELECT r.value AS rule,
+            l.reason,
+            l.author,
+            l.at
+           FROM (last l
+             CROSS JOIN LATERAL jsonb_array_elements((l.body -> 'rules'::text)) r(value))
+        ), whose AS (
+         SELECT s.rule,
+            s.reason,
+            s.author,
+            s.at,
+            '00000000-0000-0000-0000-000000000000'::uuid AS tenant_id
+           FROM said s
+          WHERE (NOT (s.rule ? 'tenants'::text))
+        UNION ALL
+         SELECT s.rule,
+            s.reason,
+            s.author,
+            s.at,
+            t.tenant_id
+           FROM ((said s
+             CROSS JOIN LATERAL jsonb_array_elements_text((s.rule -> 'tenants'::text)) n(name))
+             JOIN identity.tenant t ON ((t.name = n.name)))
+        )
+ SELECT w.tenant_id,
+    c.class,
+    ((w.rule ->> c.class))::integer AS days,
+        CASE
+            WHEN (c.class = 'analytics'::text) THEN ((w.rule ->> 'smallest'::text))::integer
+            ELSE NULL::integer
+        END AS smallest,
+    w.reason,
+    w.author AS set_by,
+    w.at AS set_at
+   FROM (whose w
+     CROSS JOIN ( VALUES ('records'::text), ('captures'::text), ('analytics'::text)) c(class))
+  WHERE (w.rule ? c.class);
+
+ALTER VIEW retention.rule OWNER TO sr_owner;
+
+COMMENT ON VIEW retention.rule IS 'for how many days a class of rows is kept, as the document of rules says: of a tenant, or (tenant_id zero) of all that have no rule of their own';
+
+CREATE TABLE retention.summary (
+    tenant_id uuid NOT NULL,
+    day date NOT NULL,
+    part integer NOT NULL,
+    records bigint NOT NULL,
+    smallest integer NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT summary_part_check CHECK ((part >= 0)),
+    CONSTRAINT summary_records_check CHECK ((records > 0)),
+    CONSTRAINT summary_smallest_check CHECK (((smallest >= 1) AND (smallest <= 1000)))
+);
+
+ALTER TABLE ONLY retention.summary FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE retention.summary OWNER TO sr_owner;
+
+COMMENT ON TABLE retention.summary IS 'which days of a tenant''s records are in the analytics, and of how many records; a further part is of what came after a drop';
 
 CREATE TABLE rules.value_list (
     tenant_id uuid NOT NULL,
@@ -2630,9 +2664,6 @@ ALTER TABLE ONLY retention.hold
 
 ALTER TABLE ONLY retention.manifest
     ADD CONSTRAINT manifest_pkey PRIMARY KEY (tenant_id, class, day, dropped_at);
-
-ALTER TABLE ONLY retention.rule
-    ADD CONSTRAINT rule_pkey PRIMARY KEY (tenant_id, class);
 
 ALTER TABLE ONLY retention.summary
     ADD CONSTRAINT summary_pkey PRIMARY KEY (tenant_id, day, part);
@@ -3158,6 +3189,8 @@ ALTER TABLE identity.federation_rule ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.incident ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY kept_by ON identity.tenant FOR SELECT TO sr_owner USING (true);
+
 ALTER TABLE identity.key ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY operator_all ON identity.account TO sr_operator USING (true) WITH CHECK (true);
@@ -3344,15 +3377,11 @@ ALTER TABLE retention.analytics ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY dropped_by ON retention.hold FOR SELECT TO sr_owner USING (true);
 
-CREATE POLICY dropped_by ON retention.rule FOR SELECT TO sr_owner USING (true);
-
 ALTER TABLE retention.hold ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE retention.manifest ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY operator_all ON retention.hold TO sr_operator USING (true) WITH CHECK (true);
-
-CREATE POLICY operator_all ON retention.rule TO sr_operator USING (true) WITH CHECK (true);
 
 CREATE POLICY operator_read ON retention.manifest FOR SELECT TO sr_operator USING (true);
 
@@ -3361,8 +3390,6 @@ CREATE POLICY own_tenant_append ON retention.manifest FOR INSERT TO sr_control W
 CREATE POLICY own_tenant_read ON retention.analytics FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_read ON retention.summary FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
-
-ALTER TABLE retention.rule ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE retention.summary ENABLE ROW LEVEL SECURITY;
 
@@ -3379,6 +3406,8 @@ ALTER TABLE rules.document ENABLE ROW LEVEL SECURITY;
 CREATE POLICY dropped_by ON rules.value_list FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY dropped_read ON rules.value_list FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY kept_by ON rules.document FOR SELECT TO sr_owner USING (((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND (kind = 'retention'::text)));
 
 CREATE POLICY own_tenant ON rules.value_list TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -4093,22 +4122,12 @@ GRANT UPDATE(released_by) ON TABLE retention.hold TO sr_operator;
 GRANT SELECT ON TABLE retention.manifest TO sr_operator;
 GRANT INSERT ON TABLE retention.manifest TO sr_control;
 
-GRANT SELECT,INSERT ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(days) ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(reason) ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(set_by) ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(set_at) ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(smallest) ON TABLE retention.rule TO sr_operator;
-
-GRANT SELECT ON TABLE retention.summary TO sr_control;
-
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_control;
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;
+
+GRANT SELECT ON TABLE retention.rule TO sr_operator;
+
+GRANT SELECT ON TABLE retention.summary TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE rules.value_list TO sr_control;
 

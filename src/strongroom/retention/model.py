@@ -32,8 +32,6 @@ DEFAULT_DAYS: Final = MappingProxyType({CAPTURES: 14})
 SMALLEST: Final = 5
 """Of how many callers and requests a group has at least that stands by itself in the analytics, where no rule says."""
 
-Days = Annotated[int, Meta(ge=1, le=3660)]
-Smallest = Annotated[int, Meta(ge=1, le=1000)]
 Reason = Annotated[str, Meta(min_length=1, max_length=256)]
 Owner = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -61,7 +59,6 @@ KEPT: Final = MappingProxyType(
         "audit.pulse": "one row that moves",
         "limits.counter": "as long as its tenant; one row for each limit",
         "limits.holding": "until its gateway's share ends",
-        "retention.rule": "as long as it holds",
         "retention.hold": "for ever: why something was kept",
         "retention.manifest": "for ever: what was dropped",
         "retention.analytics": _BY_RULE,

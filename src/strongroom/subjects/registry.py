@@ -138,7 +138,6 @@ EXEMPT: Final = MappingProxyType(
         "gateway.key_first": "as key_use",
         "limits.counter": _FIGURES,
         "limits.holding": _FIGURES,
-        "retention.rule": _NAMES,
         "retention.hold": "why a tenant's records are held; who answers for that is the operator's own",
         "retention.manifest": _PROOF,
         "retention.analytics": "sums of at least as many callers and requests as the rule says: they name nobody",
