@@ -313,6 +313,65 @@ ALTER FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenant
 
 COMMENT ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) IS 'hands out shares of limits to a gateway; the one way to a counter for a role that serves';
 
+CREATE FUNCTION registry.drop_labels(of_subject text, before timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    gone bigint;
+begin
+    if subjects.held_by(of_subject) is not null then
+        raise exception 'this is held' using errcode = 'check_violation';
+    end if;
+    delete from registry.label l
+    where l.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and l.subject = of_subject
+      and l.asked_at <= before;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION registry.drop_labels(of_subject text, before timestamp with time zone) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION registry.drop_labels(of_subject text, before timestamp with time zone) IS 'deletes labels of requests of a subject of the tenant that is set, unless something holds them';
+
+CREATE FUNCTION registry.forget_content(of_file text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    gone bigint;
+begin
+    delete from registry.content_subject c
+    where c.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and (of_file is null or c.file = of_file);
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION registry.forget_content(of_file text) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION registry.forget_content(of_file text) IS 'forgets whose rows were in a file of the tenant that is set, or (null) in all of them: the file is gone';
+
+CREATE FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    gone bigint;
+begin
+    if subjects.held_by(of_subject) is not null then
+        raise exception 'this is held' using errcode = 'check_violation';
+    end if;
+    delete from registry.content_subject c
+    where c.tenant_id = nullif(current_setting('strongroom.tenant', true), '')::uuid and c.subject = of_subject
+      and c.file = of_file and c.part = of_part and c.at <= before;
+    get diagnostics gone = row_count;
+    return gone;
+end $$;
+
+ALTER FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) IS 'forgets which rows of a file were of a subject of the tenant that is set, unless something holds them; who calls it has removed the rows, or does now';
+
 CREATE FUNCTION retention.bucket(microseconds bigint) RETURNS integer
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1677,6 +1736,25 @@ ALTER TABLE registry.channel_metadata OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.channel_metadata IS 'every version of what a channel said, signed; added, never changed; of the installation, not of a tenant';
 
+CREATE TABLE registry.content_subject (
+    tenant_id uuid NOT NULL,
+    subject text NOT NULL,
+    file text NOT NULL,
+    part text NOT NULL,
+    rows integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT content_subject_file_check CHECK ((file ~ '^(dataset|training):[0-9a-z:-]{1,200}$'::text)),
+    CONSTRAINT content_subject_part_check CHECK ((part = ANY (ARRAY['rows'::text, 'rejects'::text]))),
+    CONSTRAINT content_subject_rows_check CHECK ((rows > 0)),
+    CONSTRAINT content_subject_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text))
+);
+
+ALTER TABLE ONLY registry.content_subject FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.content_subject OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.content_subject IS 'how many rows of a data set or a training file are of which person; gone when they are';
+
 CREATE TABLE registry.dataset (
     tenant_id uuid NOT NULL,
     digest text NOT NULL,
@@ -1804,9 +1882,11 @@ CREATE TABLE registry.label (
     score double precision,
     told_at timestamp with time zone NOT NULL,
     erased_at timestamp with time zone,
+    subject text,
     CONSTRAINT label_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
     CONSTRAINT label_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
-    CONSTRAINT label_predicted_check CHECK (((length(predicted) >= 1) AND (length(predicted) <= 64)))
+    CONSTRAINT label_predicted_check CHECK (((length(predicted) >= 1) AND (length(predicted) <= 64))),
+    CONSTRAINT label_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text))
 );
 
 ALTER TABLE ONLY registry.label FORCE ROW LEVEL SECURITY;
@@ -2031,13 +2111,15 @@ CREATE TABLE registry.training_file (
     created_at timestamp with time zone NOT NULL,
     created_by text NOT NULL,
     deleted_at timestamp with time zone,
+    subject_column text,
     CONSTRAINT training_file_bytes_check CHECK ((bytes > 0)),
     CONSTRAINT training_file_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
     CONSTRAINT training_file_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
     CONSTRAINT training_file_kept_sha256_check CHECK ((kept_sha256 ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT training_file_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT training_file_rows_check CHECK ((rows > 0)),
-    CONSTRAINT training_file_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
+    CONSTRAINT training_file_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT training_file_subject_column_check CHECK (((length(subject_column) >= 1) AND (length(subject_column) <= 100)))
 );
 
 ALTER TABLE ONLY registry.training_file FORCE ROW LEVEL SECURITY;
@@ -2156,47 +2238,6 @@ ALTER TABLE retention.manifest OWNER TO sr_owner;
 
 COMMENT ON TABLE retention.manifest IS 'what was dropped: how many rows of which day, and the root over them; the same stands in the tenant''s log, signed';
 
-CREATE TABLE retention.rule (
-    tenant_id uuid NOT NULL,
-    class text NOT NULL,
-    days integer NOT NULL,
-    reason text NOT NULL,
-    set_by text NOT NULL,
-    set_at timestamp with time zone DEFAULT now() NOT NULL,
-    smallest integer,
-    CONSTRAINT rule_check CHECK (((smallest IS NULL) OR (class = 'analytics'::text))),
-    CONSTRAINT rule_class_check CHECK ((class = ANY (ARRAY['records'::text, 'captures'::text, 'analytics'::text]))),
-    CONSTRAINT rule_days_check CHECK (((days >= 1) AND (days <= 3660))),
-    CONSTRAINT rule_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512))),
-    CONSTRAINT rule_smallest_check CHECK (((smallest >= 1) AND (smallest <= 1000)))
-);
-
-ALTER TABLE ONLY retention.rule FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE retention.rule OWNER TO sr_owner;
-
-COMMENT ON TABLE retention.rule IS 'for how many days a class of rows is kept; of a tenant, or (tenant_id zero) of all that have none of their own';
-
-COMMENT ON COLUMN retention.rule.smallest IS 'of how many callers and requests a group has at fewest that is shown by itself; null: 5';
-
-CREATE TABLE retention.summary (
-    tenant_id uuid NOT NULL,
-    day date NOT NULL,
-    part integer NOT NULL,
-    records bigint NOT NULL,
-    smallest integer NOT NULL,
-    at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT summary_part_check CHECK ((part >= 0)),
-    CONSTRAINT summary_records_check CHECK ((records > 0)),
-    CONSTRAINT summary_smallest_check CHECK (((smallest >= 1) AND (smallest <= 1000)))
-);
-
-ALTER TABLE ONLY retention.summary FORCE ROW LEVEL SECURITY;
-
-ALTER TABLE retention.summary OWNER TO sr_owner;
-
-COMMENT ON TABLE retention.summary IS 'which days of a tenant''s records are in the analytics, and of how many records; a further part is of what came after a drop';
-
 CREATE TABLE rules.document (
     tenant_id uuid NOT NULL,
     kind text NOT NULL,
@@ -2230,6 +2271,81 @@ ALTER TABLE rules.document OWNER TO sr_owner;
 COMMENT ON TABLE rules.document IS 'every version of every document of rules; the nil tenant is the installation';
 
 COMMENT ON COLUMN rules.document.seal IS 'the installation''s signature over a version of the kind approval; of other kinds none';
+
+CREATE VIEW retention.rule WITH (security_invoker='true') AS
+ WITH last AS (
+         SELECT
+                CASE
+                    WHEN d.withdrawn THEN NULL::jsonb
+                    ELSE (d.body)::jsonb
+                END AS body,
+            d.reason,
+            d.author,
+            d.at
+           FROM rules.document d
+          WHERE ((d.tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND (d.kind = 'retention'::text) AND (d.level = 'default'::text))
+          ORDER BY d.version DESC
+         LIMIT 1
+        ), said AS (
+         SELECT r.value AS rule,
+            l.reason,
+            l.author,
+            l.at
+           FROM (last l
+             CROSS JOIN LATERAL jsonb_array_elements((l.body -> 'rules'::text)) r(value))
+        ), whose AS (
+         SELECT s.rule,
+            s.reason,
+            s.author,
+            s.at,
+            '00000000-0000-0000-0000-000000000000'::uuid AS tenant_id
+           FROM said s
+          WHERE (NOT (s.rule ? 'tenants'::text))
+        UNION ALL
+         SELECT s.rule,
+            s.reason,
+            s.author,
+            s.at,
+            t.tenant_id
+           FROM ((said s
+             CROSS JOIN LATERAL jsonb_array_elements_text((s.rule -> 'tenants'::text)) n(name))
+             JOIN identity.tenant t ON ((t.name = n.name)))
+        )
+ SELECT w.tenant_id,
+    c.class,
+    ((w.rule ->> c.class))::integer AS days,
+        CASE
+            WHEN (c.class = 'analytics'::text) THEN ((w.rule ->> 'smallest'::text))::integer
+            ELSE NULL::integer
+        END AS smallest,
+    w.reason,
+    w.author AS set_by,
+    w.at AS set_at
+   FROM (whose w
+     CROSS JOIN ( VALUES ('records'::text), ('captures'::text), ('analytics'::text)) c(class))
+  WHERE (w.rule ? c.class);
+
+ALTER VIEW retention.rule OWNER TO sr_owner;
+
+COMMENT ON VIEW retention.rule IS 'for how many days a class of rows is kept, as the document of rules says: of a tenant, or (tenant_id zero) of all that have no rule of their own';
+
+CREATE TABLE retention.summary (
+    tenant_id uuid NOT NULL,
+    day date NOT NULL,
+    part integer NOT NULL,
+    records bigint NOT NULL,
+    smallest integer NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT summary_part_check CHECK ((part >= 0)),
+    CONSTRAINT summary_records_check CHECK ((records > 0)),
+    CONSTRAINT summary_smallest_check CHECK (((smallest >= 1) AND (smallest <= 1000)))
+);
+
+ALTER TABLE ONLY retention.summary FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE retention.summary OWNER TO sr_owner;
+
+COMMENT ON TABLE retention.summary IS 'which days of a tenant''s records are in the analytics, and of how many records; a further part is of what came after a drop';
 
 CREATE TABLE rules.value_list (
     tenant_id uuid NOT NULL,
@@ -2271,14 +2387,17 @@ CREATE TABLE subjects.hold (
     subject text,
     kind text NOT NULL,
     owner text NOT NULL,
-    reason text NOT NULL,
+    reason text,
     until timestamp with time zone,
     set_by text NOT NULL,
     set_at timestamp with time zone DEFAULT now() NOT NULL,
     released_at timestamp with time zone,
     released_by text,
+    note bytea,
     CONSTRAINT hold_check CHECK (((kind = 'hold'::text) OR (until IS NOT NULL))),
+    CONSTRAINT hold_check1 CHECK (((num_nonnulls(reason, note) <= 1) AND ((note IS NULL) OR (subject IS NOT NULL)))),
     CONSTRAINT hold_kind_check CHECK ((kind = ANY (ARRAY['hold'::text, 'exception'::text]))),
+    CONSTRAINT hold_note_check CHECK ((octet_length(note) <= 8192)),
     CONSTRAINT hold_owner_check CHECK (((octet_length(owner) >= 1) AND (octet_length(owner) <= 128))),
     CONSTRAINT hold_reason_check CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 512))),
     CONSTRAINT hold_subject_check CHECK ((subject ~ '^sub_[0-9a-f]{32}$'::text))
@@ -2308,16 +2427,18 @@ CREATE TABLE subjects.request (
     verdict text,
     certificate text,
     note bytea,
+    refused_note bytea,
     CONSTRAINT request_certificate_check CHECK ((octet_length(certificate) <= 1048576)),
     CONSTRAINT request_check CHECK (((subject IS NULL) = (kind = 'offboard'::text))),
     CONSTRAINT request_check1 CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'refused'::text])))),
     CONSTRAINT request_check2 CHECK (((confirmed_by IS NULL) = (confirmed_at IS NULL))),
-    CONSTRAINT request_check3 CHECK (((state = 'refused'::text) = (refused_for IS NOT NULL))),
+    CONSTRAINT request_check3 CHECK (((state = 'refused'::text) OR ((refused_for IS NULL) AND (refused_note IS NULL)))),
     CONSTRAINT request_check4 CHECK (((confirmed_by IS NULL) OR (confirmed_by <> requested_by))),
     CONSTRAINT request_confirmed_by_check CHECK (((length(confirmed_by) >= 1) AND (length(confirmed_by) <= 200))),
     CONSTRAINT request_kind_check CHECK ((kind = ANY (ARRAY['export'::text, 'erase'::text, 'offboard'::text]))),
     CONSTRAINT request_note_check CHECK ((octet_length(note) <= 8192)),
     CONSTRAINT request_refused_for_check CHECK (((length(refused_for) >= 1) AND (length(refused_for) <= 256))),
+    CONSTRAINT request_refused_note_check CHECK ((octet_length(refused_note) <= 8192)),
     CONSTRAINT request_requested_by_check CHECK (((length(requested_by) >= 1) AND (length(requested_by) <= 200))),
     CONSTRAINT request_requested_with_check CHECK ((length(requested_with) <= 64)),
     CONSTRAINT request_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'in-work'::text, 'done'::text, 'refused'::text]))),
@@ -2463,6 +2584,9 @@ ALTER TABLE ONLY registry.channel_metadata
 ALTER TABLE ONLY registry.channel
     ADD CONSTRAINT channel_pkey PRIMARY KEY (channel);
 
+ALTER TABLE ONLY registry.content_subject
+    ADD CONSTRAINT content_subject_pkey PRIMARY KEY (tenant_id, subject, file, part);
+
 ALTER TABLE ONLY registry.dataset_approval
     ADD CONSTRAINT dataset_approval_pkey PRIMARY KEY (tenant_id, id);
 
@@ -2540,9 +2664,6 @@ ALTER TABLE ONLY retention.hold
 
 ALTER TABLE ONLY retention.manifest
     ADD CONSTRAINT manifest_pkey PRIMARY KEY (tenant_id, class, day, dropped_at);
-
-ALTER TABLE ONLY retention.rule
-    ADD CONSTRAINT rule_pkey PRIMARY KEY (tenant_id, class);
 
 ALTER TABLE ONLY retention.summary
     ADD CONSTRAINT summary_pkey PRIMARY KEY (tenant_id, day, part);
@@ -2648,6 +2769,8 @@ CREATE UNIQUE INDEX provider_name ON providers.provider USING btree (name) WHERE
 
 CREATE UNIQUE INDEX canary_planted ON registry.canary USING btree (tenant_id, deployment_id) WHERE (retired_at IS NULL);
 
+CREATE INDEX content_subject_file ON registry.content_subject USING btree (tenant_id, file);
+
 CREATE INDEX dataset_approval_made ON registry.dataset_approval USING btree (tenant_id, digest, made_at DESC);
 
 CREATE UNIQUE INDEX dataset_grant_counts ON registry.dataset_grant USING btree (tenant_id, digest, workload_id) WHERE (revoked_at IS NULL);
@@ -2661,6 +2784,8 @@ CREATE INDEX evaluation_made ON registry.evaluation USING btree (tenant_id, rele
 CREATE INDEX evidence_made ON registry.evidence USING btree (release_digest, made_at DESC, id DESC);
 
 CREATE INDEX label_asked ON registry.label USING btree (tenant_id, release_digest, environment, asked_at DESC);
+
+CREATE INDEX label_subject ON registry.label USING btree (tenant_id, subject) WHERE (subject IS NOT NULL);
 
 CREATE UNIQUE INDEX lineage_edge_once ON registry.lineage_edge USING btree (tenant_id, source, target, said_by, observed);
 
@@ -2785,6 +2910,9 @@ ALTER TABLE ONLY registry.canary
 
 ALTER TABLE ONLY registry.canary
     ADD CONSTRAINT canary_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.content_subject
+    ADD CONSTRAINT content_subject_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
 ALTER TABLE ONLY registry.dataset_approval
     ADD CONSTRAINT dataset_approval_tenant_id_digest_fkey FOREIGN KEY (tenant_id, digest) REFERENCES registry.dataset(tenant_id, digest);
@@ -3061,6 +3189,8 @@ ALTER TABLE identity.federation_rule ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.incident ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY kept_by ON identity.tenant FOR SELECT TO sr_owner USING (true);
+
 ALTER TABLE identity.key ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY operator_all ON identity.account TO sr_operator USING (true) WITH CHECK (true);
@@ -3149,6 +3279,8 @@ ALTER TABLE providers.provider ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.canary ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE registry.content_subject ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE registry.dataset ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.dataset_approval ENABLE ROW LEVEL SECURITY;
@@ -3156,6 +3288,14 @@ ALTER TABLE registry.dataset_approval ENABLE ROW LEVEL SECURITY;
 ALTER TABLE registry.dataset_grant ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.deployment ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY erased_by ON registry.content_subject FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY erased_by ON registry.label FOR DELETE TO sr_owner USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (subject IS NOT NULL)));
+
+CREATE POLICY erased_read ON registry.content_subject FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY erased_read ON registry.label FOR SELECT TO sr_owner USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (subject IS NOT NULL)));
 
 ALTER TABLE registry.evaluation ENABLE ROW LEVEL SECURITY;
 
@@ -3215,6 +3355,10 @@ CREATE POLICY own_tenant ON registry.training_file TO sr_control USING ((tenant_
 
 CREATE POLICY own_tenant ON registry.training_job TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant_append ON registry.content_subject FOR INSERT TO sr_control WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant_read ON registry.content_subject FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 ALTER TABLE registry.prompt ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.prompt_approval ENABLE ROW LEVEL SECURITY;
@@ -3233,15 +3377,11 @@ ALTER TABLE retention.analytics ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY dropped_by ON retention.hold FOR SELECT TO sr_owner USING (true);
 
-CREATE POLICY dropped_by ON retention.rule FOR SELECT TO sr_owner USING (true);
-
 ALTER TABLE retention.hold ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE retention.manifest ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY operator_all ON retention.hold TO sr_operator USING (true) WITH CHECK (true);
-
-CREATE POLICY operator_all ON retention.rule TO sr_operator USING (true) WITH CHECK (true);
 
 CREATE POLICY operator_read ON retention.manifest FOR SELECT TO sr_operator USING (true);
 
@@ -3250,8 +3390,6 @@ CREATE POLICY own_tenant_append ON retention.manifest FOR INSERT TO sr_control W
 CREATE POLICY own_tenant_read ON retention.analytics FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant_read ON retention.summary FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
-
-ALTER TABLE retention.rule ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE retention.summary ENABLE ROW LEVEL SECURITY;
 
@@ -3268,6 +3406,8 @@ ALTER TABLE rules.document ENABLE ROW LEVEL SECURITY;
 CREATE POLICY dropped_by ON rules.value_list FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY dropped_read ON rules.value_list FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY kept_by ON rules.document FOR SELECT TO sr_owner USING (((tenant_id = '00000000-0000-0000-0000-000000000000'::uuid) AND (kind = 'retention'::text)));
 
 CREATE POLICY own_tenant ON rules.value_list TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -3362,6 +3502,15 @@ GRANT ALL ON FUNCTION gateway.part_records(of_subject text, before timestamp wit
 
 REVOKE ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) TO sr_gateway;
+
+REVOKE ALL ON FUNCTION registry.drop_labels(of_subject text, before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.drop_labels(of_subject text, before timestamp with time zone) TO sr_control;
+
+REVOKE ALL ON FUNCTION registry.forget_content(of_file text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.forget_content(of_file text) TO sr_control;
+
+REVOKE ALL ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) TO sr_control;
 
 REVOKE ALL ON FUNCTION retention.bucket(microseconds bigint) FROM PUBLIC;
 
@@ -3829,6 +3978,8 @@ GRANT UPDATE(renewed_at) ON TABLE registry.channel TO sr_operator;
 GRANT SELECT ON TABLE registry.channel_metadata TO sr_control;
 GRANT SELECT,INSERT ON TABLE registry.channel_metadata TO sr_operator;
 
+GRANT SELECT,INSERT ON TABLE registry.content_subject TO sr_control;
+
 GRANT SELECT,INSERT ON TABLE registry.dataset TO sr_control;
 
 GRANT UPDATE(withdrawn_at) ON TABLE registry.dataset TO sr_control;
@@ -3867,6 +4018,8 @@ GRANT UPDATE(score) ON TABLE registry.label TO sr_control;
 GRANT UPDATE(told_at) ON TABLE registry.label TO sr_control;
 
 GRANT UPDATE(erased_at) ON TABLE registry.label TO sr_control;
+
+GRANT UPDATE(subject) ON TABLE registry.label TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE registry.lineage_edge TO sr_control;
 
@@ -3969,22 +4122,12 @@ GRANT UPDATE(released_by) ON TABLE retention.hold TO sr_operator;
 GRANT SELECT ON TABLE retention.manifest TO sr_operator;
 GRANT INSERT ON TABLE retention.manifest TO sr_control;
 
-GRANT SELECT,INSERT ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(days) ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(reason) ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(set_by) ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(set_at) ON TABLE retention.rule TO sr_operator;
-
-GRANT UPDATE(smallest) ON TABLE retention.rule TO sr_operator;
-
-GRANT SELECT ON TABLE retention.summary TO sr_control;
-
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_control;
 GRANT SELECT,INSERT ON TABLE rules.document TO sr_operator;
+
+GRANT SELECT ON TABLE retention.rule TO sr_operator;
+
+GRANT SELECT ON TABLE retention.summary TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE rules.value_list TO sr_control;
 
@@ -3995,9 +4138,13 @@ GRANT SELECT ON TABLE store.migration TO sr_keeper;
 
 GRANT SELECT,INSERT ON TABLE subjects.hold TO sr_control;
 
+GRANT UPDATE(reason) ON TABLE subjects.hold TO sr_control;
+
 GRANT UPDATE(released_at) ON TABLE subjects.hold TO sr_control;
 
 GRANT UPDATE(released_by) ON TABLE subjects.hold TO sr_control;
+
+GRANT UPDATE(note) ON TABLE subjects.hold TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE subjects.request TO sr_control;
 
@@ -4016,6 +4163,8 @@ GRANT UPDATE(verdict) ON TABLE subjects.request TO sr_control;
 GRANT UPDATE(certificate) ON TABLE subjects.request TO sr_control;
 
 GRANT UPDATE(note) ON TABLE subjects.request TO sr_control;
+
+GRANT UPDATE(refused_note) ON TABLE subjects.request TO sr_control;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE sr_owner REVOKE ALL ON TYPES FROM PUBLIC;
 

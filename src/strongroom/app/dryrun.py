@@ -29,18 +29,23 @@ from strongroom.policy import Kind as Thing
 from strongroom.registry import Registry
 from strongroom.registry import tables as registry_tables
 from strongroom.registry.admission import Admission
+from strongroom.retention import Retention
+from strongroom.retention.model import Rehearsed
 from strongroom.rules import Kind, Level, Rules, Subject
 from strongroom.rules.access import Narrowings, everything
 from strongroom.rules.approval import APPROVAL
 from strongroom.rules.kinds import CEDAR
 from strongroom.rules.policy import POLICY
 from strongroom.rules.resolve import Standing, settle
+from strongroom.rules.retention import RETENTION
 from strongroom.rules.service import candidate, kind_named
 from strongroom.store import TenantTx
 from strongroom.store.tx import Tx
 
 _PAGES: Final = 5
 _MOST_BYTES: Final = 64 * 1024
+_WAYS: Final[tuple[tuple[Literal["loses", "gains"], str], ...]] = (("loses", "drops"), ("gains", "keeps"))
+"""A day that would be dropped is lost; one that would not be any more is gained."""
 """What goes with a proposal at most."""
 
 
@@ -102,8 +107,10 @@ class Rehearsal:
         registry: Registry,
         engine: Engine,
         admission: Admission | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self._rules = rules
+        self._retention = retention
         self._records = records
         self._audit = audit
         self._identity = identity
@@ -119,7 +126,7 @@ class Rehearsal:
             Refused: as writing it would be: INVALID naming the field, hidden for a kind that there is none of.
         """
         named = kind_named(kind)
-        if named is APPROVAL:
+        if named is APPROVAL or named is RETENTION:
             level = Level.DEFAULT  # whichever was named: it has no other
         before = await self._rules.standing(who, tenant, kind, ask)  # asks the gate, so before the document is parsed
         after = before.with_(level, candidate(named, level, document))
@@ -127,6 +134,9 @@ class Rehearsal:
             return await self._registry.looked_at(
                 who, tenant, ask, partial(self._compared.of_releases, level, before, after)
             )
+        if named is RETENTION and self._retention is not None:
+            held = after.default
+            return of_days(await self._retention.rehearse(who, None if held is None else held.document, ask, tenant))
         lately = Lately(
             tenant=tenant,
             rows=await self._recent(who, tenant, ask),
@@ -264,6 +274,28 @@ class Compared:
                 before={"allowed": old.allowed, "reason": old.reason}, after={"allowed": new.allowed, "reason": new.reason},
             )
         ]  # fmt: skip
+
+
+async def dropped(retention: Retention, who: Principal, document: object, ask: Ask) -> bytes:
+    """Return as JSON what a run would drop by a document about retention, of all tenants: what goes with its proposal."""
+    held = candidate(RETENTION, Level.DEFAULT, document)
+    return _fitted(of_days(await retention.rehearse(who, None if held is None else held.document, ask)))
+
+
+def of_days(found: Rehearsed) -> DryRun:
+    """Return which days of rows would be dropped besides, and which would not be any more."""
+    data = [
+        Changed(
+            who=each.name, what=f"{each.class_} of {each.day}", times=each.rows, change=change,
+            before={"dropped": change == "gains"}, after={"dropped": change == "loses", "held_by": each.held_by},
+        )
+        for change, some in _WAYS
+        for each in getattr(found, some)
+    ]  # fmt: skip
+    looked = sum(each.times for each in data)
+    return DryRun(
+        kind=RETENTION.name, level=Level.DEFAULT, looked_at=looked, callers=len({each.who for each in data}), data=data
+    )
 
 
 def _fitted(found: DryRun) -> bytes:

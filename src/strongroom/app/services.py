@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from strongroom.app.dryrun import Compared, Rehearsal
+from strongroom.app.dryrun import Compared, Rehearsal, dropped
 from strongroom.app.probes import Prover
 from strongroom.audit.sidecar import Sidecars
 from strongroom.canaries import CanaryService
@@ -62,13 +62,14 @@ from strongroom.rules import Rulebook, Rules
 from strongroom.rules.approval import APPROVAL
 from strongroom.rules.narrowed import narrowed_by
 from strongroom.rules.proposing import Proposing
+from strongroom.rules.retention import RETENTION
 from strongroom.rules.usage import UsageReader
 from strongroom.runtime import gguf
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.store.tx import Tx
 from strongroom.subjects import Subjects
-from strongroom.subjects.registry import HOLDERS
+from strongroom.subjects.registry import holders
 from strongroom.subjects.work import Work
 from strongroom.training import Pool, TrainingFiles, TrainingJobs
 from strongroom.valuelists import ValueLists
@@ -175,7 +176,14 @@ class Services:
     def rehearsal(self) -> Rehearsal:
         """Rehearses documents of rules on what happened lately."""
         return Rehearsal(
-            self.rules, self.records, self.audit, self.identity, self.registry, self.engine, self.admission
+            self.rules,
+            self.records,
+            self.audit,
+            self.identity,
+            self.registry,
+            self.engine,
+            self.admission,
+            self.retention,
         )
 
     async def shred_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
@@ -265,17 +273,19 @@ def make_services(
         """Put in force what was approved: a file of flows, or a document of rules."""
         await (flows if is_of_flows(request.subject) else proposing).in_force(tx, request, approver)
 
-    subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
     releases = Releases(gate, admission, quarantine, clock, bounds)
     door = Door(directory, follower, gate)
-    training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), rulebook, clock)
+    training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), vault, rulebook, clock)
     training_jobs = TrainingJobs(
         gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
     )
     rows = ContentStore((content or Path("/nonexistent")) / "datasets", vault, Use.DATASET)
-    datasets = Datasets(gate, registry_keys, rows, clock)
+    datasets = Datasets(gate, registry_keys, rows, vault, clock)
+    retention = Retention(gate, clock, second=production)
+    places = holders(datasets.of_people, training_files.of_people)
+    subjects = Subjects(gate, vault, places, clock, production=production)
     return Services(
         identity=identity,
         accounts=accounts,
@@ -314,15 +324,17 @@ def make_services(
             look_up,
             second=partial(keys.mac, Purpose.KEY_PEPPER) if production else None,
         ),
-        rules=Rules(gate, clock, proposing if production else None, seals),
+        rules=Rules(
+            gate, clock, proposing if production else None, seals, {RETENTION.name: partial(dropped, retention)}
+        ),
         evaluations=evaluations,
         bills=Bills(admission, evaluations),
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate, sidecars),
         logs=LogReader(gate, sidecars),
-        retention=Retention(gate, clock, second=production),
+        retention=retention,
         subjects=subjects,
-        subject_work=Work(gate, subjects, vault, keystore, HOLDERS, clock),
+        subject_work=Work(gate, subjects, vault, keystore, places, clock),
         records=RecordReader(gate),
         finder=Finder(directory, identity, accounts),
         door=door,

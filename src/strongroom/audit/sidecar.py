@@ -3,7 +3,8 @@
 Always true here:
 - a fact that somebody wrote freely (`WRITTEN`) stands in no entry of a tenant's log, and so in nothing that is signed: what is
   there is SHA-256 over a random salt and the words;
-- the words are sealed for (tenant, author, audit sidecar): destroying that key erases them, and the log proves as before;
+- the words are sealed for (tenant, person, audit sidecar), the person being whom they are about where that is known, and their
+  author otherwise: destroying that key erases them, and the log proves as before;
 - words that cannot be sealed are not kept: what takes away goes on without them and says so, and everything else is refused.
 """
 
@@ -52,8 +53,10 @@ class Sidecars:
     def __init__(self, vault: Vault) -> None:
         self._vault: Final = vault
 
-    async def aside(self, tenant: TenantId, entry: Entry, *, needed: bool) -> tuple[Entry, list[Words]]:
-        """Return the entry as it is logged, and the words that go beside it.
+    async def aside(
+        self, tenant: TenantId, entry: Entry, *, needed: bool, about: str = ""
+    ) -> tuple[Entry, list[Words]]:
+        """Return the entry as it is logged, and the words that go beside it; `about`: whose these are, if not their author's.
 
         Raises:
             Refused: UNAVAILABLE when they cannot be sealed, and are `needed`.
@@ -62,7 +65,8 @@ class Sidecars:
         if not said:
             return entry, []
         try:
-            subject = (await self._vault.keys(Scope(tenant, Use.SUBJECT_NAME))).pseudonym(author(entry.actor))
+            names = await self._vault.keys(Scope(tenant, Use.SUBJECT_NAME))
+            subject = about or names.pseudonym(author(entry.actor))
             keys = await self._vault.keys(Scope(tenant, Use.AUDIT_SIDECAR, None, subject))
         except (VaultUnavailable, KeysDestroyed) as error:
             if needed and isinstance(error, VaultUnavailable):

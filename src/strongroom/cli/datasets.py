@@ -179,16 +179,26 @@ def approve(
 
 
 @DATASET.command(name="withdraw", help_epilogue="")
-def withdraw(dataset: _Dataset, /, *, tenant: Tenant, reason: _Because, session: Session = HERE) -> None:
+def withdraw(
+    dataset: _Dataset,
+    /,
+    *,
+    tenant: Tenant,
+    reason: _Because,
+    destroy: Annotated[bool, Parameter(help="Destroy its rows too; nothing brings them back.", negative="")] = False,
+    session: Session = HERE,
+) -> None:
     """End a data set: nothing trains on it from now on. `strongroom which-serves` tells what it has reached.
 
     Args:
         dataset: NAME@VERSION.
         tenant: whose.
         reason: why.
+        destroy: whether its rows go too.
         session: how to ask.
     """
-    _answer(session, ask(session, "POST", _place(dataset, tenant, "withdraw"), {"reason": reason}))
+    fields: dict[str, object] = {"reason": reason, **({"destroy": True} if destroy else {})}
+    _answer(session, ask(session, "POST", _place(dataset, tenant, "withdraw"), fields))
 
 
 @DATASET.command(name="grant", help_epilogue="")

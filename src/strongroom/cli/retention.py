@@ -8,7 +8,6 @@ from cyclopts import App, Parameter
 
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
-from strongroom.cli.failures import usage
 from strongroom.cli.options import Tenant
 from strongroom.cli.proposals import AGAIN, Approved, waits
 from strongroom.cli.records import instant
@@ -19,14 +18,13 @@ RETENTION: Final = App(
     group=ONLINE,
     help_epilogue="""
 Examples:
-  strongroom retention set --days 90 --reason "operational tier"
+  strongroom rules set retention.toml --reason "operational tier"
   strongroom retention hold --tenant acme --owner legal@example.com --reason "matter 2026-117"
   strongroom retention plan
   strongroom retention run
 """,
-    help="Say how long records are kept, hold them, and drop what is due.",
+    help="See how long records are kept (`strongroom rules` says it), hold them, and drop what is due.",
 )
-MAX_DAYS: Final = 3660
 _DUE: Final = ("name", "class", "day", "rows", "held_by")
 _HOLDS: Final = ("id", "tenant_name", "tenant", "kind", "owner", "reason", "until")
 _RULES: Final = ("tenant_name", "tenant", "class", "days", "reason", "set_by", "set_at")
@@ -63,45 +61,19 @@ def status(*, session: Session = HERE) -> None:
 
 
 @RETENTION.command(name="plan", help_epilogue="")
-def plan(
-    *,
-    days: Annotated[int | None, Parameter(help="As if rows of --class were kept for so many days.")] = None,
-    class_: _Class = "records",
-    tenant: Annotated[
-        str | None, Parameter(help="With --days: whose; of all that have no rule of their own if not given.")
-    ] = None,
-    session: Session = HERE,
-) -> None:
-    """Show what a run would drop now, and what holds the rest; with --days, what another rule would change of that.
-
-    Examples:
-        strongroom retention plan
-        strongroom retention plan --days 30 --tenant acme
+def plan(*, session: Session = HERE) -> None:
+    """Show what a run would drop now, and what holds the rest; `strongroom rules dry-run` shows what other rules would change.
 
     Args:
-        days: the dry run of a rule.
-        class_: of what.
-        tenant: whose.
         session: how to ask.
     """
-    if days is None:
-        due: list[dict[str, Any]] = get(session, place("retention"))["due"]
-        if session.json:
-            import msgspec  # noqa: PLC0415 - only here
-
-            output.raw(msgspec.json.encode({"data": due}))
-        else:
-            output.listing(due, _DUE, empty="Nothing is due.")
-        return
-    body = ask(session, "GET", place("retention", "rehearsal", days=days, tenant=tenant, **{"class": class_}))
+    due: list[dict[str, Any]] = get(session, place("retention"))["due"]
     if session.json:
-        output.raw(body)
-        return
-    found = decoded(body)
-    output.note("Would be dropped besides")
-    output.listing(found["drops"], _DUE, empty="Nothing more.")
-    output.note("Would not be dropped any more")
-    output.listing(found["keeps"], _DUE, empty="Nothing that is due now.")
+        import msgspec  # noqa: PLC0415 - only here
+
+        output.raw(msgspec.json.encode({"data": due}))
+    else:
+        output.listing(due, _DUE, empty="Nothing is due.")
 
 
 @RETENTION.command(name="run", help_epilogue="")
@@ -118,54 +90,6 @@ def run(*, session: Session = HERE) -> None:
         output.raw(body)
     else:
         output.listing(decoded(body)["data"], _DROPPED, empty="Nothing was dropped.")
-
-
-@RETENTION.command(name="set", help_epilogue="")
-def set_rule(
-    *,
-    days: Annotated[int, Parameter(help="For how many days records are kept, 1 to 3660.")],
-    reason: _Why,
-    tenant: Annotated[str | None, Parameter(help="Whose; of all that have no rule of their own if not given.")] = None,
-    class_: _Class = "records",
-    smallest: Annotated[
-        int | None,
-        Parameter(
-            help="With --class analytics: of how many callers and requests a group has at least that stands by itself, 1 to "
-            "1000; 5 if not given."
-        ),
-    ] = None,
-    approved: Approved = None,
-    session: Session = HERE,
-) -> None:
-    """Say for how many days records of requests are kept. Without a rule they are kept for ever, captures for 14 days.
-
-    Examples:
-        strongroom retention set --days 90 --reason "operational tier"
-        strongroom retention set --days 30 --tenant acme --reason "their contract, clause 7"
-        strongroom retention set --class analytics --days 730 --smallest 10 --reason "two years of figures"
-
-    Args:
-        days: how many.
-        reason: why.
-        tenant: whose.
-        class_: of what.
-        smallest: the smallest group.
-        approved: by which proposal.
-        session: how to ask.
-    """
-    if not 1 <= days <= MAX_DAYS:
-        raise usage(f"--days is 1 to {MAX_DAYS}, and not {days}.", "Without a rule records are kept for ever.")
-    where = ("retention", "rule") if tenant is None else ("tenants", tenant, "retention", "rule")
-    said: dict[str, Any] = {"class": class_, "days": days, "reason": reason, "smallest": smallest, "approved": approved}
-    body = ask(session, "PUT", place(*where), said)
-    if session.json:
-        output.raw(body)
-        return
-    rule = decoded(body)
-    if "state" in rule:
-        waits(rule, AGAIN)
-        return
-    output.note(f"{class_.capitalize()} are kept for {days} days from now on.")
 
 
 @RETENTION.command(name="hold", help_epilogue="")
@@ -212,16 +136,21 @@ def hold(
 
 
 @RETENTION.command(name="release", help_epilogue="")
-def release(hold: str, /, *, tenant: Tenant, reason: _Why, session: Session = HERE) -> None:
-    """Release a hold: what is beyond its days is dropped at the next run.
+def release(hold: str, /, *, tenant: Tenant, reason: _Why, approved: Approved = None, session: Session = HERE) -> None:
+    """Release a hold: what is beyond its days is dropped at the next run. In production somebody else approves it first.
 
     Args:
         hold: its id.
         tenant: whose.
         reason: why.
+        approved: by which proposal.
         session: how to ask.
     """
-    output.raw(
-        ask(session, "POST", place("tenants", tenant, "retention", "holds", hold, "release"), {"reason": reason})
-    )
-    output.note("Released.")
+    said: dict[str, Any] = {"reason": reason, "approved": approved}
+    body = ask(session, "POST", place("tenants", tenant, "retention", "holds", hold, "release"), said)
+    if session.json:
+        output.raw(body)
+    elif "state" in (found := decoded(body)):
+        waits(found, AGAIN)
+    else:
+        output.note("Released.")

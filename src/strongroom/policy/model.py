@@ -181,7 +181,6 @@ class Action(StrEnum):
         "Let logs that do not follow from what was signed begin anew, linked to what they follow.",
     )
     RETENTION_READ = ("retention.read", Kind.AUDIT_LOG, "See how long things are kept, and what is due.")
-    RETENTION_SET = ("retention.set", Kind.AUDIT_LOG, "Say how long things are kept.")
     RETENTION_RUN = ("retention.run", Kind.AUDIT_LOG, "Drop what is beyond its days and not held.")
     HOLD_SET = ("hold.set", Kind.AUDIT_LOG, "Keep something beyond its days.")
     HOLD_RELEASE = ("hold.release", Kind.AUDIT_LOG, "Let go of what was kept beyond its days.")

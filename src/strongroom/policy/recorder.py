@@ -44,10 +44,12 @@ class Ask:
     Attributes:
         request_id: the id that the caller was told, so that both ends can name the same request.
         detail: a few short facts about what is asked; no content and no secrets. `policy` is the gate's to say.
+        about: the pseudonym of the person whom what is written freely in `detail` is about; empty: it is its author's.
     """
 
     request_id: str = ""
     detail: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    about: str = ""
 
     def __post_init__(self) -> None:
         """Refuse here, before anything is decided, what the audit log would not take.
@@ -268,7 +270,7 @@ class Recorder:
         """Append an entry, what was written of it beside it, and return it as it is logged."""
         words: list[Words] = []
         if isinstance(tx, TenantTx) and self._sidecars is not None:
-            entry, words = await self._sidecars.aside(tx.tenant, entry, needed=needed)
+            entry, words = await self._sidecars.aside(tx.tenant, entry, needed=needed, about=case.ask.about)
         await audit.append(tx, entry)
         if isinstance(tx, TenantTx):
             if self._sidecars is not None:

@@ -32,8 +32,6 @@ DEFAULT_DAYS: Final = MappingProxyType({CAPTURES: 14})
 SMALLEST: Final = 5
 """Of how many callers and requests a group has at least that stands by itself in the analytics, where no rule says."""
 
-Days = Annotated[int, Meta(ge=1, le=3660)]
-Smallest = Annotated[int, Meta(ge=1, le=1000)]
 Reason = Annotated[str, Meta(min_length=1, max_length=256)]
 Owner = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -61,7 +59,6 @@ KEPT: Final = MappingProxyType(
         "audit.pulse": "one row that moves",
         "limits.counter": "as long as its tenant; one row for each limit",
         "limits.holding": "until its gateway's share ends",
-        "retention.rule": "as long as it holds",
         "retention.hold": "for ever: why something was kept",
         "retention.manifest": "for ever: what was dropped",
         "retention.analytics": _BY_RULE,
@@ -78,7 +75,8 @@ KEPT: Final = MappingProxyType(
         "registry.target": _LIFE,
         "registry.evidence": _LIFE,
         "registry.evaluation": "for ever: what a release came to, and when",
-        "registry.label": "as long as its tenant; what it says is erased at the tenant's end",
+        "registry.label": "as long as its tenant, or until the person of its request is erased; what it says ends with the tenant",
+        "registry.content_subject": "as long as its file, or until the person is erased",
         "registry.prompt": "as long as its tenant; its text is erased at the tenant's end, the digest stays as a tombstone",
         "registry.prompt_approval": "for ever: who said yes to which digest, and why",
         "registry.own_release": _LIFE,

@@ -8,30 +8,24 @@ from typing import Annotated, Final, TypeAlias
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get, post, put
+from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, Parameter, QueryParameter
+from litestar.params import FromPath, JSONBody, Parameter
 
 from strongroom.identity import Finder
 from strongroom.identity.approvals.routes import PROPOSED, Proposal, done_or_proposed
 from strongroom.identity.http import Asked, Listing, Who
 from strongroom.identity.problems import READ, WRITE
-from strongroom.kernel.ids import TenantId
-from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused, invalid
-from strongroom.policy import Ask
 from strongroom.retention.analytics import BOUNDS_MS, Sum
 from strongroom.retention.model import (
-    Days,
+    Hold,
     HoldKind,
     Manifest,
     Owner,
     Reason,
-    Rehearsed,
     RuleClass,
-    Smallest,
     Status,
-    TenantRule,
 )
 from strongroom.retention.service import Retention
 
@@ -40,16 +34,6 @@ TheFinder: TypeAlias = NamedDependency[Finder]
 Since: TypeAlias = Annotated[
     datetime | None, Parameter(description="Of the day of that time, or later (RFC 3339, with a zone).")
 ]
-
-
-class SetRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """For how many days rows of a class are kept, and why."""
-
-    class_: RuleClass = msgspec.field(name="class", default=RuleClass.RECORDS)
-    days: Days
-    smallest: Smallest | None = None
-    reason: Reason
-    approved: UUID | None = None
 
 
 class SetHold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,9 +47,10 @@ class SetHold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why a hold is released."""
+    """Why a hold is released. `approved`: in production, the proposal of exactly this that somebody else approved."""
 
     reason: Reason
+    approved: UUID | None = None
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,56 +90,6 @@ async def read_retention(retention: TheRetention, who: Who, ask: Asked) -> Statu
     return await retention.status(who, ask)
 
 
-@get("/retention/rehearsal", responses=READ, summary="See what another rule would drop", tags=["retention"])
-async def rehearse_rule(
-    days: Annotated[int, QueryParameter(ge=1, le=3660, description="For how many days.")],
-    retention: TheRetention,
-    finder: TheFinder,
-    who: Who,
-    ask: Asked,
-    class_: Annotated[RuleClass, QueryParameter(name="class", description="Of what.")] = RuleClass.RECORDS,
-    tenant: FromQuery[str | None] = None,
-) -> Rehearsed:
-    """Return what the next run would drop besides if rows were kept for so many days, and what it would not drop any more."""
-    place = None if tenant is None else await finder.tenant(who, tenant, ask)
-    return await retention.rehearse(who, place, class_, days, ask)
-
-
-@put("/retention/rule", responses=WRITE | PROPOSED, summary="Say how long records are kept", tags=["retention"])
-async def set_default_rule(
-    data: JSONBody[SetRule], retention: TheRetention, who: Who, ask: Asked
-) -> Response[TenantRule | Proposal]:
-    """Say for how many days rows of a class are kept, of all tenants that have no rule of their own.
-
-    In production it is proposed (202): once somebody else has approved, ask again, with the proposal's id as `approved`.
-    """
-    return await _set(retention, who, None, data, ask)
-
-
-@put(
-    "/tenants/{tenant:str}/retention/rule",
-    responses=WRITE | PROPOSED,
-    summary="Say how long a tenant's records are kept",
-    tags=["retention"],
-)
-async def set_tenant_rule(
-    tenant: FromPath[str], data: JSONBody[SetRule], retention: TheRetention, finder: TheFinder, who: Who, ask: Asked
-) -> Response[TenantRule | Proposal]:
-    """Say for how many days a tenant's rows of a class are kept. In production, as the rule of all."""
-    return await _set(retention, who, await finder.tenant(who, tenant, ask), data, ask)
-
-
-async def _set(
-    retention: Retention, who: Principal, tenant: TenantId | None, data: SetRule, ask: Ask
-) -> Response[TenantRule | Proposal]:
-    said = await retention.second.asked(
-        who,
-        ask,
-        lambda: retention.set_rule(who, tenant, data.days, data.reason, ask, data.class_, data.smallest, data.approved),
-    )
-    return done_or_proposed(said, HTTPStatus.OK)
-
-
 @post("/tenants/{tenant:str}/retention/holds", responses=WRITE, summary="Hold a tenant's records", tags=["retention"])
 async def hold_records(
     tenant: FromPath[str], data: JSONBody[SetHold], retention: TheRetention, finder: TheFinder, who: Who, ask: Asked
@@ -168,10 +103,10 @@ async def hold_records(
 
 @post(
     "/tenants/{tenant:str}/retention/holds/{hold:uuid}/release",
-    responses=WRITE,
+    responses=WRITE | PROPOSED,
     summary="Release a hold",
     tags=["retention"],
-    status_code=204,
+    status_code=200,
 )
 async def release_hold(
     tenant: FromPath[str],
@@ -181,9 +116,16 @@ async def release_hold(
     finder: TheFinder,
     who: Who,
     ask: Asked,
-) -> None:
-    """Let go of a hold: what is beyond its days is dropped at the next run."""
-    await retention.release(who, await finder.tenant(who, tenant, ask), hold, data.reason, ask)
+) -> Response[Hold | Proposal]:
+    """Let go of a hold: what is beyond its days is dropped at the next run.
+
+    In production it is proposed (202): once somebody else has approved, ask again, with the proposal's id as `approved`.
+    """
+    place = await finder.tenant(who, tenant, ask)
+    said = await retention.second.asked(
+        who, ask, lambda: retention.release(who, place, hold, data.reason, ask, data.approved)
+    )
+    return done_or_proposed(said, HTTPStatus.OK)
 
 
 @post("/retention/run", responses=WRITE, summary="Drop what is due", tags=["retention"], status_code=200)
@@ -194,10 +136,7 @@ async def run_retention(retention: TheRetention, who: Who, ask: Asked) -> Manife
 
 ROUTES: Final = (
     read_analytics,
-    rehearse_rule,
     read_retention,
-    set_default_rule,
-    set_tenant_rule,
     hold_records,
     release_hold,
     run_retention,

@@ -13,7 +13,7 @@ from strongroom.audit.tlog import Leaves, leaf_hash
 from strongroom.gateway.record_seals import line
 from strongroom.identity import approvals
 from strongroom.identity.approvals.second import SecondPerson
-from strongroom.kernel.clock import Clock, rfc3339
+from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
@@ -36,6 +36,8 @@ from strongroom.retention.model import (
     Status,
     TenantRule,
 )
+from strongroom.rules.kind import Document
+from strongroom.rules.retention import RETENTION, RetentionRule
 from strongroom.store import TenantTx
 
 AHEAD: Final = 7
@@ -48,12 +50,12 @@ class Retention:
     """Rules, holds, what is due, and dropping it."""
 
     def __init__(self, gate: Gate, clock: Clock, *, second: bool = False) -> None:
-        """Wire it. `second`: whether a rule takes a second person, as in production."""
+        """Wire it. `second`: whether releasing a hold takes a second person, as in production."""
         self._gate: Final = gate
         self._clock: Final = clock
         self.analytics: Final = AnalyticsReader(gate)
         self.second: Final = SecondPerson(gate, clock, approvals.Kind.RETENTION, demanded=second)
-        """For surfaces: `second.asked` sets a rule, or proposes it where it waits."""
+        """For surfaces: `second.asked` releases a hold, or proposes it where it waits."""
 
     async def status(self, who: Principal, ask: Ask) -> Status:
         """Return how retention stands: rules, holds, what is due, what was dropped last."""
@@ -78,82 +80,29 @@ class Retention:
             tiers={str(each): tier for each, tier in TIERS.items()},
         )
 
-    async def set_rule(
-        self,
-        who: Principal,
-        tenant: TenantId | None,
-        days: int,
-        reason: str,
-        ask: Ask,
-        class_: RuleClass = RECORDS,
-        smallest: int | None = None,
-        approved: UUID | None = None,
-    ) -> TenantRule:
-        """Say for how many days rows of a class are kept; `tenant` None: of all that have no rule of their own.
-
-        Args:
-            who: the caller.
-            tenant: whose.
-            days: how many.
-            reason: why.
-            ask: what goes into the audit entry.
-            class_: of what.
-            smallest: of how many callers and requests a group of the analytics has at least; None: `SMALLEST`.
-            approved: the proposal of exactly this, where it takes a second person.
-
-        Raises:
-            Refused: INVALID for a smallest group of what has none; as `SecondPerson.use`.
-            Waits: in production: fewer days destroy evidence, more keep what is about people, and neither is one person's to say.
-        """
-        if smallest is not None and class_ != ANALYTICS:
-            raise Refused(invalid("Only the analytics have groups.", param="smallest"))
-        facts = {"class": class_, "days": str(days), "reason": reason, "tenant": "" if tenant is None else str(tenant)}
-        facts["smallest"] = "" if smallest is None else str(smallest)
-        noted = _noting(ask, **facts)
-        async with self._gate.permit_platform(who, Action.RETENTION_SET, _resource(None), noted) as tx:
-            before = await tables.rule(tx, tenant, class_)
-            subject = {
-                "act": "retention.set",
-                "summary": _summary(tenant, class_, days, before),
-                "tenant": None if tenant is None else str(tenant),
-                "class": class_.value,
-                "days": days,
-                "smallest": smallest,
-                "reason": reason,
-                "before": None if before is None else {"days": before.days, "smallest": before.smallest},
-                "since": None if before is None else rfc3339(before.set_at),
-            }
-            await self.second.use(tx, who, subject, approved)
-            await tables.set_rule(tx, tenant, class_, days, reason, str(who), smallest)
-        return TenantRule(
-            tenant=tenant, class_=class_, days=days, smallest=smallest, reason=reason, set_by=str(who), set_at=self._clock.now()
-        )  # fmt: skip
-
     async def rehearse(
-        self, who: Principal, tenant: TenantId | None, class_: RuleClass, days: int, ask: Ask
+        self, who: Principal, document: Document[RetentionRule] | None, ask: Ask, only: TenantId | None = None
     ) -> Rehearsed:
-        """Return what a run would drop if rows of a class were kept for `days`, and what it would not drop any more.
+        """Return what a run would drop if `document` were in force, and what it would not drop any more.
 
         Args:
             who: the caller.
-            tenant: whose; None: of all that have no rule of their own.
-            class_: of what.
-            days: for how many.
+            document: in the place of the one in force; None: as if that were withdrawn.
             ask: what goes into the audit entry.
+            only: of this tenant; None: of all.
         """
         async with self._gate.permit_platform(who, Action.RETENTION_READ, _resource(None), ask) as tx:
             tenants, rules, holds = await tables.tenants(tx), await tables.rules(tx), await tables.holds(tx)
-        others = [each for each in rules if each.class_ != class_ or each.tenant != tenant]
-        then = TenantRule(tenant=tenant, class_=class_, days=days, reason="", set_by="", set_at=self._clock.now())
-        own = {each.tenant for each in rules if each.class_ == class_}
+        then = _rules_of(document, tenants, self._clock.now())
         drops, keeps = list[Due](), list[Due]()
-        for each, name in tenants:
-            if each == tenant or (tenant is None and each not in own):
-                old = await self._due(who, ask, each, name, class_, rules, holds)
-                new = await self._due(who, ask, each, name, class_, [*others, then], holds)
-                there, here = ({due.day for due in some} for some in (old, new))
-                drops += [due for due in new if due.day not in there]
-                keeps += [due for due in old if due.day not in here]
+        for tenant, name in tenants:
+            for class_ in TIERS:
+                if only in {None, tenant} and _days(class_, tenant, rules) != _days(class_, tenant, then):
+                    old = await self._due(who, ask, tenant, name, class_, rules, holds)
+                    new = await self._due(who, ask, tenant, name, class_, then, holds)
+                    there, here = ({due.day for due in some} for some in (old, new))
+                    drops += [due for due in new if due.day not in there]
+                    keeps += [due for due in old if due.day not in here]
         return Rehearsed(drops=drops, keeps=keeps)
 
     async def hold(
@@ -183,16 +132,36 @@ class Retention:
             await tables.set_hold(tx, tenant, id_, class_, kind, owner, reason, until, str(who))
         return id_
 
-    async def release(self, who: Principal, tenant: TenantId, id_: UUID, reason: str, ask: Ask) -> None:
-        """Let go of a hold.
+    async def release(
+        self, who: Principal, tenant: TenantId, id_: UUID, reason: str, ask: Ask, approved: UUID | None = None
+    ) -> Hold:
+        """Let go of a hold, and return it.
+
+        Args:
+            who: the caller.
+            tenant: whose.
+            id_: the hold.
+            reason: why.
+            ask: what goes into the audit entry.
+            approved: the proposal of exactly this, where it takes a second person.
 
         Raises:
-            Refused: hidden when there is none such.
+            Refused: hidden when there is none such; as `SecondPerson.use`.
+            Waits: in production: what is not held any more is dropped for good.
         """
         noted = _noting(ask, tenant=str(tenant), hold=str(id_), reason=reason)
         async with self._gate.permit_platform(who, Action.HOLD_RELEASE, _resource(None), noted) as tx:
+            hold = next((each for each in await tables.holds(tx) if (each.tenant, each.id) == (tenant, id_)), None)
+            if hold is None:
+                raise Refused(hidden("no such hold"))
+            said = f"release the {hold.kind} of {hold.owner} on {hold.class_} of tenant {tenant}: {hold.reason}"
+            subject = {
+                "act": "hold.release", "summary": said[:200], "tenant": str(tenant), "hold": str(id_), "reason": reason,
+            }  # fmt: skip
+            await self.second.use(tx, who, subject, approved)
             if not await tables.release(tx, tenant, id_, str(who)):
                 raise Refused(hidden("no such hold"))
+        return replaced(hold, released_at=self._clock.now())
 
     async def run(self, who: Principal, ask: Ask) -> list[Manifest]:
         """Sum up the days that are over, drop what is due and not held, and tend the partitions; return what was dropped."""
@@ -281,16 +250,18 @@ def _days(class_: RuleClass, tenant: TenantId, rules: list[TenantRule]) -> int |
     return of.get(tenant, of.get(None, DEFAULT_DAYS.get(class_)))
 
 
-def _summary(tenant: TenantId | None, class_: RuleClass, days: int, before: TenantRule | None) -> str:
-    whose = "all tenants without a rule of their own" if tenant is None else f"tenant {tenant}"
-    was = DEFAULT_DAYS.get(class_) if before is None else before.days
-    now = "for ever" if was is None else f"for {was} days"
-    ends = (
-        "what is older is dropped at the next run, for good"
-        if was is None or days < was
-        else "nothing is dropped earlier"
-    )
-    return f"keep {class_} of {whose} for {days} days, now {now}: {ends}"
+def _rules_of(
+    document: Document[RetentionRule] | None, tenants: list[tuple[TenantId, str]], now: datetime
+) -> list[TenantRule]:
+    """Return what a document comes to, as the database reads it."""
+    lines = () if document is None else RETENTION.ceiling(document.rules).lines
+    return [
+        TenantRule(
+            tenant=tenant, class_=line.class_, days=line.days, smallest=line.smallest, reason="", set_by="", set_at=now
+        )
+        for line in lines
+        for tenant in ([None] if not line.tenant else [id_ for id_, name in tenants if name == line.tenant])
+    ]  # fmt: skip
 
 
 def _resource(tenant: TenantId | None) -> Resource:

@@ -17,12 +17,6 @@ _SHOWN: Final = 200
 
 _TENANTS: Final[LiteralString] = "select tenant_id, name from identity.tenant order by name, created_at"
 _RULES: Final[LiteralString] = "select * from retention.rule order by tenant_id, class"
-_RULE: Final[LiteralString] = "select * from retention.rule where tenant_id = $1 and class = $2 for update"
-_SET_RULE: Final[LiteralString] = """
-    insert into retention.rule (tenant_id, class, days, reason, set_by, smallest) values ($1, $2, $3, $4, $5, $6)
-    on conflict (tenant_id, class) do update
-    set days = excluded.days, smallest = excluded.smallest, reason = excluded.reason, set_by = excluded.set_by, set_at = now()
-"""
 _HOLDS: Final[LiteralString] = "select * from retention.hold where released_at is null order by set_at"
 _SET_HOLD: Final[LiteralString] = """
     insert into retention.hold (tenant_id, id, class, kind, owner, reason, until, set_by)
@@ -89,12 +83,6 @@ async def rules(tx: OperatorTx) -> list[TenantRule]:
     return [_rule(row) for row in await tx.fetch(_RULES)]
 
 
-async def rule(tx: OperatorTx, tenant: TenantId | None, class_: RuleClass) -> TenantRule | None:
-    """Return the rule of a tenant, or of all that have none; None: there is none such. Nobody else changes it meanwhile."""
-    row = await tx.fetchrow(_RULE, PLATFORM if tenant is None else tenant, class_.value)
-    return None if row is None else _rule(row)
-
-
 def _rule(row: Record) -> TenantRule:
     return TenantRule(
         tenant=None if row["tenant_id"] == PLATFORM else row["tenant_id"],
@@ -105,20 +93,6 @@ def _rule(row: Record) -> TenantRule:
         set_by=row["set_by"],
         set_at=row["set_at"],
     )
-
-
-async def set_rule(
-    tx: OperatorTx,
-    tenant: TenantId | None,
-    class_: RuleClass,
-    days: int,
-    reason: str,
-    by: str,
-    smallest: int | None = None,
-) -> None:
-    """Put a rule in force; `tenant` None: for all that have none of their own."""
-    owner = PLATFORM if tenant is None else tenant
-    await tx.execute(_SET_RULE, owner, class_.value, days, reason, by, smallest)
 
 
 async def holds(tx: OperatorTx) -> list[Hold]:

@@ -13,6 +13,7 @@ from strongroom.rules.policy import POLICY
 from strongroom.rules.privacy import PRIVACY
 from strongroom.rules.records import RECORDS
 from strongroom.rules.residency import RESIDENCY
+from strongroom.rules.retention import RETENTION
 from strongroom.rules.signing import SIGNING
 from strongroom.rules.tools import TOOLS
 
@@ -27,6 +28,7 @@ _ALL: Final[tuple[Kind[Any, Any], ...]] = (
     POLICY,
     PRIVACY,
     APPROVAL,
+    RETENTION,
 )
 
 KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}

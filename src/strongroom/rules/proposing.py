@@ -63,8 +63,18 @@ class Proposing:
     rehearse: Rehearse
     seals: Seals = field(default_factory=dict[str, Any])
 
-    async def propose(self, tx: Tx, who: Principal, version: Version, body: bytes, *, at_once: bool) -> Request:
+    async def propose(
+        self, tx: Tx, who: Principal, version: Version, body: bytes, *, at_once: bool, looked: bytes | None = None
+    ) -> Request:
         """Propose a version; with `at_once`, put it in force too, which only a narrower one may.
+
+        Args:
+            tx: whose it is to be.
+            who: the caller.
+            version: what is to be.
+            body: its document.
+            at_once: whether it is in force before anybody else has seen it.
+            looked: what it would change, where that was looked at already; None: it is now.
 
         Raises:
             Refused: CONFLICT when another version is in force than was expected, when too much is waiting, or when what
@@ -96,7 +106,7 @@ class Proposing:
             credential=version.credential,
             reason=version.reason,
             at_once=at_once,
-            dry_run=(await self.rehearse(tx, kind, version.level, before, after)).decode(),
+            dry_run=(looked or await self.rehearse(tx, kind, version.level, before, after)).decode(),
         )
         request = await approvals.ask(
             tx, who, request_kind(kind.name), change, about=tx.tenant if isinstance(tx, TenantTx) else None,

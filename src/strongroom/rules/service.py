@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -30,14 +30,31 @@ from strongroom.store.tx import Tx
 
 _MANY: Final = "all"
 
+Look: TypeAlias = Callable[[Principal, object, Ask], Awaitable[bytes]]
+"""Returns as JSON what a document would change, to who may look."""
+
 
 class Rules:
     """Documents of the installation and of its tenants. `tenant` None means the installation."""
 
     def __init__(
-        self, gate: Gate, clock: Clock, proposing: Proposing | None = None, seals: Seals | None = None
+        self,
+        gate: Gate,
+        clock: Clock,
+        proposing: Proposing | None = None,
+        seals: Seals | None = None,
+        looks: Mapping[str, Look] | None = None,
     ) -> None:
-        """Wire it. `proposing`: how a document waits for a second person, where it has to; None: it is in force at once."""
+        """Wire it.
+
+        Args:
+            gate: decides.
+            clock: dates versions.
+            proposing: how a document waits for a second person, where it has to; None: it is in force at once.
+            seals: what seals versions of kinds that are believed by a seal alone.
+            looks: for kinds that concern many tenants, what a document would change: it goes with a proposal.
+        """
+        self._looks: Final = looks or {}
         self._gate = gate
         self._clock = clock
         self._proposing = proposing
@@ -157,10 +174,12 @@ class Rules:
         waits = self._proposing
         if waits is None:
             return await self.write(who, tenant, kind, level, document, expected=expected, reason=reason, ask=ask)
+        look = self._looks.get(kind)
+        looked = None if look is None else await look(who, document, ask)
         noted = replace(ask, detail={**ask.detail, "proposal": "in force at once" if at_once else "to be approved"})
         async with self._permitted(who, tenant, kind, level, noted) as tx:
             version, body = self._version(who, kind, level, document, expected, reason)
-            return await waits.propose(tx, who, version, body, at_once=at_once)
+            return await waits.propose(tx, who, version, body, at_once=at_once, looked=looked)
 
     @asynccontextmanager
     async def _permitted(

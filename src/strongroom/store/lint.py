@@ -111,10 +111,9 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("open-policy", "gateway.record.keeper_read"): "the keeper seals the records of every tenant; no content in them",
     ("open-policy", "gateway.record.keeper_seal"): "the keeper puts a record into a batch, once",
     ("keeper-reach", "gateway.record"): "the keeper seals records; a policy lets it put each into a batch, once",
-    ("open-policy", "retention.rule.operator_all"): "operators say how long things are kept",
     ("open-policy", "retention.hold.operator_all"): "operators hold things, and release them",
     ("open-policy", "retention.manifest.operator_read"): "operators read what was dropped, of every tenant",
-    ("open-policy", "retention.rule.dropped_by"): "the owner alone, in retention.drop_records: it asks whether it may",
+    ("open-policy", "identity.tenant.kept_by"): "the owner alone, in what drops rows: whom a rule of retention names",
     ("open-policy", "retention.hold.dropped_by"): "the owner alone, in retention.drop_records: it asks whether it may",
     (
         "definer-function",
@@ -159,6 +158,18 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "definer-function",
         "audit.drop_sidecars(text,timestamp with time zone)",
     ): "the one way to remove what a person wrote beside a log; asks holds by itself, and leaves the log as it is",
+    (
+        "definer-function",
+        "registry.drop_labels(text,timestamp with time zone)",
+    ): "the one way to delete labels of a person's requests; asks holds by itself",
+    (
+        "definer-function",
+        "registry.part_content(text,text,text,timestamp with time zone)",
+    ): "the one way to forget whose rows stand in a file; asks holds by itself",
+    (
+        "definer-function",
+        "registry.forget_content(text)",
+    ): "forgets whose rows stood in a file that is gone, of the tenant that is set; it tells nothing",
     (
         "definer-function",
         "gateway.drop_responses(text,timestamp with time zone)",

@@ -3,7 +3,7 @@
 Always true here:
 - a holder finds by the pseudonym alone, within one tenant's transaction;
 - what it erases was there at `before` or earlier: what came later is of a person who came back;
-- its `method` says in words what erasing does, for the certificate; what it does not do is for `leaves` to say.
+- its `method` says in words what erasing does, for the certificate; what it does not do is for `leaves` to say, of one with files.
 
 A room with a new table of personal data writes one of these, and adds it to `HOLDERS` (`registry.py`).
 """
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from strongroom.kernel.ids import TenantId
+from strongroom.registry.content.people import File
 from strongroom.store import TenantTx
 from strongroom.vault import Vault
 
@@ -50,4 +52,23 @@ class Holder(Protocol):
         Raises:
             Unfit: when something holds it: the database asks by itself.
         """
+        ...
+
+
+@runtime_checkable
+class FilesHolder(Holder, Protocol):
+    """Where data of people stands in files beside the database."""
+
+    async def leaves(self, tx: TenantTx, subject: str) -> Sequence[str]:
+        """Say what was made of a subject's data and stays, in sentences for the certificate: asked before it is erased."""
+        ...
+
+    async def files(self, tx: TenantTx) -> Sequence[File]:
+        """Return the files that there are, to be searched."""
+        ...
+
+    async def search(
+        self, tenant: TenantId, files: Sequence[File], needles: Sequence[str]
+    ) -> list[tuple[str, int]] | None:
+        """Return in which of some files something of a person is left, and in how many rows; None: it took too long."""
         ...

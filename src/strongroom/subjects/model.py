@@ -13,6 +13,10 @@ from msgspec import Meta
 CLOCK: Final = timedelta(days=30)
 """How long a request may take: one month (GDPR art. 12 §3), counted as thirty days so that no month is too long."""
 
+WHY_NOT: Final = "refused-for"
+WHY_HELD: Final = "held-for"
+"""What sealed words are bound to, beside their request or hold."""
+
 NameText: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=256, description="As requests named the person, or the pseudonym (`sub_…`).")
 ]
@@ -68,13 +72,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a person's data, or everybody's in the tenant (`subject` null), is not erased."""
+    """Why a person's data, or everybody's in the tenant (`subject` null), is not erased. `reason` null: it went with the person."""
 
     id: UUID
     subject: str | None
     kind: HoldKind
     owner: str
-    reason: str
+    reason: str | None
     until: datetime | None
     set_by: str
     set_at: datetime

@@ -14,18 +14,25 @@ from strongroom.audit.sidecar import Sidecars, Words, text_of
 from strongroom.captures.personal import CapturedRequests
 from strongroom.gateway.personal import KeptResponses, Records
 from strongroom.kernel.clock import rfc3339
+from strongroom.registry.datasets.personal import DatasetRows
+from strongroom.registry.evaluations.personal import Labels
 from strongroom.store import TenantTx
 from strongroom.subjects import tables
 from strongroom.subjects.holder import Holder
+from strongroom.subjects.model import WHY_HELD, WHY_NOT
+from strongroom.training.personal import TrainingRows
 from strongroom.vault import KeysDestroyed, Scope, SealBroken, Use, Vault
+
+_BOUND: Final = MappingProxyType[str, tuple[str, ...]]({"said": (), "refused for": (WHY_NOT,), "held for": (WHY_HELD,)})
+"""What sealed words are bound to, beside what they are of."""
 
 
 class Notes:
-    """What was said of people's requests, under their own keys."""
+    """What was said of people's requests, why one was refused, and why their data was held, under their own keys."""
 
     name = "what was said of requests"
-    tables = ("subjects.request",)
-    method = "removed, and their key destroyed; that there was a request, when, and what came of it stays"
+    tables = ("subjects.request", "subjects.hold")
+    method = "removed, and their key destroyed; that there was a request or a hold, when, and what came of it stays"
 
     async def count(self, tx: TenantTx, subject: str, before: datetime | None = None) -> int:
         """Return how many requests have words."""
@@ -34,12 +41,15 @@ class Notes:
     async def export(self, tx: TenantTx, subject: str, vault: Vault) -> Sequence[dict[str, Any]]:
         """Return the words."""
         said = list[dict[str, Any]]()
-        for request, note in await tables.notes(tx, subject):
-            scope = Scope(tx.tenant, Use.SUBJECT_REQUEST, None, subject)
-            try:
-                said.append({"request": str(request), "said": (await vault.open(scope, note, str(request))).decode()})
-            except (SealBroken, KeysDestroyed):
-                said.append({"request": str(request), "said": None})
+        scope = Scope(tx.tenant, Use.SUBJECT_REQUEST, None, subject)
+        for each in await tables.notes(tx, subject):
+            words = each.plain
+            if each.sealed is not None:
+                try:
+                    words = (await vault.open(scope, each.sealed, str(each.which), *_BOUND[each.what])).decode()
+                except (SealBroken, KeysDestroyed):
+                    words = None
+            said.append({"hold" if each.what == "held for" else "request": str(each.which), each.what: words})
         return said
 
     async def erase(self, tx: TenantTx, subject: str, before: datetime) -> int:
@@ -87,14 +97,19 @@ class Written:
         return gone
 
 
-HOLDERS: Final[tuple[Holder, ...]] = (Records(), KeptResponses(), CapturedRequests(), Written(), Notes())
-"""Where data of people stands, in the order in which it is erased."""
+def holders(datasets: DatasetRows, files: TrainingRows) -> tuple[Holder, ...]:
+    """Return where data of people stands, in the order in which it is erased."""
+    return (Records(), KeptResponses(), CapturedRequests(), Labels(), datasets, files, Written(), Notes())
+
 
 KEPT_FOR: Final = MappingProxyType(
     {
         Records.name: "for the days of the tenant's rule of retention; without one, for ever",
         KeptResponses.name: "30 days from the answer, or until the workload deletes it",
-        Written.name: "until who wrote it is erased",
+        Labels.name: "until the tenant's end",
+        DatasetRows.name: "until the tenant's end",
+        TrainingRows.name: "until the file is deleted",
+        Written.name: "until who wrote it, or whom it is about, is erased",
         CapturedRequests.name: "for the days of the tenant's rule of retention; without one, for 14",
         Notes.name: "until the person is erased",
     }
@@ -123,7 +138,6 @@ EXEMPT: Final = MappingProxyType(
         "gateway.key_first": "as key_use",
         "limits.counter": _FIGURES,
         "limits.holding": _FIGURES,
-        "retention.rule": _NAMES,
         "retention.hold": "why a tenant's records are held; who answers for that is the operator's own",
         "retention.manifest": _PROOF,
         "retention.analytics": "sums of at least as many callers and requests as the rule says: they name nobody",
@@ -138,11 +152,11 @@ EXEMPT: Final = MappingProxyType(
         "registry.evidence": _ACCOUNTS,
         "registry.canary": "made-up words, and what the documents are called that they were planted in",
         "registry.own_release": _NAMES,
-        "registry.training_file": "names and digests of tables in which what points to one person was masked before they were kept",
+        "registry.training_file": "names and digests; the rows themselves are files, and whose they are stands in content_subject",
         "registry.training_job": _NAMES,
         "registry.training_event": _NAMES,
         "registry.source": "who answers for data of a tenant: an approver's account, and a contact that the tenant gave",
-        "registry.dataset": "digests and counts: rows in which personal data is found are rejected before anything is kept",
+        "registry.dataset": "digests and counts; the rows themselves are files, and whose they are stands in content_subject",
         "registry.dataset_approval": _ACCOUNTS,
         "registry.dataset_grant": _NAMES,
         "registry.lineage_run": _NAMES,
@@ -152,7 +166,6 @@ EXEMPT: Final = MappingProxyType(
         "registry.channel_metadata": _PROOF,
         "registry.approver_key": _ACCOUNTS,
         "registry.evaluation": "how a release did in a suite: figures, and no text of a case",
-        "registry.label": "what was right for a record, by its id: a class, and nobody's name",
         "registry.prompt": "what deployments say to models before anybody's request, sealed under the tenant's keys",
         "registry.prompt_approval": _ACCOUNTS,
         "flows.declaration": _NAMES,
@@ -174,7 +187,6 @@ EXEMPT: Final = MappingProxyType(
         "identity.vote": _ACCOUNTS,
         "identity.elevation": _ACCOUNTS,
         "identity.notice": _ACCOUNTS,
-        "subjects.hold": "why something is not erased: the pseudonym of whom, and reasons that name a matter",
     }
 )
 """Tables that no holder answers for, and why."""

@@ -50,13 +50,16 @@ class DoRequest(Body, frozen=True, kw_only=True):
 
 
 class RefuseRequest(Body, frozen=True, kw_only=True):
-    """Why a request is refused: it stands in the open, and names nobody."""
+    """Why a request is refused: sealed under the person's own key, and erased with them."""
 
     reason: WhyText
 
 
 class SetHoldAgainst(Body, frozen=True, kw_only=True):
-    """Why data of a person, or of everybody (`subject` null), is not erased. `reason` stands in the open, and names nobody."""
+    """Why data of a person, or of everybody (`subject` null), is not erased.
+
+    `reason` is sealed under the person's own key; where everybody is held it stands in the open, and names nobody.
+    """
 
     subject: NameText | None = None
     kind: HoldKind = HoldKind.HOLD
@@ -187,7 +190,7 @@ async def refuse_subject_request(
 ) -> Request:
     """End a request with a no and its reason, which the person is owed."""
     place = await finder.tenant(who, tenant, ask)
-    return await subjects.refuse(who, place, request_id, data.reason, noting(ask, reason=data.reason))
+    return await subjects.refuse(who, place, request_id, data.reason, ask)
 
 
 @post(
@@ -269,8 +272,8 @@ async def hold_subject(
     """Keep data of a person, or of everybody in the tenant, from being erased: a legal hold, or an exception that ends."""
     if data.until is not None and data.until.tzinfo is None:
         raise Refused(invalid("A moment has a zone, such as 2026-01-31T12:00:00Z.", param="until"))
-    place, noted = await finder.tenant(who, tenant, ask), noting(ask, reason=data.reason)
-    return await subjects.hold(who, place, data.subject, data.kind, data.owner, data.reason, data.until, noted)
+    place = await finder.tenant(who, tenant, ask)
+    return await subjects.hold(who, place, data.subject, data.kind, data.owner, data.reason, data.until, ask)
 
 
 @get("/tenants/{tenant:str}/subjects/holds", responses=READ, summary="List holds against erasing", tags=["subjects"])

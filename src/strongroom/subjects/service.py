@@ -19,7 +19,7 @@ from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.store import TenantTx
 from strongroom.subjects import tables
 from strongroom.subjects.holder import Holder
-from strongroom.subjects.model import CLOCK, Hold, HoldKind, Place, Request, RequestKind, State
+from strongroom.subjects.model import CLOCK, WHY_HELD, WHY_NOT, Hold, HoldKind, Place, Request, RequestKind, State
 from strongroom.subjects.tables import Asked
 from strongroom.subjects.telling import told
 from strongroom.vault import KeysDestroyed, Scope, SealBroken, Use, Vault, is_subject
@@ -79,13 +79,16 @@ class Subjects:
     async def requests(self, who: Principal, tenant: TenantId, state: State | None, ask: Ask) -> list[Request]:
         """Return a tenant's requests, the most pressing first."""
         async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant), ask) as tx:
-            return await tables.requests(tx, state, self._clock.now())
+            found = await tables.requests(tx, state, self._clock.now())
+        return [await self._told(tenant, each) for each in found]
 
     async def show(self, who: Principal, tenant: TenantId, request: UUID, ask: Ask) -> Request:
         """Return one request, with what was said of it as long as that can be read."""
         async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant, request), ask) as tx:
             asked = await found(tx, request, self._clock.now())
-        return msgspec.structs.replace(asked.request, reason=await self._opened(tenant, asked))
+        shown, request = await self._told(tenant, asked), asked.request.id
+        said = await self._opened(tenant, shown.subject, request, asked.note)
+        return msgspec.structs.replace(shown, reason=said)
 
     async def confirm(self, who: Principal, tenant: TenantId, request: UUID, ask: Ask) -> Request:
         """Confirm a request as a second person.
@@ -107,17 +110,20 @@ class Subjects:
             return (await found(tx, request, now)).request
 
     async def refuse(self, who: Principal, tenant: TenantId, request: UUID, reason: str, ask: Ask) -> Request:
-        """End a request with a no, which the person is owed (GDPR art. 12 §4).
+        """End a request with a no, which the person is owed (GDPR art. 12 §4). Why is sealed under their own key.
 
         Raises:
             Refused: CONFLICT when it has ended.
         """
         now = self._clock.now()
-        async with self._gate.permit(who, Action.SUBJECT_REFUSE, resource(tenant, request), ask) as tx:
+        subject = await self._about(who, tenant, request, ask)
+        noted = replace(noting(ask, reason=reason), about=subject or "")
+        async with self._gate.permit(who, Action.SUBJECT_REFUSE, resource(tenant, request), noted) as tx:
             asked = await found(tx, request, now)
-            if not await tables.refuse(tx, request, reason, now):
+            note = None if subject is None else await self._sealed(tenant, subject, request, reason, WHY_NOT)
+            if not await tables.refuse(tx, request, note, reason if subject is None else None, now):
                 raise conflict(f"This request is {asked.request.state}.")
-            return (await found(tx, request, now)).request
+            return msgspec.structs.replace((await found(tx, request, now)).request, refused_for=reason)
 
     async def hold(
         self,
@@ -140,18 +146,27 @@ class Subjects:
             raise Refused(invalid("An exception ends: say when.", param="until"))
         if until is not None and until <= now:
             raise Refused(invalid("That is past.", param="until"))
-        noted = noting(ask, kind=kind.value, owner=owner, hold=str(hold))
+        subject = None if name is None else await self.pseudonym(tenant, name)
+        noted = replace(noting(ask, kind=kind.value, owner=owner, hold=str(hold), reason=reason), about=subject or "")
         async with self._gate.permit(who, Action.SUBJECT_HOLD, resource(tenant, hold), noted) as tx:
-            subject = None if name is None else await self.pseudonym(tenant, name)
+            note = None if subject is None else await self._sealed(tenant, subject, hold, reason, WHY_HELD)
             await tables.set_hold(
-                tx, hold=hold, subject=subject, kind=kind, owner=owner, reason=reason, until=until, by=str(who)
-            )
-            return next(each for each in await tables.holds(tx, now) if each.id == hold)
+                tx, hold=hold, subject=subject, kind=kind, owner=owner, until=until, by=str(who), note=note,
+                reason=reason if subject is None else None,
+            )  # fmt: skip
+            made = next(each for each, _ in await tables.holds(tx, now) if each.id == hold)
+        return msgspec.structs.replace(made, reason=reason)
 
     async def holds(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Hold]:
-        """Return holds and exceptions, those that hold now first."""
+        """Return holds and exceptions, those that hold now first, each with its reason as long as that can be read."""
         async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant), ask) as tx:
-            return await tables.holds(tx, self._clock.now())
+            found = await tables.holds(tx, self._clock.now())
+        return [
+            each if note is None else msgspec.structs.replace(
+                each, reason=await self._opened(tenant, each.subject, each.id, note, WHY_HELD)
+            )
+            for each, note in found
+        ]  # fmt: skip
 
     async def release(self, who: Principal, tenant: TenantId, hold: UUID, ask: Ask) -> None:
         """Let go of a hold.
@@ -159,6 +174,9 @@ class Subjects:
         Raises:
             Refused: hidden when there is none such.
         """
+        async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant, hold), ask_of(ask)) as tx:
+            held = {each.id: each.subject for each, _ in await tables.holds(tx, self._clock.now())}
+        ask = replace(ask, about=held.get(hold) or "")
         async with self._gate.permit(who, Action.SUBJECT_RELEASE, resource(tenant, hold), ask) as tx:
             if not await tables.release(tx, hold, str(who)):
                 raise Refused(hidden("no such hold"))
@@ -174,19 +192,30 @@ class Subjects:
         if self._production and asked.confirmed_at is None:
             raise conflict("In production a second person confirms this first: `strongroom subject confirm`.")
 
-    async def _sealed(self, tenant: TenantId, subject: str, request: UUID, text: str) -> bytes:
+    async def _about(self, who: Principal, tenant: TenantId, request: UUID, ask: Ask) -> str | None:
+        async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant, request), ask_of(ask)) as tx:
+            return (await found(tx, request, self._clock.now())).request.subject
+
+    async def _told(self, tenant: TenantId, asked: Asked) -> Request:
+        if asked.why_not is None:
+            return asked.request
+        why = await self._opened(tenant, asked.request.subject, asked.request.id, asked.why_not, WHY_NOT)
+        return msgspec.structs.replace(asked.request, refused_for=why)
+
+    async def _sealed(self, tenant: TenantId, subject: str, which: UUID, text: str, *what: str) -> bytes:
         with told():
             keys = await self._vault.keys(Scope(tenant, Use.SUBJECT_REQUEST, None, subject))
-        return keys.seal(text.encode(), str(request))
+        return keys.seal(text.encode(), str(which), *what)
 
-    async def _opened(self, tenant: TenantId, asked: Asked) -> str | None:
-        subject = asked.request.subject
-        if asked.note is None or subject is None:
+    async def _opened(
+        self, tenant: TenantId, subject: str | None, which: UUID, note: bytes | None, *what: str
+    ) -> str | None:
+        if note is None or subject is None:
             return None
         try:
             with told():
                 scope = Scope(tenant, Use.SUBJECT_REQUEST, None, subject)
-                return (await self._vault.open(scope, asked.note, str(asked.request.id))).decode()
+                return (await self._vault.open(scope, note, str(which), *what)).decode()
         except (SealBroken, KeysDestroyed, Refused):
             return None
 
@@ -208,6 +237,11 @@ def resource(tenant: TenantId, which: UUID | None = None) -> Resource:
     if which is None:
         return Resource(kind=Kind.SUBJECT, tenant=tenant)
     return Resource(kind=Kind.SUBJECT, id=str(which), tenant=tenant)
+
+
+def ask_of(ask: Ask) -> Ask:
+    """Return `ask` without its facts: for looking at what an act is about before it is done."""
+    return Ask(request_id=ask.request_id)
 
 
 def noting(ask: Ask, **facts: str) -> Ask:

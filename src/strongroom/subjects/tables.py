@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Final, LiteralString
+from typing import Final, LiteralString, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -19,12 +19,16 @@ _COLUMNS: Final[
     ended_at, refused_for, verdict"""
 
 
+_ALL: Final[LiteralString] = f"{_COLUMNS}, requested_with, note, refused_note, certificate"
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it is stored: with who asked, the sealed words, and what was certified."""
 
     request: Request
     requested_with: str
     note: bytes | None
+    why_not: bytes | None
     certificate: str | None
 
 
@@ -53,29 +57,24 @@ async def insert(
 async def one(tx: TenantTx, request: UUID, now: datetime) -> Asked | None:
     """Return a request; it is locked until this transaction ends."""
     row = await tx.fetchrow(
-        f"""select {_COLUMNS}, requested_with, note, certificate from subjects.request
+        f"""select {_ALL} from subjects.request
             where tenant_id = $1 and id = $2 for update""",  # noqa: S608 - a constant
         tx.tenant,
         request,
     )
-    if row is None:
-        return None
-    note = None if row["note"] is None else bytes(row["note"])
-    return Asked(
-        request=_request(row, now), requested_with=row["requested_with"], note=note, certificate=row["certificate"]
-    )
+    return None if row is None else _asked(row, now)
 
 
-async def requests(tx: TenantTx, state: State | None, now: datetime) -> list[Request]:
+async def requests(tx: TenantTx, state: State | None, now: datetime) -> list[Asked]:
     """Return requests: those that are not ended first, the most pressing at the top, then the newest."""
     rows = await tx.fetch(
-        f"""select {_COLUMNS} from subjects.request where tenant_id = $1 and ($2::text is null or state = $2)
+        f"""select {_ALL} from subjects.request where tenant_id = $1 and ($2::text is null or state = $2)
             order by ended_at is not null, case when ended_at is null then due_at end, requested_at desc limit $3""",  # noqa: S608 - a constant
         tx.tenant,
         None if state is None else state.value,
         _LIST,
     )
-    return [_request(row, now) for row in rows]
+    return [_asked(row, now) for row in rows]
 
 
 async def confirm(tx: TenantTx, request: UUID, by: str, at: datetime) -> bool:
@@ -91,13 +90,14 @@ async def confirm(tx: TenantTx, request: UUID, by: str, at: datetime) -> bool:
     return done == "UPDATE 1"
 
 
-async def refuse(tx: TenantTx, request: UUID, why: str, at: datetime) -> bool:
-    """End a request with a no; False when it has ended already."""
+async def refuse(tx: TenantTx, request: UUID, sealed: bytes | None, why: str | None, at: datetime) -> bool:
+    """End a request with a no, and why: sealed, or in the open where it is nobody's; False when it has ended already."""
     done = await tx.execute(
-        """update subjects.request set state = 'refused', refused_for = $3, ended_at = $4
+        """update subjects.request set state = 'refused', refused_note = $3, refused_for = $4, ended_at = $5
            where tenant_id = $1 and id = $2 and ended_at is null""",
         tx.tenant,
         request,
+        sealed,
         why,
         at,
     )
@@ -129,10 +129,12 @@ async def certify(tx: TenantTx, request: UUID, *, verdict: str, certificate: str
 
 
 async def count_notes(tx: TenantTx, subject: str, before: datetime | None) -> int:
-    """Return how many requests of a subject have words that are kept, or had them at `before`."""
+    """Return how many words of requests and of released holds of a subject are kept, or were at `before`."""
     count: int = await tx.fetchval(
-        """select count(*) from subjects.request
-           where tenant_id = $1 and subject = $2 and note is not null and ($3::timestamptz is null or requested_at <= $3)""",
+        """select (select coalesce(sum(num_nonnulls(note, refused_note, refused_for)), 0) from subjects.request
+                   where tenant_id = $1 and subject = $2 and ($3::timestamptz is null or requested_at <= $3))
+                + (select coalesce(sum(num_nonnulls(reason, note)), 0) from subjects.hold
+                   where tenant_id = $1 and subject = $2 and ($3::timestamptz is null or set_at <= $3))""",
         tx.tenant,
         subject,
         before,
@@ -140,26 +142,50 @@ async def count_notes(tx: TenantTx, subject: str, before: datetime | None) -> in
     return count
 
 
-async def notes(tx: TenantTx, subject: str) -> list[tuple[UUID, bytes]]:
-    """Return the sealed words of a subject's requests."""
+class Noted(NamedTuple):
+    """Words of a request or a hold: `what` says which, `sealed` and `plain` are as they are stored; one of them is there."""
+
+    which: UUID
+    what: str
+    sealed: bytes | None
+    plain: str | None
+
+
+async def notes(tx: TenantTx, subject: str) -> list[Noted]:
+    """Return the words of a subject's requests and holds."""
     rows = await tx.fetch(
-        "select id, note from subjects.request where tenant_id = $1 and subject = $2 and note is not null",
+        """select id, 'said' as what, note as sealed, null as plain from subjects.request
+           where tenant_id = $1 and subject = $2 and note is not null
+           union all select id, 'refused for', refused_note, refused_for from subjects.request
+           where tenant_id = $1 and subject = $2 and num_nonnulls(refused_note, refused_for) > 0
+           union all select id, 'held for', note, reason from subjects.hold
+           where tenant_id = $1 and subject = $2 and num_nonnulls(note, reason) > 0""",
         tx.tenant,
         subject,
     )
-    return [(row["id"], bytes(row["note"])) for row in rows]
+    return [
+        Noted(row["id"], row["what"], None if row["sealed"] is None else bytes(row["sealed"]), row["plain"])
+        for row in rows
+    ]
 
 
 async def drop_notes(tx: TenantTx, subject: str, before: datetime) -> int:
-    """Remove the words of a subject's requests that were made at `before` or earlier, but for ones that are open."""
-    done = await tx.execute(
-        """update subjects.request set note = null
-           where tenant_id = $1 and subject = $2 and note is not null and requested_at <= $3""",
+    """Remove the words of a subject's requests and holds that were made at `before` or earlier; return how many those were."""
+    found = await count_notes(tx, subject, before)
+    await tx.execute(
+        """update subjects.request set note = null, refused_note = null, refused_for = null
+           where tenant_id = $1 and subject = $2 and requested_at <= $3""",
         tx.tenant,
         subject,
         before,
     )
-    return int(done.rpartition(" ")[2])
+    await tx.execute(
+        "update subjects.hold set note = null, reason = null where tenant_id = $1 and subject = $2 and set_at <= $3",
+        tx.tenant,
+        subject,
+        before,
+    )
+    return found
 
 
 async def set_hold(
@@ -169,15 +195,16 @@ async def set_hold(
     subject: str | None,
     kind: HoldKind,
     owner: str,
-    reason: str,
+    reason: str | None,
+    note: bytes | None,
     until: datetime | None,
     by: str,
 ) -> None:
-    """Add a hold."""
+    """Add a hold. `note`: why a person's data is held, sealed; `reason`: why everybody's is."""
     await tx.execute(
-        """insert into subjects.hold (tenant_id, id, subject, kind, owner, reason, until, set_by)
-           values ($1, $2, $3, $4, $5, $6, $7, $8)""",
-        tx.tenant, hold, subject, kind.value, owner, reason, until, by,
+        """insert into subjects.hold (tenant_id, id, subject, kind, owner, reason, note, until, set_by)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+        tx.tenant, hold, subject, kind.value, owner, reason, note, until, by,
     )  # fmt: skip
 
 
@@ -193,20 +220,20 @@ async def release(tx: TenantTx, hold: UUID, by: str) -> bool:
     return done == "UPDATE 1"
 
 
-async def holds(tx: TenantTx, now: datetime) -> list[Hold]:
-    """Return holds and exceptions, those that hold now first."""
+async def holds(tx: TenantTx, now: datetime) -> list[tuple[Hold, bytes | None]]:
+    """Return holds and exceptions, those that hold now first, each with its reason where that is sealed."""
     rows = await tx.fetch(
-        """select id, subject, kind, owner, reason, until, set_by, set_at, released_at from subjects.hold
+        """select id, subject, kind, owner, reason, note, until, set_by, set_at, released_at from subjects.hold
            where tenant_id = $1 order by released_at is not null, set_at desc limit $2""",
         tx.tenant,
         _LIST,
     )
     return [
-        Hold(
+        (Hold(
             id=row["id"], subject=row["subject"], kind=HoldKind(row["kind"]), owner=row["owner"], reason=row["reason"],
             until=row["until"], set_by=row["set_by"], set_at=row["set_at"], released_at=row["released_at"],
             active=row["released_at"] is None and (row["until"] is None or row["until"] > now),
-        )
+        ), None if row["note"] is None else bytes(row["note"]))
         for row in rows
     ]  # fmt: skip
 
@@ -243,6 +270,14 @@ async def rows_of(tx: TenantTx) -> list[tuple[str, int]]:
         tx.tenant,
     )
     return [] if row is None else [("records of requests", row["records"]), ("kept responses", row["responses"])]
+
+
+def _asked(row: Record, now: datetime) -> Asked:
+    note, why = (None if row[name] is None else bytes(row[name]) for name in ("note", "refused_note"))
+    return Asked(
+        request=_request(row, now), requested_with=row["requested_with"], note=note, why_not=why,
+        certificate=row["certificate"],
+    )  # fmt: skip
 
 
 def _request(row: Record, now: datetime) -> Request:

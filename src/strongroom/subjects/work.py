@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from strongroom.audit import reading
 from strongroom.audit.reading import Sealed, Wanted
 from strongroom.audit.sealing import tables as sealing
@@ -35,11 +37,12 @@ from strongroom.subjects.certificate import (
     text_of,
     verdict_of,
 )
-from strongroom.subjects.holder import Holder
+from strongroom.subjects.holder import FilesHolder, Holder
 from strongroom.subjects.model import CLOCK, Request, RequestKind
 from strongroom.subjects.registry import KEPT_FOR
 from strongroom.subjects.service import Subjects, conflict, found, noting, resource
 from strongroom.subjects.telling import told
+from strongroom.valuelists.personal import lists_with
 from strongroom.vault import KeysDestroyed, Keystore, Use, Vault, VaultUnavailable
 
 _log = logging.getLogger(__name__)
@@ -124,9 +127,12 @@ class Work:
                         f"It is held and not erased: {held}. Release it first, or refuse the request with that reason."
                     )
                 await tables.begin(tx, request)
-                done = [
-                    (each, await each.count(tx, subject), await each.erase(tx, subject, now)) for each in self._holders
-                ]
+                with told():
+                    stays = await self._stays(tx, subject, person, (await found(tx, request, now)).certificate)
+                    done = [
+                        (each, await each.count(tx, subject), await each.erase(tx, subject, now))
+                        for each in self._holders
+                    ]
         except Unfit:  # a hold that was set meanwhile: the database asked by itself
             raise conflict("It is held and not erased: `strongroom subject holds`.") from None
         with told():  # after the rows: a hold must not leave rows whose key is gone
@@ -157,7 +163,7 @@ class Work:
             places=places,
             keys=Keys(scope="subject", destroyed=tuple(uses), at=destroyed_at, keystore=kind),
             residual=residual,
-            not_covered=NOT_COVERED,
+            not_covered=(*NOT_COVERED, *stays),
             backups=BACKUPS,
         )
         text = text_of(certificate)
@@ -261,6 +267,19 @@ class Work:
         self._requests.demand_confirmed(asked)
         return asked, asked.subject
 
+    async def _stays(self, tx: TenantTx, subject: str, person: str | None, before: str | None) -> list[str]:
+        """Say by name what was made of a person's data and stays: now, and when it was tried before."""
+        said = list[str]() if before is None else list(msgspec.json.decode(before, type=Certificate).not_covered)
+        for each in self._holders:
+            if isinstance(each, FilesHolder):
+                said += await each.leaves(tx, subject)
+        if person is not None:
+            said += [
+                f"The list of values {name}, on which this name stands as a keyed hash: remove the list, and make it anew without it."
+                for name in await lists_with(tx, self._vault, person)
+            ]
+        return [each for each in dict.fromkeys(said) if each not in NOT_COVERED]
+
     async def _search(
         self, who: Principal, tenant: TenantId, request: UUID, needles: dict[str, str], ask: Ask
     ) -> Residual:
@@ -268,6 +287,7 @@ class Work:
         searched, unsearched, hits = list[str](), list[str](), list[Left]()
         texts = [needle.lower() for needle in needles.values()]
         async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant, request), ask) as tx:
+            files = [(each, await each.files(tx)) for each in self._holders if isinstance(each, FilesHolder)]
             days = await tables.days(tx)
             for place, can in await tables.searchable(tx):
                 if place in OWN:
@@ -283,6 +303,11 @@ class Work:
                 searched.append(place)
                 if total := sum(each or 0 for each in rows):
                     hits.append(Left(table=place, rows=total))
+        for holder, of in files:  # outside of the transaction: it takes as long as it takes to read them
+            with told():
+                met = await holder.search(tenant, of, texts)
+            (unsearched if met is None else searched).append(f"files: {holder.name}")
+            hits += [Left(table=f"files: {place}", rows=rows) for place, rows in met or ()]
         return Residual(
             for_=tuple(needles), searched=tuple(searched), not_searched=(*unsearched, *OWN), found=tuple(hits)
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -17,16 +17,19 @@ from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
-from strongroom.registry.content import PART, Broken, ContentStore, sealed
+from strongroom.registry.content import ContentStore, people
+from strongroom.registry.content.versions import Versions, remove, write
 from strongroom.rules import Rulebook, Subject
 from strongroom.rules.privacy import PRIVACY, Privacy
 from strongroom.store import TenantTx
 from strongroom.training import table, tables
+from strongroom.training.form import Sent
 from strongroom.training.looking import Blocked, look
 from strongroom.training.model import MOST_BYTES, TrainingFile
+from strongroom.training.personal import People, TrainingRows, about_nobody, file_called, place_in
 from strongroom.training.places import place_of
 from strongroom.training.table import BadTable, Table
-from strongroom.vault import KeysDestroyed, VaultUnavailable
+from strongroom.vault import KeysDestroyed, Scope, Use, Vault, VaultUnavailable
 
 MOST_FILES: Final = 100
 TENANT_BYTES: Final = 256 << 20
@@ -37,14 +40,17 @@ _NAME: Final = 200
 class TrainingFiles:
     """Keeps files to train with. One event loop."""
 
-    def __init__(self, gate: Gate, store: ContentStore, rulebook: Rulebook | None, clock: Clock) -> None:
+    def __init__(self, gate: Gate, store: ContentStore, vault: Vault, rulebook: Rulebook | None, clock: Clock) -> None:
         self._gate: Final = gate
         self._store: Final = store
+        self._vault: Final = vault
+        self._versions: Final = Versions(store)
+        self.of_people: Final = TrainingRows(store)
         self._rulebook: Final = rulebook
         self._clock: Final = clock
         self._looking: Final = asyncio.Semaphore(1)
 
-    async def add(self, who: Principal, name: str, purpose: str, data: bytes, ask: Ask) -> TrainingFile:
+    async def add(self, who: Principal, sent: Sent, ask: Ask) -> TrainingFile:
         """Take a file: looked at first, and kept only as it may be.
 
         Raises:
@@ -52,8 +58,8 @@ class TrainingFiles:
                 file, TOO_LARGE beyond a file's or the tenant's bounds, UNAVAILABLE without a key or room.
         """
         place = await place_of(self._gate, who, ask)
-        identity = new_uuid()
-        if purpose != PURPOSE:
+        identity, name, data = new_uuid(), sent.name, sent.data
+        if sent.purpose != PURPOSE:
             raise Refused(invalid(f"Files are taken for the purpose {PURPOSE} only.", param="purpose"))
         if not 0 < len(name) <= _NAME or not name.isprintable() or "/" in name:
             raise Refused(invalid("A file's name is 1 to 200 printable characters without a slash.", param="file"))
@@ -62,7 +68,8 @@ class TrainingFiles:
             raise Refused(Refusal(kind=RefusalKind.TOO_LARGE, reason=tell, tell=tell, param="file"))
         async with self._looking:
             try:
-                rows, replaced = await asyncio.to_thread(_looked_at, data, self._rules(who))
+                named = await self._people(place.tenant, sent.subject)
+                rows, replaced, of = await asyncio.to_thread(_looked_at, data, self._rules(who), named)
             except BadTable as bad:
                 raise Refused(invalid(f"{name} cannot be trained with: {bad}", param="file")) from None
             except Blocked as blocked:
@@ -80,6 +87,7 @@ class TrainingFiles:
             replaced=replaced,
             created_at=self._clock.now(),
             created_by=who.name,
+            subject=sent.subject or None,
         )
         facts = replace(ask, detail={**ask.detail, "sha256": made.sha256, "rows": str(made.rows)})
         path = self._path(place.tenant, identity)
@@ -88,6 +96,7 @@ class TrainingFiles:
                 await _refuse_full(tx, made.bytes)
                 await self._write(place.tenant, path, kept)
                 await tables.insert_file(tx, made)
+                await people.note(tx, file_called(identity), "rows", of, made.created_at)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -133,25 +142,27 @@ class TrainingFiles:
             if await tables.used(tx, which):
                 raise Refused(invalid("A job trains with it: cancel that first, or wait for its end."))
             await tables.delete_file(tx, which, self._clock.now())
-        self._path(place.tenant, which).unlink(missing_ok=True)
+            await people.forget(tx, file_called(which))
+        await asyncio.to_thread(remove, self._path(place.tenant, which))
 
     async def content(self, tenant: TenantId, kept: TrainingFile) -> bytes:
-        """Return what was kept of a file, to a job that was permitted to read it.
+        """Return what is kept of a file, without rows of who was erased and without whom the others are about, to a job.
 
         Raises:
             Broken: when it is not what was kept.
             VaultUnavailable: when the keystore cannot be asked.
         """
-        found = await self._store.opened(tenant, self._path(tenant, kept.id), kept.kept_sha256)
-        data = await asyncio.to_thread(lambda: b"".join(found.chunks()))
-        if hashlib.sha256(data).hexdigest() != kept.kept_sha256:
-            raise Broken("its bytes are not the ones that were kept")
-        return data
+        data = await self._versions.read(tenant, self._path(tenant, kept.id), kept.kept_sha256)
+        if kept.subject is None:
+            return data
+        erased = frozenset(await self._vault.erased(tenant))
+        return await asyncio.to_thread(about_nobody, data, kept.subject, erased)
 
     async def end_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """Remove every file of a tenant."""
         async with self._gate.permit(who, Action.TRAINING_END, Resource(kind=Kind.JOB, tenant=tenant), ask) as tx:
             await tables.delete_all(tx, self._clock.now())
+            await people.forget(tx, None)
         await asyncio.to_thread(shutil.rmtree, self._store.directory(tenant), ignore_errors=True)
 
     def _rules(self, who: Principal) -> Privacy | None:
@@ -159,16 +170,24 @@ class TrainingFiles:
             return None
         return self._rulebook.terms(who.tenant, Subject.of(who, "")).of(PRIVACY)
 
+    async def _people(self, tenant: TenantId, column: str) -> People | None:
+        if not column:
+            return None
+        try:
+            keys = await self._vault.keys(Scope(tenant, Use.SUBJECT_NAME))
+            return People(column, keys.pseudonym, frozenset(await self._vault.erased(tenant)))
+        except (VaultUnavailable, KeysDestroyed) as error:
+            raise _unsealed(error) from None
+
     def _path(self, tenant: TenantId, which: UUID) -> Path:
-        return self._store.directory(tenant) / f"{which.hex}.table"
+        return place_in(self._store, tenant, which)
 
     async def _write(self, tenant: TenantId, path: Path, data: bytes) -> None:
         try:
             head, key = await self._store.begin(tenant)
-            await asyncio.to_thread(_seal, path, head, key, data)
+            await asyncio.to_thread(write, path, head, key, data)
         except (VaultUnavailable, KeysDestroyed) as error:
-            tell = "Files cannot be sealed now: the vault does not answer. The operator knows more: doctor."
-            raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)) from None
+            raise _unsealed(error) from None
         except OSError as error:
             tell = "What was sent cannot be written down now: the operator knows more, doctor."
             raise Refused(
@@ -194,18 +213,18 @@ async def _refuse_full(tx: TenantTx, size: int) -> None:
         raise Refused(Refusal(kind=RefusalKind.TOO_LARGE, reason=tell, tell=tell, param="file"))
 
 
-def _looked_at(data: bytes, rules: Privacy | None) -> tuple[Table, dict[str, int]]:
-    return look(table.read(data), rules)
+def _unsealed(error: Exception) -> Refused:
+    tell = "Files cannot be sealed now: the vault does not answer. The operator knows more: doctor."
+    return Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell))
 
 
-def _seal(path: Path, head: sealed.Head, key: bytes, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with contextlib.closing(os.fdopen(descriptor, "wb")) as file:
-        file.write(head.encoded)
-        count = sealed.count(len(data))
-        for index in range(count):
-            part = data[index * PART : (index + 1) * PART]
-            file.write(sealed.close(head, key, index, part, last=index == count - 1))
-        file.flush()
-        os.fsync(file.fileno())
+def _looked_at(
+    data: bytes, rules: Privacy | None, named: People | None
+) -> tuple[Table, dict[str, int], dict[str, int]]:
+    """Return a table as it may be kept, what was masked in it, and how many rows are whose."""
+    read = table.read(data)
+    if named is None:
+        return *look(read, rules), {}
+    subjects, rest = named.parted(read)
+    looked, replaced = look(rest, rules)
+    return named.joined(looked, subjects), replaced, dict(Counter(subjects))

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from strongroom.kernel.refusal import Refused, invalid
 
 _multipart: Any = importlib.import_module("multipart")  # it carries no types
-_FIELDS: Final = frozenset({"file", "purpose"})
-_NO_FORM: Final = "Send the file as multipart/form-data, with the fields `file` and `purpose`."
+_DEMANDED: Final = frozenset({"file", "purpose"})
+_FIELDS: Final = _DEMANDED | {"subject"}
+_NO_FORM: Final = "Send the file as multipart/form-data, with the fields `file` and `purpose`, and `subject` where a column says whom rows are about."
 
 
-def read(content_type: str, body: bytes) -> tuple[str, str, bytes]:
-    """Return a file's name, its purpose and its bytes.
+class Sent(NamedTuple):
+    """What was sent. `subject`: the column that says whom each row is about; empty: none does."""
+
+    name: str
+    purpose: str
+    subject: str
+    data: bytes
+
+
+def read(content_type: str, body: bytes) -> Sent:
+    """Return what was sent: a file with its name, its purpose, and the column with people.
 
     Raises:
         Refused: INVALID for what is no such form.
@@ -37,6 +47,7 @@ def read(content_type: str, body: bytes) -> tuple[str, str, bytes]:
                     fields[field].append(bytes(part))
     except (_multipart.MultipartError, ValueError):
         raise Refused(invalid(_NO_FORM, param="file")) from None
-    if fields.keys() != _FIELDS:
+    if not fields.keys() >= _DEMANDED:
         raise Refused(invalid(_NO_FORM, param="file"))
-    return name, b"".join(fields["purpose"]).decode("utf-8", errors="replace"), b"".join(fields["file"])
+    text = {each: b"".join(fields.get(each, [])).decode("utf-8", errors="replace") for each in ("purpose", "subject")}
+    return Sent(name, text["purpose"], text["subject"], b"".join(fields["file"]))

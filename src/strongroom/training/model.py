@@ -190,6 +190,7 @@ class TrainingFile(msgspec.Struct, frozen=True, kw_only=True):
         sha256: of what was sent.
         kept_sha256: of what was kept: the same rows, with what points to one person masked.
         replaced: in how many rows of which column something was masked.
+        subject: the column that says whom each row is about; what is kept there are pseudonyms, and nothing trains with it.
     """
 
     id: UUID
@@ -203,6 +204,7 @@ class TrainingFile(msgspec.Struct, frozen=True, kw_only=True):
     replaced: dict[str, int]
     created_at: datetime
     created_by: str
+    subject: str | None = None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

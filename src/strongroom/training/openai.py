@@ -47,6 +47,7 @@ def file_of(file: TrainingFile) -> dict[str, Any]:
             "columns": file.columns,
             "sha256": file.sha256,
             "kept_sha256": file.kept_sha256,
+            "subject": file.subject,
         },
     }
 

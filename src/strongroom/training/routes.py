@@ -36,8 +36,8 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 async def add_file(request: Request[Any, Any, Any], training_files: TheFiles, who: Who, ask: Asked) -> dict[str, Any]:
     """Take a file to train with."""
     await training_files.know(who, ask)  # who trains nothing is told so, whatever was sent
-    name, purpose, data = form.read(request.headers.get("content-type", ""), await request.body())
-    return file_of(await training_files.add(who, name, purpose, data, ask))
+    sent = form.read(request.headers.get("content-type", ""), await request.body())
+    return file_of(await training_files.add(who, sent, ask))
 
 
 @get("/files", include_in_schema=False)

@@ -14,8 +14,11 @@ from strongroom.kernel.principal import Environment
 from strongroom.store import Record, TenantTx
 from strongroom.training.model import LIVING, Event, Job, NewJob, Status, TrainingFile
 
-_FILE: Final = "id, environment, name, bytes, rows, columns, sha256, kept_sha256, replaced, created_at, created_by"
-_FILES: Final = "FROM registry.training_file WHERE tenant_id = $1 AND environment = $2 AND deleted_at IS NULL"
+_FILE: Final = (
+    "id, environment, name, bytes, rows, columns, sha256, kept_sha256, replaced, created_at, created_by, subject_column"
+)
+_FILES: Final = """FROM registry.training_file
+    WHERE tenant_id = $1 AND ($2::text IS NULL OR environment = $2) AND deleted_at IS NULL"""
 _JOB: Final = """j.id, j.environment, j.workload_id, j.created_by, j.created_at, j.file_id, f.name AS file_name, f.sha256, j.asked,
     j.name, j.version, j.token_id, j.status, j.started_at, j.finished_at, j.code, j.message, j.digest, j.figures"""
 _JOBS: Final = """FROM registry.training_job j
@@ -27,8 +30,8 @@ async def insert_file(tx: TenantTx, made: TrainingFile) -> None:
     """Add a file."""
     await tx.execute(
         """INSERT INTO registry.training_file (tenant_id, id, environment, name, bytes, rows, columns, sha256, kept_sha256,
-                                               replaced, created_at, created_by)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
+                                               replaced, created_at, created_by, subject_column)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)""",
         tx.tenant,
         made.id,
         str(made.environment),
@@ -41,15 +44,16 @@ async def insert_file(tx: TenantTx, made: TrainingFile) -> None:
         msgspec.json.encode(made.replaced).decode(),
         made.created_at,
         made.created_by,
+        made.subject,
     )
 
 
-async def files(tx: TenantTx, environment: Environment) -> list[TrainingFile]:
-    """Return the files of one environment that there are, the newest first."""
+async def files(tx: TenantTx, environment: Environment | None) -> list[TrainingFile]:
+    """Return the files that there are of one environment, or (None) of all, the newest first."""
     rows = await tx.fetch(
         f"SELECT {_FILE} {_FILES} ORDER BY created_at DESC, id DESC",
         tx.tenant,
-        str(environment),
+        None if environment is None else str(environment),
     )
     return [_file(row) for row in rows]
 
@@ -98,6 +102,17 @@ async def used(tx: TenantTx, which: UUID) -> bool:
         _ALIVE,
     )
     return found
+
+
+async def trained(tx: TenantTx, which: UUID) -> list[str]:
+    """Return the releases that were trained with a file, by name and version."""
+    rows = await tx.fetch(
+        """SELECT name || '@' || version AS called FROM registry.training_job
+           WHERE tenant_id = $1 AND file_id = $2 AND digest <> '' ORDER BY called""",
+        tx.tenant,
+        which,
+    )
+    return [row["called"] for row in rows]
 
 
 async def insert_job(tx: TenantTx, made: Job) -> None:
@@ -244,6 +259,7 @@ def _file(row: Record) -> TrainingFile:
         replaced=msgspec.json.decode(row["replaced"], type=dict[str, int]),
         created_at=row["created_at"],
         created_by=row["created_by"],
+        subject=row["subject_column"],
     )
 
 

@@ -61,6 +61,14 @@ class Vault:
             keys = DataKeys(scope, await self._asked(scope, make=False))
         return keys.unseal(sealed, *name)
 
+    async def erased(self, tenant: TenantId) -> dict[str, float]:
+        """Return when each subject of a tenant was erased last, in seconds since 1970.
+
+        Raises:
+            VaultUnavailable: when the keystore cannot be asked.
+        """
+        return await self._keystore.erased(tenant)
+
     def held(self, scope: Scope) -> DataKeys | None:
         """Return the keys of `scope` when they are in memory: for code that cannot wait (`keep`)."""
         held = self._remembered(scope)

@@ -341,14 +341,7 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ),
     ("GET", "/api/tenants/{tenant}/records/analytics"): ("/api/tenants/globex/records/analytics", None, 404),
     ("GET", "/api/retention"): ("/api/retention", None, 404),
-    ("GET", "/api/retention/rehearsal"): ("/api/retention/rehearsal?days=1", None, 404),
-    ("PUT", "/api/retention/rule"): ("/api/retention/rule", {"days": 1, "reason": "x"}, 404),
     ("POST", "/api/retention/run"): ("/api/retention/run", None, 404),
-    ("PUT", "/api/tenants/{tenant}/retention/rule"): (
-        "/api/tenants/globex/retention/rule",
-        {"days": 1, "reason": "x"},
-        404,
-    ),
     ("POST", "/api/tenants/{tenant}/retention/holds"): (
         "/api/tenants/globex/retention/holds",
         {"owner": "o", "reason": "x"},

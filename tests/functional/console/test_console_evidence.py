@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from strongroom.app.testing import ControlPlane
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Ask
+from strongroom.retention.testing import keep
 from strongroom.subjects import RequestKind
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def test_a_request_of_a_person_shows_its_clock_and_no_name(visit: Visit, plane: 
 def test_retention_is_the_installations_to_see(visit: Visit, plane: ControlPlane) -> None:
     operator = plane.services.directory.authenticate(plane.tokens["operator"], "127.0.0.1")
     assert isinstance(operator, Principal)
-    plane.run(plane.services.retention.set_rule(operator, plane.tenants["acme"], 90, "operational tier", Ask()))
+    plane.run(keep(plane.services.retention, operator, plane.tenants["acme"], 90, "operational tier", Ask()))
     here = visit("operator")
     here.go("/retention")
     expect(here.page.locator("tbody").first).to_contain_text("operational tier")

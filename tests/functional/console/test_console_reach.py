@@ -23,6 +23,7 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask
 from strongroom.providers import ProviderKind
 from strongroom.providers.service import Change
+from strongroom.retention.testing import keep
 from strongroom.rules import Level, Rules
 from strongroom.rules.proposing import Proposing
 from strongroom.subjects import RequestKind
@@ -111,7 +112,7 @@ def pages(plane: ControlPlane) -> dict[str, str]:
             INSTALLER, acme, RequestKind.ERASE, "customer-1", "DSR-1", "asked by letter", Ask()
         )
     )
-    plane.run(plane.services.retention.set_rule(INSTALLER, acme, 90, "a test", Ask()))
+    plane.run(keep(plane.services.retention, INSTALLER, acme, 90, "a test", Ask()))
     newer(plane)
     outside = Change(base_url="http://127.0.0.1:9", owner="Team Procurement", region="eu-central")
     plane.run(plane.services.providers.add(INSTALLER, Name("outside"), ProviderKind.OPENAI, outside, Ask()))

@@ -21,6 +21,7 @@ from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.retention import HoldKind, Retention
 from strongroom.retention.model import RuleClass
+from strongroom.retention.testing import keep
 from strongroom.store import Conflict, Database, Unfit, migrate
 from strongroom.store.testing import TestDatabase
 
@@ -265,9 +266,9 @@ async def test_what_was_captured_goes_after_its_days_unless_it_is_held(
     async with migrate.administrator(shared_database.admin) as connection:
         await connection.execute("update capture.entry set day = $1", day)
     assert await due() == [("captures", "")]  # 14 days, where nobody said how many
-    await retention.set_rule(OPERATOR, acme, 30, "their contract", ASK, RuleClass.CAPTURES)
+    await keep(retention, OPERATOR, acme, 30, "their contract", ASK, RuleClass.CAPTURES)
     assert await due() == []
-    await retention.set_rule(OPERATOR, acme, 1, "short", ASK, RuleClass.CAPTURES)
+    await keep(retention, OPERATOR, acme, 1, "short", ASK, RuleClass.CAPTURES)
     other = await retention.hold(OPERATOR, acme, HoldKind.HOLD, "legal", "records only", None, ASK)
     hold = await retention.hold(OPERATOR, acme, HoldKind.HOLD, "legal", "a matter", None, ASK, RuleClass.CAPTURES)
     assert await due() == [("captures", "hold of legal: a matter")]

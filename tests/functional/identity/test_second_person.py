@@ -29,6 +29,8 @@ from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Action, Ask, Engine, Kind, Resource
 from strongroom.providers.model import ProviderKind
 from strongroom.providers.service import Change
+from strongroom.retention import HoldKind
+from strongroom.retention.testing import keep
 from strongroom.rules import Level, Rulebook, Version
 from strongroom.store import Database, migrate
 from strongroom.store.follower import Follower
@@ -446,33 +448,54 @@ async def test_the_installations_own_policies_wait_bind_operators_and_are_named_
 @pytest.mark.parametrize(("before", "days"), [(90, 30), (30, 90), (None, 30)], ids=["fewer", "more", "the first"])
 async def test_nobody_says_alone_for_how_long_things_are_kept(firm: Firm, before: int | None, days: int) -> None:
     retention, operator = firm.services.retention, firm.operator
+    expected = 0
     if before is not None:
-        async with migrate.administrator(firm.database.admin) as admin:
-            await admin.execute(
-                "insert into retention.rule (tenant_id, class, days, reason, set_by) values ($1, 'records', $2, 'old', 'x')",
-                firm.acme,
-                before,
-            )
+        await keep(retention, INSTALLER, firm.acme, before, "old", ASK)
+        expected = 1
 
-    async def asks(days: int, approved: Any = None, reason: str = "their contract") -> Any:
-        return await retention.second.asked(
-            operator, ASK, lambda: retention.set_rule(operator, firm.acme, days, reason, ASK, approved=approved)
+    async def asks(*, at_once: bool = False) -> Request:
+        document = {"rules": [{"tenants": ["acme"], "records": days}]}
+        return await firm.proposed(
+            operator, document, kind="retention", level=Level.DEFAULT, expected=expected, at_once=at_once
         )
 
     async def in_force() -> list[int]:
         return [rule.days for rule in (await retention.status(operator, ASK)).rules]
 
     was = await in_force()
-    found = await asks(days)
-    assert isinstance(found, Request)
-    assert str(days) in str(found.subject["summary"])
-    assert ("for good" in str(found.subject["summary"])) is (before is None or days < before)
+    if before is not None:  # neither less nor more is shown to take away
+        assert await refused(asks(at_once=True)) is RefusalKind.CONFLICT
+    found = await asks()
+    assert '"kind":"retention"' in str(found.subject["dry_run"]), "what it would drop is kept with the proposal"
     assert await in_force() == was, "nothing is in force that nobody else has seen"
-    assert await refused(asks(days, found.id)) is not None, "not before it was approved"
     assert await refused(firm.approve(person("op", Role.OPERATOR), found)) is RefusalKind.FORBIDDEN
     await firm.approve(firm.approver, found)
-    assert await refused(asks(days + 1, found.id)) is RefusalKind.CONFLICT, "and not another than was approved"
-    assert await refused(asks(days, found.id, "another reason")) is RefusalKind.CONFLICT
-    assert (await asks(days, found.id)).days == days
     assert await in_force() == [days]
-    assert await refused(asks(days, found.id)) is RefusalKind.CONFLICT, "once"
+    kept = await firm.services.rules.history(operator, None, "retention", Level.DEFAULT, ASK, limit=9)
+    assert [each.version for each in kept] == list(range(expected + 1, 0, -1))
+    assert kept[0].approved_by == "approver/ann"
+
+
+async def test_a_hold_on_records_is_released_by_a_second_person(firm: Firm) -> None:
+    retention, operator = firm.services.retention, firm.operator
+    held = await retention.hold(operator, firm.acme, HoldKind.HOLD, "legal@acme", "a matter", None, ASK)
+
+    async def asks(reason: str = "settled", approved: Any = None) -> Any:
+        return await retention.second.asked(
+            operator, ASK, lambda: retention.release(operator, firm.acme, held, reason, ASK, approved)
+        )
+
+    async def holding() -> int:
+        return len((await retention.status(operator, ASK)).holds)
+
+    found = await asks()
+    assert isinstance(found, Request)
+    assert "legal@acme" in str(found.subject["summary"])
+    assert await refused(asks(approved=found.id)) is not None, "not before it was approved"
+    assert await refused(firm.approve(person("op", Role.OPERATOR), found)) is RefusalKind.FORBIDDEN
+    await firm.approve(firm.approver, found)
+    assert await refused(asks("another reason", found.id)) is RefusalKind.CONFLICT
+    assert await holding() == 1
+    assert (await asks(approved=found.id)).released_at is not None
+    assert await holding() == 0
+    assert await refused(asks(approved=found.id)) is RefusalKind.HIDDEN, "once"

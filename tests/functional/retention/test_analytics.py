@@ -17,6 +17,7 @@ from strongroom.policy import Ask, Engine, Gate
 from strongroom.retention import HoldKind, Retention
 from strongroom.retention.analytics import BOUNDS_MS, OTHER
 from strongroom.retention.model import ANALYTICS, RECORDS
+from strongroom.retention.testing import keep
 from strongroom.store import Appender, Conflict, Database, Denied, Unfit, migrate
 from strongroom.store.testing import TestDatabase
 
@@ -89,7 +90,7 @@ async def test_a_group_of_few_callers_or_requests_stands_in_the_others(
     written = msgspec.json.encode(found).decode()
     assert f"{99:016d}" not in written
     assert str(UUID(int=99)) not in written
-    await retention.set_rule(OPERATOR, ACME, 700, "one caller is one service here", ASK, ANALYTICS, 1)
+    await keep(retention, OPERATOR, ACME, 700, "one caller is one service here", ASK, ANALYTICS, 1)
     await came(appender, request(99, outcome="refused"))
     await retention.run(OPERATOR, ASK)
     assert {(each[1], each[2]) for each in await sums(retention) if each[0] == day(3)} == {
@@ -114,7 +115,7 @@ async def test_a_day_that_is_not_summed_up_is_not_dropped(
     retention: Retention, appender: Appender, db: Database, database: TestDatabase
 ) -> None:
     await came(appender, *(request(caller, ago=9) for caller in range(5)))
-    await retention.set_rule(OPERATOR, None, 8, "short", ASK)
+    await keep(retention, OPERATOR, None, 8, "short", ASK)
     with pytest.raises((Unfit, Conflict)):  # whatever SQL control is made to run
         async with db.tenant(ACME) as tx:
             await tx.execute("select retention.drop_records($1)", day(9))
@@ -134,7 +135,7 @@ async def test_what_comes_late_is_added_before_and_after_the_day_was_dropped(
     await came(appender, request(5))
     await retention.run(OPERATOR, ASK)
     assert await sums(retention) == [(day(3), "completed", 6, 42)]
-    await retention.set_rule(OPERATOR, None, 2, "short", ASK)
+    await keep(retention, OPERATOR, None, 2, "short", ASK)
     await retention.run(OPERATOR, ASK)
     await came(appender, *(request(caller) for caller in range(5)))
     assert [each.rows for each in await retention.run(OPERATOR, ASK)] == [5]
@@ -146,12 +147,12 @@ async def test_figures_have_days_holds_and_manifests_of_their_own(
 ) -> None:
     await came(appender, *(request(caller, ago=ago, tenant=tenant) for caller in range(5) for ago in (9, 3)
                            for tenant in (ACME, GLOBEX)))  # fmt: skip
-    await retention.set_rule(OPERATOR, None, 8, "figures for a week", ASK, ANALYTICS)
+    await keep(retention, OPERATOR, None, 8, "figures for a week", ASK, ANALYTICS)
     assert await retention.run(OPERATOR, ASK) == [], "while its records are there, a day's figures are not dropped"
     with pytest.raises((Unfit, Conflict)):
         async with db.tenant(ACME) as tx:
             await tx.execute("select retention.drop_analytics($1)", day(9))
-    await retention.set_rule(OPERATOR, None, 1, "a day of records", ASK, RECORDS)
+    await keep(retention, OPERATOR, None, 1, "a day of records", ASK, RECORDS)
     await retention.hold(OPERATOR, GLOBEX, HoldKind.HOLD, "legal@globex", "a matter", None, ASK, ANALYTICS)
     assert {each.class_ for each in await retention.run(OPERATOR, ASK)} == {"records"}
     held = [each for each in (await retention.status(OPERATOR, ASK)).due if each.held_by]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from strongroom.retention.model import KEPT, TIERS, RuleClass
+from strongroom.rules.retention import CLASSES
 from strongroom.store import migrate
 from strongroom.store.testing import TestDatabase
 
@@ -26,13 +27,13 @@ async def test_every_class_has_a_tier_a_rule_a_hold_and_a_way_to_drop_it(databas
     assert {each.value for each in TIERS} == classes
     async with migrate.administrator(database.admin) as admin:
         checks = await admin.fetch(
-            "select conname, pg_get_constraintdef(oid) as said from pg_constraint "
-            "where conname in ('rule_class_check', 'hold_class_check')"
+            "select conname, pg_get_constraintdef(oid) as said from pg_constraint where conname = 'hold_class_check'"
         )
         drops = await admin.fetch(
             "select proname from pg_proc where pronamespace = 'retention'::regnamespace and proname ~ '^drop_'"
         )
-    assert {row["conname"] for row in checks} == {"rule_class_check", "hold_class_check"}
+    assert set(CLASSES) == classes, "the document of rules speaks of each"
+    assert {row["conname"] for row in checks} == {"hold_class_check"}
     for row in checks:
         assert set(re.findall(r"'([a-z]+)'::text", row["said"])) == classes, row["conname"]
     assert {row["proname"] for row in drops} == {f"drop_{each}" for each in classes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,7 +19,10 @@ from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.retention import HoldKind, Retention
-from strongroom.retention.model import RECORDS
+from strongroom.retention.testing import keep
+from strongroom.rules import Level, Rules
+from strongroom.rules.kind import Document
+from strongroom.rules.retention import RetentionRule
 from strongroom.store import Appender, Conflict, Database, Unfit, migrate
 from strongroom.store.lint import lint
 from strongroom.store.testing import TestDatabase
@@ -64,8 +68,8 @@ async def test_without_a_rule_nothing_is_due(retention: Retention, database: Tes
 async def test_what_is_beyond_its_days_goes_and_leaves_a_signed_manifest(
     retention: Retention, database: TestDatabase, db: Database
 ) -> None:
-    await retention.set_rule(OPERATOR, None, 35, "operational", ASK)
-    await retention.set_rule(OPERATOR, ACME, 30, "their contract", ASK)
+    await keep(retention, OPERATOR, None, 35, "operational", ASK)
+    await keep(retention, OPERATOR, ACME, 30, "their contract", ASK)
     async with db.tenant(ACME) as tx:
         rows = await tx.fetch(
             "select r.* from gateway.record r where tenant_id = $1 and day = $2 order by id", ACME, day(31)
@@ -93,7 +97,7 @@ def day(ago: int) -> date:
 async def test_what_is_held_stays_whatever_is_run(
     retention: Retention, database: TestDatabase, db: Database, kind: HoldKind
 ) -> None:
-    await retention.set_rule(OPERATOR, None, 1, "as short as it goes", ASK)
+    await keep(retention, OPERATOR, None, 1, "as short as it goes", ASK)
     until = None if kind is HoldKind.HOLD else datetime.now(UTC) + timedelta(hours=1)
     hold = await retention.hold(OPERATOR, ACME, kind, "legal@acme", "a matter in court", until, ASK)
     assert {each.held_by != "" for each in (await retention.status(OPERATOR, ASK)).due if each.tenant == ACME} == {True}
@@ -109,7 +113,7 @@ async def test_what_is_held_stays_whatever_is_run(
 
 
 async def test_an_exception_that_has_expired_holds_nothing(retention: Retention, database: TestDatabase) -> None:
-    await retention.set_rule(OPERATOR, None, 1, "short", ASK)
+    await keep(retention, OPERATOR, None, 1, "short", ASK)
     await retention.hold(
         OPERATOR, ACME, HoldKind.EXCEPTION, "o", "a while", datetime.now(UTC) + timedelta(hours=1), ASK
     )
@@ -128,7 +132,7 @@ async def test_the_database_drops_nothing_before_its_time(retention: Retention, 
     with pytest.raises((Unfit, Conflict)):
         async with db.tenant(ACME) as tx:
             await tx.execute("select retention.drop_records($1)", day(400))
-    await retention.set_rule(OPERATOR, ACME, 30, "their contract", ASK)
+    await keep(retention, OPERATOR, ACME, 30, "their contract", ASK)
     with pytest.raises((Unfit, Conflict)):
         async with db.tenant(ACME) as tx:
             await tx.execute("select retention.drop_records($1)", day(ago))
@@ -177,8 +181,14 @@ async def test_a_tenants_administrator_neither_sets_nor_drops(retention: Retenti
     admin = Principal(role=Role.TENANT_ADMIN, name="a", credential=KeyId("0123456789abcdef"), tenant=ACME)
     with pytest.raises(Refused):
         await retention.run(admin, ASK)
-    with pytest.raises(Refused):
-        await retention.set_rule(admin, ACME, 1, "mine", ASK)
+    parts: Any = retention
+    for level in Level:
+        with pytest.raises(Refused):
+            await Rules(parts._gate, SystemClock()).write(
+                admin, None if level is Level.DEFAULT else ACME, "retention", level, {"rules": [{"records": 1}]},
+                expected=0, reason="mine", ask=ASK,
+            )  # fmt: skip
+    assert (await retention.status(OPERATOR, ASK)).rules == []
     with pytest.raises(Refused):
         await retention.hold(admin, ACME, HoldKind.HOLD, "o", "r", None, ASK)
 
@@ -208,7 +218,7 @@ class ClockElsewhere(SystemClock):
 async def test_a_process_whose_clock_jumped_drops_nothing_early_and_nothing_that_is_held(
     retention: Retention, database: TestDatabase, db: Database, days: int
 ) -> None:
-    await retention.set_rule(OPERATOR, None, 35, "operational", ASK)
+    await keep(retention, OPERATOR, None, 35, "operational", ASK)
     await retention.hold(
         OPERATOR, ACME, HoldKind.EXCEPTION, "o", "a while", datetime.now(UTC) + timedelta(hours=1), ASK
     )
@@ -225,16 +235,28 @@ async def test_a_process_whose_clock_jumped_drops_nothing_early_and_nothing_that
     )
 
 
-async def test_another_rule_is_rehearsed_before_it_is_set(retention: Retention, database: TestDatabase) -> None:
-    await retention.set_rule(OPERATOR, ACME, 35, "operational", ASK)
-    shorter = await retention.rehearse(OPERATOR, ACME, RECORDS, 30, ASK)
+def document(**days: int) -> Document[RetentionRule]:
+    """Return rules about records: `everybody`, and of tenants by their names."""
+    return Document(
+        rules=tuple(
+            RetentionRule(tenants=() if name == "everybody" else (name,), records=kept) for name, kept in days.items()
+        )
+    )
+
+
+async def test_another_document_is_rehearsed_before_it_is_in_force(
+    retention: Retention, database: TestDatabase
+) -> None:
+    await keep(retention, OPERATOR, ACME, 35, "operational", ASK)
+    shorter = await retention.rehearse(OPERATOR, document(acme=30), ASK)
     assert [(each.name, each.day, each.rows) for each in shorter.drops] == [("acme", day(31), 4)]
     assert shorter.keeps == []
-    longer = await retention.rehearse(OPERATOR, ACME, RECORDS, 90, ASK)
-    assert longer.drops == []
-    assert [(each.name, each.day, each.rows) for each in longer.keeps] == [("acme", day(40), 2)]
-    of_all = await retention.rehearse(OPERATOR, None, RECORDS, 30, ASK)
+    for longer in [await retention.rehearse(OPERATOR, each, ASK) for each in (document(acme=90), None)]:
+        assert longer.drops == []
+        assert [(each.name, each.day, each.rows) for each in longer.keeps] == [("acme", day(40), 2)]
+    of_all = await retention.rehearse(OPERATOR, document(everybody=30, acme=35), ASK)
     assert {each.name for each in of_all.drops} == {"globex"}, (
         "a tenant with a rule of its own is not touched by that of all"
     )
+    assert (await retention.rehearse(OPERATOR, document(everybody=30, acme=35), ASK, ACME)).drops == []
     assert len(await left(database, ACME)) == 10, "a rehearsal drops nothing"

@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from strongroom.gateway.tables import Common, RequestRecord, insert_records
+from strongroom.kernel.ids import TenantId, WorkloadId
+from strongroom.rules.kind import digest as digest_of
+from strongroom.rules.kind import encode
+from strongroom.rules.retention import RETENTION
 from strongroom.store import Appender, Database, Dsn, Unsafe, migrate, roles
 from strongroom.store.migrate import Migration
-from strongroom.store.testing import TestDatabase, TestServer
+from strongroom.store.testing import TestDatabase, TestServer, logins
 
 
 def step(version: int, sql: str) -> Migration:
@@ -102,3 +109,51 @@ async def test_processes_refuse_an_unsafe_role_too(database: TestDatabase) -> No
         await Database.connect(database.control, database.operator)
     with pytest.raises(Unsafe, match="powers"):
         await Appender.connect(database.admin)
+
+
+async def test_rules_of_retention_and_labels_of_before_are_taken_along(empty: Dsn, passwords: roles.Passwords) -> None:
+    before = [each for each in migrate.known() if each.name not in {"erasure_reach", "retention_document"}]
+    before = before[: next(at for at, each in enumerate(migrate.known()) if each.name == "erasure_reach")]
+    await migrate.migrate(empty, passwords, ours=before)
+    nobody, acme, globex, request = UUID(int=0), UUID(int=1), UUID(int=2), UUID(int=7)
+    subject = f"sub_{'a' * 32}"
+    async with migrate.administrator(empty) as admin:
+        for tenant, name in ((acme, "acme"), (globex, "globex")):
+            await admin.execute("insert into identity.tenant (tenant_id, name) values ($1, $2)", tenant, name)
+        for tenant, kind, days, smallest in (
+            (nobody, "records", 90, None), (acme, "records", 30, None), (acme, "analytics", 700, 3),
+        ):  # fmt: skip
+            await admin.execute(
+                "insert into retention.rule (tenant_id, class, days, smallest, reason, set_by) values ($1, $2, $3, $4, 'r', 's')",
+                tenant, kind, days, smallest,
+            )  # fmt: skip
+        await admin.execute(
+            """insert into registry.label (tenant_id, request_id, release_digest, environment, asked_at, label, predicted, told_at)
+               values ($1, $2, 'r', 'prod', now(), 'good', 'bad', now())""",
+            acme,
+            request,
+        )
+    appender = await Appender.connect(logins(empty, passwords).gateway)
+    common = Common(
+        TenantId(acme), "prod", WorkloadId(UUID(int=3)), "0" * 16, None, None, "chat", 200, "p", "completed", "relayed", "",
+        "openai", "local", "r", "{}",
+    )  # fmt: skip
+    async with appender.append() as tx:
+        await insert_records(tx, [RequestRecord(common, request, datetime.now(UTC), 1, 1, 1, None, 0, subject)])
+    await appender.close()
+    assert await migrate.migrate(empty, passwords)
+    async with migrate.administrator(empty) as admin:
+        row = await admin.fetchrow("select body, digest from rules.document where kind = 'retention'")
+        assert row is not None
+        assert row["digest"] == digest_of(row["body"].encode())
+        read = RETENTION.decode(row["body"].encode())
+        assert encode(read).decode() == row["body"], "as this code would have written it"
+        lines = {(each.tenant, each.class_, each.days, each.smallest) for each in RETENTION.ceiling(read.rules).lines}
+        assert lines == {
+            ("", "records", 90, None), ("acme", "records", 30, None), ("acme", "analytics", 700, 3),
+        }  # fmt: skip
+        rules = await admin.fetch("select tenant_id, class, days, smallest from retention.rule")
+        assert {tuple(each.values()) for each in rules} == {
+            (nobody, "records", 90, None), (acme, "records", 30, None), (acme, "analytics", 700, 3),
+        }  # fmt: skip
+        assert await admin.fetchval("select subject from registry.label where request_id = $1", request) == subject

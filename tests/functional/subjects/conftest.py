@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from strongroom.audit.sealing import Sequencer
+from strongroom.audit.sidecar import Sidecars
 from strongroom.audit.testing import LocalNotary
 from strongroom.gateway.exchange.asks import Message, TextPart
 from strongroom.gateway.kept import Kept, Responses
@@ -23,11 +24,14 @@ from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId, new_uuid
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask, Engine, Gate
+from strongroom.registry.content import ContentStore
+from strongroom.registry.datasets.personal import DatasetRows
 from strongroom.store import Appender, Cabinet, Database, Sealer, migrate
 from strongroom.store.testing import TestDatabase
 from strongroom.subjects import Request, RequestKind, Subjects
-from strongroom.subjects.registry import HOLDERS
+from strongroom.subjects.registry import holders
 from strongroom.subjects.work import Work
+from strongroom.training.personal import TrainingRows
 from strongroom.vault import FileKeystore, Keyring, Scope, Use, Vault
 
 ACME, GLOBEX = TenantId(UUID(int=0x0190 << 112 | 1)), TenantId(UUID(int=0x0190 << 112 | 2))
@@ -100,14 +104,25 @@ class People:
         return len(records), len(kept)
 
 
+def files_of_people(home: Path, vault: Vault) -> tuple[DatasetRows, TrainingRows]:
+    """Return the holders of files below a home."""
+    content = home / "content"
+    return DatasetRows(ContentStore(content / "datasets", vault, Use.DATASET)), TrainingRows(
+        ContentStore(content / "training", vault)
+    )
+
+
 def services(
     database: TestDatabase, db: Database, home: Path, appender: Appender, *, production: bool = False
 ) -> People:
     clock = SystemClock()
     keystore = FileKeystore(home / "vault", Keyring.open(home / "keyring.json"), clock)
-    vault, gate = Vault(keystore, clock), Gate(db, Engine.load(production=production), clock)
-    subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
-    work = Work(gate, subjects, vault, keystore, HOLDERS, clock)
+    vault = Vault(keystore, clock)
+    gate = Gate(db, Engine.load(production=production), clock, sidecars=Sidecars(vault))
+    rows, files = files_of_people(home, vault)
+    places = holders(rows, files)
+    subjects = Subjects(gate, vault, places, clock, production=production)
+    work = Work(gate, subjects, vault, keystore, places, clock)
     responses = Responses(partial(Cabinet.connect, database.gateway), vault, clock)
     return People(database, db, home, keystore, vault, subjects, work, responses, appender)
 

@@ -12,7 +12,19 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from tests.functional.subjects.conftest import ACME, ADA, ASK, BOB, GLOBEX, JANE, JOHN, OPERATOR, person, services
+from tests.functional.subjects.conftest import (
+    ACME,
+    ADA,
+    ASK,
+    BOB,
+    GLOBEX,
+    JANE,
+    JOHN,
+    OPERATOR,
+    files_of_people,
+    person,
+    services,
+)
 
 from strongroom.audit import reading, strongroom_verify
 from strongroom.cli.documents import beside
@@ -24,7 +36,7 @@ from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.store import Appender, Database, Unfit, backup, migrate
 from strongroom.store.testing import TestDatabase, TestServer, logins
 from strongroom.subjects import HoldKind, RequestKind, State
-from strongroom.subjects.registry import EXEMPT, HOLDERS
+from strongroom.subjects.registry import EXEMPT, holders
 from strongroom.vault import KeysDestroyed, Use
 
 if TYPE_CHECKING:
@@ -47,6 +59,7 @@ async def test_a_person_is_erased_and_what_was_sealed_of_their_records_proves_as
     assert certificate["verdict"] == "erased"
     assert {each["name"]: (each["found"], each["erased"], each["left"]) for each in certificate["places"]} == {
         "records of requests": (2, 2, 0), "kept responses": (2, 2, 0), "captured requests": (0, 0, 0),
+        "labels of requests": (0, 0, 0), "rows of data sets": (0, 0, 0), "rows of training files": (0, 0, 0),
         "what was written beside the log": (0, 0, 0), "what was said of requests": (1, 1, 0),
     }  # fmt: skip
     assert certificate["keys"]["destroyed"] == ["kept-response", "subject-request"]
@@ -201,7 +214,7 @@ async def test_a_request_has_thirty_days_and_ends_with_a_reason(peopled: People)
 async def test_a_person_is_shown_what_is_kept_of_them_and_of_nobody_else(peopled: People) -> None:
     request = await peopled.take(kind=RequestKind.EXPORT)
     export = msgspec.json.decode(await peopled.work.export(ADA, ACME, "acme", request.id, ASK))
-    records, responses, captured, _, said = export["places"].values()
+    records, responses, captured, *_, said = export["places"].values()
     assert captured == []
     assert [each["operation"] for each in records] == ["chat", "chat"]
     assert [each["content"]["document"] for each in responses] == [{"said": f"to {JANE}"}] * 2
@@ -339,14 +352,14 @@ async def test_a_tenants_end_is_certified_and_what_it_had_kept_opens_nowhere(peo
     assert {"table": "keystore: kept-response", "rows": 1} in alive["residual"]["found"]
 
 
-async def test_every_table_says_who_answers_for_people_in_it(database: TestDatabase) -> None:
+async def test_every_table_says_who_answers_for_people_in_it(database: TestDatabase, people: People) -> None:
     async with migrate.administrator(database.admin) as admin:
         rows = await admin.fetch(
             "select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace "
             "where n.nspname !~ '^pg_|information_schema' and c.relkind in ('r', 'p')"
         )
     there = {row["name"] for row in rows}
-    held = {table for holder in HOLDERS for table in holder.tables}
+    held = {table for holder in holders(*files_of_people(people.home, people.vault)) for table in holder.tables}
     assert held.isdisjoint(EXEMPT)
     assert there - held - set(EXEMPT) == set(), (
         "say in strongroom/subjects/registry.py which holder answers for people in it, or why there are none"

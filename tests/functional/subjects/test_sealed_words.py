@@ -16,7 +16,6 @@ from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogReader, Resource
 from strongroom.store import Database, Unfit
 from strongroom.subjects import HoldKind, RequestKind, Subjects
-from strongroom.subjects.registry import HOLDERS
 from strongroom.vault import Scope, VaultUnavailable
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ async def test_without_the_vault_a_key_is_still_ended_and_nothing_is_given(peopl
     gate = gate_of(people, db, Away())
     await revoked(gate)
     assert await reasons(people, gate) == [WITHHELD]
-    subjects = Subjects(gate, people.vault, HOLDERS, SystemClock())
+    subjects = Subjects(gate, people.vault, (), SystemClock())
     noted = Ask(detail={"reason": SAID})
     with pytest.raises(Refused) as refused:
         await subjects.hold(ADA, ACME, None, HoldKind.HOLD, "legal@acme", "a matter", None, noted)

@@ -28,6 +28,10 @@ class Held:
         self._seen: dict[str, set[Value]] = {name: set() for name, column in contract.columns.items() if column.unique}
         if contract.label is not None and contract.columns and contract.label not in contract.columns:
             raise BadDataset("the contract's label is none of its columns")
+        if contract.subject is not None and contract.columns and contract.subject not in contract.columns:
+            raise BadDataset("the contract's subject is none of its columns")
+        if contract.subject is not None and contract.subject == contract.label:
+            raise BadDataset("the contract's subject is its label: a person is no label")
         for name, column in contract.columns.items():
             if column.pattern:
                 try:

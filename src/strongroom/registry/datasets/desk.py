@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import Final
@@ -16,12 +17,14 @@ from strongroom.registry.admission import tables as admission_tables
 from strongroom.registry.admission.judge import Case
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.content import Broken, ContentStore
-from strongroom.registry.datasets import files, tables
+from strongroom.registry.content.versions import Versions
+from strongroom.registry.datasets import tables
 from strongroom.registry.datasets.judge import Standing, judge
 from strongroom.registry.datasets.model import Kept, Manifest, Shown, Source
+from strongroom.registry.datasets.personal import DatasetRows, named_in
 from strongroom.registry.datasets.statements import read_source, subject_of
 from strongroom.store import TenantTx
-from strongroom.vault import KeysDestroyed, VaultUnavailable
+from strongroom.vault import KeysDestroyed, Vault, VaultUnavailable
 
 _MOST_REASON: Final = 1000
 
@@ -29,9 +32,12 @@ _MOST_REASON: Final = 1000
 class Desk:
     """Looks data sets up, inside the transactions of whoever asks."""
 
-    def __init__(self, keys: RegistryKeys, store: ContentStore, clock: Clock) -> None:
+    def __init__(self, keys: RegistryKeys, store: ContentStore, vault: Vault, clock: Clock) -> None:
         self._keys: Final = keys
         self._store: Final = store
+        self._vault: Final = vault
+        self._versions: Final = Versions(store)
+        self.of_people: Final = DatasetRows(store)
         self._clock: Final = clock
 
     def _source(self, statement: bytes, tenant: TenantId) -> Source | None:
@@ -89,8 +95,13 @@ class Desk:
         return await self._opened(tenant, f"{kept.name}@{kept.version}", sha256)
 
     async def _opened(self, tenant: TenantId, called: str, sha256: str) -> bytes:
+        """Return the bytes behind a digest as they are now, without rows of people who were erased, wherever these come from."""
         try:
-            return await files.opened(self._store, tenant, sha256)
+            data = await self._versions.read(tenant, self._store.place(tenant, sha256), sha256)
+            if not named_in(data):
+                return data
+            erased = frozenset(await self._vault.erased(tenant))
+            return (await asyncio.to_thread(self.of_people.without, data, erased))[0]
         except (VaultUnavailable, KeysDestroyed) as error:
             raise Refused(unopened(error)) from None
         except (Broken, OSError) as error:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import os
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,8 +11,8 @@ from uuid import UUID, uuid4
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId, new_uuid
-from strongroom.registry.content import PART, Broken, ContentStore
-from strongroom.registry.content import sealed as seals
+from strongroom.registry.content import PART, ContentStore
+from strongroom.registry.content.versions import is_rewritten, write
 from strongroom.registry.datasets.model import MAX_BYTES
 
 OPEN_EACH: Final = 4
@@ -84,38 +82,17 @@ async def keep(store: ContentStore, tenant: TenantId, data: bytes) -> str:
         KeysDestroyed: when the tenant's keys are gone for good.
     """
     sha256 = hashlib.sha256(data).hexdigest()
+    if is_rewritten(store.place(tenant, sha256)):
+        return sha256  # these very bytes lost rows since: what was destroyed is not brought back
     head, key = await store.begin(tenant)
 
     def written() -> None:
-        directory = store.directory(tenant)
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = directory / f".{uuid4().hex}"
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        part = store.directory(tenant) / f".{uuid4().hex}"
         try:
-            with os.fdopen(descriptor, "wb") as out:
-                out.write(head.encoded)
-                last = seals.count(len(data)) - 1
-                for index in range(last + 1):
-                    piece = data[index * PART : (index + 1) * PART]
-                    out.write(seals.close(head, key, index, piece, last=index == last))
+            write(part, head, key, data)
             store.keep(tenant, sha256, part)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                part.unlink()
+            part.unlink(missing_ok=True)
 
     await asyncio.to_thread(written)
     return sha256
-
-
-async def opened(store: ContentStore, tenant: TenantId, sha256: str) -> bytes:
-    """Return what is kept under a digest.
-
-    Raises:
-        Broken: when it is not there, or not what was stored.
-        VaultUnavailable: when the keystore cannot be asked.
-    """
-    found = await store.find(tenant, sha256)
-    data = await asyncio.to_thread(lambda: b"".join(found.chunks()))
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise Broken("its bytes are not the ones that its name says")
-    return data

@@ -109,6 +109,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         columns: by name; none: any.
         label: the column that says what each row is an example of; poisoning checks need it.
+        subject: the column that says whom each row is about, by the name that requests give; only a pseudonym of it is kept.
         closed: whether a column that is not named is a breach.
         min_rows: how many rows there are at least, once the rejected ones are out.
         max_rejected: the share of rows above which the whole is quarantined.
@@ -116,6 +117,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     columns: Annotated[dict[str, Column], Meta(max_length=500)] = {}
     label: str | None = None
+    subject: str | None = None
     closed: bool = False
     min_rows: Annotated[int, Meta(ge=1)] = 1
     max_rejected: Annotated[float, Meta(ge=0, le=1)] = 0.2
@@ -150,6 +152,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
         rejects: SHA-256 of the reject file.
         label: the column with labels.
         derived: from what it was made.
+        subject: the column with the pseudonyms of people; unset where the contract names none.
     """
 
     tenant: str
@@ -166,6 +169,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     size: int
     label: str | None = None
     derived: Derived | None = None
+    subject: str | msgspec.UnsetType = msgspec.UNSET  # unset is left out: documents of before keep their digest
 
     def encoded(self) -> bytes:
         """Return its document in its one spelling: JSON, names sorted, no white space."""

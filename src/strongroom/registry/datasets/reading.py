@@ -53,6 +53,12 @@ def encoded(row: dict[str, Value]) -> bytes:
     return json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
+def without_column(rows: bytes, column: str) -> bytes:
+    """Return rows that `encoded` wrote without one of their columns."""
+    found = (json.loads(line) for line in rows.split(b"\n") if line)
+    return b"".join(encoded({name: value for name, value in row.items() if name != column}) for row in found)
+
+
 def _jsonl(text: str) -> list[Row]:
     rows = list[Row]()
     for number, line in enumerate(text.split("\n"), 1):

@@ -78,9 +78,10 @@ class ApproveDataset(Body, frozen=True, kw_only=True):
 
 
 class WithdrawDataset(Body, frozen=True, kw_only=True):
-    """An end, and why."""
+    """An end, and why. `destroy`: its rows are destroyed as well, also those of one that was withdrawn before."""
 
     reason: _Reason
+    destroy: bool = False
 
 
 class GrantDataset(Body, frozen=True, kw_only=True):
@@ -253,7 +254,7 @@ async def withdraw_dataset(
 ) -> Shown:
     """End a data set: nothing trains on it from now on."""
     place = await finder.tenant(who, tenant, ask)
-    return await datasets.withdraw(who, place, name, version, data.reason, ask)
+    return await datasets.withdraw(who, place, name, version, data.reason, ask, destroy=data.destroy)
 
 
 @post(

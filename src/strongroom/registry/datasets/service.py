@@ -14,6 +14,8 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
@@ -21,10 +23,12 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, inv
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.statements import Terms, approved
-from strongroom.registry.content import ContentStore
+from strongroom.registry.content import ContentStore, people
+from strongroom.registry.content.versions import remove
 from strongroom.registry.datasets import files, tables
 from strongroom.registry.datasets.derived import derived_from
-from strongroom.registry.datasets.desk import Desk, at_stage, broken, refuse_silence, resource_of, taken, unopened
+from strongroom.registry.datasets.desk import at_stage, refuse_silence, resource_of, taken, unopened
+from strongroom.registry.datasets.giving import Giving
 from strongroom.registry.datasets.model import (
     MAX_BYTES,
     MOST,
@@ -38,11 +42,12 @@ from strongroom.registry.datasets.model import (
     Source,
     Tier,
 )
+from strongroom.registry.datasets.personal import People, file_of
 from strongroom.registry.datasets.statements import judged, registered, subject_of
 from strongroom.registry.datasets.validate import Outcome, validated
 from strongroom.registry.prompts.tables import approver
 from strongroom.store import Conflict, TenantTx
-from strongroom.vault import KeysDestroyed, VaultUnavailable
+from strongroom.vault import KeysDestroyed, Scope, Use, Vault, VaultUnavailable
 
 MAX_DAYS: Final = 400
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
@@ -63,12 +68,11 @@ class NewDataset:
     transformation: bytes = b""
 
 
-class Datasets(Desk):
+class Datasets(Giving):
     """The sources and data sets of tenants. One event loop, and one process that writes."""
 
-    def __init__(self, gate: Gate, keys: RegistryKeys, store: ContentStore, clock: Clock) -> None:
-        super().__init__(keys, store, clock)
-        self._gate: Final = gate
+    def __init__(self, gate: Gate, keys: RegistryKeys, store: ContentStore, vault: Vault, clock: Clock) -> None:
+        super().__init__(gate, keys, store, vault, clock)
         self._arrivals: Final = files.Arrivals(clock)
         self._looking: Final = asyncio.Semaphore(1)
 
@@ -162,7 +166,8 @@ class Datasets(Desk):
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
         try:
             async with self._looking:
-                outcome = await asyncio.to_thread(validated, bytes(arriving.data), new.format, new.contract)
+                named = await self._people(tenant, new.contract)
+                outcome = await asyncio.to_thread(validated, bytes(arriving.data), new.format, new.contract, named)
             kept = [await files.keep(self._store, tenant, each) for each in (outcome.rows, outcome.rejects)]
             return await self._admit(who, tenant, new, (sha256, *kept), outcome, ask)
         except BadDataset as error:
@@ -189,6 +194,7 @@ class Datasets(Desk):
                     tenant=str(tenant), environment=new.environment, name=new.name, version=new.version, author=who.name,
                     source=source.name, sent=sums[0], rows=sums[1], rejects=sums[2], taken=outcome.taken,
                     rejected=outcome.rejected, size=len(outcome.rows), label=new.contract.label, derived=derived,
+                    subject=msgspec.UNSET if new.contract.subject is None else new.contract.subject,
                 )  # fmt: skip
                 kept = Kept(
                     digest=manifest.digest, name=new.name, version=new.version, environment=new.environment,
@@ -200,6 +206,8 @@ class Datasets(Desk):
                     manifest=kept.manifest, verdict=signed, added_at=kept.added_at,
                 )  # fmt: skip
                 await tables.insert(tx, kept)
+                await people.note(tx, file_of(kept.digest), "rows", outcome.people, kept.added_at)
+                await people.note(tx, file_of(kept.digest), "rejects", outcome.rejected_people, kept.added_at)
                 return await self._shown(tx, kept)
         except Conflict:
             raise Refused(taken(new.name, new.version)) from None
@@ -267,18 +275,42 @@ class Datasets(Desk):
             await tables.insert_approval(tx, kept.digest, account, statement, now)
             return await self._shown(tx, kept)
 
-    async def withdraw(self, who: Principal, tenant: TenantId, name: str, version: str, reason: str, ask: Ask) -> Shown:
+    async def withdraw(
+        self,
+        who: Principal,
+        tenant: TenantId,
+        name: str,
+        version: str,
+        reason: str,
+        ask: Ask,
+        *,
+        destroy: bool = False,
+    ) -> Shown:
         """End a data set: nothing trains on it from now on, and nothing brings it back.
 
+        Args:
+            who: the caller.
+            tenant: whose.
+            name: the data set's.
+            version: of that name.
+            reason: why.
+            ask: what goes into the audit entry.
+            destroy: whether its rows and its reject file are destroyed too, also of one that was withdrawn before.
+
         Raises:
-            Refused: hidden for one that there is not, CONFLICT when it has ended.
+            Refused: hidden for one that there is not, CONFLICT when it has ended, or is to be destroyed and somebody in it is held.
         """
         refuse_silence(reason)
-        async with self._gate.permit(who, Action.DATASET_WITHDRAW, resource_of(tenant, None, name, version), ask) as tx:
+        asked = replace(ask, detail={**ask.detail, **({"part": "destroyed"} if destroy else {})})
+        what = resource_of(tenant, None, name, version)
+        async with self._gate.permit(who, Action.DATASET_WITHDRAW, what, asked) as tx:
             kept = await self._named(tx, name, version)
-            if not await tables.withdraw(tx, kept.digest, who.name, reason, self._clock.now()):
+            fresh = await tables.withdraw(tx, kept.digest, who.name, reason, self._clock.now())
+            if not fresh and not destroy:
                 tell = "It was withdrawn before."
                 raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
+            if destroy:
+                await self._destroy(tx, kept)
             return await self._shown(tx, await self._named(tx, name, version))
 
     async def grant(
@@ -310,81 +342,37 @@ class Datasets(Desk):
                 raise Refused(invalid(f"{workload} has no grant for it.", param="workload"))
             return await self._shown(tx, kept)
 
-    # -- reading --------------------------------------------------------------------------------------------------
-
-    async def export(
-        self, who: Principal, tenant: TenantId, name: str, version: str, ask: Ask, *, rejects: bool = False
-    ) -> bytes:
-        """Return a data set's rows, or its reject file, in the clear; each time it stands in the tenant's log.
-
-        Raises:
-            Refused: hidden for one that there is not, CONFLICT for one that is not what was stored.
-        """
-        asked = replace(ask, detail={**ask.detail, "part": "rejects" if rejects else "rows"})
-        async with self._gate.permit(who, Action.DATASET_EXPORT, resource_of(tenant, None, name, version), asked) as tx:
-            kept = await self._named(tx, name, version)
-            manifest = (await self._standing(tx, kept)).manifest
-            if manifest is None:
-                raise Refused(broken(kept, "its manifest is another"))
-        return await self._content(tenant, kept, manifest.rejects if rejects else manifest.rows)
-
-    async def read(self, who: Principal, tenant: TenantId, name: str, version: str, ask: Ask) -> bytes:
-        """Return an admitted data set's rows to a training workload that has a grant; each time it stands in the log.
-
-        Raises:
-            Refused: hidden for one that there is not, FORBIDDEN without a grant or while it is not admitted.
-        """
-        what = resource_of(tenant, who.environment, name, version)
-        async with self._gate.permit(who, Action.DATASET_READ, what, ask) as tx:
-            kept = await self._named(tx, name, version)
-            manifest = await self.demand(tx, kept.digest, who.environment, who.workload)
-        return await self._content(tenant, kept, manifest.rows)
-
-    async def demand(
-        self, tx: TenantTx, digest: str, environment: Environment | None, workload: UUID | None = None
-    ) -> Manifest:
-        """Return the manifest of a data set that may be used for training now: for whoever is inside a permit already.
-
-        Args:
-            tx: in the tenant whose it must be.
-            digest: the data set.
-            environment: where it is to be used.
-            workload: who is to read it; None: whoever asks has looked for itself.
-
-        Raises:
-            Refused: INVALID for one that the tenant does not have, FORBIDDEN with every reason that is not met.
-        """
-        kept = await tables.of_digest(tx, digest)
-        if kept is None:
-            raise Refused(invalid("There is no such data set.", param="dataset"))
-        standing = await self._standing(tx, kept)
-        if not standing.usable or standing.manifest is None:
-            tell = f"{kept.name}@{kept.version} may not be used. {standing.refusal()}"
-            raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
-        if kept.environment is not environment:
-            tell = f"{kept.name}@{kept.version} is {kept.environment}'s, and is used nowhere else."
-            raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
-        if workload is not None and not await tables.may_read(tx, digest, workload):
-            tell = f"This workload has no grant for {kept.name}@{kept.version}."
-            raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
-        return standing.manifest
-
-    async def rows(self, tenant: TenantId, manifest: Manifest) -> bytes:
-        """Return the rows of a data set whose manifest `demand` returned, as JSON lines.
-
-        Raises:
-            Refused: CONFLICT when they are not what was stored, UNAVAILABLE without a key.
-        """
-        return await self._opened(tenant, f"{manifest.name}@{manifest.version}", manifest.rows)
+    # -- the end ----------------------------------------------------------------------------------------------------
 
     async def end_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """Remove every data set of a tenant, as its end does."""
         resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
         async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             await tables.withdraw_all(tx, who.name, self._clock.now())
+            await people.forget(tx, None)
         await asyncio.to_thread(self._store.end, tenant)
 
+    async def _destroy(self, tx: TenantTx, kept: Kept) -> None:
+        """Destroy a data set's files, but for those that another one has too."""
+        if await tables.is_held(tx):
+            tell = (
+                "A hold keeps the data of this tenant's people, and so this: it is withdrawn without being destroyed."
+            )
+            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
+        every = await self.of_people.files(tx)
+        others = {each.path for each in every if each.file != file_of(kept.digest)}
+        await people.forget(tx, file_of(kept.digest))
+        for each in every:
+            if each.file == file_of(kept.digest) and each.path not in others:
+                await asyncio.to_thread(remove, each.path)
+
     # -- what all of them need ------------------------------------------------------------------------------------
+
+    async def _people(self, tenant: TenantId, contract: Contract) -> People | None:
+        if contract.subject is None:
+            return None
+        keys = await self._vault.keys(Scope(tenant, Use.SUBJECT_NAME))
+        return People(contract.subject, keys.pseudonym, frozenset(await self._vault.erased(tenant)))
 
     def _mine(self, who: Principal, tenant: TenantId, upload: UUID) -> tuple[files.Arriving, NewDataset]:
         found = self._arrivals.find(upload)

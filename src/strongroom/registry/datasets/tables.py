@@ -101,6 +101,18 @@ async def withdraw(tx: TenantTx, digest: str, by: str, because: str, at: datetim
     return status != "UPDATE 0"
 
 
+async def is_held(tx: TenantTx) -> bool:
+    """Whether anything holds data of people of the tenant: a legal hold on somebody, on everybody, or on its records."""
+    return bool(
+        await tx.fetchval(
+            """SELECT EXISTS (SELECT FROM subjects.hold WHERE tenant_id = $1 AND released_at IS NULL
+                              AND (until IS NULL OR until > now()))
+                      OR subjects.held_by('sub_' || repeat('0', 32)) IS NOT NULL""",
+            tx.tenant,
+        )
+    )
+
+
 async def withdraw_all(tx: TenantTx, by: str, at: datetime) -> None:
     """End every data set and grant, as a tenant's end does."""
     await tx.execute(

@@ -78,7 +78,12 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A request of the records that was answered in full; `rows`: how many answers it held, one but for rows of a table."""
+    """A request of the records that was answered in full.
+
+    Attributes:
+        rows: how many answers it held, one but for rows of a table.
+        subject: the pseudonym of whom it was about, if it named anybody.
+    """
 
     id: UUID
     deployment: UUID | None
@@ -86,6 +91,7 @@ class Answered(msgspec.Struct, frozen=True):
     environment: str
     at: datetime
     rows: int = 1
+    subject: str | None = None
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

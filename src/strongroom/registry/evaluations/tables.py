@@ -55,7 +55,7 @@ async def of_release(tx: OperatorTx, release: str) -> list[bytes]:
 async def answered(tx: TenantTx, requests: Sequence[UUID]) -> dict[UUID, Answered]:
     """Return which of these requests the tenant's records have as completed."""
     rows = await tx.fetch(
-        """SELECT id, deployment_id, release_digest, environment, at,
+        """SELECT id, deployment_id, release_digest, environment, at, subject,
                   CASE WHEN operation = 'infer' THEN input_tokens ELSE 1 END AS rows
            FROM gateway.record
            WHERE tenant_id = $1 AND id = any($2::uuid[]) AND outcome = 'completed'""",
@@ -64,7 +64,13 @@ async def answered(tx: TenantTx, requests: Sequence[UUID]) -> dict[UUID, Answere
     )
     return {
         row["id"]: Answered(
-            row["id"], row["deployment_id"], row["release_digest"], row["environment"], row["at"], row["rows"]
+            row["id"],
+            row["deployment_id"],
+            row["release_digest"],
+            row["environment"],
+            row["at"],
+            row["rows"],
+            row["subject"],
         )
         for row in rows
     }
@@ -74,11 +80,11 @@ async def insert_label(tx: TenantTx, request: Answered, label: Label, at: dateti
     """Keep a label; another one for the same request takes its place."""
     await tx.execute(
         """INSERT INTO registry.label
-               (tenant_id, request_id, release_digest, environment, asked_at, label, predicted, score, told_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+               (tenant_id, request_id, release_digest, environment, asked_at, label, predicted, score, told_at, subject)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
            ON CONFLICT (tenant_id, request_id) DO UPDATE
                SET label = excluded.label, predicted = excluded.predicted, score = excluded.score,
-                   told_at = excluded.told_at""",
+                   told_at = excluded.told_at, subject = excluded.subject""",
         tx.tenant,
         request.id,
         request.release,
@@ -88,6 +94,7 @@ async def insert_label(tx: TenantTx, request: Answered, label: Label, at: dateti
         label.predicted,
         label.score,
         at,
+        request.subject,
     )
 
 
@@ -113,7 +120,7 @@ async def labels(tx: TenantTx, release: str, environment: Environment, since: da
 async def erase_labels(tx: TenantTx, at: datetime) -> None:
     """Erase what all of the tenant's labels say."""
     await tx.execute(
-        """UPDATE registry.label SET label = '-', predicted = '-', score = NULL, erased_at = $2
+        """UPDATE registry.label SET label = '-', predicted = '-', score = NULL, subject = NULL, erased_at = $2
            WHERE tenant_id = $1 AND erased_at IS NULL""",
         tx.tenant,
         at,

@@ -1,0 +1,158 @@
+"""Whose rows stand in which file: what finds a person's rows, and what takes them out (the ground of two `Holder`s of `subjects`).
+
+Always true here:
+- a row names its person by the tenant's pseudonym, and by nothing else that was declared to name one;
+- the database is asked first whether anything holds the person, and forgets in the same transaction whose the rows were;
+- a file that loses rows is written anew without them, and what it was is destroyed (`Versions`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, LiteralString, NamedTuple
+
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
+from strongroom.registry.content.sealed import Broken
+from strongroom.registry.content.store import ContentStore
+from strongroom.registry.content.versions import Versions, all_of
+from strongroom.store import TenantTx
+from strongroom.vault import Vault
+
+SEARCH_S: Final = 60.0
+"""How long all files of a kind may be searched; what takes longer was not searched."""
+_SHOWN: Final = 5000
+
+_COUNT: Final[LiteralString] = """
+    select coalesce(sum(rows), 0)::bigint from registry.content_subject
+    where tenant_id = $1 and subject = $2 and file like $3 and ($4::timestamptz is null or at <= $4)
+"""
+_OF: Final[LiteralString] = """
+    select file, part from registry.content_subject
+    where tenant_id = $1 and subject = $2 and file like $3 and ($4::timestamptz is null or at <= $4) order by file, part
+"""
+_INSERT: Final[LiteralString] = """
+    insert into registry.content_subject (tenant_id, subject, file, part, rows, at)
+    select $1, f.subject, $2, $3, f.rows, $4 from unnest($5::text[], $6::int[]) f (subject, rows)
+"""
+
+
+class File(NamedTuple):
+    """A file in which rows may be of people. `sha256`: of its first version; `called`: as people know it."""
+
+    file: str
+    part: str
+    called: str
+    path: Path
+    sha256: str
+
+
+async def note(tx: TenantTx, file: str, part: str, people: Mapping[str, int], at: datetime) -> None:
+    """Say how many rows of a file are whose."""
+    if people:
+        await tx.execute(_INSERT, tx.tenant, file, part, at, list(people), list(people.values()))
+
+
+async def forget(tx: TenantTx, file: str | None) -> None:
+    """Say that a file is gone; None: all of the tenant's."""
+    await tx.fetchval("select registry.forget_content($1)", file)
+
+
+class RowsOfPeople(ABC):
+    """Rows of one kind of file that name a person (`Holder`)."""
+
+    name: str
+    prefix: str
+    tables = ("registry.content_subject",)
+
+    def __init__(self, store: ContentStore) -> None:
+        self._store: Final = store
+        self._versions: Final = Versions(store)
+        self._one: Final = asyncio.Lock()
+
+    @abstractmethod
+    async def files(self, tx: TenantTx, names: Sequence[str] | None = None) -> list[File]:
+        """Return the tenant's files of this kind that are there, or those of these names."""
+
+    @abstractmethod
+    async def leaves(self, tx: TenantTx, subject: str) -> Sequence[str]:
+        """Say what was made with a person's rows and keeps them, by name: for the certificate."""
+
+    @abstractmethod
+    def rows(self, data: bytes, subject: str) -> list[dict[str, Any]]:
+        """Return a person's rows of a file, as plain values."""
+
+    @abstractmethod
+    def without(self, data: bytes, subjects: frozenset[str]) -> tuple[bytes, int]:
+        """Return a file without the rows of some people, and how many those were."""
+
+    @abstractmethod
+    def hits(self, data: bytes, needles: Sequence[str]) -> int:
+        """Return in how many rows a cell is one of `needles`, in whatever case, or a pseudonym among them stands anywhere."""
+
+    async def count(self, tx: TenantTx, subject: str, before: datetime | None = None) -> int:
+        """Return how many rows there are."""
+        found: int = await tx.fetchval(_COUNT, tx.tenant, subject, f"{self.prefix}:%", before)
+        return found
+
+    async def export(self, tx: TenantTx, subject: str, vault: Vault) -> Sequence[dict[str, Any]]:
+        """Return the rows, each with the file that it stands in: the first 5,000."""
+        del vault
+        said = list[dict[str, Any]]()
+        for each in await self._of(tx, subject, None):
+            data = await self._read(tx.tenant, each)
+            said += [{"in": each.called, "part": each.part, "row": row} for row in self.rows(data, subject)]
+        return said[:_SHOWN]
+
+    async def erase(self, tx: TenantTx, subject: str, before: datetime) -> int:
+        """Take the rows out, file by file, and destroy what the files were.
+
+        Raises:
+            Unfit: when something holds the person.
+            Refused: CONFLICT for a file that cannot be read.
+        """
+        gone = 0
+        async with self._one:
+            for each in await self._of(tx, subject, before):
+                await tx.fetchval("select registry.part_content($1, $2, $3, $4)", subject, each.file, each.part, before)
+                data = await self._read(tx.tenant, each)
+                kept, rows = await asyncio.to_thread(self.without, data, frozenset({subject}))
+                if rows:
+                    await self._versions.rewrite(tx.tenant, each.path, each.sha256, kept, rows)
+                gone += rows
+        return gone
+
+    async def search(
+        self, tenant: TenantId, files: Sequence[File], needles: Sequence[str]
+    ) -> list[tuple[str, int]] | None:
+        """Return in which files there is still something of a person, and in how many rows; None: it took too long."""
+        found = list[tuple[str, int]]()
+        try:
+            async with asyncio.timeout(SEARCH_S):
+                for each in files:
+                    data = await self._read(tenant, each)
+                    if rows := await asyncio.to_thread(self.hits, data, needles):
+                        found.append((f"{each.called} ({each.part})", rows))
+        except TimeoutError:
+            return None
+        return found
+
+    async def _of(self, tx: TenantTx, subject: str, before: datetime | None) -> list[File]:
+        rows = await tx.fetch(_OF, tx.tenant, subject, f"{self.prefix}:%", before)
+        held = {(row["file"], row["part"]) for row in rows}
+        found = {(each.file, each.part): each for each in await self.files(tx, sorted({file for file, _ in held}))}
+        return [found[each] for each in sorted(held) if each in found]
+
+    async def _read(self, tenant: TenantId, file: File) -> bytes:
+        """Return a file's bytes; none for one that is not there any more: it holds nobody's rows."""
+        if not all_of(file.path):
+            return b""
+        try:
+            return await self._versions.read(tenant, file.path, file.sha256)
+        except (Broken, OSError) as error:
+            tell = f"{file.called} cannot be read, so nobody's rows can be found in it: {error}."
+            raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None

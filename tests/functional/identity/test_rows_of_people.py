@@ -1,0 +1,251 @@
+"""Whoever is erased is gone from data sets and training files too, in bytes, and what was trained on them is told by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from tests.functional.identity.test_datasets import ASK, DEV, add, admin, alter, ready
+
+from strongroom.app.seed import INSTALLER
+from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId
+from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.refusal import RefusalKind, Refused
+from strongroom.registry.content import ContentStore
+from strongroom.registry.datasets import Contract, Shown, State, Tier
+from strongroom.store import Unfit
+from strongroom.subjects import HoldKind, RequestKind
+from strongroom.training.form import Sent
+from strongroom.training.model import TrainingFile
+from strongroom.vault import Vault
+
+if TYPE_CHECKING:
+    from tests.functional.identity.conftest import House
+
+JANE, JOHN = "jane@acme.example", "customer-4711"
+NAMES = (JANE, JOHN, JANE, "customer-4712")
+WORDS = ("late", "early", "crowded", "cancelled")
+ROWS = b"".join(
+    json.dumps({"who": name, "text": f"the {noun} was {word} on every day of the week", "label": "bad"}).encode() + b"\n"
+    for noun in ("bus", "train", "tram")
+    for name, word in zip(NAMES, WORDS, strict=True)
+)  # fmt: skip
+ABOUT = Contract(subject="who")
+CELLS = ["who,income,label", *(f"{NAMES[at % 4]},{at}.5,{'yes' if at % 3 else 'no'}" for at in range(40))]
+
+
+async def pseudonym(house: House, tenant: TenantId, name: str) -> str:
+    return await house.services.subjects.pseudonym(tenant, name)
+
+
+async def brought(house: House, tenant: TenantId, **more: Any) -> Shown:
+    return await add(house, tenant, Tier.LOW, data=more.pop("data", ROWS), contract=more.pop("contract", ABOUT), **more)
+
+
+async def asked(house: House, tenant: TenantId, name: str, kind: RequestKind = RequestKind.ERASE) -> Any:
+    who = admin(tenant)
+    request = await house.services.subjects.take(who, tenant, kind, name, "", "", ASK)
+    if kind is RequestKind.ERASE:
+        text = await house.services.subject_work.erase(who, tenant, "acme", request.id, name, ASK)
+    else:
+        text = await house.services.subject_work.export(who, tenant, "acme", request.id, ASK)
+    return msgspec.json.decode(text)
+
+
+def found(certificate: Any, place: str) -> tuple[int, int, int]:
+    each = next(each for each in certificate["places"] if each["name"] == place)
+    return each["found"], each["erased"], each["left"]
+
+
+async def exported(house: House, tenant: TenantId, name: str = "d", *, rejects: bool = False) -> list[dict[str, Any]]:
+    data = await house.services.datasets.export(admin(tenant), tenant, name, "1", ASK, rejects=rejects)
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def files(house: House, sha256: str) -> list[Path]:
+    return sorted(house.content.rglob(f"{sha256}*"))
+
+
+async def trainer(house: House, tenant: TenantId) -> Principal:
+    made = await house.services.identity.create_workload(
+        INSTALLER, tenant, environment=DEV, name=Name("t"), role=Role.TRAINING, owner="team", ask=ASK
+    )
+    return Principal(
+        role=Role.TRAINING, name="t", credential=KeyId("0" * 16), tenant=tenant, environment=DEV, workload=WorkloadId(made.id)
+    )  # fmt: skip
+
+
+async def sent(house: House, who: Principal, column: str = "who", cells: list[str] = CELLS) -> TrainingFile:
+    return await house.services.training_files.add(
+        who, Sent("loans.csv", "fine-tune", column, "\n".join(cells).encode()), ASK
+    )
+
+
+async def test_rows_hold_a_pseudonym_and_are_shown_to_whom_they_are_about(house: House) -> None:
+    acme = await ready(house)
+    shown = await brought(house, acme)
+    assert (shown.state, shown.manifest.taken, shown.manifest.subject) == (State.ADMITTED, 12, "who")
+    jane = await pseudonym(house, acme, JANE)
+    rows = await exported(house, acme)
+    assert [row["who"] for row in rows].count(jane) == 6
+    assert JANE not in str(rows), "the name itself is kept nowhere, and so no detector of addresses rejects it"
+    export = await asked(house, acme, JANE, RequestKind.EXPORT)
+    told = export["places"]["rows of data sets"]
+    assert {each["in"] for each in told} == {"data set d@1"}
+    assert [each["row"]["who"] for each in told] == [jane] * 6
+    nobody = await asked(house, acme, "somebody-else", RequestKind.EXPORT)
+    assert nobody["places"]["rows of data sets"] == []
+
+
+async def test_whoever_is_erased_is_gone_from_rows_and_rejects_and_the_old_bytes_are_destroyed(house: House) -> None:
+    acme = await ready(house)
+    bad = json.dumps({"who": JANE, "text": "call me at 0171 2345678 or +49 171 2345678", "label": "bad"}).encode()
+    shown = await brought(house, acme, data=ROWS + bad + b"\n")
+    jane, john = await pseudonym(house, acme, JANE), await pseudonym(house, acme, JOHN)
+    assert [row["row.who"] for row in await exported(house, acme, rejects=True)] == [jane], "the positive control"
+    await house.services.lineage.link(admin(acme), acme, "d@1", "m@1", "we trained it elsewhere", ASK)
+    (old,) = files(house, shown.manifest.rows)
+    sealed = old.read_bytes()
+    certificate = await asked(house, acme, JANE)
+    assert certificate["verdict"] == "erased", certificate["residual"]
+    assert found(certificate, "rows of data sets") == (7, 7, 0)
+    assert "files: rows of data sets" in certificate["residual"]["searched"]
+    assert "Model weights trained on the data set d@1 while the rows were in it: m@1." in certificate["not_covered"]
+    rows = await exported(house, acme)
+    assert [row["who"] for row in rows].count(john) == 3, "somebody else's stay"
+    assert jane not in str(rows) + str(await exported(house, acme, rejects=True))
+    assert not old.exists(), "the old file is gone"
+    assert all(each.read_bytes() != sealed for each in house.content.rglob("*") if each.is_file())
+    again = await house.services.datasets.show(admin(acme), acme, "d", "1", ASK)
+    assert (again.digest, again.state) == (shown.digest, State.ADMITTED), "its name, approvals and lineage stay"
+    assert found(await asked(house, acme, JOHN), "rows of data sets") == (3, 3, 0), "and again, behind the same name"
+    assert len(await exported(house, acme)) == 3
+    assert len(files(house, shown.manifest.rows)) == 2, "one version, and what says which"
+
+
+async def test_who_trains_gets_rows_without_whom_they_are_about(house: House) -> None:
+    acme = await ready(house)
+    await brought(house, acme)
+    who = await trainer(house, acme)
+    await house.services.datasets.grant(admin(acme), acme, "d", "1", Name("t"), ASK)
+    read = await house.services.datasets.read(who, acme, "d", "1", ASK)
+    assert {tuple(sorted(json.loads(line))) for line in read.splitlines()} == {("label", "text")}
+
+
+async def test_the_erased_come_back_neither_in_a_new_version_nor_with_older_rows_or_files(house: House) -> None:
+    acme = await ready(house)
+    shown = await brought(house, acme)
+    (path,) = files(house, shown.manifest.rows)
+    sealed = path.read_bytes()
+    jane = await pseudonym(house, acme, JANE)
+    at = "(select at from registry.content_subject limit 1)"
+    await asked(house, acme, JANE)
+    # A dump from before: the rows of the database come back, the files are as they are.
+    back = f"insert into registry.content_subject values ($1, $2, 'dataset:{shown.digest}', 'rows', 6, {at})"  # noqa: S608 - a digest
+    await alter(house, back, acme, jane)
+    assert (await house.services.subjects.look_up(admin(acme), acme, JANE, ASK))[1][4].found == 6
+    await house.services.subject_work.replay(INSTALLER, ASK)
+    assert (await house.services.subjects.look_up(admin(acme), acme, JANE, ASK))[1][4].found == 0
+    # An older copy of the files: their rows are given to nobody.
+    for each in files(house, shown.manifest.rows):
+        each.unlink()
+    path.write_bytes(sealed)
+    assert jane not in str(await exported(house, acme))
+    # The same data, sent again.
+    new = await brought(house, acme, name="e")
+    assert (new.manifest.taken, new.manifest.rejected) == (6, 6)
+    assert jane not in str(await exported(house, acme, "e")) + str(await exported(house, acme, "e", rejects=True))
+    assert {row["why"] for row in await exported(house, acme, "e", rejects=True)} == {"its person was erased"}
+
+
+async def test_a_hold_keeps_rows_and_files_whoever_asks_and_by_whatever_way(house: House) -> None:
+    acme = await ready(house)
+    shown = await brought(house, acme)
+    jane = await pseudonym(house, acme, JANE)
+    hold = await house.services.subjects.hold(
+        admin(acme), acme, JANE, HoldKind.HOLD, "legal@acme", "a matter", None, ASK
+    )
+    with pytest.raises(Refused) as refused:
+        await asked(house, acme, JANE)
+    assert refused.value.refusal.kind is RefusalKind.CONFLICT
+    part = "select registry.part_content($1, $2, 'rows', now())"
+    with pytest.raises(Unfit):  # as injected SQL would
+        async with house.services.gate._database.tenant(acme) as tx:
+            await tx.fetchval(part, jane, f"dataset:{shown.digest}")
+    assert len(await exported(house, acme)) == 12
+    await house.services.subjects.release(admin(acme), acme, hold.id, ASK)
+    assert found(await asked(house, acme, JANE), "rows of data sets") == (6, 6, 0)
+
+
+async def test_a_file_that_was_changed_is_told_and_nothing_is_claimed(house: House) -> None:
+    acme = await ready(house)
+    shown = await brought(house, acme)
+    (path,) = files(house, shown.manifest.rows)
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(Refused) as refused:
+        await asked(house, acme, JANE)
+    assert "data set d@1 cannot be read" in refused.value.refusal.tell
+    assert (await house.services.subjects.look_up(admin(acme), acme, JANE, ASK))[1][4].found == 6
+
+
+async def test_a_name_in_a_set_that_declared_nobody_is_found_and_told(house: House) -> None:
+    acme = await ready(house)
+    await brought(house, acme, contract=Contract(), data=ROWS.replace(JANE.encode(), b"customer-4713"))
+    certificate = await asked(house, acme, "Customer-4713")
+    assert certificate["verdict"] == "incomplete"
+    assert certificate["residual"]["found"] == [{"table": "files: data set d@1 (rows)", "rows": 6}]
+    withdraw = house.services.datasets.withdraw
+    hold = await house.services.subjects.hold(admin(acme), acme, JOHN, HoldKind.HOLD, "court", "r", None, ASK)
+    with pytest.raises(Refused):
+        await withdraw(admin(acme), acme, "d", "1", "it names people", ASK, destroy=True)
+    assert len(await exported(house, acme)) == 12
+    await house.services.subjects.release(admin(acme), acme, hold.id, ASK)
+    await withdraw(admin(acme), acme, "d", "1", "it names people", ASK, destroy=True)
+    assert [each for each in house.content.rglob("*") if each.is_file()] == []
+    assert (await asked(house, acme, "Customer-4713"))["verdict"] == "erased"
+
+
+async def test_training_files_lose_rows_and_nothing_trains_with_whom_they_are_about(house: House) -> None:
+    acme = await ready(house)
+    who = await trainer(house, acme)
+    kept = await sent(house, who)
+    assert (kept.subject, kept.rows) == ("who", 40)
+    content = (await house.services.training_files.content(acme, kept)).decode()
+    assert content.splitlines()[0] == "income,label"
+    (old,) = house.content.rglob(f"{kept.id.hex}.table")
+    store = ContentStore(house.content / "training", Vault(house.services.subject_work._keystore, SystemClock()))
+    assert JANE.encode() not in b"".join((await store.opened(acme, old, kept.kept_sha256)).chunks())
+    export = await asked(house, acme, JANE, RequestKind.EXPORT)
+    assert len(export["places"]["rows of training files"]) == 20
+    certificate = await asked(house, acme, JANE)
+    assert certificate["verdict"] == "erased", certificate["residual"]
+    assert found(certificate, "rows of training files") == (20, 20, 0)
+    assert not old.exists()
+    assert len((await house.services.training_files.content(acme, kept)).splitlines()) == 21
+    later = await sent(house, who)
+    assert later.rows == 20, "who was erased is not taken in again"
+    await house.services.training_files.delete(who, kept.id, ASK)
+    assert list(house.content.rglob(f"{kept.id.hex}*")) == []
+
+
+async def test_a_training_file_names_people_in_every_row_or_is_not_taken(house: House) -> None:
+    acme = await ready(house)
+    who = await trainer(house, acme)
+    for column, cells in (("nobody", CELLS), ("who", [*CELLS, ",1.5,yes"])):
+        with pytest.raises(Refused) as refused:
+            await sent(house, who, column, cells)
+        assert refused.value.refusal.kind is RefusalKind.INVALID
+    assert list(house.content.rglob("*.table")) == []
+
+
+async def test_a_list_that_the_name_is_on_is_told(house: House) -> None:
+    acme = await ready(house)
+    await house.services.lists.add(admin(acme), acme, "vips", [JOHN], ASK)
+    lists = [each for each in (await asked(house, acme, JOHN))["not_covered"] if "vips" in each]
+    assert len(lists) == 1
+    assert not any("vips" in each for each in (await asked(house, acme, "customer-9999"))["not_covered"])
