@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from strongroom.flows.model import TEXT, Edge
+from strongroom.policy import Surface
 
 LOCAL: Final = "local"
 """What records call the workers of this machine."""
@@ -26,9 +27,24 @@ EXPORTS: Final = MappingProxyType(
         "prompt.read": ("store:prompts", "instructions"),
         "capture.read": ("store:captures", "text"),
         "dataset.read": ("store:datasets", "training-data"),
+        "dataset.export": ("store:datasets", "training-data"),
     }
 )
 """What each act that hands something out takes from where, by its action."""
+
+SURFACES: Final = MappingProxyType(
+    {
+        Surface.RECORDS: EXPORTS["records.read"],
+        Surface.AUDIT: EXPORTS["audit.read"],
+        Surface.SUBJECTS: EXPORTS["subject.export"],
+        Surface.RESPONSES: ("store:responses", TEXT),
+        Surface.WEIGHTS: EXPORTS["model.export"],
+        Surface.CAPTURES: EXPORTS["capture.read"],
+        Surface.DATASETS: EXPORTS["dataset.read"],
+        Surface.PROMPTS: EXPORTS["prompt.read"],
+    }
+)
+"""What is taken at each surface, and from where."""
 
 FIELDS: Final = MappingProxyType(
     {

@@ -21,6 +21,7 @@ from strongroom.kernel.ids import PLATFORM, KeyId, Name, new_uuid
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Ask
+from strongroom.rules.exports import EXPORTS
 from strongroom.store import Cabinet, migrate
 from strongroom.store.testing import TestDatabase
 from strongroom.vault import FileKeystore, Keyring, Purpose, Scope, Use, Vault, seal
@@ -249,13 +250,18 @@ async def test_what_was_kept_before_tenants_had_keys_of_their_own_is_still_found
         sealed = seal(before, Purpose.KEPT_RESPONSE, msgspec.json.encode(HELLO), *context)
         async with migrate.administrator(shared_database.admin) as connection:
             await connection.execute("update gateway.response set sealed = $1 where id = $2", sealed, old)
-        assert isinstance(await responses.document(acme, old), Refusal)  # without the keys of before
+        assert isinstance(
+            await responses.document(acme, old, EXPORTS.ceiling(())), Refusal
+        )  # without the keys of before
         made = await Cabinet.connect(shared_database.gateway)
 
         async def connect() -> Cabinet:
             return made
 
-        assert await Responses(connect, vault, SystemClock(), before=before).document(acme, old) == b'{"id":"x"}'
+        assert (
+            await Responses(connect, vault, SystemClock(), before=before).document(acme, old, EXPORTS.ceiling(()))
+            == b'{"id":"x"}'
+        )
         await made.close()
 
 
@@ -289,13 +295,17 @@ async def test_destroyed_keys_leave_rows_and_restored_copies_of_them_unreadable(
         async with migrate.administrator(shared_database.admin) as connection:
             copy = await connection.fetchval("select sealed from gateway.response where id = $1", theirs)
             await connection.execute("update gateway.response set sealed = $1 where id = $2", copy, ours)
-        assert isinstance(await responses.document(acme, ours), Refusal)  # 31: B's text pasted into A's row
-        assert await responses.document(globex, theirs) == b'{"id":"x"}'
+        assert isinstance(
+            await responses.document(acme, ours, EXPORTS.ceiling(())), Refusal
+        )  # 31: B's text pasted into A's row
+        assert await responses.document(globex, theirs, EXPORTS.ceiling(())) == b'{"id":"x"}'
         await keystore.destroy(globex.tenant or PLATFORM)
         inner: Any = responses
         fresh = Responses(inner._connect, embedded(tmp_path), SystemClock())
         for _ in range(2):
-            assert isinstance(await fresh.document(globex, theirs), Refusal)  # 32: the row, then a backup of it
+            assert isinstance(
+                await fresh.document(globex, theirs, EXPORTS.ceiling(())), Refusal
+            )  # 32: the row, then a backup of it
             async with migrate.administrator(shared_database.admin) as connection:
                 await connection.execute("update gateway.response set sealed = $1 where id = $2", copy, theirs)
         no = await fresh.keep(globex, name(), HELLO)

@@ -8,9 +8,9 @@ from typing import Final
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
-from strongroom.kernel.principal import Environment
+from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
-from strongroom.policy import EVERY, Ask, Kind, Resource
+from strongroom.policy import EVERY, Ask, Gate, Kind, Resource, Surface
 from strongroom.registry import dsse
 from strongroom.registry.admission import tables as admission_tables
 from strongroom.registry.admission.judge import Case
@@ -29,7 +29,8 @@ _MOST_REASON: Final = 1000
 class Desk:
     """Looks data sets up, inside the transactions of whoever asks."""
 
-    def __init__(self, keys: RegistryKeys, store: ContentStore, clock: Clock) -> None:
+    def __init__(self, gate: Gate, keys: RegistryKeys, store: ContentStore, clock: Clock) -> None:
+        self._gate: Final = gate
         self._keys: Final = keys
         self._store: Final = store
         self._clock: Final = clock
@@ -85,8 +86,11 @@ class Desk:
             raise Refused(invalid(f"There is no data set {called}.", param="parent"))
         return manifest
 
-    async def _content(self, tenant: TenantId, kept: Kept, sha256: str) -> bytes:
-        return await self._opened(tenant, f"{kept.name}@{kept.version}", sha256)
+    async def _taken(self, tx: TenantTx, who: Principal, tenant: TenantId, kept: Kept, sha256: str, rows: int) -> bytes:
+        """Return a part of a data set to whoever takes it out, counted in the transaction that permitted it."""
+        found = await self._opened(tenant, f"{kept.name}@{kept.version}", sha256)
+        await self._gate.taken(tx, who, Surface.DATASETS, rows=rows, octets=len(found))
+        return found
 
     async def _opened(self, tenant: TenantId, called: str, sha256: str) -> bytes:
         try:

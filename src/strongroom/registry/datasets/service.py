@@ -67,8 +67,7 @@ class Datasets(Desk):
     """The sources and data sets of tenants. One event loop, and one process that writes."""
 
     def __init__(self, gate: Gate, keys: RegistryKeys, store: ContentStore, clock: Clock) -> None:
-        super().__init__(keys, store, clock)
-        self._gate: Final = gate
+        super().__init__(gate, keys, store, clock)
         self._arrivals: Final = files.Arrivals(clock)
         self._looking: Final = asyncio.Semaphore(1)
 
@@ -326,7 +325,8 @@ class Datasets(Desk):
             manifest = (await self._standing(tx, kept)).manifest
             if manifest is None:
                 raise Refused(broken(kept, "its manifest is another"))
-        return await self._content(tenant, kept, manifest.rejects if rejects else manifest.rows)
+            part = (manifest.rejects, manifest.rejected) if rejects else (manifest.rows, manifest.taken)
+            return await self._taken(tx, who, tenant, kept, *part)
 
     async def read(self, who: Principal, tenant: TenantId, name: str, version: str, ask: Ask) -> bytes:
         """Return an admitted data set's rows to a training workload that has a grant; each time it stands in the log.
@@ -338,7 +338,7 @@ class Datasets(Desk):
         async with self._gate.permit(who, Action.DATASET_READ, what, ask) as tx:
             kept = await self._named(tx, name, version)
             manifest = await self.demand(tx, kept.digest, who.environment, who.workload)
-        return await self._content(tenant, kept, manifest.rows)
+            return await self._taken(tx, who, tenant, kept, manifest.rows, manifest.taken)
 
     async def demand(
         self, tx: TenantTx, digest: str, environment: Environment | None, workload: UUID | None = None
