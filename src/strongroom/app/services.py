@@ -178,7 +178,14 @@ class Services:
     def rehearsal(self) -> Rehearsal:
         """Rehearses documents of rules on what happened lately."""
         return Rehearsal(
-            self.rules, self.records, self.audit, self.identity, self.registry, self.engine, self.admission
+            self.rules,
+            self.records,
+            self.audit,
+            self.identity,
+            self.registry,
+            self.engine,
+            self.admission,
+            self.taken,
         )
 
     async def shred_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:

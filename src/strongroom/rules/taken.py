@@ -25,8 +25,7 @@ _MOST: Final = 5_000
 _COUNTS: Final[LiteralString] = """
     SELECT surface, json_agg(json_build_object('party', party, 'span', span, 'began', began, 'rows', row_count,
                                                'bytes', octets, 'times', times) ORDER BY party, span)::text AS counts
-    FROM (SELECT * FROM limits.taken WHERE tenant_id = $1 AND began > $2::timestamptz - interval '1 day'
-          ORDER BY surface, party, span LIMIT $3) t
+    FROM (SELECT * FROM limits.taken WHERE tenant_id = $1 ORDER BY began DESC, surface, party, span LIMIT $2) t
     GROUP BY surface ORDER BY surface
 """
 
@@ -61,21 +60,26 @@ class TakenReader:
         self._book: Final = book
         self._clock: Final = clock
 
+    async def counts(self, who: Principal, tenant: TenantId, ask: Ask) -> list[tuple[Surface, Count]]:
+        """Return a tenant's counters as they are, for who rehearses a document."""
+        resource = Resource(kind=Kind.RULES, id="exports", tenant=tenant)
+        async with self._gate.permit(who, Action.RULES_READ, resource, ask) as tx:
+            return await counted(tx)
+
     async def of_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Taken]:
         """Return what was taken of each bound, by store and taker. Where nothing was, nothing stands."""
         resource = Resource(kind=Kind.RULES, id="exports", tenant=tenant)
         async with self._gate.permit(who, Action.RULES_READ, resource, ask) as tx:
             now = self._clock.now()
-            return standing(everything(self._book.standing(EXPORTS, tenant)), await counted(tx, now), now)
+            return standing(everything(self._book.standing(EXPORTS, tenant)), await counted(tx), now)
 
 
-async def counted(tx: TenantTx, now: datetime) -> list[tuple[Surface, Count]]:
-    """Return a tenant's counters by store, at most `_MOST`; those whose span is over are left out."""
+async def counted(tx: TenantTx) -> list[tuple[Surface, Count]]:
+    """Return a tenant's newest counters by store, at most `_MOST`."""
     return [
         (Surface(row["surface"]), count)
-        for row in await tx.fetch(_COUNTS, tx.tenant, now, _MOST)
+        for row in await tx.fetch(_COUNTS, tx.tenant, _MOST)
         for count in counts_of(row["counts"])
-        if count.ends > now
     ]
 
 

@@ -87,16 +87,25 @@ def over(
         now: to say when to try again.
     """
     this = {"rows": rows, "bytes": octets, "times": 1}
-    broken = [
+    above = [
         (this[bound.measure.what] > bound.amount, count.ends, bound, count.of(bound))
         for bound in terms.of(surface, taker)
         for count in counts
         if count.is_of(bound) and count.of(bound) > bound.amount
     ]
-    if not broken:
+    if not above:
         return None
-    never, ends, bound, come_to = max(broken, key=lambda each: each[:2])
+    never, ends, bound, come_to = max(above, key=lambda each: each[:2])
     return _refusal(bound, taker, come_to, this[bound.measure.what], None if never else ends, now)
+
+
+def broken(terms: Exports, surface: Surface, count: Count) -> dict[str, int]:
+    """Return the bounds that a counter stands above, by measure: what would have been stopped on the way there."""
+    return {
+        bound.measure.value: bound.amount
+        for bound in terms.of(surface, count.party)
+        if count.is_of(bound) and count.of(bound) > bound.amount
+    }
 
 
 def _refusal(bound: Bound, taker: str, come_to: int, this: int, ends: datetime | None, now: datetime) -> Refusal:

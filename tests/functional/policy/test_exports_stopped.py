@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from strongroom.app.dryrun import stopped
 from strongroom.audit.reading import Wanted
 from strongroom.flows.service import declares
 from strongroom.gateway.reading import RecordReader, RecordRow
@@ -23,6 +24,7 @@ from strongroom.rules import Level, Rulebook
 from strongroom.rules.documents import PREFIX, RulesDocument
 from strongroom.rules.exports import EXPORTS
 from strongroom.rules.kind import encode
+from strongroom.rules.resolve import Held
 from strongroom.rules.taken import Taken, TakenReader
 from strongroom.rules.taking import Taking
 from strongroom.store import Appender, Database, migrate
@@ -210,6 +212,22 @@ async def test_a_loop_that_is_told_to_wait_does_not_flood_the_log(stored: Databa
     async with house.db.tenant(ACME) as tx:
         told = await tx.fetchval("select count(*) from audit.entry where tenant_id = $1 and outcome = 'refused'", ACME)
     assert 1 <= told <= 101, "within the credential's rate: the clock stands, so the burst and the first"
+
+
+async def test_a_dry_run_tells_who_would_have_been_stopped(stored: Database, clock: Day) -> None:
+    house = House(stored, clock)
+    assert isinstance(await house.read(ANN, 20), list)
+    assert isinstance(await house.read(BEN, 5), list)
+    before = house.book.standing(EXPORTS, ACME)
+    candidate = Held(level=Level.OWN, version=2, digest="e", document=EXPORTS.read({"rules": [TEN]}))
+    counts = await TakenReader(house.gate, house.book, clock).counts(ANN, ACME, ASK)
+    told = stopped(Level.OWN, before, before.with_(Level.OWN, candidate), counts)
+    assert [(each.who, each.what, each.change) for each in told.data] == [
+        ("account:tenant-admin/ann", "records rows_per_hour", "loses")
+    ]
+    assert (told.data[0].before, told.data[0].after) == ({"taken": 20, "above": None}, {"taken": 20, "above": 10})
+    back = stopped(Level.OWN, before.with_(Level.OWN, candidate), before, counts)
+    assert [each.change for each in back.data] == ["gains"]
 
 
 async def test_undeclared_exports_are_blocked_where_the_rules_say_so_and_declared_ones_go(
