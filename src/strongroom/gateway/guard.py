@@ -180,7 +180,7 @@ class Guard(Watched):
         passed: list[Event] = []
         try:
             for text, window in ready:
-                text.placed.add(window.placed(read.get(window.text, ())))
+                text.placed.add(window.placed(read.get(window.text, ()), text.held.gone))
                 self._pass(text, text.held.feed(window.block), passed)
             for text in windowed.over():
                 self._pass(text, text.held.finish(), passed)

@@ -4,7 +4,8 @@ Always true here (no I/O):
 - where a window ends depends on the text alone, never on the pieces in which it comes;
 - each character belongs to the block of exactly one window, and what the model tells of a block comes from its window alone: so
   what was let go after one window is not judged again by the next;
-- what begins in a block belongs to it, to its own end; what a window sees begin before its block counts from the block on.
+- what begins in a block belongs to it, to its own end; of what a window sees begin before its block, what is held yet belongs
+  to it, too.
 
 A block ends where a sentence does, or a line: names seldom go on there. The model is given what stands before and behind.
 """
@@ -48,14 +49,18 @@ class Window(NamedTuple):
         """The characters that are told of."""
         return self.text[self.start - self.at : self.end - self.at]
 
-    def placed(self, told: Iterable[Span]) -> list[Span]:
-        """Return what a model told of `text`, by place in the whole text: what is of this block."""
-        found: list[Span] = []
-        for span in told:
-            start, end = max(span.start + self.at, self.start), span.end + self.at
-            if start < min(end, self.end):
-                found.append(span._replace(start=start, end=end))
-        return found
+    def placed(self, told: Iterable[Span], gone: int) -> list[Span]:
+        """Return what a model told of `text`, by place in the whole text: what reaches into this block, or begins there.
+
+        Args:
+            told: by the model.
+            gone: how many characters of the whole text are no longer held: nothing can be done about these.
+        """
+        return [
+            span._replace(start=max(span.start + self.at, gone), end=span.end + self.at)
+            for span in told
+            if span.end + self.at > self.start and span.start + self.at < self.end
+        ]
 
 
 class Windows:

@@ -182,6 +182,10 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "audit.entry.raise_incident",
     ): "an entry that tells of a leak opens its incident in the same transaction",
     (
+        "trigger",
+        "identity.incident.page_incident",
+    ): "an incident that opens stores the notice that pages somebody in the same transaction",
+    (
         "definer-function",
         "audit.raise_incident()",
     ): "adds an incident for the very entry that is written, to the same tenant; nobody may call it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.property.privacy.test_stream_law import ENGINE, GONE, VALUES, WORDS, blank
@@ -10,7 +11,8 @@ from strongroom.privacy import Span, Tier
 from strongroom.privacy.stream import LONGEST, STEP, Held
 from strongroom.privacy.windows import AHEAD, BEHIND, LEAST, MOST, Placed, Window, Windows
 
-NAMES = ("Quorvex Thalassian", "Thalassian", "quorvex", "Zyx")
+LONG = "qorvex thul " * 9 + "mare"
+NAMES = ("Quorvex Thalassian", "Thalassian", "quorvex", "Zyx", LONG)
 PROSE = (
     *WORDS,
     "It ended.",
@@ -28,7 +30,7 @@ def read(text: str) -> list[Span]:
     for name in NAMES:
         at = text.find(name)
         while at >= 0:
-            if sum(map(ord, text[max(0, at - 24) : at + len(name) + 24])) % 4:
+            if sum(map(ord, text[max(0, at - 24) : at + len(name) + 24])) % 3:
                 found.append(Span(at, at + len(name), "person", 0.9, "read", Tier.MODEL))
             at = text.find(name, at + 1)
     return found
@@ -45,7 +47,7 @@ class Stream:
 
     def take(self, windows: list[Window]) -> None:
         for window in windows:
-            spans = window.placed(read(window.text))
+            spans = window.placed(read(window.text), self.held.gone)
             self.told += spans
             self.placed.add(spans)
             self.out += self.held.feed(window.block)
@@ -104,6 +106,30 @@ def test_each_character_is_of_one_block_that_was_read_with_what_stands_around_it
     for each in found[:-1]:
         assert LEAST <= each.end - each.start <= MOST
         assert len(each.text) == each.end - each.at + AHEAD or each.end == len(text)
+
+
+@pytest.mark.parametrize(("name", "before"), [("Quorvex Thalassian", 503), (LONG, 405)], ids=["short", "long"])
+def test_a_name_that_a_block_ends_in_is_masked_as_far_as_it_is_held_where_only_the_next_window_tells_of_it(
+    name: str, before: int
+) -> None:
+    text = f"{('word ' * 120)[: before - 1]} {name} {'word ' * 120}"
+    stream = Stream()
+    stream.windows.feed(text)
+    first, *others = stream.windows.rest()
+    assert before < first.end < before + len(name), "or it crosses nothing"
+    stream.out += stream.held.feed(first.block)
+    gone = stream.held.gone
+    assert (gone > before) is (name == LONG), "the long one has begun to leave"
+    for window in others:
+        at = window.text.find(name)
+        told = [] if at < 0 else [Span(at, at + len(name), "person", 0.9, "read", Tier.MODEL)]
+        placed = window.placed(told, stream.held.gone)
+        assert all(span.start >= gone for span in placed)
+        stream.placed.add(placed)
+        stream.out += stream.held.feed(window.block)
+    stream.out += stream.held.finish()
+    begins = max(gone, before)
+    assert stream.out == text[:begins] + GONE * (before + len(name) - begins) + text[before + len(name) :]
 
 
 def test_prose_is_held_no_longer_than_a_block_and_what_must_stand_behind_it() -> None:
