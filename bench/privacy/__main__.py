@@ -42,7 +42,7 @@ from bench.privacy.quality import (
     score,
     total,
 )
-from bench.privacy.streams import splits
+from bench.privacy.streams import holds, splits
 
 ROOT = Path(__file__).parents[2]
 CLEAN = ("A plain prompt has words and nothing else, and most of what people ask a model is of that kind. " * 11)[:1000]
@@ -177,6 +177,18 @@ def main() -> None:
         false_alarms(name, find, code)
     print("\nstreams")
     splits(given.splits)
+    code = [path.read_text() for path in sorted((ROOT / "src/strongroom/kernel").glob("*.py"))]
+    whole = [path.read_text() for path in sorted((ROOT / "docs/how-to").glob("*.md"))][:12]
+    print("characters that are held, a character a piece")
+    holds(
+        {
+            "documentation": [text[:3000] for text in whole],
+            "made-up texts": ["\n".join(each.text for each in texts[at : at + 30])[:3000] for at in (0, 30, 60)],
+            "code": [text[:3000] for text in code],
+            "words without a sentence": ["word " * 600],
+            "one run without spaces": ["unbroken" * 400],
+        }
+    )
 
 
 if __name__ == "__main__":

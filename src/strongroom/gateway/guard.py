@@ -172,15 +172,16 @@ class Guard(Watched):
         self, windowed: Windowed, ready: Sequence[tuple[Text, Window]], *, kept: bool
     ) -> list[Event] | Refusal:
         way = self._rules.output
-        read: Read | None = {}
+        told: Read = {}
         if ready and way is not None and self.reading is not None:
             read = await self.reading({window.text for _, window in ready}, must(way.reading, kept=kept))
             if read is None:
                 return unread("what is answered")
+            told = read
         passed: list[Event] = []
         try:
             for text, window in ready:
-                text.placed.add(window.placed(read.get(window.text, ()), text.held.gone))
+                text.placed.add(window.placed(told.get(window.text, ()), text.held.gone))
                 self._pass(text, text.held.feed(window.block), passed)
             for text in windowed.over():
                 self._pass(text, text.held.finish(), passed)
