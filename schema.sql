@@ -112,17 +112,44 @@ ALTER FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time z
 
 COMMENT ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) IS 'removes the words that a subject of the tenant that is set wrote of entries, unless something holds them';
 
-CREATE FUNCTION audit.raise_incident() RETURNS trigger
+CREATE FUNCTION audit.page_incident() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+    insert into identity.notice (id, body, created_at)
+    values (new.id,
+            jsonb_build_object('type', 'incident.opened', 'incident', new.id, 'kind', new.kind, 'tenant', new.tenant_id,
+                               'subject', new.subject, 'opened_at', new.opened_at, 'opened_by', new.opened_by),
+            now());
+    return null;
+end $$;
+
+ALTER FUNCTION audit.page_incident() OWNER TO sr_owner;
+
+COMMENT ON FUNCTION audit.page_incident() IS 'stores a notice of the very incident that is opened; nobody may call it';
+
+CREATE FUNCTION audit.raise_incident() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    kind text := case new.detail ->> 'signal' when 'honeytoken-used' then 'honeytoken' else new.detail ->> 'signal' end;
+begin
+    if kind = 'flow-undeclared' and not exists (select from flows.declaration d where d.tenant_id = new.tenant_id) then
+        return null;
+    end if;
     insert into identity.incident (tenant_id, id, kind, subject, opened_at, opened_by, reason, report)
-    select new.tenant_id, new.id, told.kind,
-           case when told.kind = 'honeytoken' then new.credential else right(new.resource, 128) end,
-           new.at, 'detection', left(new.reason, 200), '{}'
-    from (select case when new.detail ->> 'signal' = 'honeytoken-used' then 'honeytoken' else new.detail ->> 'signal' end)
-         as told (kind)
+    select new.tenant_id, new.id, kind,
+           case kind when 'honeytoken' then new.credential
+                     when 'export-limit' then left(new.actor, 128)
+                     when 'flow-undeclared' then left(new.detail ->> 'to', 128)
+                     else right(new.resource, 128) end,
+           new.at, 'detection',
+           left(case kind when 'flow-undeclared'
+                          then concat(new.detail ->> 'from', ' -> ', new.detail ->> 'to', ': ', new.detail ->> 'data')
+                          else new.reason end, 200),
+           '{}'
     on conflict do nothing;
     return null;
 exception when foreign_key_violation then
@@ -1393,7 +1420,7 @@ CREATE TABLE identity.incident (
     CONSTRAINT incident_check CHECK (((closed_at IS NULL) = (cause IS NULL))),
     CONSTRAINT incident_check1 CHECK (((closed_at IS NULL) = (closed_by IS NULL))),
     CONSTRAINT incident_fix_check CHECK ((length(fix) <= 2000)),
-    CONSTRAINT incident_kind_check CHECK ((kind = ANY (ARRAY['key-leak'::text, 'canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text]))),
+    CONSTRAINT incident_kind_check CHECK ((kind = ANY (ARRAY['key-leak'::text, 'canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text, 'export-limit'::text, 'flow-undeclared'::text]))),
     CONSTRAINT incident_opened_by_check CHECK (((length(opened_by) >= 1) AND (length(opened_by) <= 200))),
     CONSTRAINT incident_reason_check CHECK ((length(reason) <= 200)),
     CONSTRAINT incident_report_check CHECK ((octet_length((report)::text) <= 1048576)),
@@ -1631,6 +1658,31 @@ ALTER TABLE ONLY limits.holding FORCE ROW LEVEL SECURITY;
 ALTER TABLE limits.holding OWNER TO sr_owner;
 
 COMMENT ON TABLE limits.holding IS 'slots of a limit on concurrency that one gateway process holds, until it renews, gives back or dies';
+
+CREATE TABLE limits.taken (
+    tenant_id uuid NOT NULL,
+    party text NOT NULL,
+    surface text NOT NULL,
+    span text NOT NULL,
+    began timestamp with time zone NOT NULL,
+    row_count bigint NOT NULL,
+    octets bigint NOT NULL,
+    times bigint NOT NULL,
+    CONSTRAINT taken_octets_check CHECK ((octets >= 0)),
+    CONSTRAINT taken_party_check CHECK (((length(party) >= 1) AND (length(party) <= 200))),
+    CONSTRAINT taken_row_count_check CHECK ((row_count >= 0)),
+    CONSTRAINT taken_span_check CHECK ((span = ANY (ARRAY['hour'::text, 'day'::text]))),
+    CONSTRAINT taken_surface_check CHECK ((surface ~ '^[a-z]{1,32}$'::text)),
+    CONSTRAINT taken_times_check CHECK ((times >= 0))
+);
+
+ALTER TABLE ONLY limits.taken FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE limits.taken OWNER TO sr_owner;
+
+COMMENT ON TABLE limits.taken IS 'what was taken out in this hour and on this day, by account, by workload and of the tenant; the nil tenant is the installation';
+
+COMMENT ON COLUMN limits.taken.party IS '`account:ROLE/NAME`, `workload:ENV/NAME`, or `tenant`: the sum of all';
 
 CREATE TABLE providers.provider (
     id uuid NOT NULL,
@@ -2569,6 +2621,9 @@ ALTER TABLE ONLY limits.counter
 ALTER TABLE ONLY limits.holding
     ADD CONSTRAINT holding_pkey PRIMARY KEY (tenant_id, subject, holder);
 
+ALTER TABLE ONLY limits.taken
+    ADD CONSTRAINT taken_pkey PRIMARY KEY (tenant_id, party, surface, span);
+
 ALTER TABLE ONLY providers.provider
     ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
 
@@ -2815,11 +2870,13 @@ ALTER INDEX gateway.record_key ATTACH PARTITION gateway.record_default_tenant_id
 
 ALTER INDEX gateway.record_subject ATTACH PARTITION gateway.record_default_tenant_id_subject_idx;
 
-CREATE TRIGGER raise_incident AFTER INSERT ON audit.entry FOR EACH ROW WHEN (((new.detail ->> 'signal'::text) = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken-used'::text]))) EXECUTE FUNCTION audit.raise_incident();
+CREATE TRIGGER raise_incident AFTER INSERT ON audit.entry FOR EACH ROW WHEN (((new.detail ->> 'signal'::text) = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken-used'::text, 'export-limit'::text, 'flow-undeclared'::text]))) EXECUTE FUNCTION audit.raise_incident();
 
 CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
 
 CREATE TRIGGER one_step BEFORE UPDATE ON feed.version FOR EACH ROW EXECUTE FUNCTION feed.one_step();
+
+CREATE TRIGGER page_incident AFTER INSERT ON identity.incident FOR EACH ROW EXECUTE FUNCTION audit.page_incident();
 
 ALTER TABLE ONLY audit.publication
     ADD CONSTRAINT publication_number_fkey FOREIGN KEY (number) REFERENCES audit.anchor(number);
@@ -3117,6 +3174,8 @@ CREATE POLICY platform_rows ON feed.entry TO sr_operator USING ((tenant_id = '00
 
 ALTER TABLE flows.declaration ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY declared_read ON flows.declaration FOR SELECT TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 ALTER TABLE flows.edge ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own_tenant ON flows.declaration TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
@@ -3247,7 +3306,7 @@ CREATE POLICY own_tenant_read ON identity.vote FOR SELECT TO sr_control USING ((
    FROM identity.request r
   WHERE (r.id = vote.request_id))));
 
-CREATE POLICY raised ON identity.incident FOR INSERT TO sr_owner WITH CHECK (((kind = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text])) AND (closed_at IS NULL)));
+CREATE POLICY raised ON identity.incident FOR INSERT TO sr_owner WITH CHECK (((kind = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text, 'export-limit'::text, 'flow-undeclared'::text])) AND (closed_at IS NULL)));
 
 ALTER TABLE identity.request ENABLE ROW LEVEL SECURITY;
 
@@ -3258,6 +3317,8 @@ ALTER TABLE identity.tenant ENABLE ROW LEVEL SECURITY;
 ALTER TABLE identity.vote ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.workload ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY counted ON limits.taken TO sr_owner USING ((tenant_id = COALESCE((NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid, '00000000-0000-0000-0000-000000000000'::uuid))) WITH CHECK ((tenant_id = COALESCE((NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid, '00000000-0000-0000-0000-000000000000'::uuid)));
 
 ALTER TABLE limits.counter ENABLE ROW LEVEL SECURITY;
 
@@ -3270,6 +3331,10 @@ CREATE POLICY leased ON limits.holding TO sr_owner USING (true) WITH CHECK (true
 CREATE POLICY own_tenant ON limits.counter FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON limits.holding FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON limits.taken FOR SELECT TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+ALTER TABLE limits.taken ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY open_to_tenant ON providers.provider FOR SELECT TO sr_control USING (((deleted_at IS NULL) AND (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text) IS NOT NULL) AND COALESCE(((NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid = ANY (open_to)), true)));
 
@@ -3455,6 +3520,7 @@ GRANT USAGE ON SCHEMA identity TO sr_operator;
 
 GRANT USAGE ON SCHEMA limits TO sr_control;
 GRANT USAGE ON SCHEMA limits TO sr_gateway;
+GRANT USAGE ON SCHEMA limits TO sr_operator;
 
 GRANT USAGE ON SCHEMA providers TO sr_control;
 GRANT USAGE ON SCHEMA providers TO sr_operator;
@@ -3484,6 +3550,8 @@ GRANT ALL ON FUNCTION audit.best_publication() TO sr_keeper;
 
 REVOKE ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.drop_sidecars(of_subject text, before timestamp with time zone) TO sr_control;
+
+REVOKE ALL ON FUNCTION audit.page_incident() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION audit.raise_incident() FROM PUBLIC;
 
@@ -3936,6 +4004,8 @@ GRANT UPDATE(purpose) ON TABLE identity.workload TO sr_control;
 GRANT SELECT ON TABLE limits.counter TO sr_control;
 
 GRANT SELECT ON TABLE limits.holding TO sr_control;
+
+GRANT SELECT ON TABLE limits.taken TO sr_control;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE providers.provider TO sr_operator;
 

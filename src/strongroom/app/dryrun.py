@@ -24,7 +24,7 @@ from strongroom.identity import tables as identity_tables
 from strongroom.identity.model import Workload
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
-from strongroom.policy import Action, Ask, AuditReader, Engine, Resource
+from strongroom.policy import Action, Ask, AuditReader, Engine, Resource, Surface
 from strongroom.policy import Kind as Thing
 from strongroom.registry import Registry
 from strongroom.registry import tables as registry_tables
@@ -34,11 +34,15 @@ from strongroom.retention.model import Rehearsed
 from strongroom.rules import Kind, Level, Rules, Subject
 from strongroom.rules.access import Narrowings, everything
 from strongroom.rules.approval import APPROVAL
+from strongroom.rules.exports import EXPORTS
 from strongroom.rules.kinds import CEDAR
 from strongroom.rules.policy import POLICY
 from strongroom.rules.resolve import Standing, settle
 from strongroom.rules.retention import RETENTION
 from strongroom.rules.service import candidate, kind_named
+from strongroom.rules.taken import TakenReader, counted
+from strongroom.rules.taking import Count, broken
+from strongroom.rules.taking import everything as everything_of_exports
 from strongroom.store import TenantTx
 from strongroom.store.tx import Tx
 
@@ -93,6 +97,7 @@ class Lately:
     workloads: Mapping[UUID, Workload]
     models: Mapping[UUID, str]
     entries: Sequence[Entry] = ()
+    taken: Sequence[tuple[Surface, Count]] = ()
 
 
 class Rehearsal:
@@ -108,9 +113,11 @@ class Rehearsal:
         engine: Engine,
         admission: Admission | None = None,
         retention: Retention | None = None,
+        taken: TakenReader | None = None,
     ) -> None:
         self._rules = rules
         self._retention = retention
+        self._taken = taken
         self._records = records
         self._audit = audit
         self._identity = identity
@@ -143,6 +150,7 @@ class Rehearsal:
             workloads={each.id: each for each in await self._identity.list_workloads(who, tenant, ask)},
             models={each.id: each.name for each in await self._registry.list_deployments(who, tenant, ask)},
             entries=await self._audit.of_tenant(who, tenant, ask, limit=PAGE_LIMIT) if named.name in CEDAR else (),
+            taken=await self._taken.counts(who, tenant, ask) if named is EXPORTS and self._taken is not None else (),
         )
         return self._compared.run(named, level, before, after, lately)
 
@@ -186,6 +194,7 @@ class Compared:
             workloads={each.id: each for each in await identity_tables.workloads(tx)},
             models={each.id: each.name for each in await registry_tables.deployments(tx)},
             entries=await audit.recent(tx, PAGE_LIMIT, None) if kind.name in CEDAR else (),
+            taken=await counted(tx) if kind is EXPORTS else (),
         )
         return _fitted(self.run(kind, level, before, after, lately))
 
@@ -205,6 +214,8 @@ class Compared:
         self, named: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any], lately: Lately
     ) -> DryRun:
         """Return what would have changed."""
+        if named is EXPORTS:
+            return stopped(level, before, after, lately.taken)
         asked: Counter[tuple[UUID, str, UUID]] = Counter(
             (row.workload, row.key, row.deployment) for row in lately.rows if row.deployment is not None
         )
@@ -296,6 +307,27 @@ def of_days(found: Rehearsed) -> DryRun:
     return DryRun(
         kind=RETENTION.name, level=Level.DEFAULT, looked_at=looked, callers=len({each.who for each in data}), data=data
     )
+
+
+def stopped(
+    level: Level, before: Standing[Any], after: Standing[Any], taken: Sequence[tuple[Surface, Count]]
+) -> DryRun:
+    """Return who of those that have taken something of late would have been stopped by one of two sets of limits alone."""
+    old, new = everything_of_exports(before), everything_of_exports(after)
+    found: list[Changed] = []
+    for surface, count in taken:
+        was, would = broken(old, surface, count), broken(new, surface, count)
+        for measure in was.keys() ^ would.keys():
+            amount = {"taken": getattr(count, measure.partition("_")[0])}
+            found.append(
+                Changed(
+                    who=count.party, what=f"{surface} {measure}", times=count.times,
+                    change="loses" if measure in would else "gains",
+                    before=amount | {"above": was.get(measure)}, after=amount | {"above": would.get(measure)},
+                )
+            )  # fmt: skip
+    callers = len({count.party for _, count in taken})
+    return DryRun(kind=EXPORTS.name, level=level, looked_at=len(taken), callers=callers, data=found)
 
 
 def _fitted(found: DryRun) -> bytes:

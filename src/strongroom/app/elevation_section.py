@@ -18,7 +18,9 @@ class ElevationSection(Section, frozen=True, kw_only=True):
 
     webhook: Annotated[
         str | None,
-        Meta(description="URL that a signed notice is posted to when somebody breaks the glass; https, or loopback."),
+        Meta(
+            description="URL that a signed notice is posted to when somebody breaks the glass or an incident opens; https, or loopback."
+        ),
     ] = None
     webhook_secret_file: Annotated[
         str | None, Meta(description="File with what notices are signed with, 32 characters or more, mode 0600.")

@@ -39,6 +39,11 @@ Outcome: TypeAlias = Annotated[
     Parameter(description="With this outcome only."),
 ]
 
+Purpose: TypeAlias = Annotated[
+    Literal["support-bundle"] | None,
+    Parameter(description="What they are read for; it stands in the log, and in the flows."),
+]
+
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was asked, and what became of it."""
@@ -220,11 +225,13 @@ async def read_records(
     since: Since = None,
     status: Status = None,
     outcome: Outcome = None,
+    purpose: Purpose = None,
 ) -> Records:
     """Return the newest records of a tenant's requests, newest first. They hold figures and names, and no content."""
     place = await finder.tenant(who, tenant, ask)
+    said = noting(ask, **{"for": purpose}) if purpose else ask
     found = await services.records.of_tenant(
-        who, place, ask, limit=limit, before=before, since=moment(since), status=status, outcome=outcome
+        who, place, said, limit=limit, before=before, since=moment(since), status=status, outcome=outcome
     )
     return Records(data=found)
 

@@ -20,7 +20,7 @@ from strongroom.captures.service import CaptureSessions
 from strongroom.custody import Custody
 from strongroom.custody.incidents import Incidents
 from strongroom.flows import Flows
-from strongroom.flows.service import is_of_flows
+from strongroom.flows.service import declares, is_of_flows
 from strongroom.gateway.reading import RecordReader
 from strongroom.identity import Accounts, Directory, Door, Finder, Identity
 from strongroom.identity.accesstoken import Signer
@@ -63,6 +63,8 @@ from strongroom.rules.approval import APPROVAL
 from strongroom.rules.narrowed import narrowed_by
 from strongroom.rules.proposing import Proposing
 from strongroom.rules.retention import RETENTION
+from strongroom.rules.taken import TakenReader
+from strongroom.rules.taking import Taking
 from strongroom.rules.usage import UsageReader
 from strongroom.runtime import gguf
 from strongroom.store import Database
@@ -127,6 +129,7 @@ class Services:
     providers: Providers
     rules: Rules
     usage: UsageReader
+    taken: TakenReader
     audit: AuditReader
     logs: LogReader
     retention: Retention
@@ -184,6 +187,7 @@ class Services:
             self.engine,
             self.admission,
             self.retention,
+            self.taken,
         )
 
     async def shred_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
@@ -251,7 +255,8 @@ def make_services(
     narrowed = None if rulebook is None else narrowed_by(rulebook, production=engine.production)
     vault = Vault(keystore, clock)
     sidecars = Sidecars(vault)
-    gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed, sidecars=sidecars)
+    meter = None if rulebook is None else Taking(rulebook, clock, declares)
+    gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed, sidecars=sidecars, meter=meter)
     identity = Identity(gate, directory, keys, clock, production=production)
     rotation, custody = Rotation(gate, keys, clock, directory.geo, production=production), Custody(gate, engine, clock)
     accounts = Accounts(gate, keys, clock, production=production)
@@ -330,6 +335,7 @@ def make_services(
         evaluations=evaluations,
         bills=Bills(admission, evaluations),
         usage=UsageReader(gate, clock),
+        taken=TakenReader(gate, rulebook or Rulebook(), clock),
         audit=AuditReader(gate, sidecars),
         logs=LogReader(gate, sidecars),
         retention=retention,

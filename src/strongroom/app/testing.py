@@ -180,6 +180,8 @@ def _parts(services: Services, engine: Engine) -> Parts:
         channels=services.channels,
         rules=services.rules,
         usage=services.usage,
+        taken=services.taken,
+        pages=services.notices.pages,
         providers=services.providers,
         logs=services.logs,
         subjects=services.subjects,

@@ -22,7 +22,7 @@ from strongroom.audit.tlog.anchor import Epoch
 from strongroom.audit.tlog.merkle import NodeReader
 from strongroom.audit.tlog.tiles import WIDTH
 from strongroom.kernel.ids import TenantId
-from strongroom.store import TenantTx, Tx
+from strongroom.store import Record, TenantTx, Tx
 from strongroom.store.tx import place
 
 PAGE: Final = 1000
@@ -50,9 +50,11 @@ _ONE_PLATFORM: Final[LiteralString] = (
     "select epoch, seq, id, event from audit.platform_entry where $1::uuid is not null and id = $2"
 )
 _GATHERED: Final[LiteralString] = """
-    select action, actor, min(at) as first, max(at) as last from audit.entry
+    select action, actor, coalesce(detail ->> 'for', '') as purpose, resource like '%/audit-log/analytics' as sums,
+           min(at) as first, max(at) as last
+    from audit.entry
     where tenant_id = $1 and at >= $2 and outcome = 'allowed' and action = any($3) and actor <> $4
-    group by 1, 2 limit 10000
+    group by 1, 2, 3, 4 limit 10000
 """
 _SEARCH: Final[LiteralString] = """
     select id, at, actor, credential, action, resource, outcome, reason, request_id, detail::text as detail, epoch, seq
@@ -181,12 +183,13 @@ async def search(
     return [(entry_of(row), row["epoch"], row["seq"]) for row in rows]
 
 
-async def gathered(
-    tx: TenantTx, actions: Sequence[str], since: datetime, unless: str
-) -> list[tuple[str, str, datetime, datetime]]:
-    """Return who did which of `actions` since a moment, first and last, but for the actor `unless`; by action and actor."""
-    rows = await tx.fetch(_GATHERED, tx.tenant, since, list(actions), unless)
-    return [(row["action"], row["actor"], row["first"], row["last"]) for row in rows]
+async def gathered(tx: TenantTx, actions: Sequence[str], since: datetime, unless: str) -> list[Record]:
+    """Return who did which of `actions` since a moment, but for the actor `unless`.
+
+    Rows of action, actor, purpose (as the caller said it; empty: it did not), sums (whether it was of the analytics), first
+    and last.
+    """
+    return await tx.fetch(_GATHERED, tx.tenant, since, list(actions), unless)
 
 
 def _pattern(text: str | None) -> str | None:

@@ -29,7 +29,7 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
-from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
+from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource, Surface
 from strongroom.registry.tables import deployments
 from strongroom.store import TenantTx, feed
 from strongroom.vault import KeysDestroyed, Scope, SealBroken, Use, Vault, VaultUnavailable
@@ -150,6 +150,8 @@ class CaptureSessions:
         async with self._gate.permit(who, Action.CAPTURE_READ, _about(tenant, entry), noted) as tx:
             environment = await tables.environment_of(tx, session)
             found = await tables.sealed(tx, session, entry)
+            if found is not None:
+                await self._gate.taken(tx, who, Surface.CAPTURES, rows=1, octets=len(found.sealed))
         if environment is None or found is None:
             raise Refused(hidden(f"no captured request {entry}"))
         try:

@@ -32,6 +32,7 @@ from strongroom.cli.captures import CAPTURE
 from strongroom.cli.channels import CHANNEL
 from strongroom.cli.datasets import DATASET
 from strongroom.cli.elevation import ELEVATION
+from strongroom.cli.exports import EXPORTS
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
 from strongroom.cli.flows import FLOWS
@@ -140,6 +141,7 @@ def application() -> App:
         PROVIDER,
         RULES,
         LIMITS,
+        EXPORTS,
         DISCLOSURE,
         AUDIT,
         RECORDS,

@@ -296,7 +296,7 @@ def _records(session: Session, tenants: list[str] | None) -> list[dict[str, Any]
         raise Failure("The tenants could not be listed.")
     counts: Counter[tuple[str, str, str, str, str]] = Counter()
     for tenant in tenants:
-        for each in get(session, place("tenants", tenant, "records", limit=_RECORDS))["data"]:
+        for each in get(session, place("tenants", tenant, "records", limit=_RECORDS, purpose="support-bundle"))["data"]:
             counts[
                 each["environment"], each["operation"], each["outcome"], str(each["status"]), each["refusal"] or ""
             ] += 1

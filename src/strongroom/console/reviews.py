@@ -42,7 +42,8 @@ async def incidents(visit: Visit) -> Answer:
     """List a tenant's incidents, open ones first."""
     where = await place.of(visit, "incidents")
     found = await visit.parts.incidents.list(visit.who, where.tenant, visit.ask(), closed=True)
-    return visit.render("incidents.html", place=where, incidents=sorted(found, key=lambda each: each.status != "open"))
+    found.sort(key=lambda each: each.status != "open")
+    return visit.render("incidents.html", place=where, incidents=found, pages=visit.parts.pages)
 
 
 async def incident(visit: Visit, problem: Refusal | None = None) -> Answer:

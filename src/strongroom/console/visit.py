@@ -41,6 +41,7 @@ from strongroom.registry.channels.service import Channels
 from strongroom.registry.releases import Keeping, Overview, Releases
 from strongroom.retention import Retention
 from strongroom.rules import Level, Rules
+from strongroom.rules.taken import TakenReader
 from strongroom.rules.usage import UsageReader
 from strongroom.subjects import Subjects
 
@@ -86,6 +87,8 @@ class Parts:
     channels: Channels
     rules: Rules
     usage: UsageReader
+    taken: TakenReader
+    pages: bool
     providers: Providers
     logs: LogReader
     subjects: Subjects

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-_COLUMNS: Final = ("workload", "model", "provider", "store", "account")
+_COLUMNS: Final = ("workload", "model", "provider", "store", "account", "outside")
 _WIDE, _HIGH, _GAP, _STEP = 230, 34, 150, 62
 _FINE: Final = "#1f6f43"
 _NOT: Final = "#b3261e"

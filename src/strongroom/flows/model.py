@@ -22,7 +22,7 @@ MOST_FLOWS: Final = 200
 FILE: Final = re.compile(r"(\d{4})-([a-z0-9][a-z0-9-]{0,63})\.toml")
 """What a file is called: four digits, a name."""
 
-PLACES: Final = ("workload", "model", "provider", "store", "account")
+PLACES: Final = ("workload", "model", "provider", "store", "account", "outside")
 """What a place begins with, before its colon."""
 
 TEXT: Final = "text"
@@ -43,7 +43,7 @@ OTHERS: Final = {
 _WIDE: Final = frozenset({"*", *Classification})
 
 Place = Annotated[
-    str, Meta(min_length=3, max_length=256, pattern=r"^(?:workload|model|provider|store|account):[^\s]+$(?!\n)")
+    str, Meta(min_length=3, max_length=256, pattern=r"^(?:workload|model|provider|store|account|outside):[^\s]+$(?!\n)")
 ]
 Data = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[a-z0-9._*-]+$(?!\n)")]
 Why = Annotated[str, Meta(min_length=1, max_length=256)]

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from strongroom.flows.model import TEXT, Edge
+from strongroom.gateway.exchange.endpoints import Endpoint
+from strongroom.policy import Surface
 
 LOCAL: Final = "local"
 """What records call the workers of this machine."""
@@ -26,9 +29,24 @@ EXPORTS: Final = MappingProxyType(
         "prompt.read": ("store:prompts", "instructions"),
         "capture.read": ("store:captures", "text"),
         "dataset.read": ("store:datasets", "training-data"),
+        "dataset.export": ("store:datasets", "training-data"),
     }
 )
 """What each act that hands something out takes from where, by its action."""
+
+SURFACES: Final = MappingProxyType(
+    {
+        Surface.RECORDS: EXPORTS["records.read"],
+        Surface.AUDIT: EXPORTS["audit.read"],
+        Surface.SUBJECTS: EXPORTS["subject.export"],
+        Surface.RESPONSES: ("store:responses", TEXT),
+        Surface.WEIGHTS: EXPORTS["model.export"],
+        Surface.CAPTURES: EXPORTS["capture.read"],
+        Surface.DATASETS: EXPORTS["dataset.read"],
+        Surface.PROMPTS: EXPORTS["prompt.read"],
+    }
+)
+"""What is taken at each surface, and from where."""
 
 FIELDS: Final = MappingProxyType(
     {
@@ -37,6 +55,9 @@ FIELDS: Final = MappingProxyType(
         "model → workload": {"choices, reasoning, tool calls": "text and what is found in it"},
         "model → store:responses": {"a response and its input items": "text and what is found in it"},
         "store:records → account": {"every field of a record": "figures"},
+        "store:analytics → account": {"every field of a sum": "figures"},
+        "store:responses → workload": {"a response that is read again": "text"},
+        "account → outside:support-bundle": {"how many records ended how": "figures"},
         "store:audit-log → account": {"every field of an entry": "log"},
         "store:subject-data → account": {"every place of the registry": "subject-data"},
         "store:releases → account": {"every file": "weights"},
@@ -63,19 +84,29 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """Acts of one kind by one account, gathered."""
+    """Acts of one kind by one account, gathered.
+
+    Attributes:
+        sums: whether records were taken as sums, out of the analytics.
+        purpose: what for, where the command said it: `support-bundle`.
+    """
 
     action: str
     actor: str
     first: datetime
     last: datetime
+    sums: bool = False
+    purpose: str = ""
 
 
 def of_request(asked: Asked) -> Iterator[Edge]:
     """Yield the edges that requests have been along."""
+    workload, model = f"workload:{asked.environment}/{asked.workload}", f"model:{asked.environment}/{asked.model}"
+    if asked.operation == Endpoint.RESPONSE:
+        source = SURFACES[Surface.RESPONSES][0]
+        yield Edge(source=source, destination=workload, data=TEXT, first_seen=asked.first, last_seen=asked.last)
     if not asked.model:
         return
-    workload, model = f"workload:{asked.environment}/{asked.workload}", f"model:{asked.environment}/{asked.model}"
     sent = (TEXT, *(kind for direction, kind in asked.found if direction == "input"))
     told = (TEXT, *(kind for direction, kind in asked.found if direction == "output"))
     paths = [(workload, model, sent), (model, workload, told)]
@@ -89,13 +120,14 @@ def of_request(asked: Asked) -> Iterator[Edge]:
 
 
 def of_export(taken: Taken) -> Iterator[Edge]:
-    """Yield the edge of what an account was handed."""
+    """Yield the edge of what an account was handed, and the one to where it said that it takes it."""
     found = EXPORTS.get(taken.action)
-    if found is not None:
-        yield Edge(
-            source=found[0], destination=f"account:{taken.actor}", data=found[1],
-            first_seen=taken.first, last_seen=taken.last,
-        )  # fmt: skip
+    if found is None:
+        return
+    source, data = ("store:analytics", found[1]) if taken.sums else found
+    path = [source, f"account:{taken.actor}", *([f"outside:{taken.purpose}"] if taken.purpose else [])]
+    for before, after in pairwise(path):
+        yield Edge(source=before, destination=after, data=data, first_seen=taken.first, last_seen=taken.last)
 
 
 def gathered(asked: Iterable[Asked], taken: Iterable[Taken]) -> list[Edge]:

@@ -13,14 +13,14 @@ import msgspec
 
 from strongroom.flows import tables
 from strongroom.flows.model import Applied, Declared, Edge, FlowsError, applied, digest_of, judged, parse, standing
-from strongroom.flows.seen import gathered
+from strongroom.flows.seen import SURFACES, gathered
 from strongroom.identity import approvals
 from strongroom.identity.approvals import Request
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
-from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
+from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource, Surface
 from strongroom.store import Conflict, TenantTx
 from strongroom.store.tx import Tx
 
@@ -183,6 +183,12 @@ class Flows:
                     raise _ToldAlready("told already")
         except _ToldAlready:
             return
+
+
+async def declares(tx: TenantTx, surface: Surface, taker: str) -> bool:
+    """Whether a tenant has declared that what stands in a store goes to a taker; for whoever blocks what nobody declared."""
+    source, data = SURFACES[surface]
+    return any(each.flow.covers(source, taker, data) for each in standing(await tables.files(tx)))
 
 
 class _ToldAlready(Conflict):

@@ -61,8 +61,15 @@ async def asked(tx: TenantTx, since: datetime) -> list[Asked]:
 async def taken(tx: TenantTx, since: datetime, unless: str) -> list[Taken]:
     """Return what was handed out since a moment, gathered; `unless`: to this actor, who is the product itself."""
     return [
-        Taken(action=action, actor=actor, first=first, last=last)
-        for action, actor, first, last in await reading.gathered(tx, list(EXPORTS), since, unless)
+        Taken(
+            action=row["action"],
+            actor=row["actor"],
+            first=row["first"],
+            last=row["last"],
+            sums=row["sums"],
+            purpose=row["purpose"],
+        )
+        for row in await reading.gathered(tx, list(EXPORTS), since, unless)
     ]
 
 

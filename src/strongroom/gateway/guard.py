@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace as with_fields
+from functools import partial
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace as with_
@@ -30,14 +31,16 @@ from strongroom.gateway.exchange.answers import (
 )
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.guard_leaks import Watched, cut, says_plainly
-from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Rules, Way, around, changed
-from strongroom.gateway.guard_names import TOO_LONG, Whole, as_choice, must, unread
+from strongroom.gateway.guard_looks import CODE, JSON_BEGINS, Blocked, Count, Finder, Rules, Way, around, changed
+from strongroom.gateway.guard_names import TOO_LONG, as_choice, must, unread
 from strongroom.gateway.guard_scores import TokenScores
+from strongroom.gateway.guard_windows import Text, Windowed
 from strongroom.kernel.refusal import Refusal
 from strongroom.privacy import Engine, Span
 from strongroom.privacy.naming import Known, Listener
 from strongroom.privacy.stream import REST, Held
 from strongroom.privacy.tokens import Tokens, Vault, find
+from strongroom.privacy.windows import Placed, Window
 from strongroom.rules.privacy import Reading
 
 __all__ = ["CODE", "Guard", "passing"]
@@ -61,7 +64,18 @@ def passing() -> Guard:
 class Guard(Watched):
     """Looks at one request and its answer."""
 
-    __slots__ = ("_scores", "_seal", "_whole", "held", "reading", "reads_input", "reads_output", "tokens", "waits")
+    __slots__ = (
+        "_scores",
+        "_seal",
+        "_windowed",
+        "due",
+        "held",
+        "reading",
+        "reads_input",
+        "reads_output",
+        "tokens",
+        "waits",
+    )
 
     def __init__(self, rules: Rules, count: Count, make_vault: Callable[[], Vault]) -> None:
         super().__init__(rules, count, make_vault)
@@ -69,7 +83,9 @@ class Guard(Watched):
         self.held: dict[tuple[int, type[TextDelta | ReasoningDelta]], Held] = {}
         self._scores: dict[int, TokenScores] = {}
         self._json = False
-        self._whole: Whole | None = None
+        self._windowed: Windowed | None = None
+        self.due = False
+        """Whether some of a stream is to be read now (`windows`)."""
         self.reads_input = rules.input is not None and rules.input.reading is not Reading.OFF
         """Whether the ask is to be read for names before it is looked at (`Guards.read_ask`)."""
         self.reads_output = rules.output is not None and rules.output.reading is not Reading.OFF
@@ -130,16 +146,63 @@ class Guard(Watched):
         return None
 
     async def released(self, *, kept: bool) -> list[Event] | Refusal:
-        """Return a stream that was held to its end (`reads_output`), read and looked at, or why nothing of it is told."""
-        events = [] if self._whole is None else self._whole.joined()
-        self._whole = None
+        """Return what was held of a stream to its end (`reads_output`), read and looked at, or why nothing of it is told."""
+        windowed, self._windowed = self._windowed, None
+        if windowed is None:
+            return []
+        passed = await self._read_windows(windowed, windowed.rest(), kept=kept)
+        if isinstance(passed, Refusal):
+            return passed
+        events = windowed.whole.joined()
         no = await self.read_answer(Generation(choices=tuple(map(as_choice, events))), kept=kept)
         if no is not None:
             return no
         try:
-            return [self._released(event) for event in events]
+            return [*passed, *(self._released(event) for event in events)]
         except Blocked as blocked:
             return cut(blocked.kind)
+
+    async def windows(self, *, kept: bool) -> list[Event] | Refusal:
+        """Return what may leave of a stream once its windows that are `due` were read, or why it ends here."""
+        self.due = False
+        windowed = self._windowed
+        return [] if windowed is None else await self._read_windows(windowed, windowed.ready(), kept=kept)
+
+    async def _read_windows(
+        self, windowed: Windowed, ready: Sequence[tuple[Text, Window]], *, kept: bool
+    ) -> list[Event] | Refusal:
+        way = self._rules.output
+        told: Read = {}
+        if ready and way is not None and self.reading is not None:
+            read = await self.reading({window.text for _, window in ready}, must(way.reading, kept=kept))
+            if read is None:
+                return unread("what is answered")
+            told = read
+        passed: list[Event] = []
+        try:
+            for text, window in ready:
+                text.placed.add(window.placed(told.get(window.text, ()), text.held.gone))
+                self._pass(text, text.held.feed(window.block), passed)
+            for text in windowed.over():
+                self._pass(text, text.held.finish(), passed)
+                if text.place[1] is TextDelta:
+                    self._scores.pop(text.place[0], None)
+        except Blocked as blocked:
+            return cut(blocked.kind)
+        return passed
+
+    def _pass(self, text: Text, told: str, passed: list[Event]) -> None:
+        self._settle(text.held)
+        if told:
+            passed.append(self._event(*text.place, told, text.held))
+
+    def _read_along(self, placed: Placed) -> Held:
+        """Return what holds a text that a model reads along, of which it knows what that told."""
+        way = self._rules.output
+        assert way is not None  # noqa: S101 - `reads_output` was asked
+        assert isinstance(way.engine, Engine)  # noqa: S101 - a listener's guard reads no streams
+        engine = way.engine.plus(placed)
+        return Held(partial(self._found_by, engine), self._replacement)
 
     def _released(self, event: Event) -> Event:
         if isinstance(event, TextDelta):
@@ -184,8 +247,11 @@ class Guard(Watched):
         if self._rules.output is None and self._vault is None and (leaks is None or not leaks.holds):
             return events
         if self.reads_output:
-            self._whole = self._whole or Whole()
-            return [] if self._whole.take(events) else TOO_LONG
+            windowed = self._windowed
+            if windowed is None:
+                windowed = self._windowed = Windowed(self._read_along, self._score, json=self._json)
+            self.due = True
+            return [] if windowed.take(events) else TOO_LONG
         passed: list[Event] = []
         try:
             for event in events:
@@ -229,7 +295,7 @@ class Guard(Watched):
 
     def _leaked(self, no: Refusal) -> Refusal:
         self.held.clear()
-        self._whole = None
+        self._windowed = None
         self._tell("output", no.signal, "cut")
         return no
 
@@ -265,7 +331,7 @@ class Guard(Watched):
             held = Held(self._found, self._replacement, json=json)
             self.held[place] = held
         if isinstance(event, TextDelta) and (event.scores is not None or event.choice in self._scores):
-            self._score(event, held)
+            self._score(event, held.begun)
         text = held.feed(event.text)
         if not text:
             return []
@@ -273,10 +339,12 @@ class Guard(Watched):
             self._settle(held)
         return [self._event(event.choice, type(event), text, held)]
 
-    def _score(self, event: TextDelta, held: Held) -> None:
+    def _score(self, event: TextDelta, begun: bool) -> None:
         scores = self._scores.get(event.choice)
         if scores is None:
-            scores = self._scores[event.choice] = TokenScores(lost=held.begun)
+            if event.scores is None:
+                return
+            scores = self._scores[event.choice] = TokenScores(lost=begun)
         scores.take(event.scores or (), event.text)
 
     def _rest(self, choice: int) -> list[Event]:
@@ -298,7 +366,10 @@ class Guard(Watched):
 
     def _found(self, text: str) -> Sequence[Span]:
         way = self._rules.output
-        spans = list(way.engine.find(text)) if way is not None else []
+        return self._found_by(None if way is None else way.engine, text)
+
+    def _found_by(self, engine: Finder | None, text: str) -> Sequence[Span]:
+        spans = [] if engine is None else list(engine.find(text))
         if self._vault is None:
             return spans
         tokens = [Span(start, end, _TOKEN, 1.0, "a token") for start, end, _ in find(text)]

@@ -55,7 +55,11 @@ class Asked(Looks):
         except Blocked as blocked:
             tell = f"The privacy rules do not let this be sent: it holds {said_of(blocked.kind)}."
             return Refusal(
-                kind=RefusalKind.INVALID, reason=f"privacy: {blocked.kind} in the request", tell=tell, code=CODE
+                kind=RefusalKind.INVALID,
+                reason=f"privacy: {blocked.kind} in the request",
+                tell=tell,
+                code=CODE,
+                met=tuple((*place, often) for place, often in self.found.items()),
             )
 
     def echo(self, own: object) -> object | Refusal:

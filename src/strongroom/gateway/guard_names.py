@@ -4,7 +4,7 @@ Always true here:
 - what the model tells is added to what patterns and lists found; it overrules nothing and lets nothing pass;
 - a worker that is away, late or wrong is a no where the rules demand that it reads, and counted where they do not;
 - what one tenant's text came to is remembered for that tenant alone, by a digest of the text, never by the text;
-- a stream that the model reads is held to its end: names are told by what stands around them.
+- of a stream that the model reads nothing leaves unread: texts go window by window (`guard_windows.py`), the rest at the end.
 """
 
 from __future__ import annotations
@@ -225,6 +225,11 @@ class Whole:
             elif isinstance(event, CallDelta):
                 self.characters += len(event.arguments)
             self._events.append(event)
+        return self.fits
+
+    @property
+    def fits(self) -> bool:
+        """Whether it may still be held."""
         return self.characters <= MOST_HELD
 
     def joined(self) -> list[Event]:

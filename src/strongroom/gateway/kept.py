@@ -8,6 +8,7 @@ Always true here:
 - it is kept before the caller is told that it is;
 - what a tenant and a workload may have kept is bounded (`quota.py`), and so are the connections that one tenant takes:
   half of them, and its turn, so that another's finished answer finds one;
+- how many are read again is counted and bounded (`rules.exports`), each before it is opened;
 - how large a conversation is, is known before it is taken apart.
 """
 
@@ -31,8 +32,12 @@ from strongroom.gateway.quota import Quota
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
-from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
+from strongroom.policy import Surface
+from strongroom.rules.exports import Exports, taker_of
+from strongroom.rules.taking import TAKE, counts_of, over
 from strongroom.store import Cabinet, StoreError
+from strongroom.store.tx import KeptTx
 from strongroom.vault import (
     KeysDestroyed,
     Purpose,
@@ -161,9 +166,12 @@ class Responses:
             return _away()
         return None if left else quota.full()
 
-    async def document(self, who: Principal, response: str) -> bytes | Refusal:
-        """Return a kept answer of the caller's own workload, as it was told."""
-        found = await self._find(who, response)
+    async def document(self, who: Principal, response: str, terms: Exports) -> bytes | Refusal:
+        """Return a kept answer of the caller's own workload, as it was told; `terms`: how many it may take."""
+        try:
+            found = await self._find(who, response, terms)
+        except Refused as no:
+            return no.refusal
         return found if isinstance(found, Refusal) else bytes(found.document)
 
     async def conversation(self, who: Principal, response: str) -> Conversation | Refusal:
@@ -176,7 +184,7 @@ class Responses:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # as in `_find`
             return missing()
 
-    async def _find(self, who: Principal, response: str) -> _Found | Refusal:
+    async def _find(self, who: Principal, response: str, terms: Exports | None = None) -> _Found | Refusal:
         whose = _whose(who)
         if whose is None or who.tenant is None or _ID.fullmatch(response) is None:
             return missing()
@@ -184,6 +192,8 @@ class Responses:
         try:
             async with self._turn(who.tenant), (await self._open()).of(who.tenant) as tx:
                 found = await tx.fetchrow(_FIND, *row)
+                if found is not None and terms is not None:
+                    await self._take(tx, who, len(found["sealed"]), terms)
         except (StoreError, ClientError):
             return _away()
         if found is None:
@@ -196,6 +206,18 @@ class Responses:
         # Moved between rows, under a key that is gone, or of a version that wrote it otherwise: to the caller it is not there.
         except (SealBroken, KeysDestroyed, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return missing()
+
+    async def _take(self, tx: KeptTx, who: Principal, octets: int, terms: Exports) -> None:
+        """Count an answer that is handed over, as the control process counts what it hands over.
+
+        Raises:
+            Refused: when it is too much; the transaction is undone, and the count with it.
+        """
+        surface, taker, now = Surface.RESPONSES, taker_of(who), self._clock.now()
+        counts = counts_of(await tx.fetchval(TAKE, taker, surface.value, now, 1, octets))
+        no = over(terms, surface, taker, counts, 1, octets, now)
+        if no is not None:
+            raise Refused(no)
 
     async def _unsealed(self, whose: _Whose, response: str, sealed: bytes, subject: str) -> bytes:
         if is_under_keyring(sealed) and self._before is not None:

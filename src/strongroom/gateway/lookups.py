@@ -30,6 +30,7 @@ from strongroom.gateway.upstreams import Upstreams
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.policy import Action
+from strongroom.rules.exports import EXPORTS
 from strongroom.rules.records import RECORDS
 from strongroom.rules.signing import SIGNING
 from strongroom.wire import Reply
@@ -148,7 +149,8 @@ class Lookups:
             return missing()
         if endpoint is Endpoint.DROP_RESPONSE:
             return await self._responses.drop(who, named) or RESPONSES.dropped(named)
-        return await self._responses.document(who, named)
+        terms = self._snapshot.terms_of_lookups(who)
+        return missing() if terms is None else await self._responses.document(who, named, terms.of(EXPORTS))
 
     async def _catalogue(self, authenticated: Authenticated) -> bytes | Refusal:
         """Answer `models.list` and `models.retrieve`: what this key may ask, and nothing of anything else."""

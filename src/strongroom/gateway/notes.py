@@ -172,6 +172,8 @@ class Notes:
         answer = received.match.dialect.refuse(refusal, received.request_id)
         if who is not None:
             recording = recording or self.recording(received, who, route)
+            if refusal.met:
+                recording.found = {(direction, kind): often for direction, kind, often in refusal.met}
             ours = refusal.kind in {RefusalKind.UPSTREAM, RefusalKind.UNAVAILABLE}
             as_: ClosedAs = "failed" if ours else "refused"
             unrecorded = await recording.close(as_, phase, answer[0], refusal=refusal.word)

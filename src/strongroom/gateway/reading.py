@@ -13,7 +13,7 @@ from strongroom.gateway.recording import ClosedAs
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused, hidden
-from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.policy import Action, Ask, Gate, Kind, Resource, Surface, octets_of
 from strongroom.store import Record, TenantTx
 
 PAGE_LIMIT: Final = 200
@@ -146,13 +146,15 @@ class RecordReader:
         """
         resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
         async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
-            return await _recent(tx, before, since, status, outcome, max(1, min(limit, PAGE_LIMIT)))
+            found = await _recent(tx, before, since, status, outcome, max(1, min(limit, PAGE_LIMIT)))
+            await self._gate.taken(tx, who, Surface.RECORDS, rows=len(found), octets=octets_of(found))
+            return found
 
     async def met(self, who: Principal, tenant: TenantId, ask: Ask, since: datetime) -> list[Met]:
         """Return what personal data and secrets the requests of `tenant` met since a moment: types and numbers, no content."""
         resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
         async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
-            return [
+            found = [
                 Met(
                     day=row["day"],
                     environment=row["environment"],
@@ -164,6 +166,8 @@ class RecordReader:
                 )
                 for row in await tx.fetch(_MET, tx.tenant, since, MOST_MET)
             ]
+            await self._gate.taken(tx, who, Surface.RECORDS, rows=len(found), octets=octets_of(found))
+            return found
 
     async def prove(self, who: Principal, tenant: TenantId, ask: Ask, record: UUID) -> RecordProof:
         """Return where a record stands in its batch.

@@ -151,6 +151,8 @@ class Relay:
         loop = asyncio.get_running_loop()
         async for piece in response.stream():
             events = self._pass(reader.feed(piece))
+            if self._guard.due and not isinstance(events, Refusal):
+                events = await self._guard.windows(kept=self._naming.turn is not None)
             if isinstance(events, Refusal):
                 return events
             if self._guard.held:

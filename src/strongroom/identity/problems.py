@@ -77,6 +77,7 @@ READ: Final = _spec(
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.NOT_FOUND,
+    HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 """What every route that reads may refuse with, for the OpenAPI document."""
@@ -135,7 +136,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     request_id = ask_of(request).request_id
     refusal = refusal_of(error)
     if refusal is not None:
-        return respond(problem_of(refusal, request_id))
+        return respond(problem_of(refusal, request_id), refusal.retry_after_s)
     if isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         status = HTTPStatus(error.status_code)
         return respond(_problem(status, _TELL.get(status, "The request cannot be answered."), request_id))
@@ -145,9 +146,12 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     return respond(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, tell, request_id))
 
 
-def respond(problem: Problem) -> Response[Problem]:
-    """Return `problem` as a response."""
-    return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=fields_of(problem.status))
+def respond(problem: Problem, retry_after_s: int | None = None) -> Response[Problem]:
+    """Return `problem` as a response; `retry_after_s`: when trying again may help, where that is known."""
+    fields = fields_of(problem.status)
+    if retry_after_s is not None:
+        fields["retry-after"] = str(retry_after_s)
+    return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=fields)
 
 
 def render_protocol_error(status: int, tell: str) -> tuple[Sequence[tuple[bytes, bytes]], bytes]:

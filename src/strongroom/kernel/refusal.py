@@ -41,6 +41,7 @@ class Refusal:
         fields: of LIMITED: header fields that say where the caller stands, where its rules disclose them.
         audited: whether it stands in the audit log, though not every no of its kind does.
         signal: a word for who watches, where this no is one of those that tell of an attack; it goes into the audit entry.
+        met: what was found in what is refused for it, as direction, type and how often, for its record; never a piece of any.
         about: of UNAUTHENTICATED: whose key it was, where that is known; the entry stands in that tenant's log.
     """
 
@@ -54,6 +55,7 @@ class Refusal:
     audited: bool = False
     signal: str = ""
     about: tuple[TenantId, KeyId] | None = None
+    met: tuple[tuple[str, str, int], ...] = ()
 
     @property
     def word(self) -> str:

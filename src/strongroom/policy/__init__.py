@@ -14,6 +14,7 @@ from strongroom.policy.model import EVERY, KNOWN_BY, Action, Kind, Resource, Sen
 from strongroom.policy.narrowing import Beside, Narrowing
 from strongroom.policy.reading import AuditReader
 from strongroom.policy.recorder import Ask
+from strongroom.policy.taking import Surface, octets_of
 
 __all__ = [
     "EVERY",
@@ -34,4 +35,6 @@ __all__ = [
     "PolicyError",
     "Resource",
     "Sensitivity",
+    "Surface",
+    "octets_of",
 ]

@@ -24,7 +24,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from strongroom.audit import Pulse
+from strongroom.audit import Pulse, paging
 from strongroom.audit.sealing import tables
 from strongroom.audit.sidecar import Sidecars
 from strongroom.kernel.clock import Clock
@@ -35,6 +35,7 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy.engine import Decision, Engine
 from strongroom.policy.model import KNOWN_BY, Action, Resource, goes_on_unsealed
 from strongroom.policy.recorder import Ask, Case, Recorder
+from strongroom.policy.taking import Meter, Surface
 from strongroom.store import Database, OperatorTx, TenantTx, Tx
 
 _HOLDS_S: Final = 1.0
@@ -56,6 +57,7 @@ class Gate:
         grace_s: float | None = None,
         narrowed: Narrowed | None = None,
         sidecars: Sidecars | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Make a gate.
 
@@ -67,7 +69,9 @@ class Gate:
             narrowed: what a tenant's own policies make of a yes to its own people; it can only take away.
             sidecars: where what people wrote goes, beside tenants' logs; None: it stands in the entries.
             grace_s: how long the audit log may go unsealed before changes are refused; None: for ever.
+            meter: counts what is taken out; None: nothing is counted, as where no rules are known.
         """
+        self._meter: Final = meter
         self._grace_s: Final = grace_s
         self._narrowed: Final = narrowed
         self._database: Final = database
@@ -165,6 +169,24 @@ class Gate:
         if not decision.allowed:
             raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=decision.reason, tell=tell))
 
+    async def taken(self, tx: Tx, who: Principal, surface: Surface, *, rows: int, octets: int) -> None:
+        """Count what is about to be handed out of a store, inside the permit that it was read under, after it was read.
+
+        An elevation makes nobody somebody else: what is done under one counts with what its holder took before.
+
+        Args:
+            tx: of the permit.
+            who: takes it.
+            surface: from which store.
+            rows: how many things it is.
+            octets: how large it is, in bytes.
+
+        Raises:
+            Refused: LIMITED when it is more than the rules allow; nothing may leave then, and nothing was counted.
+        """
+        if self._meter is not None:
+            await self._meter(tx, who, surface, rows, octets)
+
     async def turned_away(
         self, reason: str, ask: Ask, *, about: tuple[TenantId, KeyId] | None = None, signal: str = ""
     ) -> None:
@@ -203,6 +225,15 @@ class Gate:
         """
         async with self._database.operator() as tx:
             return await tables.pulse(tx)
+
+    async def owes_a_page(self) -> bool:
+        """Return whether somebody is to be paged. As `pulse`: it tells a truth of the installation's, and nothing of anybody.
+
+        Raises:
+            Unavailable: when the database does not answer.
+        """
+        async with self._database.operator() as tx:
+            return await paging.owed(tx)
 
     def is_sealed(self, pulse: Pulse) -> bool:
         """Whether changes are taken while the logs stand like this."""

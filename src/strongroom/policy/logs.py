@@ -20,6 +20,7 @@ from strongroom.kernel.refusal import Refused, hidden
 from strongroom.policy.gate import Gate
 from strongroom.policy.model import Action, Kind, Resource
 from strongroom.policy.recorder import Ask
+from strongroom.policy.taking import Surface, octets_of
 from strongroom.store import TenantTx, Tx
 
 
@@ -88,7 +89,9 @@ class LogReader:
     ) -> list[Sealed]:
         """Return sealed entries from a number on."""
         async with self._open(who, tenant, ask) as tx:
-            return await reading.sealed(tx, epoch, since, limit)
+            found = await reading.sealed(tx, epoch, since, limit)
+            await self._gate.taken(tx, who, Surface.AUDIT, rows=len(found), octets=octets_of(found))
+            return found
 
     async def search(
         self, who: Principal, tenant: TenantId | None, ask: Ask, wanted: Wanted, *, limit: int, before: UUID | None
@@ -96,6 +99,7 @@ class LogReader:
         """Return entries that fit, the newest first, with their places."""
         async with self._open(who, tenant, ask) as tx:
             found = await reading.search(tx, wanted, limit, before)
+            await self._gate.taken(tx, who, Surface.AUDIT, rows=len(found), octets=octets_of(found))
             if self._sidecars is None or not isinstance(tx, TenantTx):
                 return found
             told = await self._sidecars.back(tx, [entry for entry, *_ in found])
@@ -107,6 +111,7 @@ class LogReader:
         """Return what `search` does, with how the log stands: one reading, one entry."""
         async with self._open(who, tenant, ask) as tx:
             entries = await reading.search(tx, wanted, limit, before)
+            await self._gate.taken(tx, who, Surface.AUDIT, rows=len(entries), octets=octets_of(entries))
             if self._sidecars is not None and isinstance(tx, TenantTx):
                 told = await self._sidecars.back(tx, [entry for entry, *_ in entries])
                 entries = [(entry, epoch, seq) for entry, (_, epoch, seq) in zip(told, entries, strict=True)]
@@ -123,6 +128,7 @@ class LogReader:
         """
         async with self._open(who, tenant, ask) as tx:
             found = await reading.receipt(tx, entry)
+            await self._gate.taken(tx, who, Surface.AUDIT, rows=1, octets=0 if found is None else octets_of(found[0]))
             vkey = (await tables.pulse(tx)).vkey
         if found is None or not vkey:
             raise Refused(hidden("no such entry, or its head is not signed yet: that takes a second"))

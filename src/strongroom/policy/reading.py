@@ -13,6 +13,7 @@ from strongroom.kernel.principal import Principal
 from strongroom.policy.gate import Gate
 from strongroom.policy.model import Action, Kind, Resource
 from strongroom.policy.recorder import Ask
+from strongroom.policy.taking import Surface, octets_of
 
 
 class AuditReader:
@@ -29,6 +30,7 @@ class AuditReader:
         resource = Resource(kind=Kind.AUDIT_LOG, tenant=tenant)
         async with self._gate.permit(who, Action.AUDIT_READ, resource, ask) as tx:
             entries = await audit.recent(tx, limit, before)
+            await self._gate.taken(tx, who, Surface.AUDIT, rows=len(entries), octets=octets_of(entries))
             return entries if self._sidecars is None else await self._sidecars.back(tx, entries)
 
     async def of_platform(
@@ -37,4 +39,6 @@ class AuditReader:
         """Return the newest entries of the installation's log."""
         resource = Resource(kind=Kind.AUDIT_LOG)
         async with self._gate.permit_platform(who, Action.AUDIT_READ_PLATFORM, resource, ask) as tx:
-            return await audit.recent(tx, limit, before)
+            entries = await audit.recent(tx, limit, before)
+            await self._gate.taken(tx, who, Surface.AUDIT, rows=len(entries), octets=octets_of(entries))
+            return entries

@@ -29,7 +29,7 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer
 from strongroom.kernel.ids import KeyId, TenantId, new_uuid
 from strongroom.kernel.principal import Principal
-from strongroom.kernel.refusal import Refused
+from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy.bounds import Bounds
 from strongroom.policy.engine import Decision
 from strongroom.policy.events import EntryLost, Passed
@@ -126,12 +126,14 @@ class Recorder:
         """Tell the observer that a permitted action is committed."""
         self._tell(case, Outcome.ALLOWED, case.decision.reason)
 
-    async def refused(self, case: Case, reason: str, place: TenantId | None) -> None:
+    async def refused(self, case: Case, reason: str, place: TenantId | None, *, bounded: bool = False) -> None:
         """Record a no; in the log of `place`, or in the installation's when that is None.
+
+        `bounded`: within the credential's rate, whoever holds it, as a tenant's own always is.
 
         It is finished even when the caller is cancelled: hanging up must not keep a refusal out of the log.
         """
-        task = asyncio.ensure_future(self._refused(case, reason, place))
+        task = asyncio.ensure_future(self._refused(case, reason, place, bounded=bounded))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
         await asyncio.shield(task)
@@ -144,7 +146,8 @@ class Recorder:
         away is not asked again: the caller has waited once.
         """
         if isinstance(cause, Refused):
-            await self.refused(signalled(case, cause.refusal.signal), cause.refusal.reason, place)
+            limited = cause.refusal.kind is RefusalKind.LIMITED  # a loop that is told to wait, and does not
+            await self.refused(signalled(case, cause.refusal.signal), cause.refusal.reason, place, bounded=limited)
             return
         if isinstance(cause, Conflict | Unfit):
             await self.refused(case, str(cause), place)
@@ -217,11 +220,13 @@ class Recorder:
             async with self._database.tenant(tenant) as tx:
                 await audit.append(tx, entry)
 
-    async def _refused(self, case: Case, reason: str, place: TenantId | None) -> None:
-        if case.who.tenant is None:
+    async def _refused(self, case: Case, reason: str, place: TenantId | None, *, bounded: bool) -> None:
+        if case.who.tenant is None and not bounded:
             await self._alone(case, Outcome.REFUSED, reason, place)
             return
-        if case.who.role.is_workload:  # a program's key at what people administer with
+        if (
+            case.who.role.is_workload and "signal" not in case.ask.detail
+        ):  # a program's key at what people administer with
             case = signalled(case, "app-to-developer-function")
         bound = self._bounds.of(case.who.credential)
         if not bound.admit(case.action, self._clock.boottime()):

@@ -95,6 +95,11 @@ class Held:
         self._until: Pattern | None = None  # which is where this matches; nothing: where the run ends
 
     @property
+    def taken(self) -> int:
+        """How many characters of the text have come; what is looked at ends there."""
+        return self._taken
+
+    @property
     def begun(self) -> bool:
         """Whether anything of the text has come."""
         return self._taken > 0

@@ -16,7 +16,7 @@ import msgspec
 
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
-from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.policy import Action, Ask, Gate, Kind, Resource, Surface, octets_of
 from strongroom.store import Record, TenantTx
 
 BOUNDS_MS: Final = (50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000)
@@ -77,7 +77,9 @@ class AnalyticsReader:
         """Return the sums of a tenant's requests, the newest day first, at most `MOST_ROWS`; of days from `since` on."""
         resource = Resource(kind=Kind.AUDIT_LOG, id="analytics", tenant=tenant)
         async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
-            return [_sum(row) for row in await tx.fetch(_SUMS, tx.tenant, since, MOST_ROWS)]
+            found = [_sum(row) for row in await tx.fetch(_SUMS, tx.tenant, since, MOST_ROWS)]
+            await self._gate.taken(tx, who, Surface.RECORDS, rows=len(found), octets=octets_of(found))
+            return found
 
 
 async def of_day(tx: TenantTx, day: date) -> list[bytes]:

@@ -58,6 +58,7 @@ KEPT: Final = MappingProxyType(
         "audit.publication": _LEAF,
         "audit.pulse": "one row that moves",
         "limits.counter": "as long as its tenant; one row for each limit",
+        "limits.taken": "as long as its tenant; one row for each store, span and who takes from it",
         "limits.holding": "until its gateway's share ends",
         "retention.hold": "for ever: why something was kept",
         "retention.manifest": "for ever: what was dropped",

@@ -7,6 +7,7 @@ from typing import Any, Final
 from strongroom.rules.access import ACCESS
 from strongroom.rules.approval import APPROVAL
 from strongroom.rules.disclosure import DISCLOSURE
+from strongroom.rules.exports import EXPORTS
 from strongroom.rules.kind import Kind
 from strongroom.rules.limits import LIMITS
 from strongroom.rules.policy import POLICY
@@ -29,6 +30,7 @@ _ALL: Final[tuple[Kind[Any, Any], ...]] = (
     PRIVACY,
     APPROVAL,
     RETENTION,
+    EXPORTS,
 )
 
 KINDS: Final[dict[str, Kind[Any, Any]]] = {kind.name: kind for kind in _ALL}

@@ -1,4 +1,4 @@
-"""The control API's route over what was used of limits."""
+"""The control API's routes over what was used of limits, and what was taken out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from litestar.params import FromPath
 from strongroom.identity import Finder
 from strongroom.identity.http import Asked, Listing, Who
 from strongroom.identity.problems import READ
+from strongroom.rules.taken import Taken, TakenReader
 from strongroom.rules.usage import UsageReader, Used
 
 TheUsage: TypeAlias = NamedDependency[UsageReader]
+TheTaken: TypeAlias = NamedDependency[TakenReader]
 TheFinder: TypeAlias = NamedDependency[Finder]
 
 
@@ -29,4 +31,16 @@ async def show_limits(tenant: FromPath[str], usage: TheUsage, finder: TheFinder,
     return LimitsUsed(data=await usage.of_tenant(who, await finder.tenant(who, tenant, ask), ask))
 
 
-ROUTES: Final = (show_limits,)
+class ExportsTaken(Listing, frozen=True, kw_only=True):
+    """What was taken out, in an answer."""
+
+    data: list[Taken]
+
+
+@get("/tenants/{tenant:str}/exports", responses=READ, summary="Read what was taken out", tags=["limits"])
+async def show_exports(tenant: FromPath[str], taken: TheTaken, finder: TheFinder, who: Who, ask: Asked) -> ExportsTaken:
+    """Return who has taken how much out of a tenant's stores in this hour and on this day, and how much may be yet."""
+    return ExportsTaken(data=await taken.of_tenant(who, await finder.tenant(who, tenant, ask), ask))
+
+
+ROUTES: Final = (show_limits, show_exports)

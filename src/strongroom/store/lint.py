@@ -90,6 +90,14 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "definer-function",
         _LEASE,
     ): "the gateways' one way to a counter: it can take and give back shares, and neither reads nor sets one",
+    (
+        "definer-function",
+        "limits.take(text,text,timestamp with time zone,bigint,bigint)",
+    ): "the one way to count what is taken out: of the tenant that is set, and it only adds",
+    (
+        "definer-function",
+        "audit.page_incident()",
+    ): "stores a notice of the very incident that is opened, without what it tells; nobody may call it",
     # The logs: one keeper puts the entries of every tenant in their places.
     ("open-policy", "audit.entry.keeper_read"): "the keeper seals the entries of every tenant",
     ("open-policy", "audit.entry.keeper_seal"): "the keeper seals the entries of every tenant, each once",
@@ -184,6 +192,10 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "trigger",
         "audit.entry.raise_incident",
     ): "an entry that tells of a leak opens its incident in the same transaction",
+    (
+        "trigger",
+        "identity.incident.page_incident",
+    ): "an incident that opens stores the notice that pages somebody in the same transaction",
     (
         "definer-function",
         "audit.raise_incident()",

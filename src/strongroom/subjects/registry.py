@@ -136,6 +136,7 @@ EXEMPT: Final = MappingProxyType(
         "gateway.nonce": "random numbers of callers, for five minutes",
         "gateway.key_use": "networks, countries and programs that a key was used from: of a workload, not of a person",
         "gateway.key_first": "as key_use",
+        "limits.taken": _ACCOUNTS,
         "limits.counter": _FIGURES,
         "limits.holding": _FIGURES,
         "retention.hold": "why a tenant's records are held; who answers for that is the operator's own",

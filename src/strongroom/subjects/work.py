@@ -18,7 +18,7 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused, hidden
-from strongroom.policy import Action, Ask, Gate
+from strongroom.policy import Action, Ask, Gate, Surface, octets_of
 from strongroom.store import TenantTx, Unfit
 from strongroom.subjects import tables
 from strongroom.subjects.certificate import (
@@ -83,6 +83,8 @@ class Work:
             asked = await self._may(tx, request, RequestKind.EXPORT, now)
             with told():
                 places = {each.name: list(await each.export(tx, asked[1], self._vault)) for each in self._holders}
+            things, octets = sum(map(len, places.values())), octets_of(places)
+            await self._gate.taken(tx, who, Surface.SUBJECTS, rows=things, octets=octets)
         document = Export(
             tenant=tenant,
             tenant_name=name,

@@ -373,6 +373,7 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
         404,
     ),
     ("GET", "/api/tenants/{tenant}/limits"): ("/api/tenants/globex/limits", None, 404),
+    ("GET", "/api/tenants/{tenant}/exports"): ("/api/tenants/globex/exports", None, 404),
     ("GET", "/api/tenants/{tenant}/rules"): ("/api/tenants/globex/rules", None, 404),
     ("GET", "/api/tenants/{tenant}/rules/{kind}"): ("/api/tenants/globex/rules/disclosure", None, 404),
     ("PUT", "/api/tenants/{tenant}/rules/{kind}/{level}"): ("/api/tenants/globex/rules/disclosure/own", RULES, 404),

@@ -122,3 +122,13 @@ def test_a_key_gets_one_successor_that_is_shown_once(visit: Visit, plane: Contro
     expect(here.page.locator("tbody tr")).to_have_count(1)
     expect(here.page.locator("tbody tr")).to_contain_text(old)
     assert secret not in here.page.content()
+
+
+def test_what_was_taken_out_is_shown_by_who_took_it(visit: Visit) -> None:
+    here = visit("acme-admin")
+    here.go("/tenants/acme/audit")
+    here.go("/tenants/acme/limits")
+    rows = here.page.get_by_role("region", name="Taken out").get_by_role("row")
+    expect(rows.filter(has_text="account:tenant-admin/").filter(has_text="rows an hour").first).to_contain_text("audit")
+    here.go("/tenants/acme/incidents")
+    expect(here.page.locator("main")).to_contain_text("Nobody is paged when one opens")

@@ -20,7 +20,8 @@ from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import PLATFORM, KeyId, Name, new_uuid
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind
-from strongroom.policy import Ask
+from strongroom.policy import Ask, Surface
+from strongroom.rules.exports import EXPORTS, ExportsRule, taker_of
 from strongroom.store import Cabinet, migrate
 from strongroom.store.testing import TestDatabase
 from strongroom.vault import FileKeystore, Keyring, Purpose, Scope, Use, Vault, seal
@@ -81,6 +82,7 @@ async def keeping(database: TestDatabase, vault: Vault, bounds: Quota) -> AsyncG
 async def emptied(database: TestDatabase) -> None:
     async with migrate.administrator(database.admin) as connection:
         await connection.execute("delete from gateway.response")
+        await connection.execute("delete from limits.taken")
 
 
 async def count(database: TestDatabase) -> int:
@@ -249,13 +251,18 @@ async def test_what_was_kept_before_tenants_had_keys_of_their_own_is_still_found
         sealed = seal(before, Purpose.KEPT_RESPONSE, msgspec.json.encode(HELLO), *context)
         async with migrate.administrator(shared_database.admin) as connection:
             await connection.execute("update gateway.response set sealed = $1 where id = $2", sealed, old)
-        assert isinstance(await responses.document(acme, old), Refusal)  # without the keys of before
+        assert isinstance(
+            await responses.document(acme, old, EXPORTS.ceiling(())), Refusal
+        )  # without the keys of before
         made = await Cabinet.connect(shared_database.gateway)
 
         async def connect() -> Cabinet:
             return made
 
-        assert await Responses(connect, vault, SystemClock(), before=before).document(acme, old) == b'{"id":"x"}'
+        assert (
+            await Responses(connect, vault, SystemClock(), before=before).document(acme, old, EXPORTS.ceiling(()))
+            == b'{"id":"x"}'
+        )
         await made.close()
 
 
@@ -289,15 +296,76 @@ async def test_destroyed_keys_leave_rows_and_restored_copies_of_them_unreadable(
         async with migrate.administrator(shared_database.admin) as connection:
             copy = await connection.fetchval("select sealed from gateway.response where id = $1", theirs)
             await connection.execute("update gateway.response set sealed = $1 where id = $2", copy, ours)
-        assert isinstance(await responses.document(acme, ours), Refusal)  # 31: B's text pasted into A's row
-        assert await responses.document(globex, theirs) == b'{"id":"x"}'
+        assert isinstance(
+            await responses.document(acme, ours, EXPORTS.ceiling(())), Refusal
+        )  # 31: B's text pasted into A's row
+        assert await responses.document(globex, theirs, EXPORTS.ceiling(())) == b'{"id":"x"}'
         await keystore.destroy(globex.tenant or PLATFORM)
         inner: Any = responses
         fresh = Responses(inner._connect, embedded(tmp_path), SystemClock())
         for _ in range(2):
-            assert isinstance(await fresh.document(globex, theirs), Refusal)  # 32: the row, then a backup of it
+            assert isinstance(
+                await fresh.document(globex, theirs, EXPORTS.ceiling(())), Refusal
+            )  # 32: the row, then a backup of it
             async with migrate.administrator(shared_database.admin) as connection:
                 await connection.execute("update gateway.response set sealed = $1 where id = $2", copy, theirs)
         no = await fresh.keep(globex, name(), HELLO)
         assert isinstance(no, Refusal)
         assert await fresh.keep(acme, name(), HELLO) is None
+
+
+async def test_a_sweep_over_kept_answers_is_stopped_for_who_sweeps_and_for_nobody_else(
+    plane: Plane, shared_database: TestDatabase, vault: Vault
+) -> None:
+    """In many small steps and at once; what was not handed over was not counted."""
+    few = EXPORTS.ceiling(
+        (ExportsRule(surfaces=(Surface.RESPONSES,), rows_per_day=4, takers=("workload:dev/inference",)),)
+    )
+    async with keeping(shared_database, vault, Quota()) as responses:
+        acme, globex = who_of(plane), who_of(plane, "globex")
+        assert taker_of(acme) == "workload:dev/inference", "or the rule is about nobody"
+        names = [name() for _ in range(6)]
+        for each in names:
+            assert await responses.keep(acme, each, HELLO) is None
+        theirs = name()
+        assert await responses.keep(globex, theirs, HELLO) is None
+        for _ in range(3):
+            assert isinstance(await responses.document(acme, name(), few), Refusal), "nothing there: nothing taken"
+        answers = await asyncio.gather(*(responses.document(acme, each, few) for each in names))
+        refused = [each for each in answers if isinstance(each, Refusal)]
+        assert len(answers) - len(refused) == 4
+        assert {(no.kind, no.code, no.signal) for no in refused} == {
+            (RefusalKind.LIMITED, "export_limit", "export-limit")
+        }
+        assert all(no.retry_after_s for no in refused)
+        assert isinstance(await responses.document(acme, names[0], few), Refusal), "nor one that was read before"
+        assert await responses.document(globex, theirs, few) == b'{"id":"x"}'
+
+
+async def test_a_key_that_reads_too_many_kept_answers_is_told_and_opens_an_incident(
+    plane: Plane, shared_database: TestDatabase
+) -> None:
+    await emptied(shared_database)
+    kept = [await plane.ask("/v1/responses", {"model": "tiny", "input": "x", "store": True}) for _ in range(3)]
+    paths = [f"/v1/responses/{each.json['id']}" for each in kept]
+    await plane.rule("acme", "exports", {"rules": [{"surfaces": ["responses"], "rows_per_day": 2}]})
+    try:
+        answers = [await plane.ask(path, method="GET") for path in paths]
+        assert [each.status for each in answers] == [200, 200, 429]
+        assert answers[2].error["code"] == "export_limit"
+        assert 0 < int(answers[2].headers["retry-after"]) <= 24 * 3600
+        assert (await plane.ask(paths[0], method="DELETE")).status == 200, "what takes nothing out goes on"
+        own = {"model": "tiny", "input": "y", "previous_response_id": paths[1].rpartition("/")[2]}
+        assert (await plane.ask("/v1/responses", own)).status == 200, "and so does a conversation"
+    finally:
+        await plane.rule("acme", "exports", None)
+    assert (await plane.ask(paths[1], method="GET")).status == 200, "the control: it was the rule"
+    async with asyncio.timeout(10), migrate.administrator(shared_database.admin) as connection:
+        found: list[Any] = []
+        while not found:
+            found = await connection.fetch(
+                "select i.subject from identity.incident i where i.kind = 'export-limit' and i.tenant_id = $1",
+                plane.tenants["acme"],
+            )
+    assert [each["subject"] for each in found] == ["inference/inference"]
+    await emptied(shared_database)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -221,6 +223,25 @@ async def test_rules_narrow_and_the_operator_can_let_pass(plane: Plane) -> None:
     )
     assert await sent() == f"I am [PERSON], {MAIL}"
     await plane.rule("acme", "privacy", None)
+
+
+async def test_the_record_of_a_refused_request_says_what_it_was_refused_for(plane: Plane, shared_db: Database) -> None:
+    await plane.rule("acme", "privacy", {"rules": [{"input": {"email": "mask", "credit_card": "block"}}]})
+    try:
+        answer = await plane.ask(body={"model": "tiny", "messages": [{"role": "user", "content": f"{MAIL}, {CARD}"}]})
+        assert (answer.status, answer.error["code"]) == (400, "privacy_blocked")
+    finally:
+        await plane.rule("acme", "privacy", None)
+    record = UUID(answer.headers["x-request-id"].removeprefix("req_"))
+    async with asyncio.timeout(10):
+        found = None
+        while found is None:
+            async with shared_db.tenant(plane.tenants["acme"]) as tx:
+                found = await tx.fetchrow(
+                    "select outcome, findings::text as met from gateway.record where id = $1", record
+                )
+    assert found["outcome"] == "refused"
+    assert json.loads(found["met"]) == {"input": {"credit_card": 1, "email": 1}}
 
 
 async def test_findings_are_counted_and_nothing_of_them_is(plane: Plane) -> None:

@@ -112,6 +112,17 @@ def test_every_export_that_is_looked_for_is_a_verb_and_its_path_is_described() -
         taken = Taken(action=action, actor="tenant-admin/ann", first=NOW, last=NOW)
         (edge,) = gathered([], [taken])
         assert (edge.source, edge.destination, edge.data) == (source, "account:tenant-admin/ann", data)
+    sums, bundle = (
+        Taken(action="records.read", actor="operator/kim", first=NOW, last=NOW, sums=sums, purpose=purpose)
+        for sums, purpose in ((True, ""), (False, "support-bundle"))
+    )
+    assert {(e.source, e.destination, e.data) for e in gathered([], [sums, bundle])} == {
+        ("store:analytics", "account:operator/kim", "figures"),
+        ("store:records", "account:operator/kim", "figures"),
+        ("account:operator/kim", "outside:support-bundle", "figures"),
+    }
+    again = gathered([asked(model="", operation="retrieve_response")], [])
+    assert [(e.source, e.destination, e.data) for e in again] == [("store:responses", "workload:prod/search", "text")]
     assert gathered([], [Taken(action="key.list", actor="x", first=NOW, last=NOW)]) == []
 
 

@@ -26,7 +26,7 @@ from strongroom.gateway.exchange.answers import (
 )
 from strongroom.gateway.exchange.asks import Ask, ChatAsk, EmbeddingAsk, Message, TextPart
 from strongroom.gateway.guard import Guard
-from strongroom.gateway.guard_names import MOST_HELD, NameReader, NamesAway, names_socket
+from strongroom.gateway.guard_names import MOST_HELD, TOO_LONG, NameReader, NamesAway, names_socket
 from strongroom.gateway.guards import Guards
 from strongroom.gateway.testing import Asked, WorkerDouble, whole
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
@@ -210,7 +210,7 @@ STREAM: list[Event] = [
 ]
 
 
-async def test_a_stream_is_held_to_its_end_and_told_as_a_whole_answer_is(tmp_path: Path) -> None:
+async def test_a_short_stream_is_told_at_its_end_as_a_whole_answer_is(tmp_path: Path) -> None:
     async with room(tmp_path) as made:
         guard = made.guard(terms(output_names=Reading.ON))
         for event in STREAM:
@@ -239,8 +239,93 @@ async def test_of_a_stream_that_must_be_read_and_cannot_be_nothing_is_told(tmp_p
 async def test_a_stream_that_is_too_long_to_be_held_ends(tmp_path: Path) -> None:
     async with room(tmp_path) as made:
         guard = made.guard(terms(output_names=Reading.ON))
-        assert guard.events([TextDelta(0, "x" * MOST_HELD)]) == []
-        assert isinstance(guard.events([TextDelta(0, "x")]), Refusal)
+        assert guard.events([TextDelta(0, "[" + "x" * MOST_HELD)]) == TOO_LONG
+        calls = made.guard(terms(output_names=Reading.ON))
+        assert calls.events([CallDelta(0, 0, "c", "f", "x" * MOST_HELD)]) == []
+        assert isinstance(calls.events([CallDelta(0, 0, None, None, "x")]), Refusal)
+
+
+PROSE = "This is what there is to say, and it is of nobody. "
+
+
+async def through(guard: Guard, events: list[Event]) -> tuple[list[Event], list[Event]]:
+    """Return what left before the stream's end, and what at it."""
+    before: list[Event] = []
+    for event in events:
+        assert guard.events([event]) == []
+        if guard.due:
+            told = await guard.windows(kept=False)
+            assert not isinstance(told, Refusal)
+            before += told
+    after = await guard.released(kept=False)
+    assert not isinstance(after, Refusal)
+    return before, after
+
+
+def spoke(events: list[Event], kind: type[TextDelta | ReasoningDelta] = TextDelta) -> str:
+    return "".join(each.text for each in events if isinstance(each, kind))
+
+
+async def test_a_long_text_leaves_window_by_window_and_in_any_pieces_the_same(tmp_path: Path) -> None:
+    text = f"{PROSE * 9}It was {NAME}. {PROSE * 12}"
+    async with room(tmp_path) as made:
+        outs: set[str] = set()
+        for size in (3, 17, len(text)):
+            events: list[Event] = [TextDelta(0, text[at : at + size]) for at in range(0, len(text), size)]
+            before, after = await through(
+                made.guard(terms(output_names=Reading.REQUIRED)), [*events, Finished(0, "stop")]
+            )
+            assert len(spoke(before)) > len(text) // 2, "most of it has left before its end"
+            assert after[-1] == Finished(0, "stop")
+            outs.add(spoke([*before, *after]))
+        assert outs == {text.replace(NAME, "[PERSON]")}
+        assert made.told["read"] > 3
+
+
+async def test_reasoning_goes_before_the_answer_that_follows_it_and_json_waits(tmp_path: Path) -> None:
+    async with room(tmp_path) as made:
+        guard = made.guard(terms(output_names=Reading.ON))
+        thought = [ReasoningDelta(0, f"{PROSE * 2}{NAME[:9]}"), ReasoningDelta(0, f"{NAME[9:]}?")]
+        before, after = await through(guard, [*thought, TextDelta(0, "  "), TextDelta(0, "Yes: "), TextDelta(0, NAME)])
+        assert spoke(before, ReasoningDelta) == f"{PROSE * 2}[PERSON]?", "it has ended where the answer begins"
+        assert (spoke(before), spoke(after)) == ("", "  Yes: [PERSON]")
+        json_text = json.dumps({"to": NAME, "said": PROSE * 20})
+        guard = made.guard(terms(output_names=Reading.ON))
+        before, after = await through(guard, [TextDelta(0, each) for each in (" ", *json_text)])
+        assert spoke(before) == ""
+        assert json.loads(spoke(after)) == {"to": "[PERSON]", "said": PROSE * 20}
+
+
+async def test_a_choice_that_ends_does_not_hold_another_back(tmp_path: Path) -> None:
+    async with room(tmp_path) as made:
+        events: list[Event] = [TextDelta(0, f"I am {NAME}."), Finished(0, "stop")]
+        events += [TextDelta(1, f"{PROSE}{NAME[:4]}"), TextDelta(1, f"{NAME[4:]} {PROSE * 20}"), Finished(1, "stop")]
+        before, after = await through(made.guard(terms(output_names=Reading.ON)), events)
+        first = "".join(each.text for each in before if isinstance(each, TextDelta) and each.choice == 0)
+        assert first == "I am [PERSON]."
+        other = "".join(each.text for each in [*before, *after] if isinstance(each, TextDelta) and each.choice == 1)
+        assert other == f"{PROSE}[PERSON] {PROSE * 20}"
+        assert [each for each in after if isinstance(each, Finished)] == [Finished(0, "stop"), Finished(1, "stop")]
+
+
+async def test_a_window_that_must_be_read_and_cannot_be_ends_the_answer(tmp_path: Path) -> None:
+    async with room(tmp_path, away=True) as made:
+        guard = made.guard(terms(output_names=Reading.REQUIRED))
+        assert guard.events([TextDelta(0, PROSE * 20)]) == []
+        assert isinstance(await guard.windows(kept=False), Refusal)
+        assert guard.rest() == []
+        optional = made.guard(terms(output_names=Reading.ON))
+        before, after = await through(
+            optional, [TextDelta(0, f"{PROSE * 9}a.b@exam"), TextDelta(0, f"ple.com {PROSE * 9}")]
+        )
+        assert spoke([*before, *after]) == f"{PROSE * 9}[EMAIL] {PROSE * 9}", "patterns find across pieces all the same"
+
+
+async def test_what_is_blocked_is_never_told_of_a_window(tmp_path: Path) -> None:
+    async with room(tmp_path) as made:
+        guard = made.guard(terms(output_names=Reading.ON, person=Action.BLOCK))
+        assert guard.events([TextDelta(0, f"{PROSE * 9}{NAME} {PROSE * 9}")]) == []
+        assert isinstance(await guard.windows(kept=False), Refusal)
 
 
 async def test_a_long_ask_is_read_in_parts_and_one_text_that_no_worker_takes_is_unread(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from strongroom.identity import Key
 from strongroom.kernel.principal import Environment
 
 LEAK: Final = "key-leak"
-"""The kind of incident that somebody opens. Those of other kinds open by themselves: `canary-leak`, `prompt-leak`, `honeytoken`."""
+"""The kind of incident that somebody opens. Those of other kinds open by themselves, by what the database sees in an entry:
+`canary-leak`, `prompt-leak`, `honeytoken`, `export-limit`, `flow-undeclared`."""
 LATELY: Final = timedelta(days=2)
 """What a key began to do so shortly before it was reported is abnormal, if it had been in use before."""
 

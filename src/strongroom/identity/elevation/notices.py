@@ -1,7 +1,11 @@
 """Paging somebody: notices go to one webhook, signed, until they are taken.
 
+A broken glass pages, and so does every incident that opens: a leaked key, a canary, a prompt or a honeytoken that turned up,
+an export above its limits, a flow that nobody declared.
+
 Signed as Standard Webhooks 1.0 says: HMAC-SHA256 over `id.timestamp.body`, base64, in `webhook-signature: v1,…`. What is
-sent names who broke the glass, for what, and until when; no credential.
+sent names who broke the glass, for what, and until when; of an incident its id, kind, tenant and subject. It holds no
+credential, and nothing that was asked, answered or found.
 
 Always true here:
 - a notice is stored in the transaction of what it tells of, so neither is without the other;
@@ -30,6 +34,8 @@ from strongroom.store import StoreError
 from strongroom.wire import ClientError, Pool, TcpTarget, client_context
 
 _FIRST_S, _LONGEST_S, _SEND_S = 1.0, 300.0, 10.0
+_LOOK_S: Final = 1.0
+"""Seconds between looks for what other processes have stored: an incident opens where its entry is written."""
 _TAKEN: Final = range(200, 300)
 _MOST_BYTES: Final = 64 * 1024
 _log: Final = logging.getLogger(__name__)
@@ -48,12 +54,15 @@ class Hook:
 class Notices:
     """Delivers notices to one hook. One event loop."""
 
-    def __init__(self, gate: Gate, clock: Clock, hook: Hook | None, *, first_s: float = _FIRST_S) -> None:
+    def __init__(
+        self, gate: Gate, clock: Clock, hook: Hook | None, *, first_s: float = _FIRST_S, look_s: float = _LOOK_S
+    ) -> None:
         self._gate: Final = gate
         self._clock: Final = clock
         self._hook: Final = hook
         self._there: Final = asyncio.Event()
         self._first_s: Final = first_s  # the first pause before a notice is sent again
+        self._look_s: Final = look_s
 
     @property
     def pages(self) -> bool:
@@ -70,8 +79,8 @@ class Notices:
             return
         pause, pending = self._first_s, True
         while True:
-            if not pending:
-                await self._there.wait()
+            while not pending:
+                pending = await self._owed()
             self._there.clear()
             try:
                 pending = not await self._deliver(self._hook)
@@ -84,6 +93,17 @@ class Notices:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._there.wait(), pause)
             pause = min(2 * pause, _LONGEST_S)
+
+    async def _owed(self) -> bool:
+        """Wait until something is said to be there, or for a while; return whether something may be."""
+        try:
+            await asyncio.wait_for(self._there.wait(), self._look_s)
+        except TimeoutError:
+            try:
+                return await self._gate.owes_a_page()
+            except StoreError:
+                return False  # the next look tells
+        return True
 
     async def _deliver(self, hook: Hook) -> bool:
         """Send what waits; return whether all of it was taken."""

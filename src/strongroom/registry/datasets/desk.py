@@ -91,9 +91,6 @@ class Desk:
             raise Refused(invalid(f"There is no data set {called}.", param="parent"))
         return manifest
 
-    async def _content(self, tenant: TenantId, kept: Kept, sha256: str) -> bytes:
-        return await self._opened(tenant, f"{kept.name}@{kept.version}", sha256)
-
     async def _opened(self, tenant: TenantId, called: str, sha256: str) -> bytes:
         """Return the bytes behind a digest as they are now, without rows of people who were erased, wherever these come from."""
         try:

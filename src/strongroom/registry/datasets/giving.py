@@ -13,7 +13,7 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
-from strongroom.policy import Action, Ask, Gate
+from strongroom.policy import Action, Ask, Gate, Surface
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.content import ContentStore
 from strongroom.registry.datasets import tables
@@ -45,7 +45,8 @@ class Giving(Desk):
             manifest = (await self._standing(tx, kept)).manifest
             if manifest is None:
                 raise Refused(broken(kept, "its manifest is another"))
-        return await self._content(tenant, kept, manifest.rejects if rejects else manifest.rows)
+            sha256, rows = (manifest.rejects, manifest.rejected) if rejects else (manifest.rows, manifest.taken)
+            return await self._taken(tx, who, rows, await self._opened(tenant, f"{name}@{version}", sha256))
 
     async def read(self, who: Principal, tenant: TenantId, name: str, version: str, ask: Ask) -> bytes:
         """Return an admitted data set's rows to a training workload that has a grant; each time it stands in the log.
@@ -57,7 +58,12 @@ class Giving(Desk):
         async with self._gate.permit(who, Action.DATASET_READ, what, ask) as tx:
             kept = await self._named(tx, name, version)
             manifest = await self.demand(tx, kept.digest, who.environment, who.workload)
-        return await self.rows(tenant, manifest)
+            return await self._taken(tx, who, manifest.taken, await self.rows(tenant, manifest))
+
+    async def _taken(self, tx: TenantTx, who: Principal, rows: int, data: bytes) -> bytes:
+        """Return a part of a data set to whoever takes it out, counted in the transaction that permitted it."""
+        await self._gate.taken(tx, who, Surface.DATASETS, rows=rows, octets=len(data))
+        return data
 
     async def demand(
         self, tx: TenantTx, digest: str, environment: Environment | None, workload: UUID | None = None

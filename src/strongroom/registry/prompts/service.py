@@ -10,7 +10,7 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
-from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.policy import Action, Ask, Gate, Kind, Resource, Surface
 from strongroom.registry.admission import tables as admission_tables
 from strongroom.registry.admission.judge import Case, counted
 from strongroom.registry.admission.keys import RegistryKeys
@@ -91,7 +91,9 @@ class Prompts:
             Refused: hidden for one that there is not; CONFLICT for one whose row is not what it was.
         """
         async with self._gate.permit(who, Action.PROMPT_READ, _resource(tenant, name, version), ask) as tx:
-            return await self._shown(tx, await self._named(tx, name, version))
+            kept = await self._named(tx, name, version)
+            await self._gate.taken(tx, who, Surface.PROMPTS, rows=1, octets=kept.size)
+            return await self._shown(tx, kept)
 
     async def approve(
         self,

@@ -14,7 +14,7 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
-from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.policy import Action, Ask, Gate, Kind, Resource, Surface
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission.answers import Shown
 from strongroom.registry.admission.manifest import Manifest
@@ -162,6 +162,9 @@ class Keeping:
             raise Refused(invalid(f"An offset is a multiple of {PART}.", param="offset"))
         async with self._permitted(who, Action.MODEL_EXPORT, name, version, tenant, ask) as (tx, found):
             manifest, brought = await self._manifest(tx, found)
+            size = next((each.size for each in manifest.files if each.path == path), 0)
+            octets = min(PIECE, max(0, size - offset))
+            await self._gate.taken(tx, who, Surface.WEIGHTS, rows=1, octets=octets)
         files = await self._files(found, manifest, brought=brought)
         stored = files.get(path)
         if stored is None:
