@@ -222,6 +222,7 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         door=services.door,
         lease=services.follower,
         clock=services.clock,
+        command_lines=services.command_lines,
         secure=handover.tls is not None,
         demo=handover.demo,
         signon=services.signon,

@@ -62,6 +62,15 @@ class IdentitySection(Section, frozen=True, kw_only=True):
     sso_session_minutes: Annotated[
         int, Meta(ge=5, le=480, description="How long a session lasts that began at the provider.")
     ] = 60
+    sso_device_codes: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Sign command lines in on machines without a browser, by a word that a person types into the console. Whoever can "
+                "talk somebody into typing theirs gets in: leave it off where people's machines have browsers."
+            )
+        ),
+    ] = False
     sso_only: Annotated[
         bool, Meta(description="Close the console to tokens: they are for the first start, and for the command line.")
     ] = False
@@ -120,4 +129,5 @@ def provider(section: IdentitySection, secret: str | None, ca: str | None) -> Pr
         mappings=[parse_mapping(text) for text in section.sso_people],
         session_s=60.0 * section.sso_session_minutes,
         ca=ca,
+        devices=section.sso_device_codes,
     )

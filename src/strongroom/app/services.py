@@ -32,7 +32,7 @@ from strongroom.identity.elevation.notices import Hook
 from strongroom.identity.federation.exchange import Exchange
 from strongroom.identity.federation.issuers import Issuers
 from strongroom.identity.federation.service import FederationService
-from strongroom.identity.people import Provider, SignOn
+from strongroom.identity.people import CommandLines, Provider, SignOn
 from strongroom.identity.rotation import Rotation
 from strongroom.identity.signers import SignerService
 from strongroom.identity.tenantkeys import TenantKeys
@@ -106,6 +106,7 @@ class Services:
     federation: FederationService
     exchange: Exchange
     signon: SignOn | None
+    command_lines: CommandLines
     elevations: Elevations
     proposals: Proposals
     notices: Notices
@@ -290,6 +291,7 @@ def make_services(
         tenant_keys=TenantKeys(gate, keystore),
         federation=FederationService(gate, clock),
         signon=signon,
+        command_lines=CommandLines(signon, door, directory, gate, keys, clock),
         exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock),
         elevations=Elevations(
             gate, engine, keys, clock, pages=notices.pages, production=production, noticed=notices.noticed

@@ -201,6 +201,7 @@ def _parts(services: Services, engine: Engine) -> Parts:
         door=services.door,
         lease=services.follower,
         clock=services.clock,
+        command_lines=services.command_lines,
         secure=False,
         demo=True,
         signon=services.signon,

@@ -133,8 +133,13 @@ class Prover:
         """What credentials are bound to (`jkt`)."""
         return _encoded(VerifyingKey.of(self._jwk).thumbprint)
 
-    def proof(self, method: str, url: str, *, token: str | None = None, at: int | None = None) -> str:
-        """Return the value of the field `DPoP` for one request: it counts once, and for a minute."""
+    def proof(
+        self, method: str, url: str, *, token: str | None = None, at: int | None = None, nonce: str | None = None
+    ) -> str:
+        """Return the value of the field `DPoP` for one request: it counts once, and for a minute.
+
+        `nonce`: what the server gave, where it wants proofs made with one (RFC 9449 §8).
+        """
         header = {"typ": TYPE, "alg": self._alg, "jwk": self._jwk}
         claims: dict[str, Any] = {
             "jti": secrets.token_urlsafe(18),
@@ -144,6 +149,8 @@ class Prover:
         }
         if token is not None:
             claims["ath"] = token_hash(token)
+        if nonce is not None:
+            claims["nonce"] = nonce
         signed = ".".join(_encoded(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
         return f"{signed}.{_encoded(self._key.sign(signed.encode()))}"
 

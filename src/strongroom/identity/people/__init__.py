@@ -8,7 +8,8 @@ Always true here:
 - an auditor's role has an end that the settings say, whatever the provider says.
 """
 
+from strongroom.identity.people.commandline import CommandLines
 from strongroom.identity.people.model import Mapping, MappingError, parse_mapping
 from strongroom.identity.people.signon import Provider, SignOn
 
-__all__ = ["Mapping", "MappingError", "Provider", "SignOn", "parse_mapping"]
+__all__ = ["CommandLines", "Mapping", "MappingError", "Provider", "SignOn", "parse_mapping"]

@@ -32,13 +32,10 @@ from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, TenantId, new_key_id
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
-from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.policy import FRESH_S, Action, Ask, Gate, Kind, Resource
 from strongroom.signatures.jose import SKEW_S, BadToken, check_times, load_object, moment, read
 
 CALLBACK: Final = "/sign-in/sso/callback"
-
-FRESH_S: Final = 300.0
-"""For how long somebody who has just proven who they are may do what cannot be undone."""
 
 _PENDING_S: Final = 600.0
 _MOST_PENDING: Final = 1024
@@ -46,7 +43,7 @@ _MOST_PENDING_OF_ONE: Final = 256  # a network behind one address, or a proxy, i
 _KNOWN_WITHIN_S: Final = 5.0
 _MAX_AGE_S: Final = 600
 _BYTES: Final = 32
-_DESK: Final = Principal(role=Role.OPERATOR, name="single-sign-on", credential=KeyId(""))
+DESK: Final = Principal(role=Role.OPERATOR, name="single-sign-on", credential=KeyId(""))
 """The installation itself, when it lets somebody in by its settings: no credential stands for it."""
 
 
@@ -62,6 +59,7 @@ class Provider:
         mappings: which claims make somebody what, the first that fits.
         session_s: how long a session lasts at most.
         ca: authorities (PEM) to trust for the provider instead of the system's.
+        devices: whether command lines without a browser are signed in by a word that a person types.
     """
 
     issuer: str
@@ -71,6 +69,7 @@ class Provider:
     mappings: Sequence[Mapping]
     session_s: float
     ca: str | None = None
+    devices: bool = False
 
     def __repr__(self) -> str:
         """Show no secret."""
@@ -189,8 +188,8 @@ class SignOn:
             claims, proven_s = await self._claims(said["code"], pending)
         except (BadToken, NoKeys) as error:
             raise _refused(str(error)) from None
-        credential = await self._let_in(claims, ask)
-        await self._refresh(_KNOWN_WITHIN_S)  # the session that hangs on it is looked up in this process next
+        credential = await self._let_in(claims, ask, proven_s)
+        await self.known()  # the session that hangs on it is looked up in this process next
         return SignedOn(credential, pending.after, proven_s)
 
     async def _claims(self, code: str, pending: _Pending) -> tuple[dict[str, Any], float | None]:
@@ -242,7 +241,7 @@ class SignOn:
             raise BadToken("fresh proof was asked for, and the provider's is old")
         return 0.0
 
-    async def _let_in(self, claims: dict[str, Any], ask: Ask) -> KeyId:
+    async def _let_in(self, claims: dict[str, Any], ask: Ask, proven_s: float | None = None) -> KeyId:
         """Do steps 5 and 6."""
         now = self._clock.now()
         mapping = first_fitting(self.provider.mappings, claims, now)
@@ -258,12 +257,35 @@ class SignOn:
         detail = {**ask.detail, "role": str(mapping.role), "name": name, "subject": digest[:32], "until": _said(ends)}
         resource = Resource(kind=Kind.KEY, id=credential)
         told = Ask(request_id=ask.request_id, detail=detail)
-        async with self._gate.permit_platform(_DESK, Action.KEY_CREATE, resource, told) as tx:
+        async with self._gate.permit_platform(DESK, Action.KEY_CREATE, resource, told) as tx:
             await publish.people_gone(tx, now.timestamp())
             await publish.person(
-                tx, credential, mapping.role, name, tenant, at=now.timestamp(), expires_at=ends.timestamp()
+                tx,
+                credential,
+                mapping.role,
+                name,
+                tenant,
+                at=now.timestamp(),
+                expires_at=ends.timestamp(),
+                proven_at=None if proven_s is None else now.timestamp() - proven_s,
+                subject=digest[:32],
             )
         return credential
+
+    async def end(self, sign_on: KeyId, ask: Ask) -> None:
+        """End a sign-on, and with it the command lines that were signed in from it.
+
+        Raises:
+            Unavailable: when that cannot be written down, and so was not done.
+        """
+        resource = Resource(kind=Kind.KEY, id=sign_on)
+        async with self._gate.permit_platform(DESK, Action.KEY_REVOKE, resource, ask) as tx:
+            await publish.sign_on_gone(tx, sign_on)
+        await self.known()
+
+    async def known(self) -> None:
+        """Wait until this process has seen what was told last."""
+        await self._refresh(_KNOWN_WITHIN_S)
 
     def _source(self) -> Source:
         return Source(self.provider.issuer, ca=self.provider.ca)
