@@ -21,6 +21,7 @@ from strongroom.app.settings import Explained, Loaded
 from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.identity.elevation.notices import Hook
+from strongroom.identity.signers import Signers
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Principal, Role
@@ -54,12 +55,13 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     clock, keys, engine = SystemClock(), handover.purpose_keys, Engine.load(production=handover.settings.production)
     geo = source(handover.settings.identity.geo_database)
     directory = Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys, geo=geo)
-    book, rulebook = Book(), Rulebook()
+    book, rulebook, signers = Book(), Rulebook(), Signers()
 
     def told(entries: list[FeedEntry], full: bool) -> None:
         directory.apply(entries, full=full)
         book.apply(entries, full=full)
         rulebook.apply(entries, full=full)
+        signers.apply(entries, full=full)
 
     follower = Follower(handover.logins[CONTROL], clock, told)
     database = await _connected(handover)
@@ -88,6 +90,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         is_scraper=lambda presented: is_token(presented, handover.metrics_token),
         networks=networks,
         rulebook=rulebook,
+        signers=signers,
         hook=None if hook is None else Hook(hook, handover.webhook_secret),
         production=handover.settings.production,
         sockets=Path(handover.metrics_sockets),

@@ -34,7 +34,7 @@ from strongroom.identity.federation.issuers import Issuers
 from strongroom.identity.federation.service import FederationService
 from strongroom.identity.people import CommandLines, Provider, SignOn
 from strongroom.identity.rotation import Rotation
-from strongroom.identity.signers import SignerService
+from strongroom.identity.signers import Signers, SignerService
 from strongroom.identity.tenantkeys import TenantKeys
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
@@ -225,6 +225,7 @@ def make_services(
     sockets: Path | None = None,
     networks: Networks | None = None,
     issuer_networks: Networks | None = None,
+    signers: Signers | None = None,
     provider: Provider | None = None,
     production: bool = False,
     look_up: LookUp = system_look_up,
@@ -270,7 +271,7 @@ def make_services(
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
     releases = Releases(gate, admission, quarantine, clock, bounds)
-    door = Door(directory, follower, gate)
+    door = Door(directory, follower, gate, signers)
     training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), rulebook, clock)
     training_jobs = TrainingJobs(
         gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh

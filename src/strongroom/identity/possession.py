@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -19,6 +20,7 @@ from typing import Final
 from strongroom.kernel.principal import Confirmation, Proof
 from strongroom.signatures import dpop
 from strongroom.signatures.jose import BadToken
+from strongroom.signatures.requests import Claim
 
 _MOST: Final = 65_536
 """Beyond it nothing is taken until what was seen has run out: forgetting early would let a replay in."""
@@ -34,6 +36,7 @@ class Shown:
         scheme: of the field `Authorization`, in lower case; "" where the credential came in another field.
         proofs: the values of all its fields `DPoP`.
         certificate: the client's own (DER), if the connection has one.
+        claim: reads what a signature over the request claims (RFC 9421), body and all; None where nothing reads it.
     """
 
     method: str
@@ -41,6 +44,7 @@ class Shown:
     scheme: str
     proofs: tuple[str, ...] = ()
     certificate: bytes | None = None
+    claim: Callable[[], Awaitable[Claim | str]] | None = None
 
     def __repr__(self) -> str:
         """Show no proof."""
@@ -72,6 +76,8 @@ def confirmed(confirmation: Confirmation, shown: Shown, credential: str, now: fl
     Raises:
         BadToken: when it is not shown, or is another's.
     """
+    if confirmation.proof is Proof.SIGNATURE:
+        raise BadToken("it is bound to a signing key, and is not taken where no signature is read")
     if confirmation.proof is Proof.MTLS:
         found = shown.certificate_hash
         if found is None or not hmac.compare_digest(found, confirmation.thumbprint):

@@ -61,13 +61,15 @@ class Proof(StrEnum):
 
     DPOP = "dpop"  # a signed proof with each request (RFC 9449)
     MTLS = "mtls"  # the certificate of the connection (RFC 8705)
+    SIGNATURE = "signature"  # a signature over each request, body and all (RFC 9421)
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """The key that a credential is bound to (`cnf`, RFC 7800): without proof of it, the credential is worth nothing.
 
-    `thumbprint` has 32 bytes: SHA-256 of the public key as RFC 7638 has it, or of the certificate.
+    `thumbprint` has 32 bytes: SHA-256 of the public key as RFC 7638 has it, of the certificate, or of a
+    registered signer's SubjectPublicKeyInfo, whose first half is the signer's id.
     """
 
     proof: Proof

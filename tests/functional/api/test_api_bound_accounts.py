@@ -77,6 +77,7 @@ def test_a_token_from_elsewhere_is_refused_as_a_wrong_one_is(ask: Ask) -> None:
         ({"networks": ["10.0.0.1/8"]}, "networks"),
         ({"networks": ["here"]}, "networks"),
         ({"bound_to": "nonsense"}, "bound_to"),
+        ({"bound_to": f"signer:{'0' * 32}"}, "bound_to"),
     ],
 )
 def test_what_binds_nothing_is_refused(ask: Ask, data: dict[str, Any], param: str) -> None:

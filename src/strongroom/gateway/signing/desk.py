@@ -30,8 +30,8 @@ class SigningDesk:
 
     def __init__(self, signers: Signers, keys: PurposeKeys, connect: Connect, clock: Clock) -> None:
         self._nonces = Nonces(connect, clock)
-        self._possession = Possession(self._nonces, clock)
         self._verifier = Verifier(signers, self._nonces, clock)
+        self._possession = Possession(self._nonces, self._verifier, clock)
         self._keys = AnswerKeys(keys)
         self._clock = clock
         self.unsealed = Seal(None, None, clock)
