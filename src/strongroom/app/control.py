@@ -14,7 +14,7 @@ from strongroom.app.checks import Check
 from strongroom.app.doctor import online
 from strongroom.app.geo import source
 from strongroom.app.handover import Handover
-from strongroom.app.identity_section import provider
+from strongroom.app.identity_section import proof_nonces, provider
 from strongroom.app.metrics import Collected, is_token
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Explained, Loaded
@@ -91,6 +91,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         networks=networks,
         rulebook=rulebook,
         signers=signers,
+        nonces=proof_nonces(handover.settings.identity, keys, "control", production=handover.settings.production),
         hook=None if hook is None else Hook(hook, handover.webhook_secret),
         production=handover.settings.production,
         sockets=Path(handover.metrics_sockets),

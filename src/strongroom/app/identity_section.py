@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from strongroom.app.vault_section import Section, SettingsError
 from strongroom.identity.people import MappingError, Provider, parse_mapping
+from strongroom.signatures.proofnonces import ProofNonces
+from strongroom.vault import Purpose, PurposeKeys
 from strongroom.wire.addresses import Networks
 
 
@@ -29,6 +31,15 @@ class IdentitySection(Section, frozen=True, kw_only=True):
             description=(
                 "MaxMind DB file (.mmdb) that says in which country an address is, and whose network; without one no country "
                 "is known, and a key that is bound to countries is refused."
+            )
+        ),
+    ] = None
+    dpop_nonces: Annotated[
+        Literal["off", "control", "all"] | None,
+        Meta(
+            description=(
+                "Where proofs of possession (DPoP) need a nonce that the server gave within five minutes: `off`, at the `control` "
+                "port, or at `all` ports. Unset: at the control port in production, nowhere in development."
             )
         ),
     ] = None
@@ -131,3 +142,11 @@ def provider(section: IdentitySection, secret: str | None, ca: str | None) -> Pr
         ca=ca,
         devices=section.sso_device_codes,
     )
+
+
+def proof_nonces(
+    section: IdentitySection, keys: PurposeKeys, port: Literal["control", "all"], *, production: bool
+) -> ProofNonces | None:
+    """Return what gives nonces at the control port, or at `all` of them; None where none are wanted."""
+    where = section.dpop_nonces or ("control" if production else "off")
+    return ProofNonces(list(keys.versions(Purpose.DPOP_NONCE).values())) if where in {port, "all"} else None

@@ -64,6 +64,7 @@ from strongroom.rules.narrowed import narrowed_by
 from strongroom.rules.proposing import Proposing
 from strongroom.rules.usage import UsageReader
 from strongroom.runtime import gguf
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.store.tx import Tx
@@ -226,6 +227,7 @@ def make_services(
     networks: Networks | None = None,
     issuer_networks: Networks | None = None,
     signers: Signers | None = None,
+    nonces: ProofNonces | None = None,
     provider: Provider | None = None,
     production: bool = False,
     look_up: LookUp = system_look_up,
@@ -271,7 +273,7 @@ def make_services(
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
     releases = Releases(gate, admission, quarantine, clock, bounds)
-    door = Door(directory, follower, gate, signers)
+    door = Door(directory, follower, gate, signers, nonces)
     training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), rulebook, clock)
     training_jobs = TrainingJobs(
         gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
@@ -292,8 +294,8 @@ def make_services(
         tenant_keys=TenantKeys(gate, keystore),
         federation=FederationService(gate, clock),
         signon=signon,
-        command_lines=CommandLines(signon, door, directory, gate, keys, clock),
-        exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock),
+        command_lines=CommandLines(signon, door, directory, gate, keys, clock, nonces),
+        exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock, nonces),
         elevations=Elevations(
             gate, engine, keys, clock, pages=notices.pages, production=production, noticed=notices.noticed
         ),

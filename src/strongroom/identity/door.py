@@ -13,7 +13,7 @@ import time
 from typing import Final, Protocol
 
 from strongroom.identity.directory import Directory, refused
-from strongroom.identity.possession import Seen, Shown, confirmed
+from strongroom.identity.possession import Seen, Shown, confirmed, wants_nonce
 from strongroom.identity.signers import Signers
 from strongroom.identity.signers.checking import unheld
 from strongroom.kernel.ids import KeyId
@@ -22,6 +22,7 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Ask, Gate
 from strongroom.signatures.dpop import Proven
 from strongroom.signatures.jose import BadToken
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.signatures.requests import Claim
 from strongroom.store import Unavailable
 
@@ -43,9 +44,17 @@ class Lease(Protocol):
 class Door:
     """Lets callers in."""
 
-    def __init__(self, directory: Directory, lease: Lease, gate: Gate, signers: Signers | None = None) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        lease: Lease,
+        gate: Gate,
+        signers: Signers | None = None,
+        nonces: ProofNonces | None = None,
+    ) -> None:
         self._directory: Final = directory
         self._signers: Final = signers or Signers()
+        self._nonces: Final = nonces
         self._lease: Final = lease
         self._gate: Final = gate
         self._seen: Final = Seen(time.time())
@@ -85,6 +94,9 @@ class Door:
                 proof: Proven | None = self._signed(who, confirmation, await shown.claim(), now)
             else:
                 proof = confirmed(confirmation, shown, presented, now)
+                wanted = None if proof is None else wants_nonce(self._nonces, proof, now)
+                if wanted is not None:
+                    raise Refused(wanted)  # a step of the protocol, and nobody who is turned away
         except BadToken as error:
             return _unproven(who, str(error))
         if proof is not None and not self._seen.take(proof, now):

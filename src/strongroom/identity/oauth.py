@@ -27,6 +27,7 @@ from strongroom.kernel.principal import Proof
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy import Ask
 from strongroom.signatures.jose import MAX_BYTES
+from strongroom.signatures.proofnonces import FIELD
 
 TheExchange: TypeAlias = NamedDependency[Exchange]
 TheCommandLines: TypeAlias = NamedDependency[CommandLines]
@@ -302,7 +303,9 @@ def _no(error: Exception, ask: Ask) -> Response[Any]:
 def _refused(refusal: Refusal, ask: Ask) -> Response[TokenAnswer | TokenError]:
     if refusal.kind is RefusalKind.UNAVAILABLE:
         return _error(503, "temporarily_unavailable", refusal.tell, ask)
-    return _error(400, refusal.code or "invalid_request", refusal.tell, ask)
+    said = _error(400, refusal.code or "invalid_request", refusal.tell, ask)
+    said.headers |= {name.decode(): value.decode("latin-1") for name, value in refusal.fields if name == FIELD}
+    return said
 
 
 def _error(status: int, error: str, said: str, ask: Ask) -> Response[TokenAnswer | TokenError]:

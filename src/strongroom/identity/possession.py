@@ -18,8 +18,10 @@ from hashlib import sha256
 from typing import Final
 
 from strongroom.kernel.principal import Confirmation, Proof
-from strongroom.signatures import dpop
+from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.signatures import dpop, proofnonces
 from strongroom.signatures.jose import BadToken
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.signatures.requests import Claim
 
 _MOST: Final = 65_536
@@ -91,6 +93,19 @@ def confirmed(confirmation: Confirmation, shown: Shown, credential: str, now: fl
     if not hmac.compare_digest(proof.thumbprint, confirmation.thumbprint):
         raise BadToken("it is bound to another key than the proof's")
     return proof
+
+
+def wants_nonce(nonces: ProofNonces | None, proof: dpop.Proven, now: float) -> Refusal | None:
+    """Return the no to a proof that is right but for the nonce that is wanted in it (RFC 9449 §8); None: it has one, or needs none."""
+    if nonces is None or nonces.takes(proof.nonce, now):
+        return None
+    return Refusal(
+        kind=RefusalKind.UNAUTHENTICATED,
+        reason="the proof has no nonce of ours, or an old one",
+        tell="Make the proof anew, with the nonce that this answer carries.",
+        code=proofnonces.CODE,
+        fields=((proofnonces.FIELD, nonces.give(now).encode()), (b"www-authenticate", b'DPoP error="use_dpop_nonce"')),
+    )
 
 
 class Seen:

@@ -23,6 +23,7 @@ from strongroom.identity.federation.testing import LocalIssuer, local_issuer
 from strongroom.identity.people import Provider, parse_mapping
 from strongroom.identity.people.wishes import challenge_of
 from strongroom.signatures.dpop import Prover
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.store.testing import TestServer
 
 Run = Callable[..., Any]
@@ -500,6 +501,21 @@ def test_a_command_line_without_a_browser_signs_in_by_a_word(
     done = cli("login", "--device")
     assert done.code == 0, done.err
     assert cli("whoami", "--json").json["role"] == "operator"
+
+
+def test_a_command_line_makes_its_proofs_with_the_nonce_that_is_wanted(
+    plane: ControlPlane, cli: Run, browse: Run, person: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nonces = ProofNonces([b"n" * 32])
+    for each in (plane.services.door, plane.services.command_lines):
+        monkeypatch.setattr(each, "_nonces", nonces)
+    status, said = Line(plane).wish()
+    assert (status, said["error"]) == (400, "use_dpop_nonce")
+    person("platform")
+    browse()
+    assert cli("login").code == 0
+    assert cli("tenant", "create", "by-nonce").code == 0
+    assert cli("logout").code == 0
 
 
 def test_where_nobody_signs_on_there_is_no_login(

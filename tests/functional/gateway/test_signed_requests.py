@@ -13,12 +13,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anthropic
+import httpx
 import openai
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from strongroom.client import retrying
 from strongroom.gateway.signing import SigningDesk, nonces
 from strongroom.gateway.signing.nonces import Nonces
+from strongroom.identity import binding
 from strongroom.identity.signers import SignerService
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId
@@ -27,7 +30,9 @@ from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.signatures import SecretKey
 from strongroom.signatures.client import RequestSigner
+from strongroom.signatures.dpop import Prover
 from strongroom.signatures.fields import base, content_digest, write_input, write_signature
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.signatures.requests import Parts, sign
 from strongroom.store import Appender, AppendTx, Database, Unavailable
 from strongroom.store.migrate import administrator
@@ -668,3 +673,49 @@ async def test_the_rule_may_want_a_younger_signature_than_the_key_does(rig: Rig)
         assert (refusal.status, refusal.error["code"]) == (401, "invalid_signature")
     finally:
         await rig.plane.rule("acme", "signing", DEMANDED)
+
+
+async def test_where_nonces_are_wanted_a_bound_key_is_proven_with_one_of_ours_in_every_process(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane, held = rig.plane, SecretKey.generate()
+    made = await plane.identity.create_key(
+        OPERATOR, plane.tenants["acme"], environment=Environment.DEV, workload=Name("inference"),
+        bound=binding.read(held.public.pem()), ask=Ask(),
+    )  # fmt: skip
+    await plane.known()
+    gateway: Any = plane.gateway
+    monkeypatch.setattr(gateway._desk._possession, "_given", ProofNonces([b"n" * 32]))
+    body, prover = b'{"model": "vectors", "input": "x"}', Prover(held)
+    url = f"http://127.0.0.1:{plane.port}/v1/embeddings"
+
+    async def ask(nonce: str | None, by: Prover = prover) -> Answer:
+        proof = by.proof("POST", url, token=made.secret, nonce=nonce)
+        head = (
+            f"POST /v1/embeddings HTTP/1.1\r\nhost: 127.0.0.1:{plane.port}\r\ncontent-length: {len(body)}\r\n"
+            f"content-type: application/json\r\nauthorization: DPoP {made.secret}\r\ndpop: {proof}\r\n\r\n"
+        )
+        line = await plane.line()
+        try:
+            await line.say(head.encode() + body)
+            return await line.answer()
+        finally:
+            await line.close()
+
+    asked = await ask(None)
+    assert (asked.status, asked.error["code"]) == (401, "use_dpop_nonce")
+    assert asked.headers["www-authenticate"] == 'DPoP error="use_dpop_nonce"'
+    assert (await ask(asked.headers["dpop-nonce"])).status == 200
+    assert (await ask(ProofNonces([b"n" * 32]).give(time.time()))).status == 200  # as another process gave it
+    for wrong in (
+        "guessed",
+        ProofNonces([b"x" * 32]).give(time.time()),
+        ProofNonces([b"n" * 32]).give(time.time() - 900),
+    ):
+        assert (await ask(wrong)).error["code"] == "use_dpop_nonce"
+    thief = await ask(None, Prover.generate())
+    assert (thief.status, thief.headers.get("dpop-nonce")) == (401, None)
+    async with httpx.AsyncClient(auth=retrying(prover.bind(made.secret))) as client:
+        for _ in range(2):
+            assert (await client.post(url, json=json.loads(body))).status_code == 200
+    assert (await plane.ask("/v1/embeddings", json.loads(body))).status == 200  # what is not bound needs none

@@ -28,13 +28,14 @@ from strongroom.identity.issuing import fingerprint_of
 from strongroom.identity.model import thumbprint_text
 from strongroom.identity.people.signon import DESK, SignOn
 from strongroom.identity.people.wishes import INTERVAL_S, WISH_S, Loopback, NotYet, Wish, Wishes
-from strongroom.identity.possession import Seen, Shown, proven
+from strongroom.identity.possession import Seen, Shown, proven, wants_nonce
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.signatures.jose import BadToken
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.store import Unavailable
 from strongroom.vault import PurposeKeys
 
@@ -77,6 +78,7 @@ class CommandLines:
         gate: Gate,
         keys: PurposeKeys,
         clock: Clock,
+        nonces: ProofNonces | None = None,
     ) -> None:
         """Wire it.
 
@@ -87,6 +89,7 @@ class CommandLines:
             gate: decides and records.
             keys: for tokens' fingerprints.
             clock: the time.
+            nonces: those that proofs must have, if they must.
         """
         self._signon: Final = signon
         self._door: Final = door
@@ -94,6 +97,7 @@ class CommandLines:
         self._gate: Final = gate
         self._keys: Final = keys
         self._clock: Final = clock
+        self._nonces: Final = nonces
         self._wishes: Final = Wishes()
         self._seen: Final = Seen(clock.now().timestamp())
         self._words: Final[OrderedDict[KeyId, int]] = OrderedDict()
@@ -147,6 +151,8 @@ class CommandLines:
             proof = proven(shown, now)
         except BadToken as error:
             raise Refused(invalid(f"The proof of the key (DPoP) does not count: {error}.")) from None
+        if proof is not None and (again := wants_nonce(self._nonces, proof, now)) is not None:
+            raise Refused(again)
         if proof is None or not self._seen.take(proof, now):
             raise Refused(invalid("Show proof of the key that the token is to be bound to (DPoP), made anew."))
         return proof.thumbprint
