@@ -147,6 +147,7 @@ def _offered(services: Services) -> dict[str, object]:
         "federation": services.federation,
         "exchange": services.exchange,
         "command_lines": services.command_lines,
+        "back_channel": services.back_channel,
         "elevations": services.elevations,
         "proposals": services.proposals,
         "registry": services.registry,

@@ -114,6 +114,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     services.releases.resume()
     scanning = asyncio.create_task(_keep_current(services), name="rescan")
     renewing = asyncio.create_task(_renew_in_time(services), name="channels")
+    asking = asyncio.create_task(services.rechecks.run(), name="sign-ons") if services.rechecks else None
     paging = asyncio.create_task(services.notices.run(), name="notices")
     try:
         async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
@@ -125,7 +126,11 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         paging.cancel()
         scanning.cancel()
         renewing.cancel()
-        await asyncio.gather(looking, dropping, watching, paging, scanning, renewing, return_exceptions=True)
+        working = [looking, dropping, watching, paging, scanning, renewing]
+        if asking is not None:
+            asking.cancel()
+            working.append(asking)
+        await asyncio.gather(*working, return_exceptions=True)
         await services.training_jobs.close()
         await services.releases.close()
         await follower.close()

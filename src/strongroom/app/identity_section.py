@@ -73,6 +73,17 @@ class IdentitySection(Section, frozen=True, kw_only=True):
     sso_session_minutes: Annotated[
         int, Meta(ge=5, le=480, description="How long a session lasts that began at the provider.")
     ] = 60
+    sso_recheck_minutes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=60,
+            description=(
+                "How often the provider is asked again whether people are still who they were when they signed in, by a refresh "
+                "token (`offline_access`); who left a group is out by then. Who came without one is let in for no longer. 0: never."
+            ),
+        ),
+    ] = 0
     sso_device_codes: Annotated[
         bool,
         Meta(
@@ -141,6 +152,7 @@ def provider(section: IdentitySection, secret: str | None, ca: str | None) -> Pr
         session_s=60.0 * section.sso_session_minutes,
         ca=ca,
         devices=section.sso_device_codes,
+        recheck_s=60.0 * section.sso_recheck_minutes,
     )
 
 

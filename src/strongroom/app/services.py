@@ -32,7 +32,7 @@ from strongroom.identity.elevation.notices import Hook
 from strongroom.identity.federation.exchange import Exchange
 from strongroom.identity.federation.issuers import Issuers
 from strongroom.identity.federation.service import FederationService
-from strongroom.identity.people import CommandLines, Provider, SignOn
+from strongroom.identity.people import BackChannel, CommandLines, Provider, Rechecks, SignOn
 from strongroom.identity.rotation import Rotation
 from strongroom.identity.signers import Signers, SignerService
 from strongroom.identity.tenantkeys import TenantKeys
@@ -108,6 +108,8 @@ class Services:
     exchange: Exchange
     signon: SignOn | None
     command_lines: CommandLines
+    back_channel: BackChannel
+    rechecks: Rechecks | None
     elevations: Elevations
     proposals: Proposals
     notices: Notices
@@ -254,7 +256,7 @@ def make_services(
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
     signon = None
     if provider is not None:
-        signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock)
+        signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock, directory.still)
     registry_keys = RegistryKeys(keys)
     prompts = Prompts(gate, registry_keys, PromptSeals(keys), clock)
     evaluations = Evaluations(gate, registry_keys, prompts, clock)
@@ -294,6 +296,8 @@ def make_services(
         tenant_keys=TenantKeys(gate, keystore),
         federation=FederationService(gate, clock),
         signon=signon,
+        rechecks=None if signon is None else Rechecks(signon, clock),
+        back_channel=BackChannel(signon, gate, clock),
         command_lines=CommandLines(signon, door, directory, gate, keys, clock, nonces),
         exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock, nonces),
         elevations=Elevations(

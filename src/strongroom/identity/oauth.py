@@ -21,6 +21,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from strongroom.identity import problems
 from strongroom.identity.federation.exchange import ACCESS_TOKEN, GRANT, Exchange, Issued, Wanted
 from strongroom.identity.http import peer_of, shown_of
+from strongroom.identity.people.backchannel import BackChannel
 from strongroom.identity.people.commandline import CLIENT, PAGE, WORD_PAGE, CommandLines, SignedIn, lives
 from strongroom.identity.people.wishes import NotYet
 from strongroom.kernel.principal import Proof
@@ -30,10 +31,12 @@ from strongroom.signatures.jose import MAX_BYTES
 from strongroom.signatures.proofnonces import FIELD
 
 TheExchange: TypeAlias = NamedDependency[Exchange]
+TheBackChannel: TypeAlias = NamedDependency[BackChannel]
 TheCommandLines: TypeAlias = NamedDependency[CommandLines]
 PATH: Final = "/oauth2/token"
 WISH: Final = "/oauth2/par"
 DEVICE: Final = "/oauth2/device_authorization"
+LOGOUT: Final = "/oauth2/backchannel-logout"
 METADATA: Final = "/.well-known/oauth-authorization-server"
 REQUEST: Final = "urn:ietf:params:oauth:request_uri:"
 CODE_GRANT: Final = "authorization_code"
@@ -85,6 +88,12 @@ class DeviceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Show no code."""
         return "DeviceAnswer()"
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How many credentials of a person ended."""
+
+    ended: int
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -314,4 +323,15 @@ def _error(status: int, error: str, said: str, ask: Ask) -> Response[TokenAnswer
     return Response(told, status_code=status, headers=_NO_STORE | more)
 
 
-ROUTES: Final = (show_metadata, push_wish, push_device, exchange_token)
+@post(LOGOUT, status_code=200, summary="Somebody has signed out", tags=["sign-in"], responses=_WRONG)
+async def log_out(request: Request[Any, Any, Any], back_channel: TheBackChannel) -> Response[Ended | TokenError]:
+    """Take the provider's word that somebody has signed out there (OpenID Connect Back-Channel Logout 1.0)."""
+    ask = problems.ask_of(request)
+    try:
+        ended = await back_channel.log_out(_form(request, await request.body(), ("logout_token",))["logout_token"], ask)
+    except Exception as error:  # noqa: BLE001 - a fault is raised on, there
+        return _no(error, ask)
+    return Response(Ended(ended=ended), headers=_NO_STORE)
+
+
+ROUTES: Final = (log_out, show_metadata, push_wish, push_device, exchange_token)

@@ -458,6 +458,7 @@ OPEN: Final = {
     ("GET", "/api"),
     ("GET", "/api/openapi.json"),
     ("POST", "/oauth2/token"),
+    ("POST", "/oauth2/backchannel-logout"),
     ("POST", "/oauth2/par"),
     ("POST", "/oauth2/device_authorization"),
     ("GET", "/.well-known/oauth-authorization-server"),

@@ -19,9 +19,11 @@ import pytest
 from strongroom.app.testing import ControlPlane, control_plane
 from strongroom.cli import logins
 from strongroom.cli.loopback import Loopback
-from strongroom.identity.federation.testing import LocalIssuer, local_issuer
+from strongroom.identity.federation.testing import LocalIssuer, SigningKey, compact, local_issuer
 from strongroom.identity.people import Provider, parse_mapping
+from strongroom.identity.people.backchannel import EVENT
 from strongroom.identity.people.wishes import challenge_of
+from strongroom.policy import Ask
 from strongroom.signatures.dpop import Prover
 from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.store.testing import TestServer
@@ -57,6 +59,7 @@ def plane(
             mappings=[parse_mapping(each) for each in PEOPLE],
             session_s=3600,
             devices=True,
+            recheck_s=600,
         )
 
     with asyncio.Runner() as runner:
@@ -308,6 +311,111 @@ def test_signing_out_in_the_browser_or_a_revocation_ends_the_command_line(
     assert cli("key", "revoke", sign_on, "--reason", "stolen laptop", **operator).code == 0
     assert cli("whoami").code == 1
     assert cli("logout").code == 0  # it counts no more: that was the wish
+
+
+def test_who_left_their_group_is_out_once_the_provider_was_asked_again(
+    plane: ControlPlane, cli: Run, browse: Run, person: Run, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rechecks = plane.services.rechecks
+    assert rechecks is not None
+
+    def signed_in() -> Person:
+        person("platform")
+        here = browse()
+        assert cli("login").code == 0
+        plane.run(rechecks.look())
+        assert cli("whoami").code == 0
+        return here
+
+    def out(here: Person) -> bool:
+        plane.run(rechecks.look())
+        return cli("whoami").code == 1 and here.ask("GET", "/tenants")[0] == 303
+
+    here = signed_in()
+    person("platform", preferred_username="renamed")  # still who they were
+    assert not out(here)
+    person("staff")
+    assert out(here)
+    assert any(each["detail"].get("why") == "what the provider says of this person has changed" for each in log(plane))
+    for other in (("releases",), ("platform",)):  # another role; the right one, of somebody else
+        here = signed_in()
+        person(*other, sub="248289761001" if other == ("releases",) else "another")
+        assert out(here)
+    here = signed_in()
+    issuer.refreshes.clear()  # the provider has ended it
+    assert out(here)
+    here = signed_in()
+    monkeypatch.setattr(issuer, "redeem", lambda _: (503, b"{}"))
+    assert not out(here)
+    assert not out(here)
+    assert out(here)  # three times away has not said yes
+
+
+def test_who_cannot_be_asked_about_again_is_let_in_for_no_longer_and_a_restart_ends_all(
+    plane: ControlPlane, cli: Run, browse: Run, person: Run, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person("platform")
+    browse()
+    monkeypatch.setattr(
+        issuer, "_given", lambda said, client, **_: LocalIssuer._given(issuer, said, client, offline=False)
+    )
+    assert cli("login").code == 0
+    ends = datetime.fromisoformat(cli("whoami", "--json").json["expires_at"])
+    assert (ends - datetime.now(UTC)).total_seconds() <= 600
+    signon = plane.services.signon
+    assert signon is not None
+    plane.run(signon.end_all(Ask()))
+    assert cli("whoami").code == 1
+
+
+def test_who_signs_out_at_the_provider_is_out_everywhere(
+    plane: ControlPlane, cli: Run, browse: Run, person: Run, issuer: LocalIssuer
+) -> None:
+    def told(signer: SigningKey | None = None, **more: Any) -> int:
+        now = int(time.time())
+        said = {"aud": "strongroom", "sub": "248289761001", "events": {EVENT: {}}, "iat": now, "exp": now + 60} | more
+        key = signer or issuer.keys[0]
+        text = key.token(issuer.claims(**said), kid=issuer.keys[0].kid, typ="logout+jwt")
+        return form_of(plane, "/oauth2/backchannel-logout", {"logout_token": text})
+
+    person("platform")
+    here = browse()
+    assert cli("login").code == 0
+    for wrong in (
+        {"aud": "another"},
+        {"iss": "https://evil.example"},
+        {"events": None},
+        {"events": {"http://schemas.openid.net/event/else": {}}},
+        {"nonce": "n"},
+        {"sub": None, "sid": "s"},
+        {"jti": None},
+        {"iat": int(time.time()) - 3600},
+        {"exp": int(time.time()) - 60},
+    ):
+        assert told(**wrong) == 400, wrong
+    assert told(SigningKey.make()) == 400
+    unsigned = compact(
+        {"alg": "none", "typ": "logout+jwt"}, issuer.claims(aud="strongroom", sub="248289761001"), lambda _: b"x"
+    )
+    assert form_of(plane, "/oauth2/backchannel-logout", {"logout_token": unsigned}) == 400
+    assert told(sub="somebody else") == 200
+    assert cli("whoami").code == 0
+    assert told(jti="once") == 200
+    assert cli("whoami").code == 1
+    assert here.ask("GET", "/tenants")[0] == 303
+    browse()
+    assert cli("login").code == 0
+    assert told(jti="once") == 400  # a replay ends nothing that was begun since
+    assert cli("whoami").code == 0
+    assert any(each["reason"].startswith("back-channel logout: ") for each in log(plane))
+
+
+def form_of(plane: ControlPlane, path: str, form: dict[str, str]) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=20)
+    connection.request("POST", path, urlencode(form), {"content-type": "application/x-www-form-urlencoded"})
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 class Line:
