@@ -321,7 +321,7 @@ def test_who_left_their_group_is_out_once_the_provider_was_asked_again(
 
     def signed_in() -> Person:
         person("platform")
-        here = browse()
+        here: Person = browse()
         assert cli("login").code == 0
         plane.run(rechecks.look())
         assert cli("whoami").code == 0
@@ -381,7 +381,7 @@ def test_who_signs_out_at_the_provider_is_out_everywhere(
     person("platform")
     here = browse()
     assert cli("login").code == 0
-    for wrong in (
+    wrongs: tuple[dict[str, Any], ...] = (
         {"aud": "another"},
         {"iss": "https://evil.example"},
         {"events": None},
@@ -391,7 +391,8 @@ def test_who_signs_out_at_the_provider_is_out_everywhere(
         {"jti": None},
         {"iat": int(time.time()) - 3600},
         {"exp": int(time.time()) - 60},
-    ):
+    )
+    for wrong in wrongs:
         assert told(**wrong) == 400, wrong
     assert told(SigningKey.make()) == 400
     unsigned = compact(

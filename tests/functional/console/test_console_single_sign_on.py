@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,10 @@ import pytest
 from playwright.sync_api import expect
 
 from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.cli.loopback import Loopback
 from strongroom.identity.federation.testing import LocalIssuer, SigningKey, local_issuer
 from strongroom.identity.people import Provider, parse_mapping
+from strongroom.signatures.dpop import Prover
 from strongroom.store.testing import TestDatabase
 
 if TYPE_CHECKING:
@@ -101,6 +104,37 @@ def test_an_auditor_looks_at_everything_and_changes_nothing(visit: Visit, person
     expect(here.page.get_by_role("button", name="Create")).to_have_count(0)
     here.go("/tenants/acme/keys")
     expect(here.page.get_by_role("button", name="Issue")).to_have_count(0)
+
+
+def test_a_command_line_is_signed_in_in_a_browser(
+    visit: Visit, plane: ControlPlane, person: Callable[..., None]
+) -> None:
+    person("platform")
+    prover, codes, here = Prover.generate(), list[str](), visit()
+    with Loopback(0, issuer=plane.url) as answer:
+        form = {
+            "client_id": "strongroom-cli",
+            "response_type": "code",
+            "redirect_uri": answer.redirect_uri,
+            "code_challenge": answer.challenge,
+            "code_challenge_method": "S256",
+            "state": answer.state,
+        }
+        fields = {"content-type": "application/x-www-form-urlencoded"}
+        fields |= {"dpop": prover.proof("POST", f"{plane.url}/oauth2/par")}
+        connection = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=20)
+        connection.request("POST", "/oauth2/par", urlencode(form), fields)
+        wish = json.loads(connection.getresponse().read())["request_uri"]
+        connection.close()
+        waiting = threading.Thread(target=lambda: codes.append(answer.wait(60)), daemon=True)
+        waiting.start()
+        here.go(f"/sign-in/cli?client_id=strongroom-cli&request_uri={wish}")
+        here.page.get_by_role("button", name="Sign in with your organisation").click()
+        expect(here.page.locator("main")).to_contain_text("A command line asks to act as you")
+        here.page.get_by_role("button", name="Allow").click()
+        expect(here.page.locator("body")).to_contain_text("You can close this window")
+        waiting.join(20)
+    assert len(codes) == 1
 
 
 class Browser:

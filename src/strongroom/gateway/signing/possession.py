@@ -36,7 +36,7 @@ class Possession:
         if who.tenant is None:
             return _refused(who, "only workloads come here")
         if confirmation.proof is Proof.SIGNATURE:
-            said = await self._verifier.held(request, who, confirmation)
+            said: str | bool | Refusal | None = await self._verifier.held(request, who, confirmation)
         else:
             said = await self._proven(request, who.tenant, confirmation, presented)
         if said is None or isinstance(said, Refusal):
