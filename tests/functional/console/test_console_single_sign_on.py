@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -158,6 +159,19 @@ class Browser:
         finally:
             connection.close()
 
+    def post(self, path: str, form: dict[str, str], *, came_from: str) -> tuple[int, str]:
+        """Send a form as a page of the console would, and return the status and where it leads."""
+        csrf = re.search(r'name="csrf" value="([^"]+)"', self.get("/")[2])
+        assert csrf is not None
+        connection = http.client.HTTPConnection("127.0.0.1", self.plane.port, timeout=20)
+        fields = {"content-type": "application/x-www-form-urlencoded", "origin": self.plane.url}
+        fields |= {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        fields |= {"referer": self.plane.url + came_from}
+        connection.request("POST", path, urlencode(form | {"csrf": csrf[1]}), fields)
+        answer = connection.getresponse()
+        connection.close()
+        return answer.status, answer.headers.get("location", "")
+
     def begin(self, query: str = "") -> dict[str, str]:
         """Start, and return what the provider was asked."""
         status, fields, _ = self.get(f"/sign-in/sso{query}")
@@ -291,6 +305,21 @@ def test_what_cannot_be_undone_needs_fresh_proof(
     person("platform")
     assert here.back(issuer, here.begin("?fresh=1")) == 200
     assert here.get("/tenants/acme/delete")[0] == 200
+
+
+def test_who_decides_on_others_proves_first_who_they_are_and_comes_back(
+    plane: ControlPlane, issuer: LocalIssuer, person: Callable[..., None]
+) -> None:
+    page = "/elevations/01a21cac-1b8c-75da-99c5-294fa77236ce"
+    form = {"verdict": "approve", "reason": "agreed", "digest": f"sha256:{'0' * 64}"}
+    person("releases", auth_time=int(time.time()) - 3600)
+    here = Browser(plane)
+    assert here.back(issuer, here.begin()) == 200
+    status, where = here.post(f"{page}/decide", form, came_from=page)
+    assert (status, where) == (303, f"/sign-in/sso?fresh=1&next={quote(page, safe='')}")
+    person("releases")
+    assert here.back(issuer, here.begin("?fresh=1")) == 200
+    assert here.post(f"{page}/decide", form, came_from=page)[0] == 404  # asked now, and there is none
 
 
 def test_a_sign_on_without_the_wish_for_fresh_proof_is_no_fresh_proof(
