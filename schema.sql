@@ -1465,7 +1465,7 @@ CREATE TABLE identity.key (
     CONSTRAINT key_id_check CHECK ((id ~ '^[0-9a-z]{16}$'::text)),
     CONSTRAINT key_owner_check CHECK ((owner <> ''::text)),
     CONSTRAINT key_pepper_version_check CHECK ((pepper_version > 0)),
-    CONSTRAINT key_proof_check CHECK ((proof = ANY (ARRAY['dpop'::text, 'mtls'::text]))),
+    CONSTRAINT key_proof_check CHECK ((proof = ANY (ARRAY['dpop'::text, 'mtls'::text, 'signature'::text]))),
     CONSTRAINT key_thumbprint_check CHECK ((octet_length(thumbprint) = 32))
 );
 
@@ -1479,7 +1479,7 @@ COMMENT ON COLUMN identity.key.purpose IS 'what this key is for, where that is n
 
 COMMENT ON COLUMN identity.key.retires_at IS 'when a replaced key stops counting; it may end before that and never after';
 
-COMMENT ON COLUMN identity.key.thumbprint IS 'SHA-256 of what it is bound to: a public key (RFC 7638) or a certificate';
+COMMENT ON COLUMN identity.key.thumbprint IS 'SHA-256 of what it is bound to: a public key (RFC 7638), a certificate, or a signer (its SubjectPublicKeyInfo)';
 
 COMMENT ON COLUMN identity.key.bindings IS 'each takes away from what the role allows; null: nothing is bound';
 

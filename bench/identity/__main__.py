@@ -18,13 +18,16 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.gateway.signing import verify
 from strongroom.gateway.signing.possession import Possession
 from strongroom.identity.accesstoken import Claims, Signer, Verifier, public_keys
 from strongroom.identity.federation.exchange import GRANT, JWT
 from strongroom.identity.federation.testing import SigningKey
+from strongroom.identity.signers import Signers
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, TenantId, new_key_id, new_uuid
 from strongroom.kernel.principal import Confirmation, Environment, Principal, Proof, Role
@@ -116,7 +119,8 @@ class _Nonces:
 async def possession(count: int) -> float:
     """Return what the gateway's check of a bound credential takes, but for the database, in µs."""
     prover, token = Prover.generate(), "srk_tok_prod_x"
-    check_ = Possession(_Nonces(), SystemClock())  # type: ignore[arg-type]
+    nonces: Any = _Nonces()
+    check_ = Possession(nonces, verify.Verifier(Signers(), nonces, SystemClock()), SystemClock())
     fields = [
         (b"host", b"127.0.0.1"),
         (b"authorization", b"DPoP " + token.encode()),

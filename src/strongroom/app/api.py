@@ -30,12 +30,12 @@ from strongroom.console import Missing
 from strongroom.custody import routes as custody_routes
 from strongroom.custody.incidents import routes as incident_routes
 from strongroom.flows import routes as flow_routes
-from strongroom.identity import http, problems
+from strongroom.identity import http, oauth, problems
 from strongroom.identity import routes as identity_routes
 from strongroom.identity.approvals import routes as proposal_routes
 from strongroom.identity.elevation import routes as elevation_routes
-from strongroom.identity.federation import oauth
 from strongroom.identity.federation import routes as federation_routes
+from strongroom.identity.people import routes as people_routes
 from strongroom.identity.rotation import routes as rotation_routes
 from strongroom.identity.signers import routes as signer_routes
 from strongroom.identity.tenantkeys import routes as tenantkey_routes
@@ -83,6 +83,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
             *federation_routes.ROUTES,
+            *people_routes.ROUTES,
             *elevation_routes.ROUTES,
             *proposal_routes.ROUTES,
             *registry_routes.ROUTES,
@@ -145,6 +146,8 @@ def _offered(services: Services) -> dict[str, object]:
         "tenant_keys": services.tenant_keys,
         "federation": services.federation,
         "exchange": services.exchange,
+        "command_lines": services.command_lines,
+        "back_channel": services.back_channel,
         "elevations": services.elevations,
         "proposals": services.proposals,
         "registry": services.registry,

@@ -14,13 +14,14 @@ from strongroom.app.checks import Check
 from strongroom.app.doctor import online
 from strongroom.app.geo import source
 from strongroom.app.handover import Handover
-from strongroom.app.identity_section import provider
+from strongroom.app.identity_section import proof_nonces, provider
 from strongroom.app.metrics import Collected, is_token
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Explained, Loaded
 from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.identity.elevation.notices import Hook
+from strongroom.identity.signers import Signers
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Principal, Role
@@ -54,12 +55,13 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     clock, keys, engine = SystemClock(), handover.purpose_keys, Engine.load(production=handover.settings.production)
     geo = source(handover.settings.identity.geo_database)
     directory = Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys, geo=geo)
-    book, rulebook = Book(), Rulebook()
+    book, rulebook, signers = Book(), Rulebook(), Signers()
 
     def told(entries: list[FeedEntry], full: bool) -> None:
         directory.apply(entries, full=full)
         book.apply(entries, full=full)
         rulebook.apply(entries, full=full)
+        signers.apply(entries, full=full)
 
     follower = Follower(handover.logins[CONTROL], clock, told)
     database = await _connected(handover)
@@ -88,6 +90,8 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         is_scraper=lambda presented: is_token(presented, handover.metrics_token),
         networks=networks,
         rulebook=rulebook,
+        signers=signers,
+        nonces=proof_nonces(handover.settings.identity, keys, "control", production=handover.settings.production),
         hook=None if hook is None else Hook(hook, handover.webhook_secret),
         production=handover.settings.production,
         sockets=Path(handover.metrics_sockets),
@@ -110,6 +114,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     services.releases.resume()
     scanning = asyncio.create_task(_keep_current(services), name="rescan")
     renewing = asyncio.create_task(_renew_in_time(services), name="channels")
+    asking = asyncio.create_task(services.rechecks.run(), name="sign-ons") if services.rechecks else None
     paging = asyncio.create_task(services.notices.run(), name="notices")
     try:
         async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
@@ -121,7 +126,11 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         paging.cancel()
         scanning.cancel()
         renewing.cancel()
-        await asyncio.gather(looking, dropping, watching, paging, scanning, renewing, return_exceptions=True)
+        working = [looking, dropping, watching, paging, scanning, renewing]
+        if asking is not None:
+            asking.cancel()
+            working.append(asking)
+        await asyncio.gather(*working, return_exceptions=True)
         await services.training_jobs.close()
         await services.releases.close()
         await follower.close()
@@ -224,6 +233,7 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         door=services.door,
         lease=services.follower,
         clock=services.clock,
+        command_lines=services.command_lines,
         secure=handover.tls is not None,
         demo=handover.demo,
         signon=services.signon,

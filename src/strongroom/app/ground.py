@@ -302,7 +302,7 @@ def children(
             settings.control,
             ports.control,
             roles,
-            (Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY, Purpose.SYSTEM_PROMPT),
+            (Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY, Purpose.SYSTEM_PROMPT, Purpose.DPOP_NONCE),
             token,
         )
 
@@ -311,6 +311,7 @@ def children(
             Purpose.KEY_PEPPER,
             Purpose.CACHE_SCOPE,
             Purpose.ANSWER_SIGNING,
+            Purpose.DPOP_NONCE,
             Purpose.KEPT_RESPONSE,
             Purpose.SYSTEM_PROMPT,
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from strongroom.app.vault_section import Section, SettingsError
 from strongroom.identity.people import MappingError, Provider, parse_mapping
+from strongroom.signatures.proofnonces import ProofNonces
+from strongroom.vault import Purpose, PurposeKeys
 from strongroom.wire.addresses import Networks
 
 
@@ -29,6 +31,15 @@ class IdentitySection(Section, frozen=True, kw_only=True):
             description=(
                 "MaxMind DB file (.mmdb) that says in which country an address is, and whose network; without one no country "
                 "is known, and a key that is bound to countries is refused."
+            )
+        ),
+    ] = None
+    dpop_nonces: Annotated[
+        Literal["off", "control", "all"] | None,
+        Meta(
+            description=(
+                "Where proofs of possession (DPoP) need a nonce that the server gave within five minutes: `off`, at the `control` "
+                "port, or at `all` ports. Unset: at the control port in production, nowhere in development."
             )
         ),
     ] = None
@@ -62,6 +73,26 @@ class IdentitySection(Section, frozen=True, kw_only=True):
     sso_session_minutes: Annotated[
         int, Meta(ge=5, le=480, description="How long a session lasts that began at the provider.")
     ] = 60
+    sso_recheck_minutes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=60,
+            description=(
+                "How often the provider is asked again whether people are still who they were when they signed in, by a refresh "
+                "token (`offline_access`); who left a group is out by then. Who came without one is let in for no longer. 0: never."
+            ),
+        ),
+    ] = 0
+    sso_device_codes: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Sign command lines in on machines without a browser, by a word that a person types into the console. Whoever can "
+                "talk somebody into typing theirs gets in: leave it off where people's machines have browsers."
+            )
+        ),
+    ] = False
     sso_only: Annotated[
         bool, Meta(description="Close the console to tokens: they are for the first start, and for the command line.")
     ] = False
@@ -120,4 +151,14 @@ def provider(section: IdentitySection, secret: str | None, ca: str | None) -> Pr
         mappings=[parse_mapping(text) for text in section.sso_people],
         session_s=60.0 * section.sso_session_minutes,
         ca=ca,
+        devices=section.sso_device_codes,
+        recheck_s=60.0 * section.sso_recheck_minutes,
     )
+
+
+def proof_nonces(
+    section: IdentitySection, keys: PurposeKeys, port: Literal["control", "all"], *, production: bool
+) -> ProofNonces | None:
+    """Return what gives nonces at the control port, or at `all` of them; None where none are wanted."""
+    where = section.dpop_nonces or ("control" if production else "off")
+    return ProofNonces(list(keys.versions(Purpose.DPOP_NONCE).values())) if where in {port, "all"} else None

@@ -24,6 +24,7 @@ import uvloop
 
 from strongroom.app.geo import source
 from strongroom.app.handover import Handover, admission, receive
+from strongroom.app.identity_section import proof_nonces
 from strongroom.app.logs.saying import speak
 from strongroom.app.metrics import socket_of, teller
 from strongroom.app.probes import answering
@@ -88,7 +89,8 @@ async def gateway(handover: Handover) -> None:
         default_output_tokens=settings.default_output_tokens,
         timeout_s=settings.answer_timeout_s,
     )
-    desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, login), clock)
+    given = proof_nonces(handover.settings.identity, keys, "all", production=handover.settings.production)
+    desk = SigningDesk(snapshot.signers, keys, partial(Appender.connect, login), clock, given)
     leases = Leases(DatabaseSource(partial(Lessor.connect, login, answer=ROUND_S)), clock, processes=settings.processes)
     meter = Meter(Ledger(leases, clock, lasts_s=2 * settings.answer_timeout_s), clock)
     bounds = Quota(responses=settings.kept_responses, octets=settings.kept_mib * 2**20)

@@ -32,9 +32,9 @@ from strongroom.identity.elevation.notices import Hook
 from strongroom.identity.federation.exchange import Exchange
 from strongroom.identity.federation.issuers import Issuers
 from strongroom.identity.federation.service import FederationService
-from strongroom.identity.people import Provider, SignOn
+from strongroom.identity.people import BackChannel, CommandLines, Provider, Rechecks, SignOn
 from strongroom.identity.rotation import Rotation
-from strongroom.identity.signers import SignerService
+from strongroom.identity.signers import Signers, SignerService
 from strongroom.identity.tenantkeys import TenantKeys
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer, ignore
@@ -67,6 +67,7 @@ from strongroom.rules.taken import TakenReader
 from strongroom.rules.taking import Taking
 from strongroom.rules.usage import UsageReader
 from strongroom.runtime import gguf
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.store import Database
 from strongroom.store.follower import Follower
 from strongroom.store.tx import Tx
@@ -109,6 +110,9 @@ class Services:
     federation: FederationService
     exchange: Exchange
     signon: SignOn | None
+    command_lines: CommandLines
+    back_channel: BackChannel
+    rechecks: Rechecks | None
     elevations: Elevations
     proposals: Proposals
     notices: Notices
@@ -236,6 +240,8 @@ def make_services(
     sockets: Path | None = None,
     networks: Networks | None = None,
     issuer_networks: Networks | None = None,
+    signers: Signers | None = None,
+    nonces: ProofNonces | None = None,
     provider: Provider | None = None,
     production: bool = False,
     look_up: LookUp = system_look_up,
@@ -263,7 +269,7 @@ def make_services(
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
     signon = None
     if provider is not None:
-        signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock)
+        signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock, directory.still)
     registry_keys = RegistryKeys(keys)
     prompts = Prompts(gate, registry_keys, PromptSeals(keys), clock)
     evaluations = Evaluations(gate, registry_keys, prompts, clock)
@@ -281,7 +287,7 @@ def make_services(
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
     releases = Releases(gate, admission, quarantine, clock, bounds)
-    door = Door(directory, follower, gate)
+    door = Door(directory, follower, gate, signers, nonces)
     training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), vault, rulebook, clock)
     training_jobs = TrainingJobs(
         gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
@@ -305,7 +311,10 @@ def make_services(
         tenant_keys=TenantKeys(gate, keystore),
         federation=FederationService(gate, clock),
         signon=signon,
-        exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock),
+        rechecks=None if signon is None else Rechecks(signon, clock),
+        back_channel=BackChannel(signon, gate, clock),
+        command_lines=CommandLines(signon, door, directory, gate, keys, clock, nonces),
+        exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock, nonces),
         elevations=Elevations(
             gate, engine, keys, clock, pages=notices.pages, production=production, noticed=notices.noticed
         ),

@@ -25,6 +25,7 @@ from strongroom.console import Parts, missing, pages
 from strongroom.identity import Directory
 from strongroom.identity.accesstoken import public_keys
 from strongroom.identity.people import Provider
+from strongroom.identity.signers import Signers
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Role
@@ -122,11 +123,12 @@ async def _serve(
     )
     token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
     known = Directory(keys, clock, allow_demo=True, token_keys=token_keys)
-    rulebook = Rulebook()
+    rulebook, signers = Rulebook(), Signers()
 
     def told(entries: list[FeedEntry], full: bool) -> None:
         known.apply(entries, full=full)
         rulebook.apply(entries, full=full)
+        signers.apply(entries, full=full)
 
     follower = Follower(database.control, clock, told)
     db = await Database.connect(database.control, database.operator)
@@ -145,6 +147,7 @@ async def _serve(
         keystore,
         clock,
         rulebook=rulebook,
+        signers=signers,
         explain=Loaded(Settings(), {}).explain,
         doctor=doctor,
         networks=Networks(["127.0.0.0/8"]),
@@ -203,6 +206,7 @@ def _parts(services: Services, engine: Engine) -> Parts:
         door=services.door,
         lease=services.follower,
         clock=services.clock,
+        command_lines=services.command_lines,
         secure=False,
         demo=True,
         signon=services.signon,

@@ -22,7 +22,7 @@ from strongroom.cli.session import HERE, ONLINE, Session
 
 if TYPE_CHECKING:
     from strongroom.cli.bundles import Bundle
-    from strongroom.cli.exchange import Line
+    from strongroom.cli.calling import Caller
 
 _ROUNDS: Final = 5
 _TRIES: Final = 5
@@ -82,7 +82,7 @@ def add(
         session: how to ask.
     """
     from strongroom.cli.bundles import NoBundle, bundle
-    from strongroom.cli.exchange import Line
+    from strongroom.cli.calling import Caller
 
     try:
         found = bundle(path, tag)
@@ -98,9 +98,8 @@ def add(
         "kind": task,
         "format": format,
     }
-    url = session.server()
-    with Line(url, session.authorities) as line:
-        sender = _Sender(line, session.token(url), {name: value for name, value in fields.items() if value is not None})
+    with Caller(session) as caller:
+        sender = _Sender(caller, {name: value for name, value in fields.items() if value is not None})
         try:
             ended = sender.sent(found, quiet=session.json)
         except NoBundle as error:
@@ -111,9 +110,8 @@ def add(
 class _Sender:
     """Sends one release over one connection."""
 
-    def __init__(self, line: Line, token: str, fields: dict[str, object]) -> None:
-        self._line = line
-        self._token = token
+    def __init__(self, caller: Caller, fields: dict[str, object]) -> None:
+        self._caller = caller
         self._fields = fields
 
     def sent(self, found: Bundle, *, quiet: bool) -> dict[str, Any]:
@@ -190,10 +188,10 @@ class _Sender:
         return self._asked(method, path, body, kind)
 
     def _asked(self, method: str, path: str, body: bytes, kind: bytes) -> tuple[int, bytes]:
-        fields = [(b"authorization", f"Bearer {self._token}".encode()), (b"accept", b"application/json")]
+        fields = [(b"accept", b"application/json")]
         if kind:
             fields.append((b"content-type", kind))
-        return self._line.ask(method, path, fields, body)
+        return self._caller.ask(method, path, fields, body)
 
 
 def _chunks(content: Iterator[bytes], size: int) -> Iterator[bytes]:

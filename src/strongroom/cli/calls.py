@@ -58,17 +58,16 @@ def ask(
     Raises:
         Failure: for whatever is no success.
     """
-    from strongroom.cli.exchange import exchange  # noqa: PLC0415 - `--help` must not wait for TLS and the event loop
+    from strongroom.cli.calling import Caller  # noqa: PLC0415 - `--help` must not wait for TLS and the event loop
 
-    url = session.server()
-    fields = [*session.credential(url, method, path), (b"accept", b"application/json")]
+    fields = [(b"accept", b"application/json")]
     content = b""
     if body is not None:
         given = {name: value for name, value in body.items() if value is not None}
         content = msgspec.json.encode(given | (always or {}))
         fields.append((b"content-type", b"application/json"))
-    status, answer = exchange(url, session.authorities, method, path, fields, content)
-    return answered(status, answer)
+    with Caller(session) as caller:
+        return answered(*caller.ask(method, path, fields, content))
 
 
 def answered(status: int, answer: bytes) -> bytes:

@@ -285,15 +285,14 @@ def export(
 
 def _sent(session: Session, tenant: str, fields: dict[str, object], data: bytes) -> bytes:
     """Send a data set over one connection, and return what came of it."""
-    from strongroom.cli.exchange import Line
+    from strongroom.cli.calling import Caller
 
-    url = session.server()
-    with Line(url, session.authorities) as line, over_bytes(quiet=session.json) as moved:
+    with Caller(session) as caller, over_bytes(quiet=session.json) as moved:
 
         def said(method: str, path: str, body: bytes, kind: bytes = b"application/json") -> bytes:
-            # Each request has a credential of its own: a signed one is good for that one alone.
-            shown = [*session.credential(url, method, path), (b"accept", b"application/json"), (b"content-type", kind)]
-            return answered(*line.ask(method, path, shown, body))
+            return answered(
+                *caller.ask(method, path, [(b"accept", b"application/json"), (b"content-type", kind)], body)
+            )
 
         given = {name: value for name, value in fields.items() if value is not None}
         begun = decoded(said("POST", place("tenants", tenant, "datasets"), msgspec.json.encode(given)))

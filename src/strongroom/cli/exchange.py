@@ -54,6 +54,17 @@ class Line:
         Raises:
             Failure: UNDETERMINED when there is none.
         """
+        status, _, body = self.answer(method, path, fields, content, timeout_s=timeout_s)
+        return status, body
+
+    def answer(
+        self, method: str, path: str, fields: Headers, content: bytes, *, timeout_s: float = _TIMEOUT_S
+    ) -> tuple[int, Headers, bytes]:
+        """Return (status, fields, body) of the answer.
+
+        Raises:
+            Failure: UNDETERMINED when there is none.
+        """
         try:
             return self._runner.run(self._asked(method, path, fields, content, timeout_s))
         except ConnectFailed as error:
@@ -75,11 +86,11 @@ class Line:
 
     async def _asked(
         self, method: str, path: str, fields: Headers, content: bytes, timeout_s: float
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, Headers, bytes]:
         if self._pool is None:
             self._pool = Pool(self._target, max_connections=1)
         async with self._pool.request(method, path, fields, content, timeout_s=timeout_s) as response:
-            return response.status, await response.read(_ANSWER_LIMIT)
+            return response.status, response.headers, await response.read(_ANSWER_LIMIT)
 
 
 def _target(url: SplitResult, ca: Path | None) -> TcpTarget:

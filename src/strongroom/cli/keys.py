@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.durations import seconds
-from strongroom.cli.failures import OK, UNDETERMINED, Failure
+from strongroom.cli.failures import OK, UNDETERMINED, Failure, usage
 from strongroom.cli.options import Environment, Tenant, Yes
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 from strongroom.cli.signers import public_text
@@ -74,6 +74,10 @@ def create(
             help="File with its holder's public key (DPoP) or certificate (mTLS): without proof of it the key is worth nothing."
         ),
     ] = None,
+    bind_signer: Annotated[
+        str | None,
+        Parameter(help="Id of a signer of the workload: each request must be signed by it (RFC 9421), body and all."),
+    ] = None,
     deliver: Deliver = None,
     network: Networks = (),
     country: Countries = (),
@@ -99,6 +103,7 @@ def create(
         owner: who answers for it.
         purpose: what it is for.
         bind: what it is bound to.
+        bind_signer: which signer it is bound to instead.
         deliver: hand it over by a delivery that opens once.
         network: where it may be used.
         country: in which countries.
@@ -116,7 +121,7 @@ def create(
         "owner": owner,
         "purpose": purpose,
         "deliver_s": delivery(deliver),
-        "bound_to": None if bind is None else public_text(bind),
+        "bound_to": _held(bind, bind_signer),
         "bindings": bindings(network, country, agent, hours, model) or None,
         "honeytoken": honeytoken or None,
     }
@@ -126,6 +131,12 @@ def create(
         return
     made = decoded(body)
     shown_once(made, short(made["key"]))
+
+
+def _held(bind: Path | None, signer: str | None) -> str | None:
+    if bind is not None and signer is not None:
+        raise usage("A key is bound to one thing: give --bind or --bind-signer.")
+    return f"signer:{signer}" if signer is not None else None if bind is None else public_text(bind)
 
 
 @KEY.command(name="list", help_epilogue="")

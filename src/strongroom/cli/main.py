@@ -16,6 +16,7 @@ from strongroom.cli import (
     deidentify,
     evaluations,
     local,
+    login,
     logs,
     model_signing,
     redact,
@@ -113,6 +114,8 @@ def application() -> App:
     app.command(verify.verify_response, name="verify-response", group=local.LOCAL, help_epilogue=verify.EPILOGUE)
     app.command(redact.redact, group=local.LOCAL, help_epilogue=redact.EPILOGUE)
     app.command(deidentify.deidentify, group=local.LOCAL, help_epilogue=deidentify.EPILOGUE)
+    app.command(login.login, group=ONLINE, help_epilogue=login.LOGIN_EPILOGUE)
+    app.command(login.logout, group=ONLINE, help_epilogue=login.LOGOUT_EPILOGUE)
     app.command(whoami, group=ONLINE, help_epilogue="")
     for room in (
         TENANT,

@@ -18,7 +18,9 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from cyclopts import Parameter
 
+from strongroom.cli import logins
 from strongroom.cli.failures import UNDETERMINED, Failure, usage
+from strongroom.cli.logins import Login
 
 if TYPE_CHECKING:
     from strongroom.signatures.dpop import Prover
@@ -106,7 +108,7 @@ class Session:
             sound = False
         if not sound or url.path not in {"", "/"} or url.query or url.username:
             raise usage(f"`{url.scheme}://…` is no address of a control API.", f"Write it like {DEFAULT}.")
-        if url.scheme == "http" and not _is_loopback(url.hostname or ""):
+        if url.scheme == "http" and not is_loopback(url.hostname or ""):
             raise usage(
                 "A token is not sent over plain HTTP to another machine.",
                 "Use https:// (and --ca for a private authority), or a tunnel to this machine.",
@@ -127,26 +129,49 @@ class Session:
             self.say("token: from STRONGROOM_TOKEN")
             return held
         demo = self._demo()
-        if demo is not None and _is_loopback(url.hostname or ""):
+        if demo is not None and is_loopback(url.hostname or ""):
             self.say(f"token: the operator's of {self.where / 'demo.json'}")
             return demo.operator.token
         raise usage(
             "There is no token to ask with.",
-            "Name a file with --token-file, set STRONGROOM_TOKEN, or say with --home where the demonstration runs.",
+            "Sign in with `strongroom login`, name a file with --token-file, set STRONGROOM_TOKEN, or say with --home where the "
+            "demonstration runs.",
         )
 
-    def credential(self, url: SplitResult, method: str, path: str) -> list[tuple[bytes, bytes]]:
+    def _signed_in(self, url: SplitResult) -> Login | None:
+        """Return who is signed in there, where no token was named.
+
+        Raises:
+            Failure: when that has ended: what comes next in line is somebody else's.
+        """
+        if self.token_file is not None or os.environ.get("STRONGROOM_TOKEN", "").strip():
+            return None
+        return logins.current(url)
+
+    def credential(
+        self, url: SplitResult, method: str, path: str, *, nonce: str | None = None, login: Login | None = None
+    ) -> list[tuple[bytes, bytes]]:
         """Return the fields that say who asks, with the proof that a bound token needs.
+
+        Args:
+            url: the server.
+            method: of the request.
+            path: of the request.
+            nonce: what the server wants in the proof.
+            login: whose sign-in it is; whoever is signed in there, unless a token was named.
 
         Raises:
             Failure: when there is no token, or the key cannot be read.
         """
-        token = self.token(url)
-        prover = self.prover()
+        found = login or self._signed_in(url)
+        if found is not None:
+            self.say(f"token: {found.who}'s, by `strongroom login`")
+        token = self.token(url) if found is None else found.token
+        prover = self.prover() if found is None else found.prover()
         if prover is None:
             return [(b"authorization", f"Bearer {token}".encode())]
         self.say(f"proof: by the key {prover.thumbprint}")
-        proof = prover.proof(method, f"{url.scheme}://{url.netloc}{path}", token=token)
+        proof = prover.proof(method, f"{url.scheme}://{url.netloc}{path}", token=token, nonce=nonce)
         return [(b"authorization", f"DPoP {token}".encode()), (b"dpop", proof.encode())]
 
     def prover(self) -> Prover | None:
@@ -216,7 +241,8 @@ def _read_token(path: Path) -> str:
     return token
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

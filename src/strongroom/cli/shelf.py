@@ -90,22 +90,18 @@ def export(
         tenant: whose own it is.
         session: how to ask.
     """
-    from strongroom.cli.exchange import Line  # noqa: PLC0415 - `--help` must not wait for TLS and the event loop
+    from strongroom.cli.calling import Caller  # noqa: PLC0415 - `--help` must not wait for TLS and the event loop
 
     name, version = named(release)
     files: list[dict[str, Any]] = get(session, place("models", name, version, tenant=tenant))["files"]
-    url = session.server()
-    fields = [(b"authorization", f"Bearer {session.token(url)}".encode())]
     total, done = sum(each["size"] for each in files), 0
     if to.exists():
         raise usage(f"{to} is there already.", "Name a directory that is not there yet.")
-    with Line(url, session.authorities) as line, over_bytes(quiet=session.json) as moved:
+    with Caller(session) as caller, over_bytes(quiet=session.json) as moved:
         for each in files:
             target, hasher, at = to / each["path"], hashlib.sha256(), 0
             path = partial(place, "models", name, version, "content", path=each["path"], tenant=tenant)
-            piece = answered(
-                *line.ask("GET", path(offset=0), fields, b"", timeout_s=_LONG_S)
-            )  # a no comes before a file
+            piece = answered(*caller.ask("GET", path(offset=0), timeout_s=_LONG_S))  # a no comes before a file
             with _made(target) as file:
                 while True:
                     file.write(piece)
@@ -115,7 +111,7 @@ def export(
                         moved(each["path"], done, total)
                     if at >= each["size"] or not piece:
                         break
-                    piece = answered(*line.ask("GET", path(offset=at), fields, b"", timeout_s=_LONG_S))
+                    piece = answered(*caller.ask("GET", path(offset=at), timeout_s=_LONG_S))
             if hasher.hexdigest() != each["sha256"]:
                 target.unlink()
                 raise Failure(f"{each['path']} is not what its manifest names.", "`strongroom model verify` says more.")
@@ -166,9 +162,7 @@ def named(release: str) -> tuple[str, str]:
 
 def _asked(session: Session, path: str) -> bytes:
     """Return the answer to a POST that takes as long as reading every file."""
-    from strongroom.cli.exchange import Line  # noqa: PLC0415 - as above
+    from strongroom.cli.calling import Caller  # noqa: PLC0415 - as above
 
-    url = session.server()
-    fields = [(b"authorization", f"Bearer {session.token(url)}".encode()), (b"accept", b"application/json")]
-    with Line(url, session.authorities) as line:
-        return answered(*line.ask("POST", path, fields, b"", timeout_s=_LONG_S))
+    with Caller(session) as caller:
+        return answered(*caller.ask("POST", path, [(b"accept", b"application/json")], timeout_s=_LONG_S))

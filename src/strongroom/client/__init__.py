@@ -6,11 +6,12 @@
     client = openai.OpenAI(base_url="https://models.example:8400/v1", api_key=source)
 
 Always true here:
-- nothing but the standard library is needed, and no other room;
+- nothing but the standard library is needed (and httpx, where the program has it), and no other room;
 - a token is exchanged before the old one ends, once, whatever the number of threads;
 - a subject token and an access token stand in no repr, no log and no error.
 """
 
+from strongroom.client.retrying import retrying
 from strongroom.client.subjects import File, GitHubActions, Given, Subject, SubjectUnavailable, ambient
 from strongroom.client.tokens import AccessToken, ExchangeRefused, TokenSource
 
@@ -24,4 +25,5 @@ __all__ = [
     "SubjectUnavailable",
     "TokenSource",
     "ambient",
+    "retrying",
 ]

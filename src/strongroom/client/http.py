@@ -26,6 +26,14 @@ def ask(
     Raises:
         OSError: when it cannot be asked, or what it answers is no JSON object.
     """
+    status, _, found = answer(method, url, headers, body, tls=tls)
+    return status, found
+
+
+def answer(
+    method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, *, tls: ssl.SSLContext | None = None
+) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Return the status, the fields by lower-case name and the JSON object that `url` answers; raises as `ask`."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
@@ -42,8 +50,8 @@ def ask(
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request(method, target, body=body, headers=dict(headers))
-        answer = connection.getresponse()
-        content = answer.read(_MAX_BODY)
+        said = connection.getresponse()
+        content = said.read(_MAX_BODY)
     except http.client.HTTPException as error:
         raise NotAsked(f"what answered there is no HTTP server: {type(error).__name__}") from None
     finally:
@@ -53,8 +61,9 @@ def ask(
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise NotAsked(f"what answered there is not what was expected (status {answer.status})")
-    return answer.status, {str(name): value for name, value in found.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - JSON
+        raise NotAsked(f"what answered there is not what was expected (status {said.status})")
+    fields = {name.lower(): value for name, value in said.getheaders()}
+    return said.status, fields, {str(name): value for name, value in found.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - JSON
 
 
 def is_loopback(host: str) -> bool:

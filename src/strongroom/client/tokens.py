@@ -40,7 +40,7 @@ class AccessToken:
 class Proving(Protocol):
     """Who proves that this program holds a key: `strongroom.signatures.dpop.Prover`."""
 
-    def proof(self, method: str, url: str, *, token: str | None = None) -> str:
+    def proof(self, method: str, url: str, *, token: str | None = None, nonce: str | None = None) -> str:
         """Return the value of the field `DPoP` for one request."""
         ...
 
@@ -79,6 +79,7 @@ class TokenSource:
         self._clock: Final = clock
         self._lock: Final = threading.Lock()
         self._held: AccessToken | None = None
+        self._nonce: str | None = None
         self._tried = float("-inf")
 
     def __repr__(self) -> str:
@@ -113,12 +114,15 @@ class TokenSource:
                 return held  # it counts still; the next call but a few tries again
             return self._held
 
-    def auth(self, request: _Request) -> _Request:
-        """Add the token to an httpx request, in place, and return it: `httpx.Client(auth=source.auth)`."""
+    def auth(self, request: _Request, nonce: str | None = None) -> _Request:
+        """Add the token to an httpx request, in place, and return it: `httpx.Client(auth=source.auth)`.
+
+        Where the server wants its nonce in proofs: `httpx.Client(auth=retrying(source.auth))`.
+        """
         held = self.token()
         request.headers["authorization"] = f"{held.kind} {held.text}"
         if self._proof is not None:
-            request.headers["dpop"] = self._proof.proof(request.method, str(request.url), token=held.text)
+            request.headers["dpop"] = self._proof.proof(request.method, str(request.url), token=held.text, nonce=nonce)
         return request
 
     def _due(self, held: AccessToken) -> bool:
@@ -130,6 +134,14 @@ class TokenSource:
             left < max(held.lives_s * _RENEW_SHARE, min(_RENEW_S, held.lives_s / 2)) and now - self._tried >= _RETRY_S
         )
 
+    def _asked(self, fields: dict[str, str], form: bytes) -> tuple[int, dict[str, Any]]:
+        """Ask with a proof of its own, with the nonce that the server gave last; keep the one that it gives now."""
+        if self._proof is not None:
+            fields = fields | {"dpop": self._proof.proof("POST", self._url, nonce=self._nonce)}
+        status, said, body = http.answer("POST", self._url, fields, form, tls=self._tls)
+        self._nonce = said.get("dpop-nonce", self._nonce)
+        return status, body
+
     def _exchanged(self) -> AccessToken:
         form = {
             "grant_type": GRANT,
@@ -139,9 +151,9 @@ class TokenSource:
         }
         began = self._clock()
         fields = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-        if self._proof is not None:
-            fields["dpop"] = self._proof.proof("POST", self._url)
-        status, body = http.ask("POST", self._url, fields, urlencode(form).encode(), tls=self._tls)
+        status, body = self._asked(fields, urlencode(form).encode())
+        if body.get("error") == "use_dpop_nonce":
+            status, body = self._asked(fields, urlencode(form).encode())
         text, lives, kind = body.get("access_token"), body.get("expires_in"), body.get("token_type")
         if status != _OK or not isinstance(text, str) or not isinstance(lives, int) or not isinstance(kind, str):
             said, request = body.get("error_description"), body.get("request_id")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from litestar import Request, Response, Router, route
 from litestar.handlers import HTTPRouteHandler
@@ -28,6 +28,7 @@ from strongroom.identity import problems
 from strongroom.identity.http import peer_of
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
+from strongroom.policy import FRESH_PROOF
 from strongroom.store import Unavailable
 
 _ALIEN: Final = Refusal(
@@ -105,12 +106,25 @@ async def _answered(each: Route, visit: Visit, request: Request[Any, Any, Any]) 
             raise Refused(_ALIEN)
         return await each.page(visit)
     except Refused as no:
-        return errors.page(visit, no.refusal)
+        return _no(each, visit, request, no.refusal)
     except Unavailable:
         return errors.page(visit, errors.DATABASE_AWAY)
     except Exception:  # noqa: BLE001 - rendered once, here; the trace goes to the log
         _log.exception("console: request %s to %s failed", visit.asked.request_id, each.path)
         return errors.page(visit, errors.FAULT, status=500)
+
+
+def _no(each: Route, visit: Visit, request: Request[Any, Any, Any], refusal: Refusal) -> Answer:
+    """Return the page that says no, or the way to prove oneself again where that is what is missing."""
+    if refusal.code != FRESH_PROOF or visit.signed_in is None:
+        return errors.page(visit, refusal)
+    return visit.prove_again(visit.here() if each.method == "GET" else _came_from(request))
+
+
+def _came_from(request: Request[Any, Any, Any]) -> str:
+    """Return the page that a form of ours stood on, as the browser says: to come back to, and nothing hangs on it."""
+    came = urlsplit(request.headers.get("referer", ""))
+    return f"{came.path}?{came.query}" if came.query else came.path
 
 
 def _same_origin(request: Request[Any, Any, Any]) -> None:

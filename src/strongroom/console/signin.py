@@ -6,15 +6,20 @@ Who fails learns nothing of why; the door writes it down. A workload's key is no
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from strongroom.console.visit import Answer, Visit
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Action, Kind, Resource
+from strongroom.store import Unavailable
 
 _OWN_PATH: Final = re.compile(r"/(?:[A-Za-z0-9._~?=&-][A-Za-z0-9._~?=&/-]*)?")  # no `//host`, no backslash, no percent
 _TOKEN_LIMIT: Final = 200
+_LEFT: Final = (
+    "You are signed out here. Command lines that you signed in could not be ended now: use `strongroom logout` there."
+)
 _TOLD: Final = "That token does not open this console."
 
 
@@ -43,8 +48,14 @@ async def begin(visit: Visit) -> Answer:
 
 
 async def end(visit: Visit) -> Answer:
-    """End the session."""
+    """End the session; of who signed on with the provider, the sign-on, and the command lines that were signed in from it."""
+    signon, session = visit.parts.signon, visit.session
     visit.desk.sessions.end(visit.cookie)
+    if session.by_provider and signon is not None:
+        try:
+            await signon.end(session.credential, visit.ask(event="sign-out", by=str(visit.who)))
+        except Unavailable:
+            return replace(failed(visit, "/", _LEFT), status=503, session="")
     return Answer(status=303, headers={"location": "/sign-in"}, session="")
 
 

@@ -26,14 +26,13 @@ from strongroom.identity.door import Lease
 from strongroom.identity.elevation import Elevations
 from strongroom.identity.federation.service import FederationService
 from strongroom.identity.http import noting
-from strongroom.identity.people import SignOn
-from strongroom.identity.people.signon import FRESH_S
+from strongroom.identity.people import CommandLines, SignOn
 from strongroom.identity.rotation import Rotation
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
-from strongroom.policy import Action, Ask, Engine, Gate, LogReader, Resource
+from strongroom.policy import FRESH_S, Action, Ask, Engine, Gate, LogReader, Resource
 from strongroom.providers import Providers
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission
@@ -110,6 +109,7 @@ class Parts:
     door: Door
     lease: Lease
     clock: Clock
+    command_lines: CommandLines
     secure: bool
     demo: bool = False
     signon: SignOn | None = None
@@ -227,6 +227,10 @@ class Visit:
         proven_at = self.session.proven_at
         if proven_at is not None and self.parts.clock.boottime() - proven_at <= FRESH_S:
             return None
+        return self.prove_again(back)
+
+    def prove_again(self, back: str) -> Answer:
+        """Return the way to prove oneself again and come back."""
         to = f"next={quote(back, safe='')}"
         return self.go(f"/sign-in/sso?fresh=1&{to}" if self.session.by_provider else f"/sign-in?{to}")
 

@@ -156,7 +156,7 @@ class Accounts:
             await approvals.withdraw_of(tx, [key_id], now)
             found = await _token(tx, key_id, now)
             if found.revoked_at is None:  # no table has it: somebody's who has signed on elsewhere
-                await publish.gone(tx, [key_id])
+                await publish.sign_on_gone(tx, key_id)
                 found = msgspec.structs.replace(found, status="revoked", revoked_at=now, revoked_reason=reason)
             return found
 
@@ -275,7 +275,11 @@ async def _session(tx: OperatorTx, key_id: KeyId, now: datetime) -> AccountToken
         return None
     began, ends = (datetime.fromtimestamp(each, UTC) for each in (told.signed_on_at, told.expires_at))
     status = key_status(now, ends, None)
-    return AccountToken(id=key_id, account=told.name, created_at=began, expires_at=ends, status=status)
+    bound = None if told.thumbprint is msgspec.UNSET else thumbprint_text(told.thumbprint)
+    proof = None if told.proof is msgspec.UNSET else told.proof
+    return AccountToken(
+        id=key_id, account=told.name, created_at=began, expires_at=ends, status=status, proof=proof, thumbprint=bound
+    )
 
 
 async def _account(tx: OperatorTx, name: Name) -> Account:

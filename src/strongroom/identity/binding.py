@@ -1,7 +1,11 @@
-"""What a key can be bound to, read from what its holder hands over: a public key, or a certificate. Never a private one."""
+"""What a key can be bound to, read from what its holder hands over: a public key, a certificate, or the id of a signer.
+
+Never a private one.
+"""
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 
 from cryptography import x509
@@ -12,6 +16,7 @@ from strongroom.signatures import BadKey, PublicKey
 from strongroom.signatures.jose import VerifyingKey
 
 MAX_BYTES = 16 * 1024
+_SIGNER = re.compile(r"signer:([0-9a-f]{32})")
 
 
 def read(text: str) -> Confirmation:
@@ -29,3 +34,14 @@ def read(text: str) -> Confirmation:
             raise BadKey("this is no certificate in PEM") from None
         return Confirmation(Proof.MTLS, sha256(first.public_bytes(Encoding.DER)).digest())
     return Confirmation(Proof.DPOP, VerifyingKey.of(PublicKey.read(text).jwk()).thumbprint)
+
+
+def signer_of(text: str) -> str | None:
+    """Return the id of the registered signer that `text` names (`signer:ID`), if it names one."""
+    match = _SIGNER.fullmatch(text.strip())
+    return None if match is None else match[1]
+
+
+def of_signer(key: PublicKey) -> Confirmation:
+    """Return what the holder of a signer's key will have to prove."""
+    return Confirmation(Proof.SIGNATURE, sha256(key.spki).digest())

@@ -79,7 +79,8 @@ class MakeWorkload(Body, frozen=True, kw_only=True):
 class MakeKey(Body, frozen=True, kw_only=True):
     """A key to be. `days` and `owner`, when left out, are the longest life allowed and the workload's owner.
 
-    `bound_to` is a public key (PEM or JWK: the holder proves it with each request, DPoP) or a certificate (PEM: the holder's
+    `bound_to` is a public key (PEM or JWK: the holder proves it with each request, DPoP), `signer:ID` (a signer of the
+    workload signs each request, RFC 9421), or a certificate (PEM: the holder's
     connection shows it). A `honeytoken` is laid out to be found: it counts nowhere, and its use opens an incident.
     """
 

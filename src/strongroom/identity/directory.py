@@ -28,12 +28,12 @@ import msgspec
 
 from strongroom.identity import accesstoken, documents, secretkey
 from strongroom.identity.bindings import Bound, Geo
-from strongroom.identity.documents import CredentialDocument, ElevationDocument, TenantDocument
+from strongroom.identity.documents import CredentialDocument, TenantDocument
 from strongroom.identity.federation.directory import Federation
 from strongroom.identity.networks import Network, parse_networks, within
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, WorkloadId
-from strongroom.kernel.principal import Confirmation, Elevation, Environment, Principal, Role
+from strongroom.kernel.principal import Confirmation, Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
@@ -346,7 +346,9 @@ def _credential(entry: FeedEntry) -> _Credential:
             replaced_by=KeyId(document.replaced_by) if document.replaced_by else None,
             replaced_at=document.replaced_at or None,
             retires_at=document.expires_at if document.replaced_at else None,
-            elevation=_elevation(document.elevation) if document.elevation else None,
+            elevation=document.elevation.told() if document.elevation else None,
+            signed_on=bool(document.signed_on_at),
+            proven_at=document.proven_at or None,
             bound=tied is not None,
             models=None if tied is None else tied.models,
         ),
@@ -367,16 +369,6 @@ def _confirmation(document: CredentialDocument) -> Confirmation | None:
     if document.proof is msgspec.UNSET or document.thumbprint is msgspec.UNSET:
         raise ValueError("a credential that is bound to nothing")
     return Confirmation(document.proof, document.thumbprint)
-
-
-def _elevation(told: ElevationDocument) -> Elevation:
-    return Elevation(
-        id=told.id,
-        ticket=told.ticket,
-        tenant=TenantId(told.tenant),
-        actions=frozenset(told.actions),
-        break_glass=told.break_glass,
-    )
 
 
 def _tenant(entry: FeedEntry) -> tuple[TenantId, str]:

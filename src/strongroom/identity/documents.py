@@ -13,7 +13,8 @@ from uuid import UUID
 import msgspec
 
 from strongroom.identity.bindings import Bindings
-from strongroom.kernel.principal import Environment, Proof, Role
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Elevation, Environment, Proof, Role
 
 TENANT: Final = "tenant"
 CREDENTIAL: Final = "credential"
@@ -34,6 +35,16 @@ class ElevationDocument(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[str, ...]
     break_glass: bool = False
 
+    def told(self) -> Elevation:
+        """Return it as a principal has it."""
+        return Elevation(
+            id=self.id,
+            ticket=self.ticket,
+            tenant=TenantId(self.tenant),
+            actions=frozenset(self.actions),
+            break_glass=self.break_glass,
+        )
+
 
 class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag="credential/1"):
     """A credential that counts until `expires_at` (Unix seconds) unless it is withdrawn.
@@ -44,6 +55,8 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     `elevation`: what an operator's credential is bound to.
     `honeytoken`: it was laid out to be found, and counts for nothing.
     `signed_on_at`: when (Unix seconds) the person whose session hangs on it signed on; no table has such a credential.
+    `proven_at`: when (Unix seconds) they proved who they are, if the provider said. `subject`: a digest of who they are there.
+    `sign_on`: of what a command line holds: the credential of the sign-on that it came of, with which it ends.
     """
 
     fingerprint: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -64,6 +77,9 @@ class CredentialDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v
     bindings: Bindings | msgspec.UnsetType = msgspec.UNSET
     signed_on_at: float | msgspec.UnsetType = msgspec.UNSET
     honeytoken: bool | msgspec.UnsetType = msgspec.UNSET
+    proven_at: float | msgspec.UnsetType = msgspec.UNSET
+    subject: str | msgspec.UnsetType = msgspec.UNSET
+    sign_on: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: TenantDocument | CredentialDocument) -> bytes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 import msgspec
@@ -30,6 +31,8 @@ from strongroom.kernel.ids import NAME_RULE, Name, new_uuid, parse_name
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, Refused, hidden, invalid
 from strongroom.policy import Ask
+from strongroom.signatures import requests
+from strongroom.signatures.requests import Claim
 from strongroom.wire.asgi import TLS_PEER
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -201,6 +204,20 @@ def shown_of(connection: AnyConnection) -> Shown:
         scheme=scheme.lower(),
         proofs=tuple(connection.headers.getall("dpop", [])),
         certificate=scope.get(TLS_PEER),
+        claim=partial(_claim, connection) if isinstance(connection, Request) else None,
+    )
+
+
+async def _claim(request: AnyRequest) -> Claim | str:
+    """Return what the signature of a request claims, its body read, or why there is none that counts."""
+    scope = cast("dict[str, Any]", request.scope)
+    return requests.claimed(
+        scope["method"],
+        scope["scheme"],
+        scope["raw_path"],
+        scope["query_string"],
+        scope["headers"],
+        await request.body(),
     )
 
 

@@ -115,7 +115,7 @@ def bindable(bindings: Bindings, geo: Geo | None) -> Bindings:
         raise Refused(invalid(f"Not what a key can be bound to: {error}.", param="bindings")) from None
 
 
-def demand_bound(bound: Confirmation | None, bindings: Bindings | None) -> None:
+def demand_bound(bound: Confirmation | str | None, bindings: Bindings | None) -> None:
     """Refuse what a static key of prod must not be in production: free of its holder, or usable from half of the world.
 
     Raises:

@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from strongroom.kernel.principal import Confirmation, Proof
-from strongroom.signatures import dpop
+from strongroom.kernel.refusal import Refusal, RefusalKind
+from strongroom.signatures import dpop, proofnonces
 from strongroom.signatures.jose import BadToken
+from strongroom.signatures.proofnonces import ProofNonces
+from strongroom.signatures.requests import Claim
 
 _MOST: Final = 65_536
 """Beyond it nothing is taken until what was seen has run out: forgetting early would let a replay in."""
@@ -34,6 +38,7 @@ class Shown:
         scheme: of the field `Authorization`, in lower case; "" where the credential came in another field.
         proofs: the values of all its fields `DPoP`.
         certificate: the client's own (DER), if the connection has one.
+        claim: reads what a signature over the request claims (RFC 9421), body and all; None where nothing reads it.
     """
 
     method: str
@@ -41,6 +46,7 @@ class Shown:
     scheme: str
     proofs: tuple[str, ...] = ()
     certificate: bytes | None = None
+    claim: Callable[[], Awaitable[Claim | str]] | None = None
 
     def __repr__(self) -> str:
         """Show no proof."""
@@ -72,6 +78,8 @@ def confirmed(confirmation: Confirmation, shown: Shown, credential: str, now: fl
     Raises:
         BadToken: when it is not shown, or is another's.
     """
+    if confirmation.proof is Proof.SIGNATURE:
+        raise BadToken("it is bound to a signing key, and is not taken where no signature is read")
     if confirmation.proof is Proof.MTLS:
         found = shown.certificate_hash
         if found is None or not hmac.compare_digest(found, confirmation.thumbprint):
@@ -85,6 +93,19 @@ def confirmed(confirmation: Confirmation, shown: Shown, credential: str, now: fl
     if not hmac.compare_digest(proof.thumbprint, confirmation.thumbprint):
         raise BadToken("it is bound to another key than the proof's")
     return proof
+
+
+def wants_nonce(nonces: ProofNonces | None, proof: dpop.Proven, now: float) -> Refusal | None:
+    """Return the no to a proof that is right but for the nonce that is wanted in it (RFC 9449 §8); None: it has one, or needs none."""
+    if nonces is None or nonces.takes(proof.nonce, now):
+        return None
+    return Refusal(
+        kind=RefusalKind.UNAUTHENTICATED,
+        reason="the proof has no nonce of ours, or an old one",
+        tell="Make the proof anew, with the nonce that this answer carries.",
+        code=proofnonces.CODE,
+        fields=((proofnonces.FIELD, nonces.give(now).encode()), (b"www-authenticate", b'DPoP error="use_dpop_nonce"')),
+    )
 
 
 class Seen:

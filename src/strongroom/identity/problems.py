@@ -136,7 +136,9 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     request_id = ask_of(request).request_id
     refusal = refusal_of(error)
     if refusal is not None:
-        return respond(problem_of(refusal, request_id), refusal.retry_after_s)
+        said = respond(problem_of(refusal, request_id), refusal.retry_after_s)
+        said.headers |= {name.decode(): value.decode("latin-1") for name, value in refusal.fields}
+        return said
     if isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         status = HTTPStatus(error.status_code)
         return respond(_problem(status, _TELL.get(status, "The request cannot be answered."), request_id))

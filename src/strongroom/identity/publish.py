@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
@@ -13,7 +14,7 @@ from strongroom.identity import documents
 from strongroom.identity.documents import CredentialDocument, ElevationDocument, TenantDocument
 from strongroom.identity.model import Account, Delivery, Key, Tenant, Ties, confirmation_of, key_ends
 from strongroom.kernel.ids import KeyId, TenantId
-from strongroom.kernel.principal import Role
+from strongroom.kernel.principal import Proof, Role
 from strongroom.store import OperatorTx, TenantTx, feed
 
 
@@ -95,8 +96,34 @@ async def account_key(
     await feed.publish(tx, documents.CREDENTIAL, key_id, documents.encode(document))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a command line holds for a person: a credential that can be presented, with proof of its key.
+
+    Attributes:
+        sign_on: the credential of the sign-on that it came of.
+        fingerprint: of its text.
+        pepper_version: what that was made under.
+        thumbprint: of its key (RFC 7638).
+    """
+
+    sign_on: KeyId
+    fingerprint: bytes
+    pepper_version: int
+    thumbprint: bytes
+
+
 async def person(
-    tx: OperatorTx, key_id: KeyId, role: Role, name: str, tenant: TenantId | None, *, at: float, expires_at: float
+    tx: OperatorTx,
+    key_id: KeyId,
+    role: Role,
+    name: str,
+    tenant: TenantId | None,
+    *,
+    at: float,
+    expires_at: float,
+    proven_at: float | None = None,
+    subject: str = "",
 ) -> None:
     """Tell of somebody who has signed on elsewhere `at` a moment, until `expires_at` (Unix seconds).
 
@@ -110,8 +137,30 @@ async def person(
         expires_at=expires_at,
         tenant=tenant,
         signed_on_at=at,
+        proven_at=msgspec.UNSET if proven_at is None else proven_at,
+        subject=subject or msgspec.UNSET,
     )
     await feed.publish(tx, documents.CREDENTIAL, key_id, documents.encode(document))
+
+
+async def held(tx: OperatorTx, key_id: KeyId, made: Held) -> bool:
+    """Tell of what a command line holds: it is what the sign-on is that it came of, and ends with it.
+
+    Return whether that counts still, looked up after the feed was locked (`sign_on_gone`); if not, let go of `tx`.
+    """
+    told = await person_of(tx, made.sign_on)
+    if told is None:
+        return False
+    document = msgspec.structs.replace(
+        told,
+        fingerprint=made.fingerprint,
+        pepper_version=made.pepper_version,
+        proof=Proof.DPOP,
+        thumbprint=made.thumbprint,
+        sign_on=made.sign_on,
+    )
+    await feed.publish(tx, documents.CREDENTIAL, key_id, documents.encode(document))
+    return await person_of(tx, made.sign_on) is not None
 
 
 async def person_of(tx: OperatorTx, key_id: KeyId) -> CredentialDocument | None:
@@ -122,8 +171,34 @@ async def person_of(tx: OperatorTx, key_id: KeyId) -> CredentialDocument | None:
 
 async def people_gone(tx: OperatorTx, now: float) -> None:
     """Tell that people whose time is over by `now` (Unix seconds) no longer count: nobody else withdraws them."""
-    told = [(key_id, _person(body)) for key_id, body in await feed.living(tx, documents.CREDENTIAL)]
-    await gone(tx, [KeyId(key_id) for key_id, person in told if person is not None and person.expires_at <= now])
+    await gone(tx, [key_id for key_id, person in await _people(tx) if person.expires_at <= now])
+
+
+async def sign_on_gone(tx: OperatorTx, key_id: KeyId) -> list[KeyId]:
+    """Tell that a sign-on no longer counts, nor what came of it, and return all of them."""
+    return await _ended(tx, lambda each, person: key_id in {each, person.sign_on})
+
+
+async def subject_gone(tx: OperatorTx, subject: str) -> list[KeyId]:
+    """Tell that nothing of a person, by the digest of who they are at the provider, counts any more; return what ended."""
+    return await _ended(tx, lambda _, person: person.subject == subject)
+
+
+async def _ended(tx: OperatorTx, which: Callable[[KeyId, CredentialDocument], bool]) -> list[KeyId]:
+    """Withdraw until nothing is left: the first withdrawal locks the feed, so what is looked for again nobody adds to.
+
+    Whoever adds looks afterwards whether what it came of is there still (`CommandLines`).
+    """
+    ended: list[KeyId] = []
+    while found := [each for each, person in await _people(tx) if which(each, person)]:
+        await gone(tx, found)
+        ended += found
+    return ended
+
+
+async def _people(tx: OperatorTx) -> list[tuple[KeyId, CredentialDocument]]:
+    told = [(KeyId(key_id), _person(body)) for key_id, body in await feed.living(tx, documents.CREDENTIAL)]
+    return [(key_id, person) for key_id, person in told if person is not None]
 
 
 def _person(body: bytes) -> CredentialDocument | None:

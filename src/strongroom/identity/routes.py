@@ -164,7 +164,7 @@ async def create_key(
         days=data.days,
         purpose=data.purpose or "",
         deliver_s=data.deliver_s,
-        bound=None if data.bound_to is None else _bound(data.bound_to),
+        bound=None if data.bound_to is None else binding.signer_of(data.bound_to) or _bound(data.bound_to),
         bindings=data.bindings,
         honeytoken=data.honeytoken,
         ask=ask,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from strongroom.identity import issuing, publish, tables
+from strongroom.identity import binding, issuing, publish, tables
 from strongroom.identity.bindings import Bindings
 from strongroom.identity.directory import Directory
 from strongroom.identity.federation import publish as federation
@@ -22,11 +22,13 @@ from strongroom.identity.model import (
     key_expiry,
 )
 from strongroom.identity.signers import publish as signers
+from strongroom.identity.signers import tables as signer_tables
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId, new_uuid
 from strongroom.kernel.principal import Confirmation, Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.signatures import PublicKey
 from strongroom.store import Conflict, TenantTx
 from strongroom.vault import PurposeKeys
 
@@ -209,7 +211,7 @@ class Identity:
         exception: KeyException | None = None,
         purpose: str = "",
         deliver_s: float | None = None,
-        bound: Confirmation | None = None,
+        bound: Confirmation | str | None = None,
         bindings: Bindings | None = None,
         honeytoken: bool = False,
         ask: Ask,
@@ -227,7 +229,7 @@ class Identity:
             exception: a departure from the rules, bound to networks and time.
             purpose: what it is for, where that is narrower than what the workload is for.
             deliver_s: hand it over by a delivery that opens once, within so many seconds; None: in this answer.
-            bound: what its holder must prove to have; in production a key of prod is bound, and to networks, or carries an exception.
+            bound: what its holder must prove to have, or the id of a signer of the workload; in production a key of prod is bound, and to networks, or carries an exception.
             bindings: where, by what, when and for what it may be used.
             honeytoken: it is laid out to be found, and counts for nothing; nothing need be bound to it.
             ask: what goes into the audit entry.
@@ -245,6 +247,7 @@ class Identity:
             needed = replace(resource, holder=holder.role)
             self._gate.demand(who, Action.KEY_CREATE, needed, _unfit(holder.role, environment))
             now = self._clock.now()
+            held = await _signer(tx, holder, bound, now) if isinstance(bound, str) else bound
             try:
                 expires_at = key_expiry(now, days, await _max_key_days(tx, environment))
             except ValueError as error:
@@ -259,7 +262,7 @@ class Identity:
                 owner=owner or "",
                 purpose=purpose,
                 exception=exception,
-                bound=bound,
+                bound=held,
                 bindings=None
                 if bindings is None or bindings.empty
                 else issuing.bindable(bindings, self._directory.geo),
@@ -337,3 +340,20 @@ def _unfit(role: Role, environment: Environment) -> str:
 
 def _conflict(tell: str) -> NoReturn:
     raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+
+
+async def _signer(tx: TenantTx, holder: Workload, signer_id: str, now: datetime) -> Confirmation:
+    """Return what a key is bound to by a signer of its workload.
+
+    Raises:
+        Refused: INVALID when the workload has no such signer now.
+    """
+    found = await signer_tables.signer(tx, signer_id, now)
+    if (
+        found is None
+        or found.status != "active"
+        or (found.environment, found.workload) != (holder.environment, holder.name)
+    ):
+        tell = "The workload has no such signer; `strongroom signer add` registers one, `signer list` shows their ids."
+        raise Refused(invalid(tell, param="bound_to"))
+    return binding.of_signer(PublicKey.read(found.public_key))

@@ -61,13 +61,15 @@ class Proof(StrEnum):
 
     DPOP = "dpop"  # a signed proof with each request (RFC 9449)
     MTLS = "mtls"  # the certificate of the connection (RFC 8705)
+    SIGNATURE = "signature"  # a signature over each request, body and all (RFC 9421)
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """The key that a credential is bound to (`cnf`, RFC 7800): without proof of it, the credential is worth nothing.
 
-    `thumbprint` has 32 bytes: SHA-256 of the public key as RFC 7638 has it, or of the certificate.
+    `thumbprint` has 32 bytes: SHA-256 of the public key as RFC 7638 has it, of the certificate, or of a
+    registered signer's SubjectPublicKeyInfo, whose first half is the signer's id.
     """
 
     proof: Proof
@@ -99,7 +101,8 @@ class Principal:
 
     `replaced_by`, `replaced_at` and `retires_at` (Unix seconds) are set while its credential has a successor and still counts.
     `elevation` is set for a credential that was made for one, and which does nothing besides.
-    `bound`: its credential has bindings, which hold at each use; `models`: the only ones it may ask, where it is bound to some.
+    `signed_on`: a person who signed on with their own provider; `proven_at`: when (Unix seconds) they proved who they are, if
+    that is known. `bound`: its credential has bindings, which hold at each use; `models`: the only ones it may ask, where it is bound to some.
     `tenant` is None for accounts of the installation. `environment` and `workload` are set for those that are
     placed (`Role.is_placed`). Where `confirmation` is set, whoever lets the caller in still owes the check of its proof.
     """
@@ -117,6 +120,8 @@ class Principal:
     models: frozenset[str] | None = None
     confirmation: Confirmation | None = None
     elevation: Elevation | None = None
+    signed_on: bool = False
+    proven_at: float | None = None
 
     def __str__(self) -> str:
         """Return `role/name`, for the audit log."""

@@ -38,7 +38,8 @@ class Refusal:
         param: the request field at fault, if it is one.
         code: a word for programs that tell this no from others of its kind, where a dialect has one.
         retry_after_s: of LIMITED: seconds after which trying again may help; None: it will not.
-        fields: of LIMITED: header fields that say where the caller stands, where its rules disclose them.
+        fields: of LIMITED: header fields that say where the caller stands, where its rules disclose them; of UNAUTHENTICATED: those
+            that say how to ask again.
         audited: whether it stands in the audit log, though not every no of its kind does.
         signal: a word for who watches, where this no is one of those that tell of an attack; it goes into the audit entry.
         met: what was found in what is refused for it, as direction, type and how often, for its record; never a piece of any.

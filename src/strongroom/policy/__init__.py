@@ -8,6 +8,7 @@ Always true here:
 
 from strongroom.policy.engine import NO_CONTEXT, Decision, Engine, PolicyError
 from strongroom.policy.events import EntryLost, Passed
+from strongroom.policy.freshness import FRESH_PROOF, FRESH_S
 from strongroom.policy.gate import Gate
 from strongroom.policy.logs import LogReader
 from strongroom.policy.model import EVERY, KNOWN_BY, Action, Kind, Resource, Sensitivity
@@ -18,6 +19,8 @@ from strongroom.policy.taking import Surface, octets_of
 
 __all__ = [
     "EVERY",
+    "FRESH_PROOF",
+    "FRESH_S",
     "KNOWN_BY",
     "NO_CONTEXT",
     "Action",

@@ -6,6 +6,7 @@ Always true here:
 - a refusal is recorded before it is answered; when it cannot be recorded, the caller hears that instead;
 - two walls stand here whatever the policies say: a caller who belongs to a tenant gets no transaction of another tenant,
   and none over the installation;
+- a person who signed on elsewhere does what wants fresh proof within five minutes of having proven who they are;
 - while the audit log cannot be sealed and signed, after a grace, nothing is given or changed: looking and taking away go on;
 - nothing is ambient: who asks, for what, and under which request id are all parameters.
 
@@ -33,12 +34,14 @@ from strongroom.kernel.ids import KeyId, TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy.engine import Decision, Engine
+from strongroom.policy.freshness import FRESH_PROOF, FRESH_S, wants_fresh_proof
 from strongroom.policy.model import KNOWN_BY, Action, Resource, goes_on_unsealed
 from strongroom.policy.recorder import Ask, Case, Recorder
 from strongroom.policy.taking import Meter, Surface
 from strongroom.store import Database, OperatorTx, TenantTx, Tx
 
 _HOLDS_S: Final = 1.0
+_STALE: Final = "it wants proof of the last five minutes of who this person is"
 
 Narrowed: TypeAlias = Callable[[Decision, Principal, Action, Resource], Decision]
 """Returns what is left of a decision when a tenant's own policies were asked too."""
@@ -258,7 +261,12 @@ class Gate:
         decision = self._engine.decide(who, action, resource)
         if self._narrowed is not None:
             decision = self._narrowed(decision, who, action, resource)
+        if decision.allowed and who.signed_on and wants_fresh_proof(action, resource) and self._is_stale(who):
+            decision = replace(decision, allowed=False, reason=_STALE)
         return Case(who, action, resource, ask or Ask(), decision)
+
+    def _is_stale(self, who: Principal) -> bool:
+        return who.proven_at is None or self._clock.now().timestamp() - who.proven_at > FRESH_S
 
     async def _refuse(self, case: Case) -> Refused:
         """Record a refusal and return it, ready to be raised."""
@@ -267,6 +275,9 @@ class Gate:
 
     def _answer(self, case: Case) -> Refusal:
         """Say "not you" to who may know the resource, and "nothing here" to everybody else."""
+        if case.decision.reason == _STALE:  # the policies say yes
+            tell = "This wants proof of the last five minutes of who you are: `strongroom login --fresh`, and again."
+            return Refusal(kind=RefusalKind.FORBIDDEN, reason=_STALE, tell=tell, code=FRESH_PROOF)
         may_know = (self._engine.decide(case.who, action, case.resource) for action in KNOWN_BY[case.resource.kind])
         if not any(decision.allowed for decision in may_know):
             return hidden(case.decision.reason)

@@ -1,8 +1,7 @@
 """Proofs of possession (DPoP, RFC 9449): a small signed token beside a request, by the key that a credential is bound to.
 
 What the caller of `check` still owes: that the key is the one that the credential is bound to (`Proven.thumbprint`), and
-that `Proven.jti` was never seen with that key. No nonces are given out (§8): a proof counts for a minute and once, in all
-processes, so there is nothing to be made in advance for more than that minute.
+that `Proven.jti` was never seen with that key; where nonces are given out (§8, `proofnonces`), that `Proven.nonce` is one.
 """
 
 from __future__ import annotations
@@ -43,6 +42,7 @@ class Proven:
     thumbprint: bytes
     jti: str
     made: float
+    nonce: str | None = None
 
 
 def check(proof: str, *, method: str, url: str, now: float, token: str | None) -> Proven:
@@ -81,7 +81,8 @@ def check(proof: str, *, method: str, url: str, now: float, token: str | None) -
         raise BadToken("the proof was not made just now")
     if token is not None and not _is_of(claims.get("ath"), token):
         raise BadToken("the proof is for another credential")
-    return Proven(key.thumbprint, jti, made)
+    nonce = claims.get("nonce")
+    return Proven(key.thumbprint, jti, made, nonce if isinstance(nonce, str) else None)
 
 
 def token_hash(token: str) -> str:
@@ -133,8 +134,13 @@ class Prover:
         """What credentials are bound to (`jkt`)."""
         return _encoded(VerifyingKey.of(self._jwk).thumbprint)
 
-    def proof(self, method: str, url: str, *, token: str | None = None, at: int | None = None) -> str:
-        """Return the value of the field `DPoP` for one request: it counts once, and for a minute."""
+    def proof(
+        self, method: str, url: str, *, token: str | None = None, at: int | None = None, nonce: str | None = None
+    ) -> str:
+        """Return the value of the field `DPoP` for one request: it counts once, and for a minute.
+
+        `nonce`: what the server gave, where it wants proofs made with one (RFC 9449 §8).
+        """
         header = {"typ": TYPE, "alg": self._alg, "jwk": self._jwk}
         claims: dict[str, Any] = {
             "jti": secrets.token_urlsafe(18),
@@ -144,6 +150,8 @@ class Prover:
         }
         if token is not None:
             claims["ath"] = token_hash(token)
+        if nonce is not None:
+            claims["nonce"] = nonce
         signed = ".".join(_encoded(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
         return f"{signed}.{_encoded(self._key.sign(signed.encode()))}"
 
@@ -163,10 +171,12 @@ class _Bound:
         """Show no credential."""
         return f"_Bound({self._prover!r})"
 
-    def __call__(self, request: _Request) -> _Request:
-        """Add both to an httpx request, in place, and return it."""
+    def __call__(self, request: _Request, nonce: str | None = None) -> _Request:
+        """Add both to an httpx request, in place, and return it; `nonce` as in `Prover.proof`."""
         request.headers["authorization"] = f"DPoP {self._credential}"
-        request.headers["dpop"] = self._prover.proof(request.method, str(request.url), token=self._credential)
+        request.headers["dpop"] = self._prover.proof(
+            request.method, str(request.url), token=self._credential, nonce=nonce
+        )
         return request
 
 

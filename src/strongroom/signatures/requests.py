@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,6 +47,7 @@ _KNOWN: Final = _ALWAYS | _PLACE | _OPTIONAL | {"@target-uri", *CREDENTIALS}
 _TYPES: Final[dict[str, type]] = {"created": int, "expires": int, "nonce": str, "keyid": str, "tag": str, "alg": str}
 _NEEDED: Final = ("created", "nonce", "keyid", "tag")
 _NONCE: Final = re.compile(r"[A-Za-z0-9+/=_.:~-]{16,128}")
+_COVERABLE: Final = frozenset(name.encode() for name in (*CREDENTIALS, *_OPTIONAL))
 _DEFAULT_PORT: Final = {"http": b":80", "https": b":443"}
 _LABEL: Final = b"strongroom"
 
@@ -135,6 +136,35 @@ def read(parts: Parts, carriers: Mapping[bytes, list[bytes]], body: bytes) -> Cl
     if not holds:
         return "content-digest is malformed" if holds is None else "content-digest is not that of the body"
     return _claim(given.parameters, base(parts.values() | {"content-digest": digest}, given), signature)
+
+
+def claimed(
+    method: str, scheme: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
+) -> Claim | str:
+    """Return what the signature of a request claims, or why there is none that counts, for the operator.
+
+    Args:
+        method: in capitals.
+        scheme: `http` or `https`, as it came.
+        path: raw, without the query.
+        query: raw, without its question mark.
+        headers: its fields, with names in lower case.
+        body: as it arrived.
+    """
+    carriers: dict[bytes, list[bytes]] = {}
+    fields: dict[str, bytes] = {}
+    host = b""
+    for name, value in headers:
+        if name in CARRIERS:
+            carriers.setdefault(name, []).append(value)
+        elif name in _COVERABLE:
+            if name.decode() in fields:
+                return f"the field {name.decode()} is there more than once"
+            fields[name.decode()] = value
+        elif name == b"host":
+            host = host or value
+    parts = Parts(method=method, scheme=scheme, host=host, path=path, query=query, fields=fields)
+    return read(parts, carriers, body)
 
 
 def _uncovered(parts: Parts, components: tuple[str, ...]) -> str | None:

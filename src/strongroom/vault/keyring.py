@@ -35,6 +35,7 @@ class Purpose(StrEnum):
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
     REGISTRY = "registry"  # signs what is known of releases: verdicts, models, approvals
     SYSTEM_PROMPT = "system-prompt"  # seals the texts of system prompts at rest
+    DPOP_NONCE = "dpop-nonce"  # nonces that are given for proofs of possession
     VAULT = "vault"  # seals tenants' keys in the embedded keystore
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask as Asked
 from strongroom.signatures import SecretKey
 from strongroom.signatures.dpop import Prover
+from strongroom.signatures.proofnonces import ProofNonces
 
 Ask = Any
 HERE = ["127.0.0.0/8"]
@@ -77,6 +79,7 @@ def test_a_token_from_elsewhere_is_refused_as_a_wrong_one_is(ask: Ask) -> None:
         ({"networks": ["10.0.0.1/8"]}, "networks"),
         ({"networks": ["here"]}, "networks"),
         ({"bound_to": "nonsense"}, "bound_to"),
+        ({"bound_to": f"signer:{'0' * 32}"}, "bound_to"),
     ],
 )
 def test_what_binds_nothing_is_refused(ask: Ask, data: dict[str, Any], param: str) -> None:
@@ -109,3 +112,28 @@ def test_in_production_a_token_is_bound_or_is_the_first_for_a_day_and_from_here(
             await strict.reissue(INSTALLER, Name("first"), Asked())  # an exception does not pass on
 
     plane.run(tried())
+
+
+def test_where_nonces_are_wanted_a_proof_made_beforehand_is_worth_nothing(
+    plane: ControlPlane, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, nonces = SecretKey.generate(), ProofNonces([b"n" * 32])
+    prover, me = Prover(held), f"{plane.url}/api/whoami"
+    data = {"name": "nonces", "role": "approver", "bound_to": held.public.pem(), "networks": HERE}
+    token = ask("POST", "/api/accounts", by="operator", data=data).body["token"]
+    monkeypatch.setattr(plane.services.door, "_nonces", nonces)
+
+    def who(nonce: str | None, by: Prover = prover) -> Any:
+        proof = by.proof("GET", me, token=token, nonce=nonce)
+        return ask("GET", "/api/whoami", headers={"authorization": f"DPoP {token}", "dpop": proof})
+
+    asked = who(None)
+    assert (asked.status, asked.fields["www-authenticate"]) == (401, 'DPoP error="use_dpop_nonce"')
+    given = asked.fields["dpop-nonce"]
+    assert who(given).status == 200
+    for wrong in ("guessed", ProofNonces([b"x" * 32]).give(time.time()), nonces.give(time.time() - 3600)):
+        refused = who(wrong)
+        assert (refused.status, "dpop-nonce" in refused.fields) == (401, True)
+    thief = who(None, Prover.generate())  # who has not the key hears what a wrong token hears, and no nonce
+    assert (thief.status, "dpop-nonce" in thief.fields) == (401, False)
+    assert ask("GET", "/api/whoami", by="operator").status == 200  # what is not bound needs none

@@ -19,6 +19,7 @@ from strongroom.kernel.principal import Environment, Role
 from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask as Asked
 from strongroom.signatures import SecretKey
+from strongroom.signatures.client import RequestSigner
 from strongroom.signatures.dpop import Prover
 
 Ask = Any
@@ -122,5 +123,70 @@ def test_in_production_a_key_of_prod_is_bound_or_carries_an_exception_that_ends(
         excepted = await create(exception=loopback_exception(services.clock.now(), 7))
         assert excepted.key.exception.networks == ("127.0.0.0/8",)
         await create(Environment.DEV, "inference")
+
+    plane.run(tried())
+
+
+def test_a_key_that_is_bound_to_a_signer_is_signed_for_here_too(plane: ControlPlane, ask: Ask) -> None:
+    held, another = SecretKey.generate(), SecretKey.generate()
+    signer = {"environment": "dev", "workload": "inference", "public_key": held.public.pem()}
+    assert ask("POST", "/api/tenants/acme/signers", by="acme-admin", data=signer).status == 201
+    for wrong in (f"signer:{another.public.id}", "signer:nonsense"):
+        refused = ask("POST", ACME, by="acme-admin", data=KEY | {"bound_to": wrong})
+        assert (refused.status, refused.body["param"]) == (400, "bound_to")
+    made = ask("POST", ACME, by="acme-admin", data=KEY | {"bound_to": f"signer:{held.public.id}"})
+    assert (made.status, made.body["key"]["proof"]) == (201, "signature"), made.text
+    key, me = f"Bearer {made.body['secret']}", f"{plane.url}/api/whoami"
+
+    def signed(by: SecretKey, method: str = "GET", url: str = me, body: bytes = b"") -> dict[str, str]:
+        return {"authorization": key, **RequestSigner(by).fields(method, url, body, key)}
+
+    good = signed(held)
+    assert ask("GET", "/api/whoami", headers=good).status == 200
+    for no in (
+        good,  # a replay
+        {"authorization": key},
+        signed(another),
+        signed(held, method="POST"),
+        signed(held, url=f"{plane.url}/api/tenants"),
+        signed(held, body=b"another body"),
+        signed(held) | {"authorization": f"DPoP {made.body['secret']}"},
+    ):
+        assert ask("GET", "/api/whoami", headers=no).status == 401
+    rotated = ask("POST", f"/api/keys/{made.body['key']['id']}/rotate", by="acme-admin", data={})
+    assert (rotated.body["key"]["proof"], rotated.body["key"]["thumbprint"]) == (
+        "signature",
+        made.body["key"]["thumbprint"],
+    )
+
+
+def test_in_production_a_signer_binds_a_key_of_prod(plane: ControlPlane) -> None:
+    services = plane.services
+    strict = Identity(services.gate, services.directory, services.identity._keys, services.clock, production=True)
+    held = SecretKey.generate()
+
+    async def tried() -> None:
+        tenant, prod, name = plane.tenants["acme"], Environment.PROD, Name("signs")
+        await strict.create_workload(
+            INSTALLER, tenant, environment=prod, name=name, role=Role.INFERENCE, owner="team", ask=Asked()
+        )
+        await services.signers.add(
+            INSTALLER,
+            tenant,
+            held.public,
+            environment=prod,
+            workload=name,
+            label="",
+            owner=None,
+            days=None,
+            ask=Asked(),
+        )
+        networks = Bindings(networks=("10.2.0.0/16",))
+        with pytest.raises(Refused, match="is bound to a key"):
+            await strict.create_key(INSTALLER, tenant, environment=prod, workload=name, bindings=networks, ask=Asked())
+        made = await strict.create_key(
+            INSTALLER, tenant, environment=prod, workload=name, bound=held.public.id, bindings=networks, ask=Asked()
+        )
+        assert made.key.proof == "signature"
 
     plane.run(tried())

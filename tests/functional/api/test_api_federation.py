@@ -380,6 +380,7 @@ def test_no_rule_makes_us_ask_an_inner_address(ask: Ask, issuer: LocalIssuer, ur
 @pytest.mark.parametrize(
     ("param", "more"),
     [
+        ("proof", {"proof": "signature"}),
         ("issuer", {"issuer": "file:///etc/passwd"}),
         ("issuer", {"issuer": "https://user@issuer.example"}),
         ("subject", {"subject": "repo:octo/*"}),

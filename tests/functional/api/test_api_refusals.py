@@ -60,6 +60,7 @@ WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owne
 # status it gets. 200 stands beside the few that everybody may ask.
 CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("GET", "/api/whoami"): ("/api/whoami", None, 200),
+    ("POST", "/api/sign-out"): ("/api/sign-out", None, 404),
     ("GET", "/api/tenants"): ("/api/tenants", None, 200),
     ("POST", "/api/tenants"): ("/api/tenants", {"name": "x"}, 404),
     ("GET", "/api/tenants/{tenant}"): ("/api/tenants/globex", None, 404),
@@ -451,6 +452,10 @@ OPEN: Final = {
     ("GET", "/api"),
     ("GET", "/api/openapi.json"),
     ("POST", "/oauth2/token"),
+    ("POST", "/oauth2/backchannel-logout"),
+    ("POST", "/oauth2/par"),
+    ("POST", "/oauth2/device_authorization"),
+    ("GET", "/.well-known/oauth-authorization-server"),
 }
 
 GARBLED: Final = (

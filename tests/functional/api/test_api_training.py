@@ -77,6 +77,7 @@ def ended(plane: ControlPlane, client: Client, job: str) -> Any:
 def test_a_job_makes_a_release_that_nobody_may_deploy_unapproved_and_its_credential_ends_with_it(
     client: Callable[[str], Client], ask: Ask, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Isolation test 53."""
     secrets: list[str] = []
     real = issuing.issue
 

@@ -16,6 +16,9 @@ from strongroom.app.testing import ControlPlane
 from strongroom.client import ExchangeRefused, File, GitHubActions, Given, SubjectUnavailable, TokenSource, ambient
 from strongroom.client.subjects import FILE_VARIABLE
 from strongroom.identity.federation.testing import LocalIssuer, local_issuer
+from strongroom.signatures import SecretKey
+from strongroom.signatures.dpop import Prover
+from strongroom.signatures.proofnonces import ProofNonces
 
 Run = Callable[..., Any]
 SUBJECT = "repo:octo/app:ref:refs/heads/main"
@@ -165,3 +168,19 @@ def test_an_account_bound_to_a_key_asks_with_it_and_with_nothing_less(
     assert (missing.code, "holds no private key" in missing.err) == (2, True)
     key.chmod(0o644)
     assert inside("whoami", "--proof-key", str(key), env=around).code == 2
+
+
+def test_the_helper_makes_its_proofs_with_the_nonce_that_is_wanted(
+    plane: ControlPlane, issuer: LocalIssuer, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plane.services.exchange, "_nonces", ProofNonces([b"n" * 32]))
+    prover = Prover.generate()
+    assert TokenSource(plane.url, rule, Given(fresh(issuer)), proof=prover).token().kind == "DPoP"
+
+    class Forgetful(Prover):
+        def proof(self, method: str, url: str, **said: Any) -> str:
+            return super().proof(method, url, **(said | {"nonce": None}))
+
+    stubborn = Forgetful(SecretKey.generate())
+    with pytest.raises(ExchangeRefused, match="nonce"):
+        TokenSource(plane.url, rule, Given(fresh(issuer)), proof=stubborn).token()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,8 +16,10 @@ import pytest
 from playwright.sync_api import expect
 
 from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.cli.loopback import Loopback
 from strongroom.identity.federation.testing import LocalIssuer, SigningKey, local_issuer
 from strongroom.identity.people import Provider, parse_mapping
+from strongroom.signatures.dpop import Prover
 from strongroom.store.testing import TestDatabase
 
 if TYPE_CHECKING:
@@ -103,6 +107,37 @@ def test_an_auditor_looks_at_everything_and_changes_nothing(visit: Visit, person
     expect(here.page.get_by_role("button", name="Issue")).to_have_count(0)
 
 
+def test_a_command_line_is_signed_in_in_a_browser(
+    visit: Visit, plane: ControlPlane, person: Callable[..., None]
+) -> None:
+    person("platform")
+    prover, codes, here = Prover.generate(), list[str](), visit()
+    with Loopback(0, issuer=plane.url) as answer:
+        form = {
+            "client_id": "strongroom-cli",
+            "response_type": "code",
+            "redirect_uri": answer.redirect_uri,
+            "code_challenge": answer.challenge,
+            "code_challenge_method": "S256",
+            "state": answer.state,
+        }
+        fields = {"content-type": "application/x-www-form-urlencoded"}
+        fields |= {"dpop": prover.proof("POST", f"{plane.url}/oauth2/par")}
+        connection = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=20)
+        connection.request("POST", "/oauth2/par", urlencode(form), fields)
+        wish = json.loads(connection.getresponse().read())["request_uri"]
+        connection.close()
+        waiting = threading.Thread(target=lambda: codes.append(answer.wait(60)), daemon=True)
+        waiting.start()
+        here.go(f"/sign-in/cli?client_id=strongroom-cli&request_uri={wish}")
+        here.page.get_by_role("button", name="Sign in with your organisation").click()
+        expect(here.page.locator("main")).to_contain_text("A command line asks to act as you")
+        here.page.get_by_role("button", name="Allow").click()
+        expect(here.page.locator("body")).to_contain_text("You can close this window")
+        waiting.join(20)
+    assert len(codes) == 1
+
+
 class Browser:
     """As little of a browser as the protocol needs, so that each step can be done wrong."""
 
@@ -123,6 +158,19 @@ class Browser:
             return answer.status, {n.lower(): v for n, v in answer.getheaders()}, answer.read().decode()
         finally:
             connection.close()
+
+    def post(self, path: str, form: dict[str, str], *, came_from: str) -> tuple[int, str]:
+        """Send a form as a page of the console would, and return the status and where it leads."""
+        csrf = re.search(r'name="csrf" value="([^"]+)"', self.get("/")[2])
+        assert csrf is not None
+        connection = http.client.HTTPConnection("127.0.0.1", self.plane.port, timeout=20)
+        fields = {"content-type": "application/x-www-form-urlencoded", "origin": self.plane.url}
+        fields |= {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        fields |= {"referer": self.plane.url + came_from}
+        connection.request("POST", path, urlencode(form | {"csrf": csrf[1]}), fields)
+        answer = connection.getresponse()
+        connection.close()
+        return answer.status, answer.headers.get("location", "")
 
     def begin(self, query: str = "") -> dict[str, str]:
         """Start, and return what the provider was asked."""
@@ -257,6 +305,21 @@ def test_what_cannot_be_undone_needs_fresh_proof(
     person("platform")
     assert here.back(issuer, here.begin("?fresh=1")) == 200
     assert here.get("/tenants/acme/delete")[0] == 200
+
+
+def test_who_decides_on_others_proves_first_who_they_are_and_comes_back(
+    plane: ControlPlane, issuer: LocalIssuer, person: Callable[..., None]
+) -> None:
+    page = "/elevations/01a21cac-1b8c-75da-99c5-294fa77236ce"
+    form = {"verdict": "approve", "reason": "agreed", "digest": f"sha256:{'0' * 64}"}
+    person("releases", auth_time=int(time.time()) - 3600)
+    here = Browser(plane)
+    assert here.back(issuer, here.begin()) == 200
+    status, where = here.post(f"{page}/decide", form, came_from=page)
+    assert (status, where) == (303, f"/sign-in/sso?fresh=1&next={quote(page, safe='')}")
+    person("releases")
+    assert here.back(issuer, here.begin("?fresh=1")) == 200
+    assert here.post(f"{page}/decide", form, came_from=page)[0] == 404  # asked now, and there is none
 
 
 def test_a_sign_on_without_the_wish_for_fresh_proof_is_no_fresh_proof(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Action, Ask, Kind, Resource
 from strongroom.store import feed
+from strongroom.store.migrate import administrator
 from strongroom.wire.addresses import Networks
 
 if TYPE_CHECKING:
@@ -91,3 +93,30 @@ async def test_the_next_sign_on_withdraws_sessions_that_have_ended_and_no_others
         told = {key_id for key_id, _ in await feed.living(tx, documents.CREDENTIAL)}
     assert over not in told
     assert {lives, new, made.key_id} <= told
+
+
+def held_by(sign_on: KeyId) -> publish.Held:
+    return publish.Held(sign_on=sign_on, fingerprint=bytes(32), pepper_version=1, thumbprint=bytes(32))
+
+
+async def test_a_command_line_gets_nothing_of_a_sign_on_that_ends_at_the_same_moment(house: House) -> None:
+    ending, lives = await signed_on(house), await signed_on(house)
+    gate, resource = house.services.gate, Resource(kind=Kind.KEY, id="*")
+    made, late = new_key_id(), new_key_id()
+
+    async def get(sign_on: KeyId, credential: KeyId) -> bool:
+        async with gate.permit_platform(INSTALLER, Action.KEY_READ, resource, ASK) as tx:
+            return await publish.held(tx, credential, held_by(sign_on))
+
+    assert await get(lives, made)
+    async with gate.permit_platform(INSTALLER, Action.KEY_READ, resource, ASK) as tx:
+        assert await publish.sign_on_gone(tx, ending) == [ending]  # not committed: others see it as it was
+        getting = asyncio.create_task(get(ending, late))
+        async with asyncio.timeout(10), administrator(house.database.admin) as connection:
+            while True:  # until it waits for the feed: what it looked up before was the sign-on as it was
+                if await connection.fetchval("select count(*) from pg_locks where not granted"):
+                    break
+                await asyncio.sleep(0.01)
+    assert not await getting
+    async with gate.permit_platform(INSTALLER, Action.KEY_READ, resource, ASK) as tx:
+        assert sorted(await publish.sign_on_gone(tx, lives)) == sorted([lives, made])

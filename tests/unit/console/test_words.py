@@ -116,6 +116,7 @@ def test_every_page_but_those_of_signing_in_and_of_looks_wants_somebody_signed_i
     assert {(each.method, each.path) for each in routes.ROUTES if each.open} == {
         ("GET", "/sign-in"),
         ("POST", "/sign-in"),
+        ("GET", "/sign-in/cli"),
         ("GET", "/sign-in/sso"),
         ("GET", "/sign-in/sso/callback"),
         ("POST", "/theme"),

@@ -58,7 +58,7 @@ def render(refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
     """Return (status, headers, body) for `refusal`."""
     headers = headers_for(request_id)
     if refusal.kind is RefusalKind.UNAUTHENTICATED:
-        headers.append((b"www-authenticate", b'Bearer realm="strongroom"'))
+        headers.extend(refusal.fields or [(b"www-authenticate", b'Bearer realm="strongroom"')])
     elif refusal.kind is RefusalKind.UNAVAILABLE:
         headers.append((b"retry-after", b"1"))
     elif refusal.kind is RefusalKind.LIMITED:

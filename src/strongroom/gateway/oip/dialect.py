@@ -73,7 +73,7 @@ class OpenInference:
         headers = errors.headers_for(request_id)
         match refusal.kind:
             case RefusalKind.UNAUTHENTICATED:
-                headers.append((b"www-authenticate", b'Bearer realm="strongroom"'))
+                headers.extend(refusal.fields or [(b"www-authenticate", b'Bearer realm="strongroom"')])
             case RefusalKind.UNAVAILABLE:
                 headers.append((b"retry-after", b"1"))
             case RefusalKind.LIMITED:

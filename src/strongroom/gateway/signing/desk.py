@@ -14,6 +14,7 @@ from strongroom.kernel.refusal import Refusal
 from strongroom.rules.signing import Signing
 from strongroom.signatures.answers import Facts
 from strongroom.signatures.fields import content_digest
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.vault import PurposeKeys
 from strongroom.wire import Request
 
@@ -26,12 +27,15 @@ class SigningDesk:
         keys: the purpose `ANSWER_SIGNING` is used.
         connect: opens the way to the database, once a signed request needs it.
         clock: says when.
+        given: the nonces that proofs of possession must have, if they must.
     """
 
-    def __init__(self, signers: Signers, keys: PurposeKeys, connect: Connect, clock: Clock) -> None:
+    def __init__(
+        self, signers: Signers, keys: PurposeKeys, connect: Connect, clock: Clock, given: ProofNonces | None = None
+    ) -> None:
         self._nonces = Nonces(connect, clock)
-        self._possession = Possession(self._nonces, clock)
         self._verifier = Verifier(signers, self._nonces, clock)
+        self._possession = Possession(self._nonces, self._verifier, clock, given)
         self._keys = AnswerKeys(keys)
         self._clock = clock
         self.unsealed = Seal(None, None, clock)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from strongroom.gateway.signing.nonces import Nonces
-from strongroom.identity.possession import Shown, confirmed
+from strongroom.gateway.signing.verify import Verifier
+from strongroom.identity.possession import Shown, confirmed, wants_nonce
 from strongroom.kernel.clock import Clock
-from strongroom.kernel.principal import Confirmation, Principal
+from strongroom.kernel.ids import TenantId
+from strongroom.kernel.principal import Confirmation, Principal, Proof
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.signatures.jose import BadToken
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.wire import Request
 
 _SIGNER_DIGITS: Final = 32
@@ -20,9 +23,11 @@ _PROOF: Final = b"dpop"
 class Possession:
     """Checks proofs of possession in one gateway process; each counts once in all of them."""
 
-    def __init__(self, nonces: Nonces, clock: Clock) -> None:
+    def __init__(self, nonces: Nonces, verifier: Verifier, clock: Clock, given: ProofNonces | None = None) -> None:
         self._nonces: Final = nonces
+        self._verifier: Final = verifier
         self._clock: Final = clock
+        self._given: Final = given
 
     async def check(
         self, request: Request, who: Principal, confirmation: Confirmation, presented: str
@@ -30,23 +35,40 @@ class Possession:
         """Return why `who`, whose credential is bound, is not let in; None: the proof is right and was never seen."""
         if who.tenant is None:
             return _refused(who, "only workloads come here")
+        if confirmation.proof is Proof.SIGNATURE:
+            said: str | bool | Refusal | None = await self._verifier.held(request, who, confirmation)
+        else:
+            said = await self._proven(request, who.tenant, confirmation, presented)
+        if said is None or isinstance(said, Refusal):
+            return said or _unknown()
+        return _refused(who, said) if isinstance(said, str) else None
+
+    async def _proven(
+        self, request: Request, tenant: TenantId, confirmation: Confirmation, presented: str
+    ) -> str | bool | Refusal | None:
+        """Return True when the proof is right and was never seen; why it is not; None when that cannot be known now.
+
+        A refusal: it wants a nonce in it, and is right but for that.
+        """
+        now = self._clock.now().timestamp()
         try:
-            proof = confirmed(confirmation, shown(request), presented, self._clock.now().timestamp())
+            proof = confirmed(confirmation, shown(request), presented, now)
         except BadToken as error:
-            return _refused(who, str(error))
+            return str(error)
         if proof is None:
-            return None
-        match await self._nonces.take(who.tenant, proof.thumbprint.hex()[:_SIGNER_DIGITS], proof.jti):
-            case True:
-                return None
-            case False:
-                return _refused(who, "the proof was shown before: a replay")
-            case None:
-                return Refusal(
-                    kind=RefusalKind.UNAVAILABLE,
-                    reason="whether the proof was shown before cannot be known: the database did not take its name",
-                    tell="The service cannot check proofs at the moment. Try again shortly, with a new proof.",
-                )
+            return True
+        if (again := wants_nonce(self._given, proof, now)) is not None:
+            return again
+        taken = await self._nonces.take(tenant, proof.thumbprint.hex()[:_SIGNER_DIGITS], proof.jti)
+        return "the proof was shown before: a replay" if taken is False else taken
+
+
+def _unknown() -> Refusal:
+    return Refusal(
+        kind=RefusalKind.UNAVAILABLE,
+        reason="whether the proof was shown before cannot be known: the database did not take its name",
+        tell="The service cannot check proofs at the moment. Try again shortly, with a new proof.",
+    )
 
 
 def shown(request: Request) -> Shown:

@@ -14,19 +14,19 @@ from typing import Final
 
 from strongroom.gateway.signing.nonces import Nonces
 from strongroom.identity.signers import Signers
+from strongroom.identity.signers.checking import not_theirs, unheld
 from strongroom.kernel.clock import Clock
-from strongroom.kernel.principal import Principal
+from strongroom.kernel.principal import Confirmation, Principal, Proof
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.rules.signing import Signing
 from strongroom.signatures import requests
-from strongroom.signatures.requests import CARRIERS, CREDENTIALS, Claim, Parts
+from strongroom.signatures.requests import Claim
 from strongroom.wire import Request
 
 _TELL: Final = (
     "This model answers signed requests only, and the signature is missing, malformed, out of time, used before or "
     "not by a key of this workload."
 )
-_COVERED: Final = frozenset(name.encode() for name in (*CREDENTIALS, "content-type"))
 
 
 class Verifier:
@@ -45,9 +45,12 @@ class Verifier:
         claim = read(request)
         if isinstance(claim, str) or tenant is None:
             return _refused(claim if isinstance(claim, str) else "only workloads sign requests")
-        wrong = requests.timely(claim, self._clock.now().timestamp(), terms.max_age_s) or self._not_theirs(claim, who)
-        if wrong is not None:
-            return _refused(wrong)
+        now = self._clock.now().timestamp()
+        wrong = requests.timely(claim, now, terms.max_age_s)
+        bound = who.confirmation is not None and who.confirmation.proof is Proof.SIGNATURE
+        wrong = wrong or (None if bound else not_theirs(self._signers, who, claim, now))
+        if wrong is not None or bound:  # what a key is bound to was checked as it came in, and its nonce was taken
+            return None if wrong is None else _refused(wrong)
         match await self._nonces.take(tenant, claim.keyid, claim.nonce):
             case True:
                 return None
@@ -60,40 +63,26 @@ class Verifier:
                     tell="The service cannot check signatures at the moment. Try again shortly, with a new signature.",
                 )
 
-    def _not_theirs(self, claim: Claim, who: Principal) -> str | None:
-        signer = None if who.tenant is None else self._signers.find(who.tenant, claim.keyid)
-        if signer is None:
-            return "the signing key is unknown in this tenant, or was revoked"
-        told = f"signer {signer.key.id}"
-        if signer.workload != who.workload:
-            return f"{told} is another workload's"
-        if signer.expires_at <= self._clock.now().timestamp():
-            return f"{told} has expired"
-        if claim.alg is not None and claim.alg != signer.key.algorithm:
-            return f"{told} does not sign by the algorithm that the request names"
-        return None if signer.key.verifies(claim.signature, claim.base) else f"{told} did not make this signature"
+    async def held(self, request: Request, who: Principal, confirmation: Confirmation) -> str | bool | None:
+        """Return whether `who` signed `request` by the signing key that its credential is bound to.
+
+        True: it did; a text: why not; None: that cannot be known now.
+        """
+        claim = read(request)
+        wrong = unheld(self._signers, who, confirmation, claim, self._clock.now().timestamp())
+        if wrong is not None or isinstance(claim, str) or who.tenant is None:
+            return wrong or "only workloads sign requests"
+        taken = await self._nonces.take(who.tenant, claim.keyid, claim.nonce)
+        return (
+            f"the signature was used before: a replay of what signer {claim.keyid} signed" if taken is False else taken
+        )
 
 
 def read(request: Request) -> Claim | str:
     """Return what the signature of `request` claims, or why there is none that counts."""
-    carriers: dict[bytes, list[bytes]] = {}
-    fields: dict[str, bytes] = {}
-    for name, value in request.headers:
-        if name in CARRIERS:
-            carriers.setdefault(name, []).append(value)
-        elif name in _COVERED:
-            if name.decode() in fields:
-                return f"the field {name.decode()} is there more than once"
-            fields[name.decode()] = value
-    parts = Parts(
-        method=request.method,
-        scheme="https" if request.secure else "http",
-        host=request.header(b"host") or b"",
-        path=request.path.encode("ascii"),
-        query=request.query,
-        fields=fields,
-    )
-    return requests.read(parts, carriers, request.body)
+    scheme = "https" if request.secure else "http"
+    path = request.path.encode("ascii")
+    return requests.claimed(request.method, scheme, path, request.query, request.headers, request.body)
 
 
 def _refused(reason: str) -> Refusal:

@@ -28,7 +28,7 @@ from strongroom.identity.federation.directory import Federation, Known
 from strongroom.identity.federation.issuers import Issuers, NoKeys, Source
 from strongroom.identity.federation.model import MAX_TOKEN_S, Kind, issued_by, mismatch
 from strongroom.identity.networks import within
-from strongroom.identity.possession import Seen, Shown, proven
+from strongroom.identity.possession import Seen, Shown, proven, wants_nonce
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, new_key_id
 from strongroom.kernel.principal import Confirmation, Principal, Proof
@@ -36,6 +36,7 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Ask, Gate, Resource
 from strongroom.policy import Kind as Thing
 from strongroom.signatures.jose import PLAIN_TYPES, BadToken, Jwt, read
+from strongroom.signatures.proofnonces import ProofNonces
 from strongroom.store import Conflict, Unavailable
 
 ID_TOKEN: Final = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name
@@ -97,7 +98,14 @@ class Exchange:
     """Exchanges tokens. One event loop."""
 
     def __init__(
-        self, gate: Gate, lease: Lease, federation: Federation, issuers: Issuers, signer: Signer, clock: Clock
+        self,
+        gate: Gate,
+        lease: Lease,
+        federation: Federation,
+        issuers: Issuers,
+        signer: Signer,
+        clock: Clock,
+        nonces: ProofNonces | None = None,
     ) -> None:
         self._gate: Final = gate
         self._lease: Final = lease
@@ -105,6 +113,7 @@ class Exchange:
         self._issuers: Final = issuers
         self._signer: Final = signer
         self._clock: Final = clock
+        self._nonces: Final = nonces
         self._seen: Final = Seen(clock.now().timestamp())
 
     async def exchange(self, wanted: Wanted, shown: Shown, ask: Ask) -> Issued:
@@ -203,6 +212,8 @@ class Exchange:
             BadToken: when the rule wants one that was not proven, or the proof is none.
         """
         proof, wanted = proven(shown, now), rule.document.proof
+        if proof is not None and (again := wants_nonce(self._nonces, proof, now)) is not None:
+            raise Refused(again)
         if proof is not None and not self._seen.take(proof, now):
             raise BadToken("the proof was shown before: a replay")
         if wanted is Proof.MTLS:

@@ -35,6 +35,7 @@ _TIMEOUT_S: Final = 5.0
 _MAX_DOCUMENT: Final = 256 * 1024
 _MAX_SOURCES: Final = 1024
 _DISCOVERY: Final = "/.well-known/openid-configuration"
+_NO: Final = frozenset({400, 401})
 _OK: Final = 200
 
 
@@ -76,6 +77,10 @@ class _Document:
         if self.failures:
             return now - self.tried >= _RETRY_S[min(self.failures, len(_RETRY_S)) - 1]
         return now - self.fetched >= FRESH_S
+
+
+class Refusing(NoKeys):
+    """It was asked, and says no (status 400 or 401): asking again helps nothing."""
 
 
 class Issuers:
@@ -220,6 +225,8 @@ class Issuers:
         fields = [(b"accept", b"application/json"), *headers]
         try:
             async with pool.request(method, place.path or "/", fields, body, timeout_s=_TIMEOUT_S) as answer:
+                if answer.status in _NO:
+                    raise Refusing(f"it answered with status {answer.status}")
                 if answer.status != _OK:
                     raise NoKeys(f"it answered with status {answer.status}")
                 return await answer.read(_MAX_DOCUMENT)

@@ -12,7 +12,7 @@ from strongroom.identity.federation import publish, tables
 from strongroom.identity.federation.model import MAX_TOKEN_S, Rule, Terms, Token, check
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId, new_uuid
-from strongroom.kernel.principal import Environment, Principal
+from strongroom.kernel.principal import Environment, Principal, Proof
 from strongroom.kernel.refusal import Refused, hidden, invalid
 from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.signatures.jose import BadToken, KeySet
@@ -57,6 +57,10 @@ class FederationService:
         Raises:
             Refused: INVALID for terms that cannot be used, hidden when there is no such workload.
         """
+        if terms.proof is Proof.SIGNATURE:
+            raise Refused(
+                invalid("Tokens are bound by dpop or by mtls; a signing key binds static keys.", param="proof")
+            )
         _usable(terms)
         longest = MAX_TOKEN_S[environment]
         if token_s is not None and not _LEAST_TOKEN_S <= token_s <= longest:

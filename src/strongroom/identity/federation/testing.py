@@ -99,6 +99,7 @@ class LocalIssuer:
         answers: what a path answers instead of what it should: (status, body).
         person: what is said of whoever signs on.
         codes: what was asked for, by codes that were not redeemed yet.
+        refreshes: refresh tokens that count, each once, by the client's name.
         asked: how often each path was asked.
     """
 
@@ -107,6 +108,7 @@ class LocalIssuer:
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     person: dict[str, Any] = field(default_factory=lambda: {"sub": "248289761001"})
     codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    refreshes: dict[str, str] = field(default_factory=dict[str, str])
     asked: Counter[str] = field(default_factory=Counter[str])
 
     def rotate(self, alg: str = "ES256", *, keep: bool = True) -> SigningKey:
@@ -150,6 +152,11 @@ class LocalIssuer:
 
     def redeem(self, form: dict[str, str]) -> Answer:
         """Answer at the token endpoint: a code once, and with its verifier alone (RFC 7636 §4.6)."""
+        if form.get("grant_type") == "refresh_token":
+            client = self.refreshes.pop(form.get("refresh_token", ""), None)
+            if client is None or client != form.get("client_id"):
+                return 400, b'{"error": "invalid_grant"}'
+            return self._given({"aud": client, **self.person}, client, offline=True)
         asked = self.codes.pop(form.get("code", ""), None)
         challenge = encoded(sha256(form.get("code_verifier", "").encode()).digest())
         if (
@@ -160,7 +167,14 @@ class LocalIssuer:
             return 400, b'{"error": "invalid_grant"}'
         now = int(time.time())
         said = {"aud": asked["client_id"], "nonce": asked["nonce"], "auth_time": now, **self.person}
-        return 200, json.dumps({"access_token": "x", "token_type": "Bearer", "id_token": self.token(**said)}).encode()
+        return self._given(said, asked["client_id"], offline="offline_access" in asked.get("scope", "").split())
+
+    def _given(self, said: dict[str, Any], client: str, *, offline: bool) -> Answer:
+        answer = {"access_token": "x", "token_type": "Bearer", "id_token": self.token(**said)}
+        if offline:
+            answer["refresh_token"] = uuid.uuid4().hex
+            self.refreshes[answer["refresh_token"]] = client
+        return 200, json.dumps(answer).encode()
 
     def configuration(self) -> dict[str, Any]:
         """Return the discovery document."""

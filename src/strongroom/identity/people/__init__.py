@@ -8,7 +8,10 @@ Always true here:
 - an auditor's role has an end that the settings say, whatever the provider says.
 """
 
+from strongroom.identity.people.backchannel import BackChannel
+from strongroom.identity.people.commandline import CommandLines
 from strongroom.identity.people.model import Mapping, MappingError, parse_mapping
+from strongroom.identity.people.rechecks import Rechecks
 from strongroom.identity.people.signon import Provider, SignOn
 
-__all__ = ["Mapping", "MappingError", "Provider", "SignOn", "parse_mapping"]
+__all__ = ["BackChannel", "CommandLines", "Mapping", "MappingError", "Provider", "Rechecks", "SignOn", "parse_mapping"]

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import base64
 import hmac
+import math
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlencode
 
 from strongroom.identity import publish
@@ -31,14 +32,11 @@ from strongroom.identity.people.model import Mapping, first_fitting, name_of
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, TenantId, new_key_id
 from strongroom.kernel.principal import Principal, Role
-from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
-from strongroom.policy import Action, Ask, Gate, Kind, Resource
-from strongroom.signatures.jose import SKEW_S, BadToken, check_times, load_object, moment, read
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
+from strongroom.policy import FRESH_S, Action, Ask, Gate, Kind, Resource
+from strongroom.signatures.jose import PLAIN_TYPES, SKEW_S, BadToken, check_times, load_object, moment, read
 
 CALLBACK: Final = "/sign-in/sso/callback"
-
-FRESH_S: Final = 300.0
-"""For how long somebody who has just proven who they are may do what cannot be undone."""
 
 _PENDING_S: Final = 600.0
 _MOST_PENDING: Final = 1024
@@ -46,8 +44,12 @@ _MOST_PENDING_OF_ONE: Final = 256  # a network behind one address, or a proxy, i
 _KNOWN_WITHIN_S: Final = 5.0
 _MAX_AGE_S: Final = 600
 _BYTES: Final = 32
-_DESK: Final = Principal(role=Role.OPERATOR, name="single-sign-on", credential=KeyId(""))
+DESK: Final = Principal(role=Role.OPERATOR, name="single-sign-on", credential=KeyId(""))
 """The installation itself, when it lets somebody in by its settings: no credential stands for it."""
+
+
+Remember: TypeAlias = Callable[[KeyId, str, str, Mapping], None]
+"""Takes a sign-on, its refresh token, whom it is about and by which mapping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,8 @@ class Provider:
         mappings: which claims make somebody what, the first that fits.
         session_s: how long a session lasts at most.
         ca: authorities (PEM) to trust for the provider instead of the system's.
+        recheck_s: how often it is asked again whether people are still who they were; 0: never.
+        devices: whether command lines without a browser are signed in by a word that a person types.
     """
 
     issuer: str
@@ -71,6 +75,8 @@ class Provider:
     mappings: Sequence[Mapping]
     session_s: float
     ca: str | None = None
+    devices: bool = False
+    recheck_s: float = 0.0
 
     def __repr__(self) -> str:
         """Show no secret."""
@@ -119,6 +125,7 @@ class SignOn:
         find_tenant: Callable[[str], TenantId | None],
         refresh: Callable[[float], Awaitable[bool]],
         clock: Clock,
+        still: Callable[[KeyId, str], Principal | Refusal] | None = None,
     ) -> None:
         self.provider: Final = provider
         self._issuers: Final = issuers
@@ -126,6 +133,9 @@ class SignOn:
         self._find_tenant: Final = find_tenant
         self._refresh: Final = refresh
         self._clock: Final = clock
+        self._still: Final = still or _unknown
+        self.remember: Remember = _forget
+        """Takes what a new sign-on is asked about again with."""
         self._pending: Final[OrderedDict[bytes, _Pending]] = OrderedDict()
 
     async def begin(self, after: str, *, peer: str, fresh: bool = False) -> tuple[str, str]:
@@ -155,7 +165,7 @@ class SignOn:
             "response_type": "code",
             "client_id": self.provider.client_id,
             "redirect_uri": self.provider.redirect_uri,
-            "scope": "openid profile email",
+            "scope": "openid profile email offline_access" if self.provider.recheck_s else "openid profile email",
             "state": state,
             "nonce": nonce,
             "code_challenge": base64.urlsafe_b64encode(_hashed(verifier)).rstrip(b"=").decode(),
@@ -186,47 +196,86 @@ class SignOn:
         if "error" in said or not said.get("code"):
             raise _refused("the provider let nobody in")
         try:
-            claims, proven_s = await self._claims(said["code"], pending)
+            claims, proven_s, refresh = await self._claims(said["code"], pending)
         except (BadToken, NoKeys) as error:
             raise _refused(str(error)) from None
-        credential = await self._let_in(claims, ask)
-        await self._refresh(_KNOWN_WITHIN_S)  # the session that hangs on it is looked up in this process next
+        credential = await self._let_in(claims, ask, proven_s, refresh)
+        await self.known()  # the session that hangs on it is looked up in this process next
         return SignedOn(credential, pending.after, proven_s)
 
-    async def _claims(self, code: str, pending: _Pending) -> tuple[dict[str, Any], float | None]:
-        """Do steps 3 and 4; return how long ago they proved who they are, too."""
-        provider = self.provider
-        found = await self._issuers.configuration(self._source())
-        endpoint, keys = found.get("token_endpoint"), found.get("jwks_uri")
-        if not isinstance(endpoint, str) or not isinstance(keys, str):
-            raise NoKeys("the provider names no token endpoint, or no keys")
+    async def _claims(self, code: str, pending: _Pending) -> tuple[dict[str, Any], float | None, str]:
+        """Do steps 3 and 4; return how long ago they proved who they are, too, and what is asked again with."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": provider.redirect_uri,
-            "client_id": provider.client_id,
+            "redirect_uri": self.provider.redirect_uri,
             "code_verifier": pending.verifier,
         }
+        claims, refresh = await self._asked(form)
+        return claims, self._check(claims, pending), refresh
+
+    async def refreshed(self, refresh: str, subject: str) -> tuple[dict[str, Any], str]:
+        """Return what the provider says of a person now (OpenID Connect Core §12), and what it is asked next with.
+
+        Raises:
+            Refusing: when it no longer stands by the sign-on.
+            BadToken: when what it says is not to be believed, or about somebody else.
+            NoKeys: when it cannot be asked.
+        """
+        claims, following = await self._asked({"grant_type": "refresh_token", "refresh_token": refresh})
+        check_times(claims, self._clock.now().timestamp(), _MAX_AGE_S)
+        if claims.get("sub") != subject:
+            raise BadToken("the ID token is about somebody else")
+        return claims, following or refresh
+
+    async def _asked(self, form: dict[str, str]) -> tuple[dict[str, Any], str]:
+        """Return what a verified ID token says, and the refresh token, if there is one."""
+        provider = self.provider
+        endpoint = (await self._issuers.configuration(self._source())).get("token_endpoint")
+        if not isinstance(endpoint, str):
+            raise NoKeys("the provider names no token endpoint")
+        form = form | {"client_id": provider.client_id}
         headers = [(b"content-type", b"application/x-www-form-urlencoded")]
         if provider.client_secret is not None:  # RFC 6749 §2.3.1
             pair = f"{quote(provider.client_id, safe='')}:{quote(provider.client_secret, safe='')}"
             headers.append((b"authorization", b"Basic " + base64.b64encode(pair.encode())))
         content = await self._issuers.ask("POST", endpoint, provider.ca, tuple(headers), urlencode(form).encode())
-        text = load_object(content, "token answer").get("id_token")
+        answer = load_object(content, "token answer")
+        text, refresh = answer.get("id_token"), answer.get("refresh_token")
         if not isinstance(text, str):
             raise BadToken("the provider gave no ID token")
-        token = read(text)
+        claims = await self.said(text)
+        return claims, refresh if isinstance(refresh, str) else ""
+
+    async def said(self, text: str, types: Collection[str] = PLAIN_TYPES) -> dict[str, Any]:
+        """Return the claims of a token that the provider made for this client; its times are still to be checked.
+
+        Raises:
+            BadToken: when it is not the provider's, or not for this client.
+            NoKeys: when the provider's keys cannot be had.
+        """
+        provider = self.provider
+        token = read(text, types=types)
         claims = dict(token.claims)
         if claims.get("iss") != provider.issuer:
-            raise BadToken("the ID token is of another issuer")
+            raise BadToken("the token is of another issuer")
+        keys = (await self._issuers.configuration(self._source())).get("jwks_uri")
+        if not isinstance(keys, str):
+            raise NoKeys("the provider names no keys")
         if not await self._issuers.verified(Source(provider.issuer, keys_url=keys, ca=provider.ca), token):
-            raise BadToken("the ID token's signature is wrong")
-        return claims, self._check(claims, pending)
+            raise BadToken("the token's signature is wrong")
+        if claims.get("aud") not in (provider.client_id, [provider.client_id]) or (
+            claims.get("azp", provider.client_id) != provider.client_id
+        ):
+            raise BadToken("the token is for somebody else")
+        return claims
+
+    def subject_of(self, claims: dict[str, Any]) -> str:
+        """Return the digest that stands for who a token is about."""
+        return sha256(f"{self.provider.issuer}\0{claims['sub']}".encode()).hexdigest()
 
     def _check(self, claims: dict[str, Any], pending: _Pending) -> float | None:
-        client, now = self.provider.client_id, self._clock.now().timestamp()
-        if claims.get("aud") not in (client, [client]) or claims.get("azp", client) != client:
-            raise BadToken("the ID token is for somebody else")
+        now = self._clock.now().timestamp()
         nonce = claims.get("nonce")
         if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), pending.nonce.encode()):
             raise BadToken("the ID token was made for another sign-on")
@@ -242,7 +291,9 @@ class SignOn:
             raise BadToken("fresh proof was asked for, and the provider's is old")
         return 0.0
 
-    async def _let_in(self, claims: dict[str, Any], ask: Ask) -> KeyId:
+    async def _let_in(
+        self, claims: dict[str, Any], ask: Ask, proven_s: float | None = None, refresh: str = ""
+    ) -> KeyId:
         """Do steps 5 and 6."""
         now = self._clock.now()
         mapping = first_fitting(self.provider.mappings, claims, now)
@@ -251,22 +302,67 @@ class SignOn:
         tenant = None if mapping.tenant is None else self._find_tenant(mapping.tenant)
         if mapping.tenant is not None and tenant is None:
             raise _refused(f"the mapping's tenant {mapping.tenant} is gone")
-        ends = now + timedelta(seconds=self.provider.session_s)
+        again_s = self.provider.recheck_s  # whom nobody can be asked about again is not let in for longer
+        ends = now + timedelta(seconds=min(self.provider.session_s, again_s if again_s and not refresh else math.inf))
         ends = ends if mapping.until is None else min(ends, mapping.until)
-        digest = sha256(f"{self.provider.issuer}\0{claims['sub']}".encode()).hexdigest()
+        digest = self.subject_of(claims)
         credential, name = new_key_id(), name_of(claims, digest)
         detail = {**ask.detail, "role": str(mapping.role), "name": name, "subject": digest[:32], "until": _said(ends)}
         resource = Resource(kind=Kind.KEY, id=credential)
         told = Ask(request_id=ask.request_id, detail=detail)
-        async with self._gate.permit_platform(_DESK, Action.KEY_CREATE, resource, told) as tx:
+        async with self._gate.permit_platform(DESK, Action.KEY_CREATE, resource, told) as tx:
             await publish.people_gone(tx, now.timestamp())
             await publish.person(
-                tx, credential, mapping.role, name, tenant, at=now.timestamp(), expires_at=ends.timestamp()
+                tx,
+                credential,
+                mapping.role,
+                name,
+                tenant,
+                at=now.timestamp(),
+                expires_at=ends.timestamp(),
+                proven_at=None if proven_s is None else now.timestamp() - proven_s,
+                subject=digest[:32],
             )
+        if refresh:
+            self.remember(credential, refresh, claims["sub"], mapping)
         return credential
+
+    async def end(self, sign_on: KeyId, ask: Ask) -> None:
+        """End a sign-on, and with it the command lines that were signed in from it.
+
+        Raises:
+            Unavailable: when that cannot be written down, and so was not done.
+        """
+        resource = Resource(kind=Kind.KEY, id=sign_on)
+        async with self._gate.permit_platform(DESK, Action.KEY_REVOKE, resource, ask) as tx:
+            await publish.sign_on_gone(tx, sign_on)
+        await self.known()
+
+    async def end_all(self, ask: Ask) -> None:
+        """End every sign-on, and what came of them; raises as `end`."""
+        async with self._gate.permit_platform(DESK, Action.KEY_REVOKE, Resource(kind=Kind.KEY), ask) as tx:
+            await publish.people_gone(tx, math.inf)
+        await self.known()
+
+    def still(self, sign_on: KeyId) -> Principal | Refusal:
+        """Return whose a sign-on is, if it counts still."""
+        return self._still(sign_on, "")
+
+    async def known(self) -> None:
+        """Wait until this process has seen what was told last."""
+        await self._refresh(_KNOWN_WITHIN_S)
 
     def _source(self) -> Source:
         return Source(self.provider.issuer, ca=self.provider.ca)
+
+
+def _unknown(sign_on: KeyId, peer: str) -> Refusal:
+    del peer
+    return hidden(f"nobody looks whether {sign_on} counts")
+
+
+def _forget(sign_on: KeyId, refresh: str, subject: str, mapping: Mapping) -> None:
+    del sign_on, refresh, subject, mapping
 
 
 def _said(moment_: datetime) -> str:
