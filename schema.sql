@@ -1474,6 +1474,8 @@ CREATE TABLE identity.tenant (
     name text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    business_unit text,
+    CONSTRAINT tenant_business_unit_check CHECK ((business_unit ~ '^[a-z0-9][a-z0-9-]{0,47}$'::text)),
     CONSTRAINT tenant_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9.-]{0,62}$'::text)),
     CONSTRAINT tenant_tenant_id_check CHECK ((tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))
 );
@@ -1483,6 +1485,8 @@ ALTER TABLE ONLY identity.tenant FORCE ROW LEVEL SECURITY;
 ALTER TABLE identity.tenant OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.tenant IS 'one row per tenant, kept after deletion so that its id is never used again';
+
+COMMENT ON COLUMN identity.tenant.business_unit IS 'as it was asked for when the tenant was made; where its keys are, the vault itself has written down';
 
 CREATE TABLE identity.vote (
     request_id uuid NOT NULL,
@@ -1595,7 +1599,7 @@ CREATE TABLE providers.provider (
     CONSTRAINT provider_base_url_check CHECK (((base_url ~ '^https?://'::text) AND (length(base_url) <= 512))),
     CONSTRAINT provider_ca_check CHECK ((length(ca) <= 65536)),
     CONSTRAINT provider_check CHECK ((((assessed_on IS NULL) = (assessed_until IS NULL)) AND (assessed_until >= assessed_on))),
-    CONSTRAINT provider_check1 CHECK (((deleted_at IS NULL) OR (secret IS NULL))),
+    CONSTRAINT provider_ended_check CHECK (((deleted_at IS NULL) OR (secret IS NULL) OR (octet_length(secret) = 5))),
     CONSTRAINT provider_engine_check CHECK ((engine = ANY (ARRAY['openai'::text, 'vllm'::text, 'other'::text]))),
     CONSTRAINT provider_kind_check CHECK ((kind = ANY (ARRAY['openai'::text, 'anthropic'::text, 'oip'::text]))),
     CONSTRAINT provider_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9.-]{0,62}$'::text)),
@@ -1610,7 +1614,7 @@ ALTER TABLE providers.provider OWNER TO sr_owner;
 
 COMMENT ON TABLE providers.provider IS 'one row per upstream outside this machine; its secret is sealed, never readable here';
 
-COMMENT ON COLUMN providers.provider.secret IS 'sealed under the keyring, bound to id, secret_version, kind and base_url';
+COMMENT ON COLUMN providers.provider.secret IS 'which version counts of what the vault holds; until it was moved there, sealed, bound to id, secret_version, kind and base_url';
 
 COMMENT ON COLUMN providers.provider.open_to IS 'the tenants that may name it; null: all of them';
 

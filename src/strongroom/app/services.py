@@ -244,7 +244,8 @@ def make_services(
     vault = Vault(keystore, clock)
     sidecars = Sidecars(vault)
     gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed, sidecars=sidecars)
-    identity = Identity(gate, directory, keys, clock, production=production)
+    tenant_keys = TenantKeys(gate, keystore)
+    identity = Identity(gate, directory, keys, clock, production=production, settle=tenant_keys.settle)
     rotation, custody = Rotation(gate, keys, clock, directory.geo, production=production), Custody(gate, engine, clock)
     accounts = Accounts(gate, keys, clock, production=production)
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
@@ -287,7 +288,7 @@ def make_services(
         lists=ValueLists(gate, vault, clock),
         captures=CaptureSessions(gate, Vault(keystore, clock), clock),
         signers=SignerService(gate, clock),
-        tenant_keys=TenantKeys(gate, keystore),
+        tenant_keys=tenant_keys,
         federation=FederationService(gate, clock),
         signon=signon,
         exchange=Exchange(gate, follower, directory.federation, issuers, signer, clock),
@@ -312,6 +313,7 @@ def make_services(
             clock,
             networks or Networks(),
             look_up,
+            before=keys,
             second=partial(keys.mac, Purpose.KEY_PEPPER) if production else None,
         ),
         rules=Rules(gate, clock, proposing if production else None, seals),

@@ -117,7 +117,13 @@ async def _serve(
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     clock, keyring = SystemClock(), Keyring.open(directory / "keyring.json")
     keys, keystore = (
-        keyring.derive(Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY, Purpose.SYSTEM_PROMPT),
+        keyring.derive(
+            Purpose.KEY_PEPPER,
+            Purpose.TOKEN_SIGNING,
+            Purpose.REGISTRY,
+            Purpose.SYSTEM_PROMPT,
+            Purpose.PROVIDER_SECRET,
+        ),
         FileKeystore(directory / "vault", keyring, clock),
     )
     token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))

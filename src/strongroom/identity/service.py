@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from strongroom.identity import issuing, publish, tables
 from strongroom.identity.bindings import Bindings
@@ -31,12 +32,26 @@ from strongroom.store import Conflict, TenantTx
 from strongroom.vault import PurposeKeys
 
 
+async def no_units(tenant: TenantId, unit: str) -> None:
+    """Refuse: nothing here knows of business units."""
+    raise Refused(invalid(f"There is no vault here to put {tenant} into {unit}.", param="business_unit"))
+
+
 class Identity:
     """Tenants, environments, workloads and their keys; people's accounts are in `accounts.py`."""
 
     def __init__(
-        self, gate: Gate, directory: Directory, keys: PurposeKeys, clock: Clock, *, production: bool = False
+        self,
+        gate: Gate,
+        directory: Directory,
+        keys: PurposeKeys,
+        clock: Clock,
+        *,
+        production: bool = False,
+        settle: Callable[[TenantId, str], Awaitable[None]] = no_units,
     ) -> None:
+        """Wire it. `settle` puts the keys of a tenant that is being made into a business unit's namespace."""
+        self._settle: Final = settle
         self._gate = gate
         self._directory = directory
         self._keys = keys
@@ -54,19 +69,28 @@ class Identity:
             raise Refused(hidden("no such tenant"))
         return found
 
-    async def create_tenant(self, who: Principal, name: Name, ask: Ask) -> Tenant:
+    async def create_tenant(self, who: Principal, name: Name, ask: Ask, *, unit: str | None = None) -> Tenant:
         """Create a tenant with its three environments.
 
+        Args:
+            who: the verified caller.
+            name: of the tenant.
+            ask: the request's facts.
+            unit: the business unit in whose namespace of the vault its keys will stand.
+
         Raises:
-            Refused: CONFLICT when a living tenant has the name.
+            Refused: CONFLICT when a living tenant has the name, or the unit was dissolved; UNAVAILABLE when the vault takes
+                no tenant of that unit now.
         """
         tenant = TenantId(new_uuid())
-        made = Tenant(id=tenant, name=name, created_at=self._clock.now())
+        made = Tenant(id=tenant, name=name, created_at=self._clock.now(), business_unit=unit)
         resource = Resource(kind=Kind.TENANT, id=name, tenant=tenant)
         try:
             async with self._gate.permit_platform(who, Action.TENANT_CREATE, resource, ask) as tx:
                 await tables.insert_tenant(tx, made)
                 await tables.insert_environments(tx, made, MAX_KEY_DAYS)
+                if unit is not None:  # before anything is sealed for it: keys do not move
+                    await self._settle(tenant, unit)
                 await publish.tenant(tx, made)
         except Conflict:
             _conflict(f"There is a tenant called {name} already.")

@@ -190,6 +190,11 @@ class Action(StrEnum):
     CONFIG_EXPLAIN = ("config.explain", Kind.CONFIGURATION, "Read the settings in force and where each came from.")
     DATABASE_RESTORE = ("database.restore", Kind.CONFIGURATION, "Bring the installation's database back from a backup.")
     VAULT_READ = ("vault.read", Kind.VAULT, "See how the keystore is and which tenants have keys; no key is shown.")
+    VAULT_DISSOLVE = (
+        "vault.dissolve",
+        Kind.VAULT,
+        "End a business unit: destroy the keys of all its tenants, which have ended, for good.",
+    )
     VAULT_ROTATE = ("vault.rotate", Kind.VAULT, "Add a version of the master key, and re-wrap tenants' keys under it.")
     ELEVATION_REQUEST = ("elevation.request", Kind.ELEVATION, "Ask for power over one tenant, for some minutes.")
     ELEVATION_BREAK_GLASS = ("elevation.break_glass", Kind.ELEVATION, "Take it without approval; somebody is paged.")
