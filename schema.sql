@@ -1399,6 +1399,21 @@ COMMENT ON COLUMN identity.key.bindings IS 'each takes away from what the role a
 
 COMMENT ON COLUMN identity.key.honeytoken IS 'it was laid out to be found: it never counts, and its use opens an incident; it cannot become a key that does';
 
+CREATE TABLE identity.key_neglect (
+    tenant_id uuid NOT NULL,
+    key_id text NOT NULL,
+    concern text NOT NULL,
+    told_at timestamp with time zone NOT NULL,
+    CONSTRAINT key_neglect_concern_check CHECK ((concern = ANY (ARRAY['stale'::text, 'never-used'::text]))),
+    CONSTRAINT key_neglect_key_id_check CHECK (((length(key_id) >= 1) AND (length(key_id) <= 64)))
+);
+
+ALTER TABLE ONLY identity.key_neglect FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.key_neglect OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.key_neglect IS 'when the log was told that a key is not used';
+
 CREATE TABLE identity.notice (
     id uuid NOT NULL,
     body jsonb NOT NULL,
@@ -2425,6 +2440,9 @@ ALTER TABLE ONLY identity.federation_rule
 ALTER TABLE ONLY identity.incident
     ADD CONSTRAINT incident_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY identity.key_neglect
+    ADD CONSTRAINT key_neglect_pkey PRIMARY KEY (tenant_id, key_id, concern);
+
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_pkey PRIMARY KEY (tenant_id, id);
 
@@ -2757,6 +2775,9 @@ ALTER TABLE ONLY identity.federation_rule
 ALTER TABLE ONLY identity.incident
     ADD CONSTRAINT incident_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
+ALTER TABLE ONLY identity.key_neglect
+    ADD CONSTRAINT key_neglect_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
@@ -3067,6 +3088,8 @@ ALTER TABLE identity.incident ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.key ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE identity.key_neglect ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY operator_all ON identity.account TO sr_operator USING (true) WITH CHECK (true);
 
 CREATE POLICY operator_all ON identity.environment TO sr_operator USING (true) WITH CHECK (true);
@@ -3092,6 +3115,8 @@ CREATE POLICY own_tenant ON identity.federation_rule TO sr_control USING ((tenan
 CREATE POLICY own_tenant ON identity.incident TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.key TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON identity.key_neglect TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.signer TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -3740,6 +3765,10 @@ GRANT UPDATE(bindings) ON TABLE identity.key TO sr_control;
 GRANT SELECT(bindings) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT(honeytoken) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.key_neglect TO sr_control;
+
+GRANT UPDATE(told_at) ON TABLE identity.key_neglect TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE identity.notice TO sr_operator;
 

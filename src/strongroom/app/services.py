@@ -17,8 +17,9 @@ from strongroom.app.probes import Prover
 from strongroom.audit.sidecar import Sidecars
 from strongroom.canaries import CanaryService
 from strongroom.captures.service import CaptureSessions
-from strongroom.custody import Custody
+from strongroom.custody import PATIENCE, Custody, Patience
 from strongroom.custody.incidents import Incidents
+from strongroom.custody.neglect import Neglect
 from strongroom.flows import Flows
 from strongroom.flows.service import is_of_flows
 from strongroom.gateway.reading import RecordReader
@@ -96,6 +97,7 @@ class Services:
     accounts: Accounts
     rotation: Rotation
     custody: Custody
+    neglect: Neglect
     incidents: Incidents
     canaries: CanaryService
     flows: Flows
@@ -237,6 +239,7 @@ def make_services(
     upload_hours: int = 24,
     channels: Path | None = None,
     own: OwnKeys | None = None,
+    patience: Patience = PATIENCE,
     pool: Pool | None = None,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
@@ -246,7 +249,10 @@ def make_services(
     gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed, sidecars=sidecars)
     tenant_keys = TenantKeys(gate, keystore)
     identity = Identity(gate, directory, keys, clock, production=production, settle=tenant_keys.settle)
-    rotation, custody = Rotation(gate, keys, clock, directory.geo, production=production), Custody(gate, engine, clock)
+    rotation, custody = (
+        Rotation(gate, keys, clock, directory.geo, production=production),
+        Custody(gate, engine, clock, patience),
+    )
     accounts = Accounts(gate, keys, clock, production=production)
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
     signon = None
@@ -282,6 +288,7 @@ def make_services(
         accounts=accounts,
         rotation=rotation,
         custody=custody,
+        neglect=Neglect(gate, custody, clock, patience),
         incidents=Incidents(gate, custody, identity, rotation, clock),
         canaries=CanaryService(gate, clock),
         flows=flows,

@@ -106,6 +106,7 @@ class Action(StrEnum):
     KEY_REVOKE = ("key.revoke", Kind.KEY, "End a key at once.")
     KEY_ROTATE = ("key.rotate", Kind.KEY, "Give a key a successor, and an end.")
     KEY_BIND = ("key.bind", Kind.KEY, "Say where, by what, when and for what a key may be used.")
+    KEY_FIND = ("key.find", Kind.KEY, "Tell of a key that nobody uses.")
     KEY_OPEN = ("key.open", Kind.KEY, "Take a key out of its delivery, once.")
     SIGNER_ADD = ("signer.add", Kind.SIGNER, "Register a public key that a workload signs its requests with.")
     SIGNER_LIST = ("signer.list", Kind.SIGNER, "List the public keys that workloads sign with.")

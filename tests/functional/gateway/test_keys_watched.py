@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from strongroom.audit import Entry
-from strongroom.custody import Custody
+from strongroom.custody import PATIENCE, Custody, Patience
 from strongroom.custody.incidents import Incidents
+from strongroom.custody.neglect import Neglect
 from strongroom.identity import secretkey
 from strongroom.identity.bindings import Bindings
 from strongroom.identity.rotation import Rotation
@@ -143,6 +145,60 @@ async def test_what_is_new_of_a_key_is_told_once_and_its_first_use_is_not_news(w
     assert sorted(await watcher.signals(key)) == sorted(expected)
     assert await watcher.ask(key, agent="curl/8.0") == 200
     assert len(await watcher.signals(key)) == len(expected)
+
+
+class Later(SystemClock):
+    """The machine's clock, some days on."""
+
+    def __init__(self, days: float) -> None:
+        self._ahead = timedelta(days=days)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+
+async def test_a_key_that_nobody_uses_is_told_once_and_again_when_it_was_used_and_left(
+    watcher: Watcher, shared_database: TestDatabase
+) -> None:
+    acme = watcher.plane.tenants["acme"]
+    used, never = await watcher.workload("leaving", Environment.DEV), await watcher.workload("waiting", Environment.DEV)
+    assert await watcher.ask(used) == 200
+    await watcher.written()
+
+    async def looked(days: float) -> list[tuple[str, str]]:
+        """Look so many days on; return what the log was told of these two meanwhile."""
+        before = len(await told())
+        custody = Custody(watcher.incidents._gate, Engine.load(), Later(days))
+        await Neglect(watcher.incidents._gate, custody, Later(days), PATIENCE).watch(acme, ASK)
+        return (await told())[before:]
+
+    async def told() -> list[tuple[str, str]]:
+        entries = reversed(await watcher.audit.of_tenant(OPERATOR, acme, ASK, limit=200))
+        names = {used.key.id: "used", never.key.id: "never"}
+        return [
+            (names[key], each.detail["signal"])
+            for each in entries
+            if each.action == "key.find"
+            and each.outcome.value == "allowed"
+            and (key := each.resource.rpartition("/")[2]) in names
+        ]
+
+    assert await looked(0) == []
+    assert await looked(2) == [("never", "key-never-used")]
+    assert await looked(2.5) == [], "once"
+    soon = Patience(stale=dict.fromkeys(Environment, timedelta(days=3)), unused=PATIENCE.unused)
+    custody = Custody(watcher.incidents._gate, Engine.load(), Later(4))
+    neglect = Neglect(watcher.incidents._gate, custody, Later(4), soon)
+    await asyncio.gather(neglect.watch(acme, ASK), neglect.watch(acme, ASK))
+    assert [each for each in await told() if each[0] == "used"] == [("used", "key-stale")], "two looks write one"
+    connection = await asyncpg.connect(**shared_database.admin.arguments())
+    await connection.execute(
+        "UPDATE identity.key_neglect SET told_at = now() - interval '1 day' WHERE key_id = $1", used.key.id
+    )  # as if it had been told yesterday, and used since
+    await connection.close()
+    await neglect.watch(acme, ASK)
+    await neglect.watch(acme, ASK)
+    assert [each for each in await told() if each[0] == "used"] == [("used", "key-stale")] * 2
 
 
 async def test_an_old_key_in_use_after_its_successor_is_told(watcher: Watcher) -> None:

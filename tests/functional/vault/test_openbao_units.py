@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from pathlib import Path
 
 import pytest
 
+from strongroom.app.seed import INSTALLER
+from strongroom.identity import Directory, Identity
+from strongroom.identity.tenantkeys import TenantKeys
 from strongroom.kernel.clock import SystemClock
-from strongroom.kernel.ids import TenantId, new_uuid
-from strongroom.vault import FileKeystore, Keyring, KeysDestroyed, Scope, Use, Vault, VaultUnavailable
+from strongroom.kernel.ids import Name, TenantId, new_uuid
+from strongroom.kernel.refusal import RefusalKind, Refused
+from strongroom.policy import Ask, Engine, Gate
+from strongroom.store import Database
+from strongroom.vault import FileKeystore, Keyring, KeysDestroyed, Purpose, Scope, Use, Vault, VaultUnavailable
 from strongroom.vault.openbao import AppRole, Client, OpenBaoKeystore, Units
 from strongroom.vault.openbao.testing import Bao
 
@@ -120,3 +126,38 @@ async def test_a_dissolved_unit_opens_nothing_takes_nobody_and_leaves_its_neighb
     with pytest.raises(LookupError):  # both engines are gone
         await bao.ask("GET", "strongroom-kv/config", inside="units/short-lived")
     assert ended in {each.tenant for each in (await keystore.condition()).holdings if each.destroyed}
+
+
+async def test_an_operator_makes_tenants_of_a_unit_and_dissolves_it_when_none_lives(
+    keystore: OpenBaoKeystore, db: Database, tmp_path: Path, bao: Bao, logins: Path
+) -> None:
+    await bao.unit("seasonal", POLICY, logins)
+    clock, keys = SystemClock(), Keyring.open(tmp_path / "keyring.json").derive(Purpose.KEY_PEPPER)
+    gate = Gate(db, Engine.load(), clock)
+    tenant_keys = TenantKeys(gate, keystore)
+    identity = Identity(gate, Directory(keys, clock, allow_demo=True), keys, clock, settle=tenant_keys.settle)
+
+    async def refused(act: Awaitable[object]) -> tuple[RefusalKind, str]:
+        with pytest.raises(Refused) as no:
+            await act
+        return no.value.refusal.kind, no.value.refusal.tell
+
+    made = await identity.create_tenant(INSTALLER, Name("shop"), Ask(), unit="seasonal")
+    assert made.business_unit == "seasonal"
+    await keystore.open(TenantId(made.id), SECRET)
+    nobodys = await refused(identity.create_tenant(INSTALLER, Name("other"), Ask(), unit="nobody-knows"))
+    assert nobodys[0] is RefusalKind.UNAVAILABLE
+    assert "role-id" in nobodys[1]
+    shown = {each.name: each.business_unit for each in await identity.list_tenants(INSTALLER, Ask())}
+    assert shown == {"shop": "seasonal"}, "what could not be settled was not made"
+    assert await refused(tenant_keys.dissolve(INSTALLER, "seasonal", Ask())) == (
+        RefusalKind.CONFLICT,
+        "Tenants of seasonal live: shop. Shred them first.",
+    )
+    assert (await keystore.open(TenantId(made.id), SECRET)).current == 1
+    await identity.delete_tenant(INSTALLER, TenantId(made.id), Ask())
+    assert (await tenant_keys.dissolve(INSTALLER, "seasonal", Ask())).tenants == 1
+    with pytest.raises(KeysDestroyed):
+        await keystore.open(TenantId(made.id), SECRET)
+    late = await refused(identity.create_tenant(INSTALLER, Name("late"), Ask(), unit="seasonal"))
+    assert late[0] is RefusalKind.CONFLICT
