@@ -149,7 +149,8 @@ async def revoke_proven(
     if key_id is None:
         raise Refused(hidden("not a key's id"))
     async with services.prover.watching(key_id) as watch:
-        ended = await finder.revoke_credential(who, key, tenant, data.reason, noting(ask, reason=data.reason))
+        noted = noting(ask, reason=data.reason)
+        ended = await finder.revoke_credential(who, key, tenant, data.reason, noted, first=watch.begin)
         proof = await watch.proof(services.clock.now())
     if isinstance(ended, Key):
         return Proven(key=ended, token=None, proof=proof)

@@ -22,6 +22,7 @@ from strongroom.identity.model import (
     Workload,
     key_expiry,
 )
+from strongroom.identity.revoking import Before, at_once
 from strongroom.identity.signers import publish as signers
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId, new_uuid
@@ -307,10 +308,17 @@ class Identity:
         async with self._gate.permit(who, Action.KEY_READ, resource, ask) as tx:
             return await self._key(tx, key_id)
 
-    async def revoke_key(self, who: Principal, tenant: TenantId, key_id: KeyId, reason: str, ask: Ask) -> Key:
-        """End a key at once. Ending it again changes nothing and is no error."""
+    async def revoke_key(
+        self, who: Principal, tenant: TenantId, key_id: KeyId, reason: str, ask: Ask, *, first: Before = at_once
+    ) -> Key:
+        """End a key at once. Ending it again changes nothing and is no error.
+
+        `first` is done once it is known that the caller may end this key, and before it ends.
+        """
         resource = Resource(kind=Kind.KEY, id=key_id, tenant=tenant)
         async with self._gate.permit(who, Action.KEY_REVOKE, resource, ask) as tx:
+            await self._key(tx, key_id)
+            await first()
             await issuing.end(tx, await tables.revoke_keys(tx, self._clock.now(), reason, key_id=key_id))
             return await self._key(tx, key_id)
 
