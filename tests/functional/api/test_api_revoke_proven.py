@@ -35,6 +35,7 @@ def asked(plane: ControlPlane) -> Any:
     questions: list[str] = []
 
     async def figures(request: Request, reply: Reply) -> None:
+        del request
         await reply.send(404, [], b"")
 
     answer = answering(figures, Deciding(plane.services.directory), SystemClock())

@@ -15,6 +15,7 @@ from strongroom.audit import Entry
 from strongroom.custody import PATIENCE, Custody, Patience
 from strongroom.custody.incidents import Incidents
 from strongroom.custody.neglect import Neglect
+from strongroom.flows import Flows
 from strongroom.identity import secretkey
 from strongroom.identity.bindings import Bindings
 from strongroom.identity.rotation import Rotation
@@ -215,6 +216,33 @@ async def test_an_old_key_in_use_after_its_successor_is_told(watcher: Watcher) -
     found = await watcher.custody.review(OPERATOR, acme, 14, ASK)
     mine = {each.concern for each in found.findings if each.key == old.key.id}
     assert "old-in-use" in mine
+
+
+async def test_of_a_leaked_key_it_is_told_which_classes_of_data_it_could_reach_and_did_touch(watcher: Watcher) -> None:
+    plane, acme = watcher.plane, watcher.plane.tenants["acme"]
+    leaked, other = await watcher.workload("telling", Environment.DEV), await watcher.workload("apart", Environment.DEV)
+    said = [{"role": "user", "content": "Mail jane.roe@example.com and jane.roe@example.com, then john@example.org"}]
+    assert (await plane.ask(body={"model": "tiny", "messages": said}, key=leaked.secret)).status == 200
+    bystanders = [{"role": "user", "content": "My card is 4111 1111 1111 1111"}]
+    assert (await plane.ask(body={"model": "tiny", "messages": bystanders}, key=other.secret)).status == 200
+    await watcher.written()
+    await Flows(watcher.incidents._gate, SystemClock()).watch(acme)
+    dealt = await watcher.incidents.key_leak(
+        OPERATOR, acme, KeyId(leaked.key.id), freeze=False, rotate=False, reason="on a forum", ask=ASK
+    )
+    report = dealt.incident.report
+    assert report is not None
+    reached = {each.name: each.data_classes for each in report.could_reach}
+    assert {"text", "email (identifier)", "credit_card (identifier)"} <= set(reached["tiny"]), (
+        "what others put there, too"
+    )
+    assert reached["rows"] == ()
+    held = {(each.endpoint, each.direction, each.data): each for each in report.data_touched}
+    assert set(held) == {("dev/tiny", "input", "email")}, "the neighbour's card is not this key's"
+    assert held["dev/tiny", "input", "email"].findings == 3
+    assert held["dev/tiny", "input", "email"].classification == "identifier"
+    assert "jane" not in str(report)
+    await watcher.incidents.close(OPERATOR, acme, dealt.incident.id, "tried", "none", ASK)
 
 
 async def test_a_leak_ends_the_key_rotates_its_relatives_and_stays_open_until_its_cause_is_known(
