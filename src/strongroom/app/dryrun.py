@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -17,14 +18,16 @@ import msgspec
 
 from strongroom import audit
 from strongroom.app.approvaldry import judged
+from strongroom.app.dryacross import Across, Changes, OfTenant
 from strongroom.audit import Entry
-from strongroom.gateway.reading import PAGE_LIMIT, RecordReader, RecordRow, recent
+from strongroom.gateway.reading import PAGE_LIMIT, Asking, RecordReader, asked
 from strongroom.identity import Identity
 from strongroom.identity import tables as identity_tables
 from strongroom.identity.model import Workload
+from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
-from strongroom.policy import Action, Ask, AuditReader, Engine, Resource
+from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Resource
 from strongroom.policy import Kind as Thing
 from strongroom.registry import Registry
 from strongroom.registry import tables as registry_tables
@@ -39,7 +42,8 @@ from strongroom.rules.service import candidate, kind_named
 from strongroom.store import TenantTx
 from strongroom.store.tx import Tx
 
-_PAGES: Final = 5
+_PAGES: Final = 20
+"""How many pages of the log are looked at, where it is asked how far back."""
 _MOST_BYTES: Final = 64 * 1024
 """What goes with a proposal at most."""
 
@@ -68,7 +72,8 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     """What a candidate would have changed.
 
     `looked_at`: records and log entries; `callers`: how many different ones; `left_off`:
-    changes that had no room here.
+    changes that had no room here. Of the installation's default, `tenants` says what would change in each, and `tenants_left`
+    how many were not looked at.
     """
 
     kind: str
@@ -77,6 +82,8 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     callers: int
     data: list[Changed]
     left_off: int = 0
+    tenants: list[OfTenant] = []
+    tenants_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ class Lately:
     """What happened lately in a tenant, and who and what is there: all that a rehearsal looks at."""
 
     tenant: TenantId
-    rows: Sequence[RecordRow]
+    asked: Sequence[Asking]
     workloads: Mapping[UUID, Workload]
     models: Mapping[UUID, str]
     entries: Sequence[Entry] = ()
@@ -101,8 +108,10 @@ class Rehearsal:
         identity: Identity,
         registry: Registry,
         engine: Engine,
+        clock: Clock,
         admission: Admission | None = None,
     ) -> None:
+        self._clock = clock
         self._rules = rules
         self._records = records
         self._audit = audit
@@ -111,9 +120,25 @@ class Rehearsal:
         self._compared = Compared(engine, admission)
 
     async def run(
-        self, who: Principal, tenant: TenantId, kind: str, level: Level, document: object, ask: Ask
+        self,
+        who: Principal,
+        tenant: TenantId,
+        kind: str,
+        level: Level,
+        document: object,
+        ask: Ask,
+        days: int | None = None,
     ) -> DryRun:
         """Return what `document` in the place of the one in force would have changed.
+
+        Args:
+            who: the verified caller.
+            tenant: in whose records.
+            kind: of the document.
+            level: whose word it is.
+            document: as it is written.
+            ask: the request's facts.
+            days: how far back; None: the newest records, and the newest page of the log.
 
         Raises:
             Refused: as writing it would be: INVALID naming the field, hidden for a kind that there is none of.
@@ -127,30 +152,32 @@ class Rehearsal:
             return await self._registry.looked_at(
                 who, tenant, ask, partial(self._compared.of_releases, level, before, after)
             )
+        since = None if days is None else self._clock.now() - timedelta(days=days)
         lately = Lately(
             tenant=tenant,
-            rows=await self._recent(who, tenant, ask),
+            asked=await self._records.asked(who, tenant, ask, since),
             workloads={each.id: each for each in await self._identity.list_workloads(who, tenant, ask)},
             models={each.id: each.name for each in await self._registry.list_deployments(who, tenant, ask)},
-            entries=await self._audit.of_tenant(who, tenant, ask, limit=PAGE_LIMIT) if named.name in CEDAR else (),
+            entries=await self._entries(who, tenant, ask, since) if named.name in CEDAR else (),
         )
         return self._compared.run(named, level, before, after, lately)
 
-    async def _recent(self, who: Principal, tenant: TenantId, ask: Ask) -> list[RecordRow]:
-        rows: list[RecordRow] = []
-        for _ in range(_PAGES):
-            last = rows[-1].id if rows else None
-            page = await self._records.of_tenant(who, tenant, ask, limit=PAGE_LIMIT, before=last)
-            rows += page
-            if len(page) < PAGE_LIMIT:
+    async def _entries(self, who: Principal, tenant: TenantId, ask: Ask, since: datetime | None) -> list[Entry]:
+        found: list[Entry] = []
+        for _ in range(1 if since is None else _PAGES):
+            last = found[-1].id if found else None
+            page = await self._audit.of_tenant(who, tenant, ask, limit=PAGE_LIMIT, before=last)
+            found += [each for each in page if since is None or each.at >= since]
+            if len(page) < PAGE_LIMIT or (since is not None and page[-1].at < since):
                 break
-        return rows
+        return found
 
 
 class Compared:
     """Holds what happened lately against two sets of documents."""
 
-    def __init__(self, engine: Engine, admission: Admission | None = None) -> None:
+    def __init__(self, engine: Engine, admission: Admission | None = None, gate: Gate | None = None) -> None:
+        self._across = None if gate is None else Across(gate, self._changes)
         self._engine = engine
         self._admission = admission
         self._narrowings = {
@@ -158,26 +185,40 @@ class Compared:
         }
 
     async def attached(
-        self, tx: Tx, kind: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any]
+        self,
+        tx: Tx,
+        who: Principal,
+        kind: Kind[Any, Any],
+        level: Level,
+        before: Standing[Any],
+        after: Standing[Any],
     ) -> bytes:
         """Return as JSON what goes with a proposal, looked at in its own transaction.
 
         Whoever may propose learns who would gain or lose and how often they asked: names and counts, and no record. Of the
-        installation's own documents every tenant is concerned, and none is looked at here: `rules dry-run` asks about one.
+        installation's own documents every tenant is concerned: of each, it is told how many callers would gain or lose.
         What is demanded of releases is held against all that is promoted.
         """
         if kind is APPROVAL:
             return _fitted(await self.of_releases(level, before, after, tx))
-        if not isinstance(tx, TenantTx):
+        if isinstance(tx, TenantTx):
+            return _fitted(self.run(kind, level, before, after, await _lately(tx, kind)))
+        if self._across is None:
             return b""
-        lately = Lately(
-            tenant=tx.tenant,
-            rows=await recent(tx, limit=_PAGES * PAGE_LIMIT),
-            workloads={each.id: each for each in await identity_tables.workloads(tx)},
-            models={each.id: each.name for each in await registry_tables.deployments(tx)},
-            entries=await audit.recent(tx, PAGE_LIMIT, None) if kind.name in CEDAR else (),
-        )
-        return _fitted(self.run(kind, level, before, after, lately))
+        tenants, left = await self._across.look(who, tx, kind, after)
+        looked, callers = sum(each.looked_at for each in tenants), sum(each.callers for each in tenants)
+        return _fitted(
+            DryRun(
+                kind=kind.name, level=level, looked_at=looked, callers=callers, data=[], tenants=tenants, tenants_left=left
+            )
+        )  # fmt: skip
+
+    async def _changes(
+        self, tx: TenantTx, kind: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any]
+    ) -> Changes:
+        found = self.run(kind, level, before, after, await _lately(tx, kind))
+        changed = Counter[str](each.change for each in found.data)
+        return Changes(looked_at=found.looked_at, callers=found.callers, changed=changed)
 
     async def of_releases(self, level: Level, before: Standing[Any], after: Standing[Any], tx: Tx) -> DryRun:
         """Return which promoted releases, or deployments of a tenant, would be refused, and which would not be any more."""
@@ -195,13 +236,14 @@ class Compared:
         self, named: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any], lately: Lately
     ) -> DryRun:
         """Return what would have changed."""
-        asked: Counter[tuple[UUID, str, UUID]] = Counter(
-            (row.workload, row.key, row.deployment) for row in lately.rows if row.deployment is not None
-        )
-        tenant = lately.tenant
+        tenant, callers = lately.tenant, 0
         found: list[Changed] = []
-        for (workload, key, deployment), times in asked.items():
-            caller, model = lately.workloads.get(workload), lately.models.get(deployment)
+        for each in lately.asked:
+            deployment, key, times = each.deployment, each.key, each.times
+            if deployment is None:
+                continue
+            callers += 1
+            caller, model = lately.workloads.get(each.workload), lately.models.get(deployment)
             if caller is None or model is None or not caller.role.is_workload:
                 continue
             if named.name in CEDAR:
@@ -226,8 +268,8 @@ class Compared:
                     )
                 )  # fmt: skip
         found += self._of_people(named.name, before, after, tenant, lately.entries)
-        looked = len(lately.rows) + len(lately.entries)
-        return DryRun(kind=named.name, level=level, looked_at=looked, callers=len(asked), data=found)
+        looked = sum(each.times for each in lately.asked) + len(lately.entries)
+        return DryRun(kind=named.name, level=level, looked_at=looked, callers=callers, data=found)
 
     def _of_people(
         self, kind: str, before: Standing[Any], after: Standing[Any], tenant: TenantId, entries: Sequence[Entry]
@@ -264,6 +306,16 @@ class Compared:
                 before={"allowed": old.allowed, "reason": old.reason}, after={"allowed": new.allowed, "reason": new.reason},
             )
         ]  # fmt: skip
+
+
+async def _lately(tx: TenantTx, kind: Kind[Any, Any]) -> Lately:
+    return Lately(
+        tenant=tx.tenant,
+        asked=await asked(tx),
+        workloads={each.id: each for each in await identity_tables.workloads(tx)},
+        models={each.id: each.name for each in await registry_tables.deployments(tx)},
+        entries=await audit.recent(tx, PAGE_LIMIT, None) if kind.name in CEDAR else (),
+    )
 
 
 def _fitted(found: DryRun) -> bytes:

@@ -177,7 +177,7 @@ class Services:
     def rehearsal(self) -> Rehearsal:
         """Rehearses documents of rules on what happened lately."""
         return Rehearsal(
-            self.rules, self.records, self.audit, self.identity, self.registry, self.engine, self.admission
+            self.rules, self.records, self.audit, self.identity, self.registry, self.engine, self.clock, self.admission
         )
 
     async def shred_tenant(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
@@ -265,7 +265,7 @@ def make_services(
     seals = {APPROVAL.name: admission.seal_policy}
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
-    proposing = Proposing(clock, Compared(engine, admission).attached, seals)
+    proposing = Proposing(clock, Compared(engine, admission, gate).attached, seals)
     flows = Flows(gate, clock, proposed=production)
 
     async def documents(tx: Tx, request: Request, approver: str) -> None:

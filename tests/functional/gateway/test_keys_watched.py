@@ -295,7 +295,7 @@ async def test_a_leak_ends_the_key_rotates_its_relatives_and_stays_open_until_it
     closed = await incidents.close(OPERATOR, acme, listed.id, "it stood in a notebook's output", "a scan", ASK)
     assert (closed.status, closed.root_cause) == ("closed", "it stood in a notebook's output")
     assert await incidents.list(OPERATOR, acme, ASK) == []
-    assert len(await incidents.list(OPERATOR, acme, ASK, closed=True)) == 1
+    assert listed.id in {each.id for each in await incidents.list(OPERATOR, acme, ASK, closed=True)}
     with pytest.raises(Refused) as again:
         await incidents.close(OPERATOR, acme, listed.id, "another", "", ASK)
     assert again.value.refusal.kind is RefusalKind.CONFLICT
