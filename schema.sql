@@ -1485,6 +1485,21 @@ COMMENT ON COLUMN identity.key.bindings IS 'each takes away from what the role a
 
 COMMENT ON COLUMN identity.key.honeytoken IS 'it was laid out to be found: it never counts, and its use opens an incident; it cannot become a key that does';
 
+CREATE TABLE identity.key_neglect (
+    tenant_id uuid NOT NULL,
+    key_id text NOT NULL,
+    concern text NOT NULL,
+    told_at timestamp with time zone NOT NULL,
+    CONSTRAINT key_neglect_concern_check CHECK ((concern = ANY (ARRAY['stale'::text, 'never-used'::text]))),
+    CONSTRAINT key_neglect_key_id_check CHECK (((length(key_id) >= 1) AND (length(key_id) <= 64)))
+);
+
+ALTER TABLE ONLY identity.key_neglect FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.key_neglect OWNER TO sr_owner;
+
+COMMENT ON TABLE identity.key_neglect IS 'when the log was told that a key is not used';
+
 CREATE TABLE identity.notice (
     id uuid NOT NULL,
     body jsonb NOT NULL,
@@ -1560,6 +1575,8 @@ CREATE TABLE identity.tenant (
     name text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    business_unit text,
+    CONSTRAINT tenant_business_unit_check CHECK ((business_unit ~ '^[a-z0-9][a-z0-9-]{0,47}$'::text)),
     CONSTRAINT tenant_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9.-]{0,62}$'::text)),
     CONSTRAINT tenant_tenant_id_check CHECK ((tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))
 );
@@ -1569,6 +1586,8 @@ ALTER TABLE ONLY identity.tenant FORCE ROW LEVEL SECURITY;
 ALTER TABLE identity.tenant OWNER TO sr_owner;
 
 COMMENT ON TABLE identity.tenant IS 'one row per tenant, kept after deletion so that its id is never used again';
+
+COMMENT ON COLUMN identity.tenant.business_unit IS 'as it was asked for when the tenant was made; where its keys are, the vault itself has written down';
 
 CREATE TABLE identity.vote (
     request_id uuid NOT NULL,
@@ -1706,7 +1725,7 @@ CREATE TABLE providers.provider (
     CONSTRAINT provider_base_url_check CHECK (((base_url ~ '^https?://'::text) AND (length(base_url) <= 512))),
     CONSTRAINT provider_ca_check CHECK ((length(ca) <= 65536)),
     CONSTRAINT provider_check CHECK ((((assessed_on IS NULL) = (assessed_until IS NULL)) AND (assessed_until >= assessed_on))),
-    CONSTRAINT provider_check1 CHECK (((deleted_at IS NULL) OR (secret IS NULL))),
+    CONSTRAINT provider_ended_check CHECK (((deleted_at IS NULL) OR (secret IS NULL) OR (octet_length(secret) = 5))),
     CONSTRAINT provider_engine_check CHECK ((engine = ANY (ARRAY['openai'::text, 'vllm'::text, 'other'::text]))),
     CONSTRAINT provider_kind_check CHECK ((kind = ANY (ARRAY['openai'::text, 'anthropic'::text, 'oip'::text]))),
     CONSTRAINT provider_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9.-]{0,62}$'::text)),
@@ -1721,7 +1740,7 @@ ALTER TABLE providers.provider OWNER TO sr_owner;
 
 COMMENT ON TABLE providers.provider IS 'one row per upstream outside this machine; its secret is sealed, never readable here';
 
-COMMENT ON COLUMN providers.provider.secret IS 'sealed under the keyring, bound to id, secret_version, kind and base_url';
+COMMENT ON COLUMN providers.provider.secret IS 'which version counts of what the vault holds; until it was moved there, sealed, bound to id, secret_version, kind and base_url';
 
 COMMENT ON COLUMN providers.provider.open_to IS 'the tenants that may name it; null: all of them';
 
@@ -2594,6 +2613,9 @@ ALTER TABLE ONLY identity.federation_rule
 ALTER TABLE ONLY identity.incident
     ADD CONSTRAINT incident_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY identity.key_neglect
+    ADD CONSTRAINT key_neglect_pkey PRIMARY KEY (tenant_id, key_id, concern);
+
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_pkey PRIMARY KEY (tenant_id, id);
 
@@ -2935,6 +2957,9 @@ ALTER TABLE ONLY identity.federation_rule
 ALTER TABLE ONLY identity.incident
     ADD CONSTRAINT incident_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
+ALTER TABLE ONLY identity.key_neglect
+    ADD CONSTRAINT key_neglect_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
 ALTER TABLE ONLY identity.key
     ADD CONSTRAINT key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
 
@@ -3252,6 +3277,8 @@ CREATE POLICY kept_by ON identity.tenant FOR SELECT TO sr_owner USING (true);
 
 ALTER TABLE identity.key ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE identity.key_neglect ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY operator_all ON identity.account TO sr_operator USING (true) WITH CHECK (true);
 
 CREATE POLICY operator_all ON identity.environment TO sr_operator USING (true) WITH CHECK (true);
@@ -3277,6 +3304,8 @@ CREATE POLICY own_tenant ON identity.federation_rule TO sr_control USING ((tenan
 CREATE POLICY own_tenant ON identity.incident TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.key TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON identity.key_neglect TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON identity.signer TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -3953,6 +3982,10 @@ GRANT UPDATE(bindings) ON TABLE identity.key TO sr_control;
 GRANT SELECT(bindings) ON TABLE identity.key TO sr_operator;
 
 GRANT SELECT(honeytoken) ON TABLE identity.key TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE identity.key_neglect TO sr_control;
+
+GRANT UPDATE(told_at) ON TABLE identity.key_neglect TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE identity.notice TO sr_operator;
 

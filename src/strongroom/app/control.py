@@ -42,6 +42,7 @@ _RETRY_S: Final = 0.5
 _FIRST_RUN_S: Final = 300.0
 _EVERY_S: Final = 6 * 3600.0
 _FLOWS_S: Final = 3600.0
+_KEYS_S: Final = 3600.0
 _RENEW_EVERY_S: Final = 20 * 60.0
 _RENEW_AGAIN_S: Final = 15.0
 SCHEDULE: Final = Principal(role=Role.OPERATOR, name="schedule", credential=KeyId(""))
@@ -103,6 +104,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         bounds=Bounds(tenant_bytes=handover.settings.releases.tenant_gib << 30),
         upload_hours=handover.settings.releases.upload_hours,
         channels=Path(handover.channels),
+        patience=handover.settings.keys.patience,
         own=OwnKeys(demanded=handover.settings.own_keys, trusted=frozenset(handover.settings.approvals.keys)),
     )
     parts = _parts(services, engine, handover)
@@ -111,6 +113,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     looking = asyncio.create_task(collected.run(), name="metrics")
     dropping = asyncio.create_task(_drop_in_time(services), name="retention")
     watching = asyncio.create_task(_watch_flows(services), name="flows")
+    neglecting = asyncio.create_task(_watch_keys(services), name="keys")
     services.releases.resume()
     scanning = asyncio.create_task(_keep_current(services), name="rescan")
     renewing = asyncio.create_task(_renew_in_time(services), name="channels")
@@ -123,10 +126,11 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         looking.cancel()
         dropping.cancel()
         watching.cancel()
+        neglecting.cancel()
         paging.cancel()
         scanning.cancel()
         renewing.cancel()
-        working = [looking, dropping, watching, paging, scanning, renewing]
+        working = [looking, dropping, watching, neglecting, paging, scanning, renewing]
         if asking is not None:
             asking.cancel()
             working.append(asking)
@@ -170,6 +174,17 @@ async def _watch_flows(services: Services) -> None:
                 await services.flows.watch(TenantId(tenant.id))
         except (Refused, StoreError) as error:
             _log.warning("flows: %s", type(error).__name__)
+
+
+async def _watch_keys(services: Services) -> None:
+    """Look every hour for keys that nobody uses; each is told once in the log of whose it is."""
+    while True:
+        await asyncio.sleep(_KEYS_S)
+        try:
+            for tenant in await services.identity.list_tenants(SCHEDULE, Ask()):
+                await services.neglect.watch(TenantId(tenant.id), Ask())
+        except (Refused, StoreError) as error:
+            _log.warning("keys: %s", type(error).__name__)
 
 
 async def _keep_current(services: Services) -> None:

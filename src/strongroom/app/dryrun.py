@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -17,21 +16,20 @@ import msgspec
 
 from strongroom import audit
 from strongroom.app.approvaldry import judged
+from strongroom.app.dryacross import Across, Changes, OfTenant
 from strongroom.audit import Entry
-from strongroom.gateway.reading import PAGE_LIMIT, RecordReader, RecordRow, recent
-from strongroom.identity import Identity
+from strongroom.gateway.reading import PAGE_LIMIT, Asking, asked
 from strongroom.identity import tables as identity_tables
 from strongroom.identity.model import Workload
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
-from strongroom.policy import Action, Ask, AuditReader, Engine, Resource, Surface
+from strongroom.policy import Action, Ask, Engine, Gate, Resource, Surface
 from strongroom.policy import Kind as Thing
-from strongroom.registry import Registry
 from strongroom.registry import tables as registry_tables
 from strongroom.registry.admission import Admission
 from strongroom.retention import Retention
 from strongroom.retention.model import Rehearsed
-from strongroom.rules import Kind, Level, Rules, Subject
+from strongroom.rules import Kind, Level, Subject
 from strongroom.rules.access import Narrowings, everything
 from strongroom.rules.approval import APPROVAL
 from strongroom.rules.exports import EXPORTS
@@ -39,18 +37,17 @@ from strongroom.rules.kinds import CEDAR
 from strongroom.rules.policy import POLICY
 from strongroom.rules.resolve import Standing, settle
 from strongroom.rules.retention import RETENTION
-from strongroom.rules.service import candidate, kind_named
-from strongroom.rules.taken import TakenReader, counted
+from strongroom.rules.service import candidate
+from strongroom.rules.taken import counted
 from strongroom.rules.taking import Count, broken
 from strongroom.rules.taking import everything as everything_of_exports
 from strongroom.store import TenantTx
 from strongroom.store.tx import Tx
 
-_PAGES: Final = 5
 _MOST_BYTES: Final = 64 * 1024
+"""What goes with a proposal at most."""
 _WAYS: Final[tuple[tuple[Literal["loses", "gains"], str], ...]] = (("loses", "drops"), ("gains", "keeps"))
 """A day that would be dropped is lost; one that would not be any more is gained."""
-"""What goes with a proposal at most."""
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +74,8 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     """What a candidate would have changed.
 
     `looked_at`: records and log entries; `callers`: how many different ones; `left_off`:
-    changes that had no room here.
+    changes that had no room here. Of the installation's default, `tenants` says what would change in each, and `tenants_left`
+    how many were not looked at.
     """
 
     kind: str
@@ -86,6 +84,8 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     callers: int
     data: list[Changed]
     left_off: int = 0
+    tenants: list[OfTenant] = []
+    tenants_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,82 +93,18 @@ class Lately:
     """What happened lately in a tenant, and who and what is there: all that a rehearsal looks at."""
 
     tenant: TenantId
-    rows: Sequence[RecordRow]
+    asked: Sequence[Asking]
     workloads: Mapping[UUID, Workload]
     models: Mapping[UUID, str]
     entries: Sequence[Entry] = ()
     taken: Sequence[tuple[Surface, Count]] = ()
 
 
-class Rehearsal:
-    """Rehearses documents on what happened lately."""
-
-    def __init__(
-        self,
-        rules: Rules,
-        records: RecordReader,
-        audit: AuditReader,
-        identity: Identity,
-        registry: Registry,
-        engine: Engine,
-        admission: Admission | None = None,
-        retention: Retention | None = None,
-        taken: TakenReader | None = None,
-    ) -> None:
-        self._rules = rules
-        self._retention = retention
-        self._taken = taken
-        self._records = records
-        self._audit = audit
-        self._identity = identity
-        self._registry = registry
-        self._compared = Compared(engine, admission)
-
-    async def run(
-        self, who: Principal, tenant: TenantId, kind: str, level: Level, document: object, ask: Ask
-    ) -> DryRun:
-        """Return what `document` in the place of the one in force would have changed.
-
-        Raises:
-            Refused: as writing it would be: INVALID naming the field, hidden for a kind that there is none of.
-        """
-        named = kind_named(kind)
-        if named is APPROVAL or named is RETENTION:
-            level = Level.DEFAULT  # whichever was named: it has no other
-        before = await self._rules.standing(who, tenant, kind, ask)  # asks the gate, so before the document is parsed
-        after = before.with_(level, candidate(named, level, document))
-        if named is APPROVAL:
-            return await self._registry.looked_at(
-                who, tenant, ask, partial(self._compared.of_releases, level, before, after)
-            )
-        if named is RETENTION and self._retention is not None:
-            held = after.default
-            return of_days(await self._retention.rehearse(who, None if held is None else held.document, ask, tenant))
-        lately = Lately(
-            tenant=tenant,
-            rows=await self._recent(who, tenant, ask),
-            workloads={each.id: each for each in await self._identity.list_workloads(who, tenant, ask)},
-            models={each.id: each.name for each in await self._registry.list_deployments(who, tenant, ask)},
-            entries=await self._audit.of_tenant(who, tenant, ask, limit=PAGE_LIMIT) if named.name in CEDAR else (),
-            taken=await self._taken.counts(who, tenant, ask) if named is EXPORTS and self._taken is not None else (),
-        )
-        return self._compared.run(named, level, before, after, lately)
-
-    async def _recent(self, who: Principal, tenant: TenantId, ask: Ask) -> list[RecordRow]:
-        rows: list[RecordRow] = []
-        for _ in range(_PAGES):
-            last = rows[-1].id if rows else None
-            page = await self._records.of_tenant(who, tenant, ask, limit=PAGE_LIMIT, before=last)
-            rows += page
-            if len(page) < PAGE_LIMIT:
-                break
-        return rows
-
-
 class Compared:
     """Holds what happened lately against two sets of documents."""
 
-    def __init__(self, engine: Engine, admission: Admission | None = None) -> None:
+    def __init__(self, engine: Engine, admission: Admission | None = None, gate: Gate | None = None) -> None:
+        self._across = None if gate is None else Across(gate, self._changes)
         self._engine = engine
         self._admission = admission
         self._narrowings = {
@@ -176,27 +112,40 @@ class Compared:
         }
 
     async def attached(
-        self, tx: Tx, kind: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any]
+        self,
+        tx: Tx,
+        who: Principal,
+        kind: Kind[Any, Any],
+        level: Level,
+        before: Standing[Any],
+        after: Standing[Any],
     ) -> bytes:
         """Return as JSON what goes with a proposal, looked at in its own transaction.
 
         Whoever may propose learns who would gain or lose and how often they asked: names and counts, and no record. Of the
-        installation's own documents every tenant is concerned, and none is looked at here: `rules dry-run` asks about one.
+        installation's own documents every tenant is concerned: of each, it is told how many callers would gain or lose.
         What is demanded of releases is held against all that is promoted.
         """
         if kind is APPROVAL:
             return _fitted(await self.of_releases(level, before, after, tx))
-        if not isinstance(tx, TenantTx):
+        if isinstance(tx, TenantTx):
+            return _fitted(self.run(kind, level, before, after, await _lately(tx, kind)))
+        if self._across is None:
             return b""
-        lately = Lately(
-            tenant=tx.tenant,
-            rows=await recent(tx, limit=_PAGES * PAGE_LIMIT),
-            workloads={each.id: each for each in await identity_tables.workloads(tx)},
-            models={each.id: each.name for each in await registry_tables.deployments(tx)},
-            entries=await audit.recent(tx, PAGE_LIMIT, None) if kind.name in CEDAR else (),
-            taken=await counted(tx) if kind is EXPORTS else (),
-        )
-        return _fitted(self.run(kind, level, before, after, lately))
+        tenants, left = await self._across.look(who, tx, kind, after)
+        looked, callers = sum(each.looked_at for each in tenants), sum(each.callers for each in tenants)
+        return _fitted(
+            DryRun(
+                kind=kind.name, level=level, looked_at=looked, callers=callers, data=[], tenants=tenants, tenants_left=left
+            )
+        )  # fmt: skip
+
+    async def _changes(
+        self, tx: TenantTx, kind: Kind[Any, Any], level: Level, before: Standing[Any], after: Standing[Any]
+    ) -> Changes:
+        found = self.run(kind, level, before, after, await _lately(tx, kind))
+        changed = Counter[str](each.change for each in found.data)
+        return Changes(looked_at=found.looked_at, callers=found.callers, changed=changed)
 
     async def of_releases(self, level: Level, before: Standing[Any], after: Standing[Any], tx: Tx) -> DryRun:
         """Return which promoted releases, or deployments of a tenant, would be refused, and which would not be any more."""
@@ -216,13 +165,14 @@ class Compared:
         """Return what would have changed."""
         if named is EXPORTS:
             return stopped(level, before, after, lately.taken)
-        asked: Counter[tuple[UUID, str, UUID]] = Counter(
-            (row.workload, row.key, row.deployment) for row in lately.rows if row.deployment is not None
-        )
-        tenant = lately.tenant
+        tenant, callers = lately.tenant, 0
         found: list[Changed] = []
-        for (workload, key, deployment), times in asked.items():
-            caller, model = lately.workloads.get(workload), lately.models.get(deployment)
+        for each in lately.asked:
+            deployment, key, times = each.deployment, each.key, each.times
+            if deployment is None:
+                continue
+            callers += 1
+            caller, model = lately.workloads.get(each.workload), lately.models.get(deployment)
             if caller is None or model is None or not caller.role.is_workload:
                 continue
             if named.name in CEDAR:
@@ -247,8 +197,8 @@ class Compared:
                     )
                 )  # fmt: skip
         found += self._of_people(named.name, before, after, tenant, lately.entries)
-        looked = len(lately.rows) + len(lately.entries)
-        return DryRun(kind=named.name, level=level, looked_at=looked, callers=len(asked), data=found)
+        looked = sum(each.times for each in lately.asked) + len(lately.entries)
+        return DryRun(kind=named.name, level=level, looked_at=looked, callers=callers, data=found)
 
     def _of_people(
         self, kind: str, before: Standing[Any], after: Standing[Any], tenant: TenantId, entries: Sequence[Entry]
@@ -328,6 +278,17 @@ def stopped(
             )  # fmt: skip
     callers = len({count.party for _, count in taken})
     return DryRun(kind=EXPORTS.name, level=level, looked_at=len(taken), callers=callers, data=found)
+
+
+async def _lately(tx: TenantTx, kind: Kind[Any, Any]) -> Lately:
+    return Lately(
+        tenant=tx.tenant,
+        asked=await asked(tx),
+        workloads={each.id: each for each in await identity_tables.workloads(tx)},
+        models={each.id: each.name for each in await registry_tables.deployments(tx)},
+        entries=await audit.recent(tx, PAGE_LIMIT, None) if kind.name in CEDAR else (),
+        taken=await counted(tx) if kind is EXPORTS else (),
+    )
 
 
 def _fitted(found: DryRun) -> bytes:

@@ -302,7 +302,14 @@ def children(
             settings.control,
             ports.control,
             roles,
-            (Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY, Purpose.SYSTEM_PROMPT, Purpose.DPOP_NONCE),
+            (
+                Purpose.KEY_PEPPER,
+                Purpose.TOKEN_SIGNING,
+                Purpose.REGISTRY,
+                Purpose.SYSTEM_PROMPT,
+                Purpose.DPOP_NONCE,
+                Purpose.PROVIDER_SECRET,  # for what the first versions sealed under it
+            ),
             token,
         )
 

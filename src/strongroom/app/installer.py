@@ -56,7 +56,7 @@ async def installer(
     Raises:
         Unavailable: when the database cannot be read.
     """
-    clock, keys = SystemClock(), keyring.derive(Purpose.KEY_PEPPER, Purpose.REGISTRY)
+    clock, keys = SystemClock(), keyring.derive(Purpose.KEY_PEPPER, Purpose.REGISTRY, Purpose.PROVIDER_SECRET)
     directory = Directory(keys, clock, allow_demo=demo)
     follower = Follower(
         passwords.login(CONTROL, admin), clock, lambda entries, full: directory.apply(entries, full=full)
@@ -79,7 +79,7 @@ async def installer(
             clock,
             gate,
             Rules(gate, clock),
-            Providers(gate, Vault(keystore, clock), clock, Networks()),
+            Providers(gate, Vault(keystore, clock), clock, Networks(), before=keys),
         )
     finally:
         await follower.close()

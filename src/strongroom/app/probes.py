@@ -2,7 +2,8 @@
 
 1. Each process answers on its private socket for one key: whether it would take it at that very moment, by the lease and
    the directory that it decides requests by. No secret is needed: what is asked is whether the key's id counts.
-2. All are asked in turn, each by itself, from before the revocation until each has refused and kept refusing.
+2. All are asked in turn, each by itself, from before the revocation until each has refused and kept refusing; none is asked
+   before the gate has permitted the revocation, or anybody with a credential could have them asked about any key.
 3. What is told is the latest moment at which any of them would still have taken it, by the clock of the machine that they
    share.
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -130,16 +131,12 @@ class Prover:
 
     @asynccontextmanager
     async def watching(self, key_id: KeyId) -> AsyncGenerator[Watch]:
-        """Yield a watch over the key: revoke inside, then ask it for the proof."""
-        watch = Watch(self._clock)
-        own: _Ask = self._ask_own(key_id)
+        """Yield a watch over the key: begin it inside, once that is permitted, revoke, then ask it for the proof."""
         names = await asyncio.to_thread(self._names)
         pools = {name: Pool(UnixTarget(self._path(name)), max_connections=1) for name in names}
-        watch.begin("control", own)
-        for name, pool in pools.items():
-            watch.begin(name, _asker(pool, key_id))
+        askers = {"control": self._ask_own(key_id)} | {name: _asker(pool, key_id) for name, pool in pools.items()}
+        watch = Watch(self._clock, askers)
         try:
-            await watch.all_asked()
             yield watch
         finally:
             await watch.stop()
@@ -201,22 +198,21 @@ class _Line:
 
 
 class Watch:
-    """A key that is being watched in every process."""
+    """A key that is being watched in every process. Nobody is asked before it has begun."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, askers: Mapping[str, _Ask]) -> None:
         self._clock: Final = clock
+        self._askers: Final = askers
         self._lines: Final[dict[str, _Line]] = {}
         self._tasks: Final[list[asyncio.Task[None]]] = []
         self._committed: float | None = None
         self._moved: Final = asyncio.Event()
 
-    def begin(self, name: str, ask: _Ask) -> None:
-        """Begin to ask one process, over and over."""
-        line = self._lines[name] = _Line()
-        self._tasks.append(asyncio.create_task(self._follow(line, ask), name=f"watch {name}"))
-
-    async def all_asked(self) -> None:
-        """Wait until each process was asked once."""
+    async def begin(self) -> None:
+        """Begin to ask each process, over and over, and wait until each was asked once."""
+        for name, ask in self._askers.items():
+            line = self._lines[name] = _Line()
+            self._tasks.append(asyncio.create_task(self._follow(line, ask), name=f"watch {name}"))
         await asyncio.gather(*(line.first.wait() for line in self._lines.values()))
 
     async def proof(self, committed_at: datetime) -> RevocationProof:

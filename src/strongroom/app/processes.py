@@ -38,6 +38,7 @@ from strongroom.gateway.limits.ledger import WAIT_S
 from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error as render_error
 from strongroom.gateway.outside import Outside
+from strongroom.gateway.provider_secrets import ProviderSecrets
 from strongroom.gateway.quota import Quota
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
@@ -82,7 +83,8 @@ async def gateway(handover: Handover) -> None:
     vault = Vault(BrokeredKeystore(Path(handover.vault_socket), handover.vault_token), clock)
     with contextlib.suppress(VaultUnavailable, KeysDestroyed):  # `keep` asks again; until then providers are not asked
         await vault.keys(SCOPE)
-    outside = Outside(snapshot.provider, lambda: vault.held(SCOPE), Networks(settings.upstream_networks), clock)
+    secrets = ProviderSecrets(vault, clock)
+    outside = Outside(snapshot.provider, secrets, Networks(settings.upstream_networks), clock)
     upstreams = Upstreams(Path(handover.worker_sockets), keys.key(Purpose.CACHE_SCOPE), outside=outside)
     asks = AskLimits(
         max_output_tokens=settings.max_output_tokens,
@@ -106,6 +108,7 @@ async def gateway(handover: Handover) -> None:
         asyncio.create_task(leases.run(), name="leases"),
         asyncio.create_task(responses.run(), name="responses"),
         asyncio.create_task(vault.keep([SCOPE]), name="vault"),
+        asyncio.create_task(secrets.keep(snapshot.providers), name="secrets"),
         asyncio.create_task(Trials(outside).run(), name="trials"),
         asyncio.create_task(tapes.run(), name="captures"),
     ]

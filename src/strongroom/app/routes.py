@@ -154,7 +154,8 @@ async def revoke_proven(
     if key_id is None:
         raise Refused(hidden("not a key's id"))
     async with services.prover.watching(key_id) as watch:
-        ended = await finder.revoke_credential(who, key, tenant, data.reason, noting(ask, reason=data.reason))
+        noted = noting(ask, reason=data.reason)
+        ended = await finder.revoke_credential(who, key, tenant, data.reason, noted, first=watch.begin)
         proof = await watch.proof(services.clock.now())
     if isinstance(ended, Key):
         return Proven(key=ended, token=None, proof=proof)
@@ -173,6 +174,9 @@ class Rehearse(Body, frozen=True, kw_only=True):
     document: Annotated[
         dict[str, Any] | None, Meta(description="The document: its `rules`.", examples=[{"rules": [{"seed": True}]}])
     ]
+    days: Annotated[int, Meta(ge=1, le=366, description="How far back; left out: the newest 1,000 records.")] | None = (
+        None
+    )
 
 
 @post(
@@ -194,7 +198,7 @@ async def rehearse_rules(
 ) -> DryRun:
     """Return who of those who asked lately would gain or lose by a document; nothing is put in force."""
     place = await finder.tenant(who, tenant, ask)
-    return await services.rehearsal.run(who, place, kind, level, data.document, ask)
+    return await services.rehearsal.run(who, place, kind, level, data.document, ask, data.days)
 
 
 @get("/tenants/{tenant:str}/audit", responses=READ, summary="Read a tenant's log", tags=["audit"])

@@ -37,7 +37,6 @@ from strongroom.registry.channels.service import Channels
 from strongroom.rules import Level, Rules
 from strongroom.runtime.digests import manifest
 from strongroom.store.archive import Manifest
-from strongroom.vault import PurposeKeys
 
 TENANTS: Final = (Name("acme"), Name("globex"))
 ROLES: Final = (Role.INFERENCE, Role.EVALUATION)
@@ -52,6 +51,7 @@ INSTALLER: Final = Principal(role=Role.OPERATOR, name="strongroom-up", credentia
 _CALLED: Final = {Operation.INFER: "tabular"}
 """What `demo.json` calls a model by what it is, where that is another word than what it is asked for."""
 
+_STEP: Final = 100
 _ASK: Final = Ask(detail={"by": "demo"})
 
 
@@ -102,9 +102,14 @@ class Seed:
             )
             await self.registry.admit(INSTALLER, release.record, Ask(), prove)
 
-    async def move_secrets(self, before: PurposeKeys) -> None:
-        """Bring providers' secrets from the keyring, where earlier versions sealed them, to the vault."""
-        await self.providers.move_secrets(INSTALLER, before, Ask(detail={"by": "upgrade"}))
+    async def move_secrets(self) -> None:
+        """Move providers' secrets, which earlier versions kept in the database, to the vault.
+
+        Raises:
+            Refused: when the vault cannot be used.
+        """
+        while (await self.providers.move_secrets(INSTALLER, _STEP, Ask(detail={"by": "upgrade"}))).left:
+            pass
 
     async def record_restore(self, manifest: Manifest, *, keep_keys: bool) -> None:
         """Write into the installation's log that its database came back from a backup."""

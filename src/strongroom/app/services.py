@@ -12,13 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from strongroom.app.dryrun import Compared, Rehearsal, dropped
+from strongroom.app.dryrun import Compared
 from strongroom.app.probes import Prover
+from strongroom.app.rehearsal import Rehearsal, dropped
 from strongroom.audit.sidecar import Sidecars
 from strongroom.canaries import CanaryService
 from strongroom.captures.service import CaptureSessions
-from strongroom.custody import Custody
+from strongroom.custody import PATIENCE, Custody, Patience
 from strongroom.custody.incidents import Incidents
+from strongroom.custody.neglect import Neglect
 from strongroom.flows import Flows
 from strongroom.flows.service import declares, is_of_flows
 from strongroom.gateway.reading import RecordReader
@@ -100,6 +102,7 @@ class Services:
     accounts: Accounts
     rotation: Rotation
     custody: Custody
+    neglect: Neglect
     incidents: Incidents
     canaries: CanaryService
     flows: Flows
@@ -189,6 +192,7 @@ class Services:
             self.identity,
             self.registry,
             self.engine,
+            self.clock,
             self.admission,
             self.retention,
             self.taken,
@@ -255,6 +259,7 @@ def make_services(
     upload_hours: int = 24,
     channels: Path | None = None,
     own: OwnKeys | None = None,
+    patience: Patience = PATIENCE,
     pool: Pool | None = None,
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
@@ -263,8 +268,12 @@ def make_services(
     sidecars = Sidecars(vault)
     meter = None if rulebook is None else Taking(rulebook, clock, declares)
     gate = Gate(database, engine, clock, observer, grace_s=grace_s, narrowed=narrowed, sidecars=sidecars, meter=meter)
-    identity = Identity(gate, directory, keys, clock, production=production)
-    rotation, custody = Rotation(gate, keys, clock, directory.geo, production=production), Custody(gate, engine, clock)
+    tenant_keys = TenantKeys(gate, keystore)
+    identity = Identity(gate, directory, keys, clock, production=production, settle=tenant_keys.settle)
+    rotation, custody = (
+        Rotation(gate, keys, clock, directory.geo, production=production),
+        Custody(gate, engine, clock, patience),
+    )
     accounts = Accounts(gate, keys, clock, production=production)
     issuers = Issuers(issuer_networks or Networks(), clock, look_up)
     signon = None
@@ -277,7 +286,7 @@ def make_services(
     seals = {APPROVAL.name: admission.seal_policy}
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
-    proposing = Proposing(clock, Compared(engine, admission).attached, seals)
+    proposing = Proposing(clock, Compared(engine, admission, gate).attached, seals)
     flows = Flows(gate, clock, proposed=production)
 
     async def documents(tx: Tx, request: Request, approver: str) -> None:
@@ -302,13 +311,14 @@ def make_services(
         accounts=accounts,
         rotation=rotation,
         custody=custody,
+        neglect=Neglect(gate, custody, clock, patience),
         incidents=Incidents(gate, custody, identity, rotation, clock),
         canaries=CanaryService(gate, clock),
         flows=flows,
         lists=ValueLists(gate, vault, clock),
         captures=CaptureSessions(gate, Vault(keystore, clock), clock),
         signers=SignerService(gate, clock),
-        tenant_keys=TenantKeys(gate, keystore),
+        tenant_keys=tenant_keys,
         federation=FederationService(gate, clock),
         signon=signon,
         rechecks=None if signon is None else Rechecks(signon, clock),
@@ -336,6 +346,7 @@ def make_services(
             clock,
             networks or Networks(),
             look_up,
+            before=keys,
             second=partial(keys.mac, Purpose.KEY_PEPPER) if production else None,
         ),
         rules=Rules(

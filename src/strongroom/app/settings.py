@@ -26,6 +26,7 @@ from strongroom.app.approvals_section import ApprovalsSection
 from strongroom.app.audit_section import AuditSection
 from strongroom.app.elevation_section import ElevationSection, check_elevation
 from strongroom.app.identity_section import IdentitySection, check_identity, check_networks
+from strongroom.app.keys_section import KeysSection
 from strongroom.app.logs.model import LogsSection
 from strongroom.app.releases_section import ReleasesSection
 from strongroom.app.vault_section import LOOPBACK, Section, SettingsError, VaultSection, check_vault
@@ -185,6 +186,7 @@ class Settings(Section, frozen=True, kw_only=True):
     releases: ReleasesSection = ReleasesSection()
     vault: VaultSection = VaultSection()
     audit: AuditSection = AuditSection()
+    keys: KeysSection = KeysSection()
     elevation: ElevationSection = ElevationSection()
     approvals: ApprovalsSection = ApprovalsSection()
     logs: LogsSection = LogsSection()

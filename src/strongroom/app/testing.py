@@ -59,6 +59,7 @@ class ControlPlane:
         tenants: ids by name: acme, globex.
         key_ids: the living workload keys' ids, by tenant.
         run: runs a coroutine on the port's own loop.
+        sockets: where gateway processes would have their private sockets.
     """
 
     port: int
@@ -67,6 +68,7 @@ class ControlPlane:
     tenants: dict[str, TenantId]
     key_ids: dict[str, str]
     run: Callable[[Coroutine[Any, Any, Any]], Any]
+    sockets: Path
 
     def __repr__(self) -> str:
         """Name the port only."""
@@ -90,9 +92,12 @@ def control_plane(database: TestDatabase, directory: Path, *, people: People | N
 
     stack = AsyncExitStack()
     try:
+        sockets = _made(directory / "sockets")
         services, port = run(_serve(database, directory, stack, people))
         tokens, tenants, key_ids = run(_people(services))
-        yield ControlPlane(port=port, services=services, tokens=tokens, tenants=tenants, key_ids=key_ids, run=run)
+        yield ControlPlane(
+            port=port, services=services, tokens=tokens, tenants=tenants, key_ids=key_ids, run=run, sockets=sockets
+        )
     finally:
         run(stack.aclose())
         loop.call_soon_threadsafe(loop.stop)
@@ -118,7 +123,13 @@ async def _serve(
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     clock, keyring = SystemClock(), Keyring.open(directory / "keyring.json")
     keys, keystore = (
-        keyring.derive(Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY, Purpose.SYSTEM_PROMPT),
+        keyring.derive(
+            Purpose.KEY_PEPPER,
+            Purpose.TOKEN_SIGNING,
+            Purpose.REGISTRY,
+            Purpose.SYSTEM_PROMPT,
+            Purpose.PROVIDER_SECRET,
+        ),
         FileKeystore(directory / "vault", keyring, clock),
     )
     token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
@@ -153,6 +164,7 @@ async def _serve(
         networks=Networks(["127.0.0.0/8"]),
         content=_made(directory / "content"),
         blobs=directory / "blobs",
+        sockets=directory / "sockets",
         issuer_networks=Networks(["127.0.0.0/8"]),
         provider=None if people is None else people(url),
         look_up=loopback_look_up,

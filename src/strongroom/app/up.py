@@ -39,6 +39,7 @@ from strongroom.app.settings import Loaded, Settings, SettingsError, load
 from strongroom.app.vaulting import brokered
 from strongroom.confinement.tree import current_tree, prepare_tree
 from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.refusal import Refused
 from strongroom.runtime.artefacts import MissingWeightsError
 from strongroom.runtime.blobs import WrongDigestError
 from strongroom.runtime.sandbox import probe
@@ -47,7 +48,7 @@ from strongroom.store import StoreError
 from strongroom.store import format as formats
 from strongroom.store.migrate import migrate
 from strongroom.store.roles import CONTROL, Passwords
-from strongroom.vault import Keyring, KeyringBroken, Purpose, VaultUnavailable
+from strongroom.vault import Keyring, KeyringBroken
 
 _WORKERS_READY_S: Final = 180.0
 
@@ -146,7 +147,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
                 demo=options.demo,
                 production=settings.production,
             ) as seed:
-                await _prepare(seed, releases, keyring, progress)
+                await _prepare(seed, releases, progress)
                 if options.demo:
                     await seed.demo(
                         places.demo, [each.record for each in releases], ports.gateway_url, ports.control_url
@@ -190,11 +191,13 @@ def _sink(places: Layout, settings: Settings, progress: Progress, stack: AsyncEx
     return sink
 
 
-async def _prepare(seed: Seed, releases: Sequence[models.LocalRelease], keyring: Keyring, progress: Progress) -> None:
+async def _prepare(seed: Seed, releases: Sequence[models.LocalRelease], progress: Progress) -> None:
     """Sign the channels anew, list the releases, and bring what an earlier version sealed to the vault, once that is there."""
     await open_channels(seed, progress.line)
     await seed.admit(releases)
     try:
-        await seed.move_secrets(keyring.derive(Purpose.PROVIDER_SECRET))
-    except VaultUnavailable as error:
-        progress.line(f"The vault cannot be used yet: {error}. What it seals waits; the rest starts.")
+        await seed.move_secrets()
+    except Refused as refused:
+        progress.line(
+            f"Providers' secrets were not moved: {refused.refusal.reason}. `strongroom vault move-secrets` does it."
+        )

@@ -51,6 +51,15 @@ class VaultSection(Section, frozen=True, kw_only=True):
     )
     role: Annotated[str | None, Meta(description="The AppRole's role id, or the Kubernetes role's name.")] = None
     secret_id_file: Annotated[str | None, Meta(description="File with the AppRole's secret id, mode 0600.")] = None
+    units_directory: Annotated[
+        str | None,
+        Meta(
+            description=(
+                "Logins of business units: a directory for each, named as the unit, with its AppRole's `role-id` and "
+                "`secret-id` in the namespace units/NAME."
+            )
+        ),
+    ] = None
     account_file: Annotated[str, Meta(description="File with the service account's token that the cluster mounts.")] = (
         "/var/run/secrets/kubernetes.io/serviceaccount/token"
     )
@@ -75,6 +84,8 @@ def check_vault(vault: VaultSection) -> None:
         raise SettingsError("`vault.address` is https://host:port of the OpenBao server")
     if parts.scheme == "http" and host not in LOOPBACK:
         raise SettingsError(f"`vault.address` is {vault.address}: plain HTTP is for loopback only")
+    if vault.units_directory is not None and vault.separation == "names":
+        raise SettingsError('`vault.units_directory` needs `vault.separation = "namespaces"`')
     if vault.role is None:
         raise SettingsError("`vault.role` names the AppRole's role id, or the Kubernetes role")
     if vault.auth == "approle" and vault.secret_id_file is None:

@@ -14,7 +14,7 @@ from strongroom.app.settings import Settings, VaultSection
 from strongroom.app.uids import uid
 from strongroom.kernel.clock import SystemClock
 from strongroom.vault import Broker, FileKeystore, Keyring, Keystore
-from strongroom.vault.openbao import AppRole, Client, Kubernetes, OpenBaoKeystore
+from strongroom.vault.openbao import AppRole, Client, Kubernetes, OpenBaoKeystore, Units
 
 
 @asynccontextmanager
@@ -28,12 +28,19 @@ async def keystore(settings: Settings, places: Layout, keyring: Keyring) -> Asyn
     if section.kind == "embedded":
         yield FileKeystore(places.vault, keyring, clock)
         return
-    client = Client(
-        section.address or "", _login(section), clock, ca=_authorities(section), namespace=section.namespace
-    )
+    ca = _authorities(section)
+
+    def of_unit(namespace: str, login: AppRole) -> Client:
+        inside = f"{section.namespace.strip('/')}/{namespace}".strip("/")
+        return Client(section.address or "", login, clock, ca=ca, namespace=inside)
+
+    client = Client(section.address or "", _login(section), clock, ca=ca, namespace=section.namespace)
+    units = Units(None if section.units_directory is None else Path(section.units_directory), of_unit)
+    apart = section.separation == "namespaces"
     try:
-        yield OpenBaoKeystore(client, clock, mount=section.mount, namespaces=section.separation == "namespaces")
+        yield OpenBaoKeystore(client, clock, mount=section.mount, namespaces=apart, units=units)
     finally:
+        await units.close()
         await client.close()
 
 

@@ -66,7 +66,7 @@ def review(
     *,
     tenant: _Maybe = None,
     stale_days: Annotated[
-        float | None, Parameter(help="A key not used for so many days is stale; 14 if not given.")
+        float | None, Parameter(help="A key not used for so many days is stale; else as set for its environment.")
     ] = None,
     session: Session = HERE,
 ) -> None:

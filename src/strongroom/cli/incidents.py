@@ -26,7 +26,9 @@ Examples:
     help="Deal with a leaked key, and keep it in sight until its cause is known.",
 )
 _COLUMNS: Final = ("id", "kind", "subject", "status", "opened_at", "opened_by", "reason", "root_cause")
-_REACHED: Final = ("environment", "name", "model")
+_REACHED: Final = ("environment", "name", "model", "data_classes")
+_HELD: Final = ("endpoint", "direction", "data", "classification", "findings", "requests", "last_at")
+_SETS: Final = ("name", "version", "last_read_at")
 _DID: Final = ("endpoint", "operation", "requests", "refused", "first_at", "last_at")
 _PLACES: Final = ("address", "agent", "country", "first_hour", "last_hour")
 _RELATIVES: Final = ("key", "outcome", "successor", "counts_until", "detail")
@@ -171,9 +173,12 @@ def _show(incident: dict[str, Any]) -> None:
     output.record(
         {"workload": f"{report['key']['workload']} in {report['key']['environment']}", "frozen": report["frozen"]}
     )
+    reached = [{**each, "data_classes": ", ".join(each["data_classes"])} for each in report["could_reach"]]
     for title, rows, columns in (
-        ("Could reach", report["could_reach"], _REACHED),
+        ("Could reach", reached, _REACHED),
         ("Did", report["did_touch"], _DID),
+        ("Data in what it asked and was answered", report["data_touched"], _HELD),
+        ("Data sets that its workload may read", report["data_sets"], _SETS),
         ("Used from", report["places"], _PLACES),
         ("Relatives", report["relatives"], _RELATIVES),
     ):

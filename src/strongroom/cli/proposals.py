@@ -30,6 +30,7 @@ Approved: TypeAlias = Annotated[
     str | None, Parameter(help="In production: the proposal of exactly this, which somebody else has approved.")
 ]
 _COLUMNS: Final = ("id", "state", "what", "tenant_name", "requester", "decide_by", "review_owed", "reason")
+_TENANTS: Final = ("tenant", "callers", "loses", "gains", "differs", "looked_at")
 _CHANGES: Final = ("who", "what", "times", "change", "before", "after")
 
 
@@ -155,7 +156,14 @@ def _shown(found: dict[str, Any]) -> None:
     tried = details.get("dry_run")
     if tried is not None:
         output.note(f"Looked at {tried['looked_at']} records and entries of {tried['callers']} callers.")
-        output.listing(tried["data"], _CHANGES, empty="Nobody would gain or lose.")
+        if tried["data"] or not tried.get("tenants"):
+            output.listing(tried["data"], _CHANGES, empty="Nobody would gain or lose.")
+        if tried.get("tenants"):
+            output.listing(tried["tenants"], _TENANTS, empty="")
+        if tried.get("tenants_left"):
+            output.note(
+                f"{tried['tenants_left']} more tenants were not looked at: `strongroom rules dry-run FILE` does."
+            )
 
 
 def _difference(details: dict[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,7 +9,7 @@ from cyclopts import App, Parameter
 
 from strongroom.cli import documents, output
 from strongroom.cli.calls import ask, place
-from strongroom.cli.failures import Failure, usage
+from strongroom.cli.confirming import confirm
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
 
 TENANT: Final = App(
@@ -19,6 +18,7 @@ TENANT: Final = App(
     help_epilogue="""
 Examples:
   strongroom tenant create initech
+  strongroom tenant create shop --business-unit retail
   strongroom tenant list
   strongroom tenant delete initech
 """,
@@ -29,14 +29,25 @@ _COLUMNS: Final = ("name", "id", "created_at")
 
 
 @TENANT.command(name="create")
-def create(name: str, /, *, session: Session = HERE) -> None:
+def create(
+    name: str,
+    /,
+    *,
+    business_unit: Annotated[
+        str | None,
+        Parameter(help="Put its keys into this business unit's namespace of OpenBao; they do not move later."),
+    ] = None,
+    session: Session = HERE,
+) -> None:
     """Create a tenant with its environments dev, test and prod.
 
     Args:
         name: 1 to 63 of a-z, 0-9, '-' and '.'.
+        business_unit: whose it is.
         session: how to ask.
     """
-    _show(session, ask(session, "POST", place("tenants"), {"name": name}))
+    of = {} if business_unit is None else {"business_unit": business_unit}
+    _show(session, ask(session, "POST", place("tenants"), {"name": name, **of}))
 
 
 @TENANT.command(name="list")
@@ -76,7 +87,9 @@ def delete(
         session: how to ask.
     """
     if not yes:
-        _confirm(name, "Deleting", f"This ends the tenant {name} with all its workloads, keys and deployments.")
+        confirm(
+            name, "Deleting the tenant", f"This ends the tenant {name} with all its workloads, keys and deployments."
+        )
     output.raw(ask(session, "DELETE", place("tenants", name)))
     if not session.json:
         output.note(f"The tenant {name} is gone; none of its keys counts any more.")
@@ -103,26 +116,17 @@ def shred(
         session: how to ask.
     """
     if not yes:
-        _confirm(name, "Shredding", f"This ends the tenant {name} and destroys its keys. No backup brings them back.")
+        confirm(
+            name,
+            "Shredding the tenant",
+            f"This ends the tenant {name} and destroys its keys. No backup brings them back.",
+        )
     named = documents.id_of(session, name) if out is not None else name
     output.raw(ask(session, "POST", place("tenants", name, "shred")))
     if out is not None:
         documents.of_tenant(session, named, out)
     if not session.json:
         output.note(f"The keys of {name} are destroyed; processes forget those they hold within a minute.")
-
-
-def _confirm(name: str, doing: str, means: str) -> None:
-    """Have the person at the terminal say that it is meant.
-
-    Raises:
-        Failure: when there is none, or it is not.
-    """
-    if not sys.stdin.isatty():
-        raise usage(f"{doing} the tenant {name} cannot be undone.", "Say --yes if it is meant.")
-    output.note(f"{means} It cannot be undone.")
-    if input("Type its name to go on: ") != name:
-        raise Failure("Not confirmed; nothing was changed.")
 
 
 @ENVIRONMENT.command(name="list")

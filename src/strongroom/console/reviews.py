@@ -11,7 +11,6 @@ from strongroom.console.visit import STATUS, Answer, Visit, mendable
 from strongroom.kernel.refusal import Refusal, Refused, hidden
 from strongroom.policy import Action, Kind, Resource
 
-STALE_DAYS: Final = 30.0
 _LINE: Final = 500
 
 WORDS: Final = {
@@ -28,7 +27,7 @@ WORDS: Final = {
 async def access(visit: Visit) -> Answer:
     """Show what a review of the keys finds, each with what is proposed."""
     where = await place.of(visit, "review")
-    found = await visit.parts.custody.review(visit.who, where.tenant, STALE_DAYS, visit.ask())
+    found = await visit.parts.custody.review(visit.who, where.tenant, None, visit.ask())
     return visit.render(
         "review.html",
         place=where,

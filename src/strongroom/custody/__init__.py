@@ -6,7 +6,7 @@ Always true here:
 - reading it is an act of its own, permitted and recorded as that.
 """
 
-from strongroom.custody.model import Impact, Review
+from strongroom.custody.model import PATIENCE, Impact, Patience, Review
 from strongroom.custody.service import Custody
 
-__all__ = ["Custody", "Impact", "Review"]
+__all__ = ["PATIENCE", "Custody", "Impact", "Patience", "Review"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
@@ -12,9 +13,6 @@ from strongroom.gateway.using import FirstSeen, PlaceOfUse, Touched
 from strongroom.identity import Key
 from strongroom.kernel.principal import Environment
 from strongroom.registry import Deployment
-
-UNUSED_AFTER: Final = timedelta(days=1)
-"""A key that was not used for so long after it was made counts as never used."""
 
 Concern: TypeAlias = Literal["never-used", "stale", "unused-scope", "shared", "old-in-use", "ends-soon"]
 
@@ -106,8 +104,31 @@ class Uses(msgspec.Struct, frozen=True, kw_only=True):
         return next((each.at for each in self.firsts if each.key == key and each.kind == "use"), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how long a key may lie unused, by environment.
+
+    Attributes:
+        stale: a key that was used, and not for so long, is stale.
+        unused: a key that was not used for so long after it was made was never used.
+    """
+
+    stale: Mapping[Environment, timedelta]
+    unused: Mapping[Environment, timedelta]
+
+    def staler(self, days: float | None) -> Patience:
+        """Return it with another number of days in every environment; None: as it is."""
+        return self if days is None else Patience(dict.fromkeys(Environment, timedelta(days=days)), self.unused)
+
+
+PATIENCE: Final = Patience(
+    dict.fromkeys(Environment, timedelta(days=14)), dict.fromkeys(Environment, timedelta(days=1))
+)
+"""What holds where nobody set any other."""
+
+
 def review(
-    keys: Iterable[Key], reach: dict[str, Sequence[Deployment]], uses: Uses, *, now: datetime, stale: timedelta
+    keys: Iterable[Key], reach: dict[str, Sequence[Deployment]], uses: Uses, *, now: datetime, patience: Patience
 ) -> list[Finding]:
     """Return what is to be looked at, key by key.
 
@@ -116,30 +137,41 @@ def review(
         reach: what each may ask, by its id.
         uses: what they did.
         now: the moment.
-        stale: a key not used for so long is stale.
+        patience: for how long one may lie unused.
     """
     found: list[Finding] = []
     for key in keys:
-        found.extend(_of_key(key, reach.get(key.id, ()), uses, now, stale))
+        found.extend(_of_key(key, reach.get(key.id, ()), uses, now, patience))
     return found
 
 
-def _of_key(key: Key, reach: Sequence[Deployment], uses: Uses, now: datetime, stale: timedelta) -> Iterable[Finding]:
-    last, begun = uses.last_of(key.id), uses.begun(key.id)
-    revoke = f"strongroom key revoke {key.id} --reason unused"
-    if last is None and begun is None:
-        if key.created_at <= now - UNUSED_AFTER:
-            yield _finding(key, "never-used", "never used since it was made", revoke, last)
+def neglected(keys: Iterable[Key], uses: Uses, *, now: datetime, patience: Patience) -> list[Finding]:
+    """Return which of living keys nobody uses."""
+    return [each for key in keys for each in _unused(key, uses, now, patience)]
+
+
+def _of_key(key: Key, reach: Sequence[Deployment], uses: Uses, now: datetime, patience: Patience) -> Iterable[Finding]:
+    last = uses.last_of(key.id)
+    yield from _unused(key, uses, now, patience)
+    if last is None and uses.begun(key.id) is None:
         return
-    if last is None or last <= now - stale:
-        said = "not used since" if last is None else f"last used {last:%Y-%m-%d}"
-        yield _finding(key, "stale", said, revoke, last)
     yield from _scopes(key, reach, uses, last)
     yield from _sharing(key, uses.places_of(key.id), last)
     successor = None if key.replaced_by is None else uses.begun(key.replaced_by)
     if successor is not None and last is not None and last > successor:
         said = f"used after its successor {key.replaced_by} was"
         yield _finding(key, "old-in-use", said, f"find what still holds {key.id}; ask {key.owner}", last)
+
+
+def _unused(key: Key, uses: Uses, now: datetime, patience: Patience) -> Iterable[Finding]:
+    last, begun = uses.last_of(key.id), uses.begun(key.id)
+    revoke = f"strongroom key revoke {key.id} --reason unused"
+    if last is None and begun is None:
+        if key.created_at <= now - patience.unused[key.environment]:
+            yield _finding(key, "never-used", "never used since it was made", revoke, last)
+    elif last is None or last <= now - patience.stale[key.environment]:
+        said = "not used in a month" if last is None else f"last used {last:%Y-%m-%d}"
+        yield _finding(key, "stale", said, revoke, last)
 
 
 def _scopes(key: Key, reach: Sequence[Deployment], uses: Uses, last: datetime | None) -> Iterable[Finding]:

@@ -18,7 +18,10 @@ from strongroom.kernel.principal import Environment
 TheCustody: TypeAlias = NamedDependency[Custody]
 TheFinder: TypeAlias = NamedDependency[Finder]
 StaleDays: TypeAlias = Annotated[
-    float, Parameter(ge=0.01, le=366, description="A key not used for so many days is stale.")
+    float | None,
+    Parameter(
+        ge=0.01, le=366, description="A key not used for so many days is stale; left out: as set for its environment."
+    ),
 ]
 
 
@@ -64,7 +67,7 @@ async def endpoint_keys(
 
 @get("/tenants/{tenant:str}/key-review", responses=READ, summary="Review a tenant's keys", tags=["keys"])
 async def key_review(
-    tenant: FromPath[str], custody: TheCustody, finder: TheFinder, who: Who, ask: Asked, stale_days: StaleDays = 14
+    tenant: FromPath[str], custody: TheCustody, finder: TheFinder, who: Who, ask: Asked, stale_days: StaleDays = None
 ) -> Review:
     """Return which living keys should be looked at, why, and what to do about each."""
     return await custody.review(who, await finder.tenant(who, tenant, ask), stale_days, ask)

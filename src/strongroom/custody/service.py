@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
-from strongroom.custody.model import Endpoint, EndpointKey, Impact, Review, Uses, review
+from strongroom.custody import tables
+from strongroom.custody.model import PATIENCE, Endpoint, EndpointKey, Impact, Patience, Review, Uses, review
 from strongroom.gateway import using
 from strongroom.gateway.using import Touched
 from strongroom.identity import Key, reading
@@ -22,13 +23,17 @@ from strongroom.store import TenantTx
 WINDOW: Final = timedelta(days=30)
 """What was used is looked for so far back."""
 
+Told: TypeAlias = dict[tuple[str, str], datetime]
+"""When the log was told, by key and concern."""
+
 _DENIED: Final = "This credential does not permit reading what keys did."
 
 
 class Custody:
     """Maps keys to endpoints and back, and finds keys that should not be as they are."""
 
-    def __init__(self, gate: Gate, engine: Engine, clock: Clock) -> None:
+    def __init__(self, gate: Gate, engine: Engine, clock: Clock, patience: Patience = PATIENCE) -> None:
+        self._patience: Final = patience
         self._gate: Final = gate
         self._engine: Final = engine
         self._clock: Final = clock
@@ -81,8 +86,19 @@ class Custody:
         reach = self.reach(tenant, living, found)
         return [_endpoint_key(key, reach[key.id], touched) for key in living if reach[key.id]]
 
-    async def review(self, who: Principal, tenant: TenantId, stale_days: float, ask: Ask) -> Review:
-        """Return which living keys should be looked at: unused, stale, shared, wider than what they do, old."""
+    async def used(self, who: Principal, tenant: TenantId, ask: Ask) -> tuple[list[Key], Uses, Told]:
+        """Return a tenant's living keys, what is known of their use, and when the log was told that they have none."""
+        async with self._gate.permit(who, Action.KEY_LIST, Resource(kind=Kind.KEY, tenant=tenant), ask) as tx:
+            self._demand(who, tenant)
+            now = self._clock.now()
+            living = [each for each in await reading.keys(tx, now) if each.status == "active"]
+            return living, await _uses(tx, now - WINDOW), await tables.told(tx)
+
+    async def review(self, who: Principal, tenant: TenantId, stale_days: float | None, ask: Ask) -> Review:
+        """Return which living keys should be looked at: unused, stale, shared, wider than what they do, old.
+
+        `stale_days`: after how long one is stale; None: as the settings say for its environment.
+        """
         resource = Resource(kind=Kind.KEY, tenant=tenant)
         async with self._gate.permit(who, Action.KEY_LIST, resource, ask) as tx:
             self._demand(who, tenant)
@@ -91,7 +107,8 @@ class Custody:
             living = [each for each in await reading.keys(tx, now) if each.status == "active"]
             deployed = await deployments(tx)
             uses = await _uses(tx, since)
-        found = review(living, self.reach(tenant, living, deployed), uses, now=now, stale=timedelta(days=stale_days))
+        patience = self._patience.staler(stale_days)
+        found = review(living, self.reach(tenant, living, deployed), uses, now=now, patience=patience)
         return Review(since=since, keys=len(living), findings=tuple(found))
 
     def reach(

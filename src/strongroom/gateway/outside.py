@@ -3,7 +3,7 @@
 Always true here:
 - what may be routed to is asked at each request, against the clock (C11): an assessment ends by itself, a provider that
   was changed, closed to the tenant or ended is so for the next request;
-- a secret is opened here and put into a header field when it is sent; it has no other way out;
+- a secret is used while its lease lasts (`provider_secrets`), and put into a header field when it is sent; it has no other way out;
 - a breaker watches a provider for one tenant: what one tenant's requests do to it moves nobody else's;
 - a caller learns the same whatever stands against a target; the operator reads which and why in the refusal's reason.
 """
@@ -26,16 +26,16 @@ from strongroom.gateway.limits.fair import FairPool
 from strongroom.gateway.protocols.anthropic import Anthropic
 from strongroom.gateway.protocols.compatible import Compatible, OpenAIItself, Vllm
 from strongroom.gateway.protocols.oip_outside import OpenInferenceProvider
+from strongroom.gateway.provider_secrets import ProviderSecrets
 from strongroom.gateway.routing import in_order
 from strongroom.gateway.snapshot import Route
 from strongroom.gateway.ways import Credential, Target, Way
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.refusal import Refusal, RefusalKind
-from strongroom.providers import Engine, Networks, ProviderDocument, ProviderKind, Resolver, obstacle, open_secret
+from strongroom.providers import Engine, Networks, ProviderDocument, ProviderKind, Resolver, Secret, obstacle
 from strongroom.registry import TargetDocument
 from strongroom.rules.residency import Residency
-from strongroom.vault import DataKeys, SealBroken
 from strongroom.wire import PinnedTarget, client_context
 from strongroom.wire.addresses import LookUp, parse_base, system_look_up
 
@@ -68,7 +68,7 @@ class Outside:
     def __init__(
         self,
         find: Callable[[UUID], ProviderDocument | None],
-        keys: Callable[[], DataKeys | None],
+        secrets: ProviderSecrets,
         networks: Networks,
         clock: Clock,
         *,
@@ -77,7 +77,7 @@ class Outside:
         draw: Callable[[], float] = _RANDOM.random,
     ) -> None:
         self._find = find
-        self._keys = keys
+        self._secrets = secrets
         self._networks = networks
         self._clock = clock
         self._rule = rule or BreakerRule()
@@ -86,6 +86,13 @@ class Outside:
         self._lines: dict[UUID, Line | None] = {}
         self._built_of: dict[UUID, ProviderDocument] = {}
         self._breakers: dict[tuple[TenantId, UUID], Breaker] = {}
+
+    async def ready(self, route: Route) -> None:
+        """See that the secrets of a route's targets are at hand, if they can be had: the first request for one asks for it."""
+        for target in route.targets:
+            document = self._find(target.provider)
+            if document is not None and document.secret is not None:
+                await self._secrets.fetch(target.provider, document)
 
     def ways(self, route: Route, ask: Ask, residency: Residency, salt: Callable[[], str]) -> tuple[Way, ...] | Refusal:
         """Return the ways to the targets of `route` that may be asked now, in the order in which to try them.
@@ -177,21 +184,20 @@ class Outside:
         return breaker
 
     def _line(self, provider: UUID, document: ProviderDocument) -> Line | None:
-        """Return the line to a provider as it is registered now; None when its secret cannot be opened."""
+        """Return the line to a provider as it is registered now; None when its secret is not at hand, or does not open."""
+        secret = None if document.secret is None else self._secrets.held(provider, document)
+        if document.secret is not None and secret is None:
+            return None  # and asked again with the next request: it may be there by then
         before = self._built_of.get(provider)
         if before is document:
             return self._lines[provider]
         old = self._lines.get(provider)
         if old is not None and before is not None and _reached_alike(before, document):
-            line: Line | None = replace(old, document=document)
+            line: Line | None = replace(old, document=document, credential=_credential(secret, document))
         else:
             # The old pool, if there is one, is let go: what is in flight there ends by itself, and idle ones run out.
             self._forget()
-            keys = None if document.secret is None else self._keys()
-            if document.secret is not None and (keys is None or not keys.holds(document.secret)):
-                _log.error("provider %s cannot be used: the vault's keys are not at hand", document.name)
-                return None  # and asked again with the next request: they may be by then
-            line = self._built(provider, document, keys)
+            line = self._built(document, secret)
         self._built_of[provider], self._lines[provider] = document, line
         return line
 
@@ -200,19 +206,18 @@ class Outside:
         for provider in [each for each in self._built_of if self._find(each) is None]:
             del self._built_of[provider], self._lines[provider]
 
-    def _built(self, provider: UUID, document: ProviderDocument, keys: DataKeys | None) -> Line | None:
+    def _built(self, document: ProviderDocument, secret: Secret | None) -> Line | None:
         try:
-            credential = None if keys is None else _credential(keys, provider, document)
             place = parse_base(document.base_url)
             tls = client_context(ca_text=document.ca) if place.secure else None
-        except (SealBroken, ValueError, OSError) as error:  # ssl.SSLError is an OSError
+        except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
             _log.error("provider %s cannot be used: %s", document.name, error)
             return None
         resolver = Resolver(place, self._networks, self._look_up)
         pool = FairPool(
             PinnedTarget(place.host, place.port, resolver.addresses, tls), max_connections=256, idle_s=_IDLE_S
         )
-        return Line(document, pool, place.path, credential)
+        return Line(document, pool, place.path, _credential(secret, document))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -221,10 +226,9 @@ class Outside:
                 await line.pool.close()
 
 
-def _credential(keys: DataKeys, provider: UUID, document: ProviderDocument) -> Credential | None:
-    if document.secret is None:
+def _credential(secret: Secret | None, document: ProviderDocument) -> Credential | None:
+    if secret is None:
         return None
-    secret = open_secret(keys, document.secret, provider, document.secret_version, document.kind, document.base_url)
     if document.kind is ProviderKind.ANTHROPIC:
         return Credential(b"x-api-key", b"", secret)
     return Credential(b"authorization", b"Bearer ", secret)

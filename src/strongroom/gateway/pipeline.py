@@ -141,6 +141,8 @@ class Gateway:
         if isinstance(screened, Refusal):
             return await self._notes.refuse_admitted(admitted, screened, reply)
         with screened.reservation:  # whatever comes: what is not settled then was not used
+            if screened.admitted.route.targets:
+                await self._upstreams.ready(screened.admitted.route)
             routed = self._route(screened)
             if isinstance(routed, Refusal):
                 return await self._notes.refuse_admitted(admitted, routed, reply, "screened", screened.recording)

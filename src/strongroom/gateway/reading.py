@@ -35,6 +35,21 @@ _RECENT: Final[LiteralString] = """
 """
 
 
+NEWEST: Final = 1000
+MOST_SINCE: Final = 200_000
+"""How many records are counted by who asked what, without a moment to begin with and with one."""
+
+_MOST_GROUPS: Final = 10_000
+_ASKING: Final[LiteralString] = """
+    select workload_id, key_id, deployment_id, count(*)::bigint as times
+    from (select workload_id, key_id, deployment_id from gateway.record
+          where tenant_id = $1 and ($2::timestamptz is null or (at >= $2 and day >= ($2 at time zone 'utc')::date))
+          order by at desc, id desc limit $3) newest
+    group by workload_id, key_id, deployment_id
+    order by times desc
+    limit $4
+"""
+
 MOST_MET: Final = 5000
 """The most rows of what was met that one call reads."""
 
@@ -50,6 +65,15 @@ _MET: Final[LiteralString] = """
     order by 1 desc, often desc, 2, 3, 4, 5
     limit $3
 """
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a key of a workload asked a deployment; null: none that it could have had."""
+
+    workload: UUID
+    key: str
+    deployment: UUID | None
+    times: int
 
 
 class Met(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +174,12 @@ class RecordReader:
             await self._gate.taken(tx, who, Surface.RECORDS, rows=len(found), octets=octets_of(found))
             return found
 
+    async def asked(self, who: Principal, tenant: TenantId, ask: Ask, since: datetime | None) -> list[Asking]:
+        """Return who asked what how often: of the `NEWEST` records, or of those since a moment, `MOST_SINCE` at most."""
+        resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
+        async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
+            return await asked(tx, since)
+
     async def met(self, who: Principal, tenant: TenantId, ask: Ask, since: datetime) -> list[Met]:
         """Return what personal data and secrets the requests of `tenant` met since a moment: types and numbers, no content."""
         resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
@@ -183,9 +213,16 @@ class RecordReader:
         return found
 
 
-async def recent(tx: TenantTx, *, limit: int) -> list[RecordRow]:
-    """Return a tenant's newest records in a transaction that was permitted for something that they tell of in sum."""
-    return await _recent(tx, None, None, None, None, limit)
+async def asked(tx: TenantTx, since: datetime | None = None) -> list[Asking]:
+    """Return who asked what how often, of the newest records or of those since a moment.
+
+    In a transaction that was permitted for something that they tell of in sum.
+    """
+    rows = await tx.fetch(_ASKING, tx.tenant, since, NEWEST if since is None else MOST_SINCE, _MOST_GROUPS)
+    return [
+        Asking(workload=row["workload_id"], key=row["key_id"], deployment=row["deployment_id"], times=row["times"])
+        for row in rows
+    ]
 
 
 async def _recent(tx: TenantTx, *arguments: object) -> list[RecordRow]:

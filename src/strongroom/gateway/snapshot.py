@@ -174,6 +174,10 @@ class Snapshot:
         """Return a provider as it is registered now. Each change is another object."""
         return self._providers.find(provider)
 
+    def providers(self) -> list[tuple[UUID, ProviderDocument]]:
+        """Return every provider as it is registered now."""
+        return self._providers.every()
+
     def route(self, who: Principal, name: str) -> Route | None:
         """Return the deployment that `name` means to `who`: in its own tenant and environment or nowhere."""
         if who.tenant is None or who.environment is None or (who.models is not None and name not in who.models):

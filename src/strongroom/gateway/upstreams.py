@@ -79,6 +79,11 @@ class Upstreams:
             pool = self._pools[key] = FairPool(target, max_connections=self._max_connections)
         return pool
 
+    async def ready(self, route: Route) -> None:
+        """See to what must be there before `ways` can tell any; for our own workers there is nothing."""
+        if route.targets and self._outside is not None:
+            await self._outside.ready(route)
+
     def ways(self, route: Route, who: Principal, ask: Ask, residency: Residency) -> tuple[Way, ...] | Refusal:
         """Return where `ask` may be sent, in the order in which to try, or why nowhere. Never empty."""
         if not route.targets:

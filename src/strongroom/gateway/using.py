@@ -22,6 +22,14 @@ _TOUCHED: Final[LiteralString] = """
     group by key_id, deployment_id, operation
     order by key_id, last_at desc
 """
+_FOUND: Final[LiteralString] = """
+    select r.deployment_id, way.key as direction, type.key as kind, sum(type.value::bigint) as findings,
+           count(*) as requests, max(r.at) as last_at
+    from gateway.record r, jsonb_each(r.findings) way, jsonb_each_text(way.value) type
+    where r.tenant_id = $1 and r.at >= $2 and r.day >= ($2 at time zone 'utc')::date and r.key_id = any($3)
+    group by 1, 2, 3
+    order by 1, 2, 3
+"""
 _PLACES: Final[LiteralString] = """
     select key_id, address, agent, country, min(slot) as first_hour, max(slot) as last_hour, count(*) as hours
     from gateway.key_use
@@ -49,6 +57,17 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime
     input_tokens: int
     output_tokens: int
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What the guard found of one type in a key's requests to one model (`input`) or its answers (`output`)."""
+
+    deployment: UUID | None
+    direction: str
+    kind: str
+    findings: int
+    requests: int
+    last_at: datetime
 
 
 class PlaceOfUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +105,22 @@ async def touched(tx: TenantTx, since: datetime, keys: Sequence[str] | None = No
             last_at=row["last_at"],
             input_tokens=int(row["input_tokens"]),
             output_tokens=int(row["output_tokens"]),
+        )
+        for row in rows
+    ]
+
+
+async def found(tx: TenantTx, since: datetime, keys: Sequence[str]) -> list[Found]:
+    """Return what was found in what keys asked and were answered since a moment: numbers, by type."""
+    rows = await tx.fetch(_FOUND, tx.tenant, since, list(keys))
+    return [
+        Found(
+            deployment=row["deployment_id"],
+            direction=row["direction"],
+            kind=row["kind"],
+            findings=int(row["findings"]),
+            requests=row["requests"],
+            last_at=row["last_at"],
         )
         for row in rows
     ]

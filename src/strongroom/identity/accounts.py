@@ -25,6 +25,7 @@ from strongroom.identity.model import (
     thumbprint_text,
 )
 from strongroom.identity.networks import narrow_networks
+from strongroom.identity.revoking import Before, at_once
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import AccountId, KeyId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Principal, Role
@@ -144,13 +145,18 @@ class Accounts:
         async with self._gate.permit_platform(who, Action.KEY_READ, _key_resource(key_id), ask) as tx:
             return await _token(tx, key_id, self._clock.now())
 
-    async def revoke_token(self, who: Principal, key_id: KeyId, reason: str, ask: Ask) -> AccountToken:
+    async def revoke_token(
+        self, who: Principal, key_id: KeyId, reason: str, ask: Ask, *, first: Before = at_once
+    ) -> AccountToken:
         """End one token at once; its account stays. Ending it again changes nothing and is no error.
 
         A session of somebody who has signed on elsewhere ends in the same way; of one that has ended nothing is known.
+        `first`: as for `Identity.revoke_key`.
         """
         async with self._gate.permit_platform(who, Action.KEY_REVOKE, _key_resource(key_id), ask) as tx:
             now = self._clock.now()
+            await _token(tx, key_id, now)
+            await first()
             if await rows.revoke_account_key(tx, key_id, now, reason):
                 await publish.gone(tx, [key_id])
             await approvals.withdraw_of(tx, [key_id], now)

@@ -59,9 +59,10 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class MakeTenant(Body, frozen=True, kw_only=True):
-    """A tenant to be."""
+    """A tenant to be. `business_unit`: in whose namespace of the vault its keys are to stand."""
 
     name: NameText
+    business_unit: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,47}$", examples=["retail"])] | None = None
 
 
 class MakeWorkload(Body, frozen=True, kw_only=True):

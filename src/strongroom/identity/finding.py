@@ -13,6 +13,7 @@ from typing import Final
 from strongroom.identity.accounts import Accounts
 from strongroom.identity.directory import Directory, parse_tenant
 from strongroom.identity.model import AccountToken, Key
+from strongroom.identity.revoking import Before, at_once
 from strongroom.identity.service import Identity
 from strongroom.kernel.ids import PLATFORM, KeyId, TenantId, new_uuid, parse_key_id
 from strongroom.kernel.principal import Principal
@@ -77,14 +78,14 @@ class Finder:
         return await self._identity.show_key(who, place, key_id, ask)
 
     async def revoke_credential(
-        self, who: Principal, text: str, tenant: str | None, reason: str, ask: Ask
+        self, who: Principal, text: str, tenant: str | None, reason: str, ask: Ask, *, first: Before = at_once
     ) -> Key | AccountToken:
-        """End a credential at once, a workload's or an account's."""
+        """End a credential at once, a workload's or an account's; `first` as for `Identity.revoke_key`."""
         key_id = _key_id(text)
         place = await self._place(who, key_id, tenant, ask)
         if place is None:
-            return await self._accounts.revoke_token(who, key_id, reason, ask)
-        return await self._identity.revoke_key(who, place, key_id, reason, ask)
+            return await self._accounts.revoke_token(who, key_id, reason, ask, first=first)
+        return await self._identity.revoke_key(who, place, key_id, reason, ask, first=first)
 
     async def workload_key(self, who: Principal, text: str, tenant: str | None, ask: Ask) -> tuple[TenantId, Key]:
         """Return a workload's key by its id, and whose it is.

@@ -39,11 +39,15 @@ Owner = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_ONE_L
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer or business unit: the wall that everything else stands behind."""
+    """A customer or a part of a company: the wall that everything else stands behind.
+
+    `business_unit`: in whose namespace of the vault its keys are; null: in its own place.
+    """
 
     id: UUID
     name: str
     created_at: datetime
+    business_unit: str | None = None
 
 
 class Environments(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,8 +78,8 @@ async def list_tenants(identity: TheIdentity, who: Who, ask: Asked) -> Tenants:
 
 @post("/tenants", responses=WRITE, summary="Create a tenant", tags=["tenants"])
 async def create_tenant(data: JSONBody[MakeTenant], identity: TheIdentity, who: Who, ask: Asked) -> Tenant:
-    """Create a tenant with its three environments."""
-    return await identity.create_tenant(who, name_of(data.name), ask)
+    """Create a tenant with its three environments; its keys in the namespace of a business unit, where one is named."""
+    return await identity.create_tenant(who, name_of(data.name), ask, unit=data.business_unit)
 
 
 @get("/tenants/{tenant:str}", responses=READ, summary="Show a tenant", tags=["tenants"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from strongroom.identity import binding, issuing, publish, tables
 from strongroom.identity.bindings import Bindings
@@ -21,6 +22,7 @@ from strongroom.identity.model import (
     Workload,
     key_expiry,
 )
+from strongroom.identity.revoking import Before, at_once
 from strongroom.identity.signers import publish as signers
 from strongroom.identity.signers import tables as signer_tables
 from strongroom.kernel.clock import Clock
@@ -33,12 +35,26 @@ from strongroom.store import Conflict, TenantTx
 from strongroom.vault import PurposeKeys
 
 
+async def no_units(tenant: TenantId, unit: str) -> None:
+    """Refuse: nothing here knows of business units."""
+    raise Refused(invalid(f"There is no vault here to put {tenant} into {unit}.", param="business_unit"))
+
+
 class Identity:
     """Tenants, environments, workloads and their keys; people's accounts are in `accounts.py`."""
 
     def __init__(
-        self, gate: Gate, directory: Directory, keys: PurposeKeys, clock: Clock, *, production: bool = False
+        self,
+        gate: Gate,
+        directory: Directory,
+        keys: PurposeKeys,
+        clock: Clock,
+        *,
+        production: bool = False,
+        settle: Callable[[TenantId, str], Awaitable[None]] = no_units,
     ) -> None:
+        """Wire it. `settle` puts the keys of a tenant that is being made into a business unit's namespace."""
+        self._settle: Final = settle
         self._gate = gate
         self._directory = directory
         self._keys = keys
@@ -56,19 +72,28 @@ class Identity:
             raise Refused(hidden("no such tenant"))
         return found
 
-    async def create_tenant(self, who: Principal, name: Name, ask: Ask) -> Tenant:
+    async def create_tenant(self, who: Principal, name: Name, ask: Ask, *, unit: str | None = None) -> Tenant:
         """Create a tenant with its three environments.
 
+        Args:
+            who: the verified caller.
+            name: of the tenant.
+            ask: the request's facts.
+            unit: the business unit in whose namespace of the vault its keys will stand.
+
         Raises:
-            Refused: CONFLICT when a living tenant has the name.
+            Refused: CONFLICT when a living tenant has the name, or the unit was dissolved; UNAVAILABLE when the vault takes
+                no tenant of that unit now.
         """
         tenant = TenantId(new_uuid())
-        made = Tenant(id=tenant, name=name, created_at=self._clock.now())
+        made = Tenant(id=tenant, name=name, created_at=self._clock.now(), business_unit=unit)
         resource = Resource(kind=Kind.TENANT, id=name, tenant=tenant)
         try:
             async with self._gate.permit_platform(who, Action.TENANT_CREATE, resource, ask) as tx:
                 await tables.insert_tenant(tx, made)
                 await tables.insert_environments(tx, made, MAX_KEY_DAYS)
+                if unit is not None:  # before anything is sealed for it: keys do not move
+                    await self._settle(tenant, unit)
                 await publish.tenant(tx, made)
         except Conflict:
             _conflict(f"There is a tenant called {name} already.")
@@ -286,10 +311,17 @@ class Identity:
         async with self._gate.permit(who, Action.KEY_READ, resource, ask) as tx:
             return await self._key(tx, key_id)
 
-    async def revoke_key(self, who: Principal, tenant: TenantId, key_id: KeyId, reason: str, ask: Ask) -> Key:
-        """End a key at once. Ending it again changes nothing and is no error."""
+    async def revoke_key(
+        self, who: Principal, tenant: TenantId, key_id: KeyId, reason: str, ask: Ask, *, first: Before = at_once
+    ) -> Key:
+        """End a key at once. Ending it again changes nothing and is no error.
+
+        `first` is done once it is known that the caller may end this key, and before it ends.
+        """
         resource = Resource(kind=Kind.KEY, id=key_id, tenant=tenant)
         async with self._gate.permit(who, Action.KEY_REVOKE, resource, ask) as tx:
+            await self._key(tx, key_id)
+            await first()
             await issuing.end(tx, await tables.revoke_keys(tx, self._clock.now(), reason, key_id=key_id))
             return await self._key(tx, key_id)
 

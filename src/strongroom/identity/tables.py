@@ -28,13 +28,17 @@ _KEY_COLUMNS = """k.id, k.label, k.owner, k.created_at, k.expires_at, k.revoked_
        w.environment, w.name AS workload, w.role, w.team, w.pager, coalesce(nullif(k.purpose, ''), w.purpose) AS purpose"""
 
 
+_TENANT = "SELECT tenant_id, name, created_at, business_unit FROM identity.tenant"
+
+
 async def insert_tenant(tx: OperatorTx, tenant: Tenant) -> None:
     """Add a tenant. Only the installation can: a tenant that could try names would learn which are taken."""
     await tx.execute(
-        "INSERT INTO identity.tenant (tenant_id, name, created_at) VALUES ($1, $2, $3)",
+        "INSERT INTO identity.tenant (tenant_id, name, created_at, business_unit) VALUES ($1, $2, $3, $4)",
         tenant.id,
         tenant.name,
         tenant.created_at,
+        tenant.business_unit,
     )
 
 
@@ -52,7 +56,7 @@ async def insert_environments(tx: OperatorTx, tenant: Tenant, limits: dict[Envir
 async def tenant(tx: TenantTx) -> Tenant | None:
     """Return the tenant of this transaction, if it lives."""
     row = await tx.fetchrow(
-        "SELECT tenant_id, name, created_at FROM identity.tenant WHERE tenant_id = $1 AND deleted_at IS NULL",
+        f"{_TENANT} WHERE tenant_id = $1 AND deleted_at IS NULL",
         tx.tenant,
     )
     return None if row is None else _tenant(row)
@@ -68,9 +72,7 @@ async def living(tx: TenantTx) -> bool:
 
 async def tenants(tx: OperatorTx) -> list[Tenant]:
     """Return every living tenant, by name."""
-    rows = await tx.fetch(
-        "SELECT tenant_id, name, created_at FROM identity.tenant WHERE deleted_at IS NULL ORDER BY name"
-    )
+    rows = await tx.fetch(f"{_TENANT} WHERE deleted_at IS NULL ORDER BY name")
     return [_tenant(row) for row in rows]
 
 
@@ -234,7 +236,9 @@ async def revoke_keys(
 
 
 def _tenant(row: Record) -> Tenant:
-    return Tenant(id=row["tenant_id"], name=row["name"], created_at=row["created_at"])
+    return Tenant(
+        id=row["tenant_id"], name=row["name"], created_at=row["created_at"], business_unit=row["business_unit"]
+    )
 
 
 def _workload(row: Record) -> Workload:

@@ -154,6 +154,10 @@ class Gate:
             raise
         self._recorder.done(case)
 
+    def may(self, who: Principal, action: Action, resource: Resource) -> bool:
+        """Return whether something would be permitted now, for what is told along with what was. Nothing is recorded."""
+        return self._decide(who, action, resource, None).decision.allowed
+
     def demand(self, who: Principal, action: Action, resource: Resource, tell: str) -> None:
         """Ask a second time, inside a permit, once more is known of the resource than before the transaction.
 

@@ -106,6 +106,7 @@ class Action(StrEnum):
     KEY_REVOKE = ("key.revoke", Kind.KEY, "End a key at once.")
     KEY_ROTATE = ("key.rotate", Kind.KEY, "Give a key a successor, and an end.")
     KEY_BIND = ("key.bind", Kind.KEY, "Say where, by what, when and for what a key may be used.")
+    KEY_FIND = ("key.find", Kind.KEY, "Tell of a key that nobody uses.")
     KEY_OPEN = ("key.open", Kind.KEY, "Take a key out of its delivery, once.")
     SIGNER_ADD = ("signer.add", Kind.SIGNER, "Register a public key that a workload signs its requests with.")
     SIGNER_LIST = ("signer.list", Kind.SIGNER, "List the public keys that workloads sign with.")
@@ -189,6 +190,11 @@ class Action(StrEnum):
     CONFIG_EXPLAIN = ("config.explain", Kind.CONFIGURATION, "Read the settings in force and where each came from.")
     DATABASE_RESTORE = ("database.restore", Kind.CONFIGURATION, "Bring the installation's database back from a backup.")
     VAULT_READ = ("vault.read", Kind.VAULT, "See how the keystore is and which tenants have keys; no key is shown.")
+    VAULT_DISSOLVE = (
+        "vault.dissolve",
+        Kind.VAULT,
+        "End a business unit: destroy the keys of all its tenants, which have ended, for good.",
+    )
     VAULT_ROTATE = ("vault.rotate", Kind.VAULT, "Add a version of the master key, and re-wrap tenants' keys under it.")
     ELEVATION_REQUEST = ("elevation.request", Kind.ELEVATION, "Ask for power over one tenant, for some minutes.")
     ELEVATION_BREAK_GLASS = ("elevation.break_glass", Kind.ELEVATION, "Take it without approval; somebody is paged.")

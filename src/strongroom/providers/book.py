@@ -45,6 +45,10 @@ class Book:
         """Return a provider as it is registered now. Each change is another object."""
         return self._held.get(provider)
 
+    def every(self) -> list[tuple[UUID, ProviderDocument]]:
+        """Return all of them."""
+        return list(self._held.items())
+
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._held)

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 from uuid import UUID
 
 from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
+from msgspec import Meta
 
 from strongroom.identity import Finder
 from strongroom.identity.approvals.routes import PROPOSED, Proposal, done_or_proposed
+from strongroom.identity.bodies import Body
 from strongroom.identity.http import Asked, Listing, Who, name_of
 from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Ask
 from strongroom.providers.bodies import ChangeProvider, RegisterProvider
 from strongroom.providers.model import Offer, Provider
-from strongroom.providers.service import Change, Providers
+from strongroom.providers.service import Change, Moved, Providers
 
 TheProviders: TypeAlias = NamedDependency[Providers]
 TheFinder: TypeAlias = NamedDependency[Finder]
 _SAME: Final = (
     "base_url", "owner", "engine", "ca", "secret", "region", "agreement", "assessed_on", "assessed_until",
 )  # fmt: skip
+
+
+class MoveSecrets(Body, frozen=True, kw_only=True):
+    """How many secrets to move in this step."""
+
+    most: Annotated[int, Meta(ge=1, le=250, examples=[25])] = 25
 
 
 class ProviderList(Listing, frozen=True, kw_only=True):
@@ -37,6 +45,12 @@ class Offers(Listing, frozen=True, kw_only=True):
     """Providers that are open to a tenant, in an answer."""
 
     data: list[Offer]
+
+
+@post("/vault/secrets", responses=WRITE, status_code=200, summary="Move providers' secrets", tags=["vault"])
+async def move_secrets(data: JSONBody[MoveSecrets], providers: TheProviders, who: Who, ask: Asked) -> Moved:
+    """Move secrets that earlier versions kept in the database into the vault, a bounded number at a time; say what is left."""
+    return await providers.move_secrets(who, data.most, ask)
 
 
 @get("/providers", responses=READ, summary="List providers", tags=["providers"])
@@ -105,5 +119,7 @@ async def _change(data: RegisterProvider | ChangeProvider, finder: Finder, who: 
     return Change(**given, open_to=tenants, open_to_all=getattr(data, "open_to_all", False))
 
 
-ROUTES: Final = (list_providers, add_provider, show_provider, change_provider, delete_provider, list_offers)
+ROUTES: Final = (
+    list_providers, add_provider, show_provider, change_provider, delete_provider, list_offers, move_secrets
+)  # fmt: skip
 """What can be done with providers."""

@@ -1,6 +1,8 @@
-"""What a provider is asked with: sealed at rest, opened in the gateway, and shown nowhere.
+"""What a provider is asked with: sealed, filed with the vault, opened in the gateway, and shown nowhere.
 
 Always true here:
+- the database holds which version of a secret counts, and no secret, sealed or not, but for those of earlier versions of
+  Strongroom until they were moved;
 - a sealed secret belongs to one provider, one version of it, one protocol and one address: whoever moves the row's
   address elsewhere gets a secret that does not open, and an operator who changes it must give the secret anew;
 - an opened one has no repr, no text form and no place in an exception.
@@ -45,6 +47,11 @@ class Secret:
         return self._text
 
 
+def filed_as(provider: UUID) -> str:
+    """Return the name that a provider's secret is filed under in the vault."""
+    return str(provider)
+
+
 def is_secret(text: str) -> bool:
     """Whether `text` may be a provider's secret: printable ASCII without spaces, as it must stand in a header field."""
     return 0 < len(text) <= MAX_SECRET_BYTES and text.isascii() and text.isprintable() and " " not in text
@@ -66,7 +73,7 @@ def open_secret(
     return Secret(keys.unseal(sealed, *_place(provider, version, kind, base_url)))
 
 
-def sealed_anew(
+def as_filed(
     before: PurposeKeys,
     keys: DataKeys,
     sealed: bytes,
@@ -74,16 +81,17 @@ def sealed_anew(
     version: int,
     kind: ProviderKind,
     base_url: str,
-) -> bytes | None:
-    """Return under the vault's keys what an earlier version of Strongroom sealed under the keyring; None: it is already.
+) -> bytes:
+    """Return what earlier versions of Strongroom kept in the database as it is filed: under the vault's keys.
 
     Raises:
         SealBroken: when it does not open.
     """
-    if not is_under_keyring(sealed):
-        return None
     place = _place(provider, version, kind, base_url)
-    return keys.seal(unseal(before, Purpose.PROVIDER_SECRET, sealed, *place), *place)
+    if is_under_keyring(sealed):
+        return keys.seal(unseal(before, Purpose.PROVIDER_SECRET, sealed, *place), *place)
+    keys.unseal(sealed, *place)
+    return sealed
 
 
 def _place(provider: UUID, version: int, kind: ProviderKind, base_url: str) -> tuple[str, ...]:

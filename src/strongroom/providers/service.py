@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -22,13 +23,14 @@ from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.providers import tables
 from strongroom.providers.documents import PROVIDER
 from strongroom.providers.model import Engine, Offer, Provider, ProviderKind
-from strongroom.providers.secrets import SCOPE, is_secret, seal_secret, sealed_anew
+from strongroom.providers.secrets import SCOPE, as_filed, filed_as, is_secret, seal_secret
 from strongroom.providers.tables import Row
 from strongroom.store import Conflict, OperatorTx, feed
-from strongroom.vault import KeysDestroyed, PurposeKeys, SealBroken, Vault, VaultUnavailable, is_under_keyring
+from strongroom.vault import KeysDestroyed, PurposeKeys, SealBroken, Vault, VaultUnavailable, reference, version_of
 from strongroom.wire.addresses import AddressRefused, LookUp, Networks, Resolver, parse_base, system_look_up
 
 _RESOLVE_S: Final = 5.0
+_log: Final = logging.getLogger(__name__)
 _DROP: Final = {ProviderKind.OPENAI: "/v1", ProviderKind.ANTHROPIC: "/v1", ProviderKind.OIP: "/v2"}
 
 
@@ -58,6 +60,14 @@ class Change:
         return ",".join(name for name in self.__slots__ if getattr(self, name) not in (None, False))
 
 
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """How many secrets were moved to the vault, how many are left, and how many do not open and so stay."""
+
+    moved: int
+    left: int
+    broken: int
+
+
 class Providers:
     """Registers, shows, changes and ends providers.
 
@@ -72,9 +82,12 @@ class Providers:
         networks: Networks,
         look_up: LookUp = system_look_up,
         *,
+        before: PurposeKeys,
         second: Callable[[bytes], bytes | None] | None = None,
     ) -> None:
         """Wire it.
+
+        `before`: what the first versions of Strongroom sealed secrets under.
 
         `second`: where registering and changing take a second person, what returns a keyed digest, by which a proposal
         knows its secret again without holding it; None: they take one.
@@ -84,6 +97,7 @@ class Providers:
         self.second: Final = SecondPerson(gate, clock, approvals.Kind.PROVIDER, demanded=second is not None)
         """For surfaces: `second.asked` does an act, or proposes it where it waits."""
         self._vault = vault
+        self._before = before
         self._clock = clock
         self._networks = networks
         self._look_up = look_up
@@ -115,7 +129,10 @@ class Providers:
             async with self._gate.permit_platform(who, Action.PROVIDER_CREATE, _resource(name), ask) as tx:
                 row = await self._changed(blank, change)
                 await self._two(tx, who, "register", row, change, approved)
-                await tables.insert(tx, row)
+                await tables.insert(tx, row)  # before anything is filed: a name that is taken leaves nothing behind
+                if change.secret is not None:
+                    row = await self._filed(row)
+                    await tables.update(tx, row)
                 await _publish(tx, row)
         except Conflict:
             tell = f"There is a provider called {name} already."
@@ -135,8 +152,12 @@ class Providers:
         async with self._gate.permit_platform(who, Action.PROVIDER_UPDATE, _resource(name), noted) as tx:
             row = await self._changed(await _one(tx, name), change)
             await self._two(tx, who, "change", row, change, approved)
+            if change.secret is not None:
+                row = await self._filed(row)
             await tables.update(tx, row)
             await _publish(tx, row)
+        if row.secret is not None and change.secret is not None:
+            await self._dropped(row, version_of(row.secret))
         return row.shown(self._clock.now())
 
     async def show(self, who: Principal, name: Name, ask: Ask) -> Provider:
@@ -156,37 +177,93 @@ class Providers:
             return await tables.offers(tx, self._clock.now())
 
     async def end(self, who: Principal, name: Name, ask: Ask) -> None:
-        """End a provider: gateways stop routing to it at once, and its secret is forgotten."""
+        """End a provider: gateways stop routing to it at once, and its secret is destroyed, with what told of its versions.
+
+        A vault that is away has it destroyed by the next `move_secrets`.
+        """
         async with self._gate.permit_platform(who, Action.PROVIDER_DELETE, _resource(name), ask) as tx:
             row = await _one(tx, name)
-            await tables.end(tx, row.id, self._clock.now())
+            await tables.end(tx, row, self._clock.now())
             await feed.withdraw(tx, PROVIDER, str(row.id))
+        if row.secret is not None and version_of(row.secret) is not None:
+            await self._destroy(who, row, ask)
 
-    async def move_secrets(self, who: Principal, before: PurposeKeys, ask: Ask) -> int:
-        """Bring secrets that an earlier version sealed under the keyring under the vault's keys; return how many.
+    async def unfiled(self, who: Principal, ask: Ask) -> list[Name]:
+        """Return the providers whose secrets stand in the database still, sealed, as earlier versions kept them."""
+        async with self._gate.permit_platform(who, Action.PROVIDER_LIST, _resource(EVERY), ask) as tx:
+            return [Name(row.name) for row in await tables.every(tx) if _is_unfiled(row)]
 
-        One that does not open stays as it is: it opened nowhere before, either.
+    async def move_secrets(self, who: Principal, most: int, ask: Ask) -> Moved:
+        """Move up to `most` secrets out of the database into the vault, one a transaction; say what is left.
+
+        One that does not open stays as it is: it opened nowhere before, either. What providers that have ended left in the
+        vault, because it was away then, is destroyed on the way.
+
+        Raises:
+            Refused: UNAVAILABLE when the vault cannot be used; what was moved until then is.
         """
         async with self._gate.permit_platform(who, Action.PROVIDER_LIST, _resource(EVERY), ask) as tx:
-            old = [row.name for row in await tables.every(tx) if row.secret and is_under_keyring(row.secret)]
-        if not old:
-            return 0
-        keys, moved = await self._vault.keys(SCOPE), 0
+            old = [Name(row.name) for row in await tables.every(tx) if _is_unfiled(row)]
+            ended = await tables.undropped(tx)
+        for row in ended:
+            await self._destroy(who, row, ask)
+        moved = broken = 0
         for name in old:
-            noted = replace(ask, detail={**ask.detail, "changes": "secret's keys"})
-            async with self._gate.permit_platform(who, Action.PROVIDER_UPDATE, _resource(name), noted) as tx:
-                row = await _one(tx, Name(name))
-                place = row.id, row.secret_version, row.kind, row.base_url
-                try:
-                    sealed = None if row.secret is None else sealed_anew(before, keys, row.secret, *place)
-                except SealBroken:
-                    continue
-                if sealed is not None:
-                    row = replace(row, secret=sealed, changed_at=self._clock.now())
-                    await tables.update(tx, row)
-                    await _publish(tx, row)
-                    moved += 1
-        return moved
+            if moved == most:  # those that do not open are looked at again in the next step, and hold up nobody
+                break
+            if await self._move(who, name, ask):
+                moved += 1
+            else:
+                broken += 1
+        return Moved(moved=moved, left=len(old) - moved - broken, broken=broken)
+
+    async def _move(self, who: Principal, name: Name, ask: Ask) -> bool:
+        noted = replace(ask, detail={**ask.detail, "changes": "secret's place"})
+        async with self._gate.permit_platform(who, Action.PROVIDER_UPDATE, _resource(name), noted) as tx:
+            row = await _one(tx, name)
+            if row.secret is None or not _is_unfiled(row):
+                return True  # another run was here
+            place = row.id, row.secret_version, row.kind, row.base_url
+            try:
+                sealed = as_filed(self._before, await self._vault.again(SCOPE), row.secret, *place)
+            except SealBroken:
+                return False
+            except (VaultUnavailable, KeysDestroyed) as error:
+                raise _no_vault(error) from None
+            row = await self._filed(replace(row, secret=sealed, changed_at=self._clock.now()))
+            await tables.update(tx, row)
+            await _publish(tx, row)
+        return True
+
+    async def _destroy(self, who: Principal, row: Row, ask: Ask) -> None:
+        """Destroy what a provider that has ended left in the vault, and note that it was."""
+        if await self._dropped(row, None):
+            noted = replace(ask, detail={**ask.detail, "changes": "secret destroyed"})
+            async with self._gate.permit_platform(who, Action.PROVIDER_DELETE, _resource(row.name), noted) as tx:
+                await tables.forget(tx, row.id)
+
+    async def _filed(self, row: Row) -> Row:
+        """File the sealed secret of `row` and return the row as it refers to it.
+
+        Raises:
+            Refused: UNAVAILABLE when the vault is.
+        """
+        if row.secret is None:
+            return row
+        try:
+            version = await self._vault.filing.put(SCOPE, filed_as(row.id), row.secret)
+        except (VaultUnavailable, KeysDestroyed) as error:
+            raise _no_vault(error) from None
+        return replace(row, secret=reference(version))
+
+    async def _dropped(self, row: Row, before: int | None) -> bool:
+        """Destroy versions of a secret that do not count any more; a vault that is away keeps them, and nobody refers to them."""
+        try:
+            await self._vault.filing.drop(SCOPE, filed_as(row.id), before)
+        except (VaultUnavailable, KeysDestroyed) as error:
+            _log.warning("provider %s: what its older secret was could not be destroyed yet: %s", row.name, error)
+            return False
+        return True
 
     async def _two(
         self, tx: OperatorTx, who: Principal, act: str, row: Row, change: Change, approved: UUID | None
@@ -235,10 +312,7 @@ class Providers:
         try:
             keys = await self._vault.keys(SCOPE)
         except (VaultUnavailable, KeysDestroyed) as error:
-            tell = "The vault cannot be used at the moment, so no secret can be taken. Try again shortly."
-            raise Refused(
-                Refusal(kind=RefusalKind.UNAVAILABLE, reason=f"the vault: {error}", tell=tell, audited=True)
-            ) from None
+            raise _no_vault(error) from None
         sealed = seal_secret(keys, change.secret, row.id, row.version, row.kind, row.base_url)
         return replace(row, secret=sealed, secret_version=row.version)
 
@@ -258,6 +332,15 @@ class Providers:
 
 def _resource(name: str) -> Resource:
     return Resource(kind=Kind.PROVIDER, id=name)
+
+
+def _is_unfiled(row: Row) -> bool:
+    return row.secret is not None and version_of(row.secret) is None
+
+
+def _no_vault(error: Exception) -> Refused:
+    tell = "The vault cannot be used at the moment, so no secret can be taken. Try again shortly."
+    return Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=f"the vault: {error}", tell=tell, audited=True))
 
 
 def _check_days(row: Row) -> None:

@@ -10,15 +10,17 @@ from uuid import UUID
 from strongroom.providers.documents import ProviderDocument
 from strongroom.providers.model import Engine, Named, Offer, Provider, ProviderKind, obstacle
 from strongroom.store import OperatorTx, Record, TenantTx
+from strongroom.vault import version_of
 
-_ALL = """SELECT id, name, kind, engine, base_url, ca, secret, secret_version, open_to, region, agreement, assessed_on,
+_COLUMNS = """SELECT id, name, kind, engine, base_url, ca, secret, secret_version, open_to, region, agreement, assessed_on,
                  assessed_until, owner, version, created_at, changed_at
-          FROM providers.provider WHERE deleted_at IS NULL"""
+          FROM providers.provider"""
+_ALL = f"{_COLUMNS} WHERE deleted_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A provider as it is stored. `secret` is sealed."""
+    """A provider as it is stored. `secret` is sealed, or says which version counts of what the vault holds."""
 
     id: UUID
     name: str
@@ -106,11 +108,23 @@ async def update(tx: OperatorTx, row: Row) -> None:
     )
 
 
-async def end(tx: OperatorTx, provider: UUID, at: datetime) -> None:
-    """End a provider and forget its secret."""
+async def end(tx: OperatorTx, row: Row, at: datetime) -> None:
+    """End a provider. Where its secret is filed stays known until the vault has destroyed it (`forget`)."""
+    filed = row.secret if row.secret is not None and version_of(row.secret) is not None else None
     await tx.execute(
-        "UPDATE providers.provider SET deleted_at = $2, changed_at = $2, secret = NULL WHERE id = $1", provider, at
+        "UPDATE providers.provider SET deleted_at = $2, changed_at = $2, secret = $3 WHERE id = $1", row.id, at, filed
     )
+
+
+async def undropped(tx: OperatorTx) -> list[Row]:
+    """Return the providers that have ended and whose secrets the vault has yet to destroy."""
+    records = await tx.fetch(f"{_COLUMNS} WHERE deleted_at IS NOT NULL AND secret IS NOT NULL")
+    return [_row(record) for record in records]
+
+
+async def forget(tx: OperatorTx, provider: UUID) -> None:
+    """Note that the secret of a provider that has ended is destroyed."""
+    await tx.execute("UPDATE providers.provider SET secret = NULL WHERE id = $1 AND deleted_at IS NOT NULL", provider)
 
 
 async def every(tx: OperatorTx) -> list[Row]:

@@ -34,7 +34,7 @@ from strongroom.rules.resolve import Held, Standing
 from strongroom.store import TenantTx
 from strongroom.store.tx import Tx, place
 
-Rehearse: TypeAlias = Callable[[Tx, Kind[Any, Any], Level, Standing[Any], Standing[Any]], Awaitable[bytes]]
+Rehearse: TypeAlias = Callable[[Tx, Principal, Kind[Any, Any], Level, Standing[Any], Standing[Any]], Awaitable[bytes]]
 """Returns as JSON what a document would have changed for those who asked lately, within a transaction."""
 
 
@@ -106,7 +106,7 @@ class Proposing:
             credential=version.credential,
             reason=version.reason,
             at_once=at_once,
-            dry_run=(looked or await self.rehearse(tx, kind, version.level, before, after)).decode(),
+            dry_run=(looked or await self.rehearse(tx, who, kind, version.level, before, after)).decode(),
         )
         request = await approvals.ask(
             tx, who, request_kind(kind.name), change, about=tx.tenant if isinstance(tx, TenantTx) else None,

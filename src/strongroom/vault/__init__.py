@@ -5,6 +5,7 @@ Always true here:
 - a tenant's key never leaves its keystore; processes get data keys of one use each, for a minute;
 - every key has a version, so that it can be replaced while what it made is still in use;
 - what cannot be asked is a no: nothing is sealed or opened without the keystore;
+- what a tenant's or a provider's secret is stands with the keystore, and in the database only which version of it counts;
 - files are made 0600 in one step (no moment at which another uid could read them);
 - no key appears in a repr, an error or a log.
 
@@ -17,6 +18,7 @@ from strongroom.vault.broker import Broker, BrokeredKeystore
 from strongroom.vault.cache import LIFETIME_S, Vault
 from strongroom.vault.envelope import DataKeys, Scope
 from strongroom.vault.files import FileKeystore
+from strongroom.vault.filing import LEASE_S, reference, version_of
 from strongroom.vault.keyring import Keyring, KeyringBroken, Purpose, PurposeKeys
 from strongroom.vault.keystore import (
     Condition,
@@ -26,11 +28,13 @@ from strongroom.vault.keystore import (
     Material,
     Use,
     VaultUnavailable,
+    is_unit,
 )
 from strongroom.vault.seal import is_under_keyring, seal, unseal
 from strongroom.vault.subjects import is_subject
 
 __all__ = [
+    "LEASE_S",
     "LIFETIME_S",
     "Broker",
     "BrokeredKeystore",
@@ -52,6 +56,9 @@ __all__ = [
     "VaultUnavailable",
     "is_subject",
     "is_under_keyring",
+    "is_unit",
+    "reference",
     "seal",
     "unseal",
+    "version_of",
 ]

@@ -27,26 +27,56 @@ from uuid import UUID
 import msgspec
 
 from strongroom.kernel.ids import TenantId
-from strongroom.vault.keystore import Condition, Holding, KeysDestroyed, Keystore, Material, Use, VaultUnavailable
+from strongroom.vault.keystore import (
+    Condition,
+    Holding,
+    KeysDestroyed,
+    Keystore,
+    Material,
+    Use,
+    VaultUnavailable,
+    is_filed_name,
+    is_unit,
+)
 from strongroom.vault.subjects import is_subject
 
 _MOST_BYTES: Final = 8 * 2**20
-_MOST_ASKED: Final = 4096
+_MOST_ASKED: Final = 16_384
 _ASK_S: Final = 5.0
 _LENGTH: Final = 4
 _TOKEN_BYTES: Final = 32
+_FILED: Final = frozenset({"secret", "put_secret", "drop_secret"})
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a process asks."""
 
     token: bytes
-    verb: Literal["open", "renew", "turn", "rewrap", "destroy", "check", "condition", "destroy_subject", "erased"]
+    verb: Literal[
+        "open",
+        "renew",
+        "turn",
+        "rewrap",
+        "destroy",
+        "check",
+        "condition",
+        "destroy_subject",
+        "erased",
+        "secret",
+        "put_secret",
+        "drop_secret",
+        "settle",
+        "dissolve",
+    ]
     tenant: UUID = UUID(int=0)
     use: str = ""
     most: int = 0
     subject: str = ""
     make: bool = True
+    name: str = ""
+    version: int | None = None
+    content: bytes = b""
+    unit: str = ""
 
     def __repr__(self) -> str:
         """Show no token."""
@@ -65,6 +95,8 @@ class Answer(msgspec.Struct, frozen=True):
     condition: Condition | None = None
     uses: list[str] = []
     erased: dict[str, float] = {}
+    version: int = 0
+    content: bytes = b""
 
     def __repr__(self) -> str:
         """Show no key."""
@@ -85,6 +117,11 @@ class Grant:
             return False
         if question.verb == "open":
             return question.use in (self.of_subjects if question.subject else self.uses)
+        if question.verb in _FILED:
+            may = self.manages or question.verb == "secret"
+            return may and not question.subject and question.use in self.uses and is_filed_name(question.name)
+        if question.verb in {"settle", "dissolve"} and not is_unit(question.unit):
+            return False
         return self.manages and (question.subject != "") == (question.verb == "destroy_subject")
 
 
@@ -145,15 +182,20 @@ class Broker:
         if grant is None or not grant.lets(question):
             return None
         try:
-            if question.verb == "open":
-                return await self._opened(question)
-            if question.subject or question.verb == "erased":
-                return await self._of_subjects(question)
-            return await self._asked(question)
+            return await self._done(question)
         except VaultUnavailable as error:
             return Answer(no="unavailable", why=str(error))
         except KeysDestroyed as error:
             return Answer(no="destroyed", why=str(error))
+
+    async def _done(self, question: Question) -> Answer:
+        if question.verb == "open":
+            return await self._opened(question)
+        if question.verb in _FILED:
+            return await self._filed(question)
+        if question.subject or question.verb == "erased":
+            return await self._of_subjects(question)
+        return await self._asked(question)
 
     async def _opened(self, question: Question) -> Answer:
         tenant, use = TenantId(question.tenant), Use(question.use)
@@ -162,6 +204,15 @@ class Broker:
         else:
             material = await self._keystore.open(tenant, use)
         return Answer(incarnation=material.incarnation, generations=material.generations, current=material.current)
+
+    async def _filed(self, question: Question) -> Answer:
+        tenant, use, keystore = TenantId(question.tenant), Use(question.use), self._keystore
+        if question.verb == "secret":
+            return Answer(content=await keystore.secret(tenant, use, question.name, question.version or 0))
+        if question.verb == "put_secret":
+            return Answer(version=await keystore.put_secret(tenant, use, question.name, question.content))
+        await keystore.drop_secret(tenant, use, question.name, question.version)
+        return Answer()
 
     async def _of_subjects(self, question: Question) -> Answer:
         tenant = TenantId(question.tenant)
@@ -177,8 +228,12 @@ class Broker:
             return Answer(why=await keystore.check())
         if question.verb == "condition":
             return Answer(condition=await keystore.condition())
+        if question.verb == "dissolve":
+            return Answer(left=await keystore.dissolve(question.unit))
         if question.verb == "turn":
             await keystore.turn()
+        elif question.verb == "settle":
+            await keystore.settle(tenant, question.unit)
         elif question.verb == "renew":
             await keystore.renew(tenant)
         else:
@@ -218,6 +273,26 @@ class BrokeredKeystore:
     async def erased(self, tenant: TenantId) -> dict[str, float]:
         """Return which subjects were erased, and when."""
         return (await self._ask(Question(self._token, "erased", tenant))).erased
+
+    async def put_secret(self, tenant: TenantId, use: Use, name: str, sealed: bytes) -> int:
+        """File a version of a sealed secret."""
+        return (await self._ask(Question(self._token, "put_secret", tenant, use, name=name, content=sealed))).version
+
+    async def secret(self, tenant: TenantId, use: Use, name: str, version: int) -> bytes:
+        """Return a version of a filed secret."""
+        return (await self._ask(Question(self._token, "secret", tenant, use, name=name, version=version))).content
+
+    async def drop_secret(self, tenant: TenantId, use: Use, name: str, before: int | None) -> None:
+        """Destroy versions of a filed secret."""
+        await self._ask(Question(self._token, "drop_secret", tenant, use, name=name, version=before))
+
+    async def settle(self, tenant: TenantId, unit: str) -> None:
+        """Say of which business unit a tenant is."""
+        await self._ask(Question(self._token, "settle", tenant, unit=unit))
+
+    async def dissolve(self, unit: str) -> int:
+        """Destroy the keys of a business unit's tenants."""
+        return (await self._ask(Question(self._token, "dissolve", unit=unit))).left
 
     async def renew(self, tenant: TenantId) -> None:
         """Give a tenant a new key."""

@@ -19,6 +19,7 @@ from typing import Final, TypeAlias
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.vault.envelope import DataKeys, Scope
+from strongroom.vault.filing import Filing
 from strongroom.vault.keystore import SETTLES_S, KeysDestroyed, Keystore, Material, Use, VaultUnavailable
 
 LIFETIME_S: Final = SETTLES_S
@@ -36,6 +37,8 @@ class Vault:
         self._clock: Final = clock
         self._held: OrderedDict[_Place, tuple[float, Material]] = OrderedDict()
         self._asking: dict[tuple[_Place, bool], asyncio.Task[Material]] = {}
+        self.filing: Final = Filing(keystore, clock)
+        """Secrets that stand with the keystore and not in the database."""
 
     async def keys(self, scope: Scope) -> DataKeys:
         """Return the keys of `scope`, made at first use.
@@ -68,6 +71,10 @@ class Vault:
             VaultUnavailable: when the keystore cannot be asked.
         """
         return await self._keystore.erased(tenant)
+
+    async def again(self, scope: Scope) -> DataKeys:
+        """Return the keys of `scope`, asked for now: there may be younger ones than are held; as `keys`."""
+        return DataKeys(scope, await self._asked(scope))
 
     def held(self, scope: Scope) -> DataKeys | None:
         """Return the keys of `scope` when they are in memory: for code that cannot wait (`keep`)."""
@@ -110,8 +117,13 @@ class Vault:
         task = self._asking.get((place, make))
         if task is None:
             task = self._asking[place, make] = asyncio.ensure_future(self._ask(place, make=make))
-            task.add_done_callback(lambda _: self._asking.pop((place, make), None))
+            task.add_done_callback(lambda done: self._told(done, (place, make)))
         return await asyncio.shield(task)
+
+    def _told(self, done: asyncio.Task[Material], asked: tuple[_Place, bool]) -> None:
+        self._asking.pop(asked, None)
+        if not done.cancelled():
+            done.exception()  # whoever asked may be gone, and is told nothing; that is no fault
 
     async def _ask(self, place: _Place, *, make: bool) -> Material:
         asked, (tenant, use, subject) = (

@@ -34,9 +34,11 @@ from strongroom.vault.keystore import (
     VaultUnavailable,
 )
 from strongroom.vault.private import OTHERS, write_private
+from strongroom.vault.secret_files import SecretFiles
 from strongroom.vault.subject_files import SubjectFiles
 
 _FORMAT: Final = 1
+_NO_UNITS: Final = "business units have namespaces of OpenBao; the embedded keystore has none (`vault.kind`)"
 _KEK, _DEK = b"strongroom/vault/kek/1", b"strongroom/vault/dek/1"
 
 
@@ -73,6 +75,7 @@ class FileKeystore:
         self._clock: Final = clock
         self._writing: Final = asyncio.Lock()
         self._subjects: Final = SubjectFiles(directory / "subjects")
+        self._filed: Final = SecretFiles(directory / "filed")
 
     async def open(self, tenant: TenantId, use: Use) -> Material:
         """Return the data keys of `tenant` for `use`, making them at the first call."""
@@ -93,6 +96,30 @@ class FileKeystore:
         """Return when each subject was erased last."""
         async with self._writing:
             return await asyncio.to_thread(self._subjects.erased, tenant)
+
+    async def put_secret(self, tenant: TenantId, use: Use, name: str, sealed: bytes) -> int:
+        """File a version of a sealed secret."""
+        async with self._writing:
+            await asyncio.to_thread(self._read, tenant)  # `KeysDestroyed` for a tenant whose keys are gone
+            return await asyncio.to_thread(self._filed.put, tenant, use, name, sealed)
+
+    async def secret(self, tenant: TenantId, use: Use, name: str, version: int) -> bytes:
+        """Return a version of a filed secret."""
+        async with self._writing:
+            return await asyncio.to_thread(self._filed.get, tenant, use, name, version)
+
+    async def drop_secret(self, tenant: TenantId, use: Use, name: str, before: int | None) -> None:
+        """Remove versions of a filed secret."""
+        async with self._writing:
+            await asyncio.to_thread(self._filed.drop, tenant, use, name, before)
+
+    async def settle(self, tenant: TenantId, unit: str) -> None:
+        """Refuse: one keyring is behind all of these files."""
+        raise VaultUnavailable(f"tenant {tenant} is not put into {unit}: {_NO_UNITS}")
+
+    async def dissolve(self, unit: str) -> int:
+        """Refuse: there are none."""
+        raise VaultUnavailable(f"{unit} is not dissolved: {_NO_UNITS}")
 
     async def renew(self, tenant: TenantId) -> None:
         """Give `tenant` a new key, and each of its uses a new generation."""
@@ -208,6 +235,7 @@ class FileKeystore:
             )
         )  # fmt: skip
         self._subjects.drop(tenant)
+        self._filed.drop_all(tenant)
 
     def _made(self, file: _File, kek: bytes, use: str, generation: int) -> _Dek:
         plain = secrets.token_bytes(box.KEY_BYTES)

@@ -7,11 +7,13 @@ Always true of every keystore:
   gone in every copy, and a list outside every backup of the database says of whom and when;
 - a keystore that cannot be reached, is sealed or refuses is `VaultUnavailable`, whose message says to an operator what
   to do; nothing is then sealed or opened;
+- a filed secret is a sealed text by tenant, use, name and version; it goes with its tenant's key;
 - none of it is in a backup of the database, or a restore would bring back what was erased.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Final, Protocol
@@ -20,6 +22,19 @@ from strongroom.kernel.ids import TenantId
 
 SETTLES_S: Final = 60.0
 """How long a new generation is known before anything is sealed under it: as long as any process remembers the old ones."""
+
+_UNIT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
+_FILED: Final = re.compile(r"[a-z0-9-]{1,64}")
+
+
+def is_unit(text: str) -> bool:
+    """Whether a text can be a business unit's name: it becomes part of paths."""
+    return _UNIT.fullmatch(text) is not None
+
+
+def is_filed_name(text: str) -> bool:
+    """Whether a text can be a filed secret's name: it becomes part of paths."""
+    return _FILED.fullmatch(text) is not None
 
 
 @unique
@@ -73,6 +88,7 @@ class Holding:
         version: the tenant's key's version; 0 when destroyed.
         uses: for how many uses there are data keys.
         pending: whether something still hangs from an older root or an older version of the tenant's key.
+        unit: the business unit in whose namespace they are; empty: none.
     """
 
     tenant: TenantId
@@ -80,6 +96,7 @@ class Holding:
     version: int
     uses: int
     pending: bool
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +125,26 @@ class Keystore(Protocol):
 
     async def erased(self, tenant: TenantId) -> dict[str, float]:
         """Return when each subject of `tenant` was erased last, in seconds since 1970."""
+        ...
+
+    async def put_secret(self, tenant: TenantId, use: Use, name: str, sealed: bytes) -> int:
+        """File a version of a sealed secret, and return its number, counted from 1."""
+        ...
+
+    async def secret(self, tenant: TenantId, use: Use, name: str, version: int) -> bytes:
+        """Return a version of a filed secret; `KeysDestroyed` when it was dropped."""
+        ...
+
+    async def drop_secret(self, tenant: TenantId, use: Use, name: str, before: int | None) -> None:
+        """Destroy the versions of a filed secret below `before`; None: all of them, and that there were any."""
+        ...
+
+    async def settle(self, tenant: TenantId, unit: str) -> None:
+        """Say, before a tenant has keys, in which business unit's namespace they will stand; `KeysDestroyed`: it is dissolved."""
+        ...
+
+    async def dissolve(self, unit: str) -> int:
+        """Destroy the keys of every tenant of a business unit, for good; return how many tenants had been put there."""
         ...
 
     async def renew(self, tenant: TenantId) -> None:

@@ -70,6 +70,8 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("GET", "/api/vault"): ("/api/vault", None, 404),
     ("POST", "/api/vault/rotation"): ("/api/vault/rotation", None, 404),
     ("POST", "/api/vault/rewrap"): ("/api/vault/rewrap", {"most": 1}, 404),
+    ("POST", "/api/vault/secrets"): ("/api/vault/secrets", {"most": 1}, 404),
+    ("POST", "/api/vault/units/{unit}/dissolution"): ("/api/vault/units/retail/dissolution", None, 404),
     ("POST", "/api/tenants/{tenant}/rules/{kind}/{level}/dry-run"): (
         "/api/tenants/globex/rules/disclosure/own/dry-run",
         {"document": {"rules": []}},

@@ -94,6 +94,19 @@ def test_what_a_caller_can_learn_is_said_in_plain_words(
     assert run("disclosure", "explain", "--key", key, "--model", "tiny", by="acme-admin").code == 1
 
 
+def test_without_a_tenant_a_file_is_tried_as_the_default_on_all_of_them_with_progress(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "disclosure.toml"
+    file.write_text('kind = "disclosure"\n\n[[rules]]\nseed = true\n')
+    told = run("rules", "dry-run", str(file), "--days", "30")
+    assert told.code == 0, told.err
+    assert "2 of 2 tenants" in told.err
+    assert run("rules", "dry-run", str(file), "--json").json["unread"] == {}
+    own = run("rules", "dry-run", str(file), by="acme-admin")
+    assert (own.code, "1 of 1 tenants" in own.err) == (0, True), own.err
+    for days in ("0", "367"):
+        assert run("rules", "dry-run", str(file), "--tenant", "acme", "--days", days).code == 1
+
+
 ACCESS = """\
 kind = "access"
 

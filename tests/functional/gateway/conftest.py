@@ -27,6 +27,7 @@ from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.source import DatabaseSource
 from strongroom.gateway.openai.errors import render_protocol_error
 from strongroom.gateway.outside import Outside
+from strongroom.gateway.provider_secrets import ProviderSecrets
 from strongroom.gateway.screen import AskLimits
 from strongroom.gateway.signing import SigningDesk
 from strongroom.gateway.spool import Spool
@@ -325,10 +326,10 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     networks = Networks(["127.0.0.0/8"])
     vault = embedded(home)
     await vault.keys(SCOPE)
-    providers = Providers(gate, vault, clock, networks)
+    providers = Providers(gate, vault, clock, networks, before=keys)
     outside = Outside(
         snapshot.provider,
-        lambda: vault.held(SCOPE),
+        ProviderSecrets(vault, clock),
         networks,
         clock,
         rule=BreakerRule(failures=3, first_s=0.2, longest_s=1.0),

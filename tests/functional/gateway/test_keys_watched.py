@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from strongroom.audit import Entry
-from strongroom.custody import Custody
+from strongroom.custody import PATIENCE, Custody, Patience
 from strongroom.custody.incidents import Incidents
+from strongroom.custody.neglect import Neglect
+from strongroom.flows import Flows
 from strongroom.identity import secretkey
 from strongroom.identity.bindings import Bindings
 from strongroom.identity.rotation import Rotation
@@ -145,6 +148,60 @@ async def test_what_is_new_of_a_key_is_told_once_and_its_first_use_is_not_news(w
     assert len(await watcher.signals(key)) == len(expected)
 
 
+class Later(SystemClock):
+    """The machine's clock, some days on."""
+
+    def __init__(self, days: float) -> None:
+        self._ahead = timedelta(days=days)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+
+async def test_a_key_that_nobody_uses_is_told_once_and_again_when_it_was_used_and_left(
+    watcher: Watcher, shared_database: TestDatabase
+) -> None:
+    acme = watcher.plane.tenants["acme"]
+    used, never = await watcher.workload("leaving", Environment.DEV), await watcher.workload("waiting", Environment.DEV)
+    assert await watcher.ask(used) == 200
+    await watcher.written()
+
+    async def looked(days: float) -> list[tuple[str, str]]:
+        """Look so many days on; return what the log was told of these two meanwhile."""
+        before = len(await told())
+        custody = Custody(watcher.incidents._gate, Engine.load(), Later(days))
+        await Neglect(watcher.incidents._gate, custody, Later(days), PATIENCE).watch(acme, ASK)
+        return (await told())[before:]
+
+    async def told() -> list[tuple[str, str]]:
+        entries = reversed(await watcher.audit.of_tenant(OPERATOR, acme, ASK, limit=200))
+        names = {used.key.id: "used", never.key.id: "never"}
+        return [
+            (names[key], each.detail["signal"])
+            for each in entries
+            if each.action == "key.find"
+            and each.outcome.value == "allowed"
+            and (key := each.resource.rpartition("/")[2]) in names
+        ]
+
+    assert await looked(0) == []
+    assert await looked(2) == [("never", "key-never-used")]
+    assert await looked(2.5) == [], "once"
+    soon = Patience(stale=dict.fromkeys(Environment, timedelta(days=3)), unused=PATIENCE.unused)
+    custody = Custody(watcher.incidents._gate, Engine.load(), Later(4))
+    neglect = Neglect(watcher.incidents._gate, custody, Later(4), soon)
+    await asyncio.gather(neglect.watch(acme, ASK), neglect.watch(acme, ASK))
+    assert [each for each in await told() if each[0] == "used"] == [("used", "key-stale")], "two looks write one"
+    connection = await asyncpg.connect(**shared_database.admin.arguments())
+    await connection.execute(
+        "UPDATE identity.key_neglect SET told_at = now() - interval '1 day' WHERE key_id = $1", used.key.id
+    )  # as if it had been told yesterday, and used since
+    await connection.close()
+    await neglect.watch(acme, ASK)
+    await neglect.watch(acme, ASK)
+    assert [each for each in await told() if each[0] == "used"] == [("used", "key-stale")] * 2
+
+
 async def test_an_old_key_in_use_after_its_successor_is_told(watcher: Watcher) -> None:
     acme = watcher.plane.tenants["acme"]
     old = await watcher.workload("turning")
@@ -159,6 +216,33 @@ async def test_an_old_key_in_use_after_its_successor_is_told(watcher: Watcher) -
     found = await watcher.custody.review(OPERATOR, acme, 14, ASK)
     mine = {each.concern for each in found.findings if each.key == old.key.id}
     assert "old-in-use" in mine
+
+
+async def test_of_a_leaked_key_it_is_told_which_classes_of_data_it_could_reach_and_did_touch(watcher: Watcher) -> None:
+    plane, acme = watcher.plane, watcher.plane.tenants["acme"]
+    leaked, other = await watcher.workload("telling", Environment.DEV), await watcher.workload("apart", Environment.DEV)
+    said = [{"role": "user", "content": "Mail jane.roe@example.com and jane.roe@example.com, then john@example.org"}]
+    assert (await plane.ask(body={"model": "tiny", "messages": said}, key=leaked.secret)).status == 200
+    bystanders = [{"role": "user", "content": "My card is 4111 1111 1111 1111"}]
+    assert (await plane.ask(body={"model": "tiny", "messages": bystanders}, key=other.secret)).status == 200
+    await watcher.written()
+    await Flows(watcher.incidents._gate, SystemClock()).watch(acme)
+    dealt = await watcher.incidents.key_leak(
+        OPERATOR, acme, KeyId(leaked.key.id), freeze=False, rotate=False, reason="on a forum", ask=ASK
+    )
+    report = dealt.incident.report
+    assert report is not None
+    reached = {each.name: each.data_classes for each in report.could_reach}
+    assert {"text", "email (identifier)", "credit_card (identifier)"} <= set(reached["tiny"]), (
+        "what others put there, too"
+    )
+    assert reached["rows"] == ()
+    held = {(each.endpoint, each.direction, each.data): each for each in report.data_touched}
+    assert set(held) == {("dev/tiny", "input", "email")}, "the neighbour's card is not this key's"
+    assert held["dev/tiny", "input", "email"].findings == 3
+    assert held["dev/tiny", "input", "email"].classification == "identifier"
+    assert "jane" not in str(report)
+    await watcher.incidents.close(OPERATOR, acme, dealt.incident.id, "tried", "none", ASK)
 
 
 async def test_a_leak_ends_the_key_rotates_its_relatives_and_stays_open_until_its_cause_is_known(
@@ -211,7 +295,7 @@ async def test_a_leak_ends_the_key_rotates_its_relatives_and_stays_open_until_it
     closed = await incidents.close(OPERATOR, acme, listed.id, "it stood in a notebook's output", "a scan", ASK)
     assert (closed.status, closed.root_cause) == ("closed", "it stood in a notebook's output")
     assert await incidents.list(OPERATOR, acme, ASK) == []
-    assert len(await incidents.list(OPERATOR, acme, ASK, closed=True)) == 1
+    assert listed.id in {each.id for each in await incidents.list(OPERATOR, acme, ASK, closed=True)}
     with pytest.raises(Refused) as again:
         await incidents.close(OPERATOR, acme, listed.id, "another", "", ASK)
     assert again.value.refusal.kind is RefusalKind.CONFLICT

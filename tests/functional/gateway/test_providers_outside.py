@@ -329,6 +329,24 @@ async def test_a_change_counts_for_the_next_request(house: House) -> None:
     assert await status() == 503
 
 
+async def test_while_the_vault_does_not_give_the_secret_nobody_is_asked_and_as_soon_as_it_does_they_are(
+    house: House,
+) -> None:
+    double = openai_provider(SECRET)
+    model = await house.one(double)
+    filed = house.plane.sockets / "vault" / "filed"
+    away = filed.rename(filed.with_name("away"))
+    filed.write_text("no directory")
+    assert await house.refused(model) == (503, "The model is not available at the moment. Try again shortly.")
+    assert not double.asked
+    filed.unlink()
+    away.rename(filed)
+    async with asyncio.timeout(30):
+        while (await house.plane.ask("/v1/chat/completions", {"model": model, "messages": MESSAGES})).status != 200:  # noqa: ASYNC110 - it asks the vault once a second
+            await asyncio.sleep(0.1)
+    assert double.asked
+
+
 # --- faults
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -153,7 +152,53 @@ async def test_a_tenants_text_does_not_open_as_anothers(keystore: Keystore) -> N
     assert await vault.open(Scope(b, RESPONSE), sealed, "row") == b"B's canary"
 
 
+async def test_a_filed_secret_has_versions_which_go_alone_with_it_and_with_the_tenant(keystore: Keystore) -> None:
+    a, b, use = tenant(), tenant(), Use.PROVIDER_SECRET
+    for each in (a, b):
+        await keystore.open(each, use)
+    first, second = await keystore.put_secret(a, use, "one", b"old"), await keystore.put_secret(a, use, "one", b"new")
+    assert (first, second) == (1, 2)
+    assert [await keystore.secret(a, use, "one", version) for version in (1, 2)] == [b"old", b"new"]
+    with pytest.raises(KeysDestroyed):
+        await keystore.secret(b, use, "one", 1)  # the neighbour has none of that name
+    await keystore.drop_secret(a, use, "one", 2)
+    with pytest.raises(KeysDestroyed):
+        await keystore.secret(a, use, "one", 1)
+    assert await keystore.secret(a, use, "one", 2) == b"new"
+    assert await keystore.put_secret(a, use, "one", b"newer") == 3
+    await keystore.put_secret(a, use, "two", b"other")
+    await keystore.drop_secret(a, use, "two", None)
+    await keystore.put_secret(b, use, "one", b"neighbour's")
+    await keystore.destroy(a)
+    for name, version in (("one", 2), ("one", 3), ("two", 1)):
+        with pytest.raises(KeysDestroyed):
+            await keystore.secret(a, use, name, version)
+    with pytest.raises(KeysDestroyed):
+        await keystore.put_secret(a, use, "one", b"again")
+    assert await keystore.secret(b, use, "one", 1) == b"neighbour's"
+
+
 # ---- OpenBao alone
+
+
+async def test_of_a_dropped_secret_the_server_keeps_neither_versions_nor_metadata(bao: Bao, login: AppRole) -> None:
+    client, a = bao.client(login), tenant()
+    keystore = OpenBaoKeystore(client, SystemClock())
+    scope = Scope(a, Use.PROVIDER_SECRET)
+    sealed = (await Vault(keystore, SystemClock()).keys(scope)).seal(b"sk-canary", "place")
+    await keystore.put_secret(a, scope.use, "one", sealed)
+    await keystore.put_secret(a, scope.use, "one", sealed)
+    path = f"t-{a}/filed/{scope.use}/one"
+    kept = await bao.ask("GET", f"strongroom-kv/data/{path}", inside=f"t-{a}")
+    assert base64.b64decode(str(within(within(kept, "data"), "data")["sealed"])) == sealed
+    assert b"sk-canary" not in sealed  # who reads the server's documents alone reads no secret
+    await keystore.drop_secret(a, scope.use, "one", 2)
+    metadata = await bao.ask("GET", f"strongroom-kv/metadata/{path}", inside=f"t-{a}")
+    assert within(within(within(metadata, "data"), "versions"), "1")["destroyed"] is True
+    await keystore.drop_secret(a, scope.use, "one", None)
+    with pytest.raises(LookupError):
+        await bao.ask("GET", f"strongroom-kv/metadata/{path}", inside=f"t-{a}")
+    await client.close()
 
 
 async def test_more_keys_than_a_batch_takes_are_wrapped_in_several(bao: Bao, login: AppRole) -> None:
@@ -251,34 +296,3 @@ async def test_a_kubernetes_service_account_logs_in(bao: Bao, tmp_path: Path) ->
     assert (await OpenBaoKeystore(client, SystemClock()).open(tenant(), RESPONSE)).current == 1
     await client.close()
     await cluster.close()
-
-
-async def test_sealed_or_away_means_no_key_and_says_which(bao: Bao, login: AppRole) -> None:
-    client, a = bao.client(login), tenant()
-    keystore = OpenBaoKeystore(client, SystemClock())
-    sealed = (await Vault(keystore, SystemClock()).keys(Scope(a, RESPONSE))).seal(b"said", "row")
-    async with asyncio.timeout(60):
-        while (await client.health())[0] != 503:  # it may say yes to a seal and not come to it
-            with contextlib.suppress(LookupError):
-                await bao._asked("PUT", "sys/seal")
-            await asyncio.sleep(1)
-    for attempt in (
-        keystore.check,
-        lambda: keystore.open(a, RESPONSE),
-        lambda: Vault(keystore, SystemClock()).open(Scope(a, RESPONSE), sealed, "row"),
-    ):
-        with pytest.raises(VaultUnavailable, match="unseal it"):
-            await attempt()
-    bao.stop()
-    with pytest.raises(VaultUnavailable, match=r"does not answer.*start it"):
-        await keystore.open(a, RESPONSE)
-    await bao.start()  # it unseals and elects itself, which takes long on a busy machine; nothing is lost
-    async with asyncio.timeout(120):
-        while True:
-            try:
-                assert await Vault(keystore, SystemClock()).open(Scope(a, RESPONSE), sealed, "row") == b"said"
-            except VaultUnavailable:
-                await asyncio.sleep(0.05)
-            else:
-                break
-    await client.close()

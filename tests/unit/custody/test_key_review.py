@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from strongroom.custody.model import Uses, review
+from strongroom.custody.model import PATIENCE, Patience, Uses, neglected, review
 from strongroom.gateway.using import FirstSeen, PlaceOfUse, Touched
 from strongroom.identity import Key
 from strongroom.kernel.principal import Environment, Role
@@ -56,7 +56,7 @@ def first(key: str = KEY.id, days: int = 20) -> FirstSeen:
 
 def concerns(key: Key = KEY, reach: tuple[Deployment, ...] = (CHAT,), **uses: Any) -> dict[str, str]:
     given: dict[str, Any] = {"touched": [touched()], "places": [place()], "firsts": [first()]}
-    found = review([key], {key.id: reach}, Uses(**(given | uses)), now=NOW, stale=timedelta(days=14))
+    found = review([key], {key.id: reach}, Uses(**(given | uses)), now=NOW, patience=PATIENCE)
     return {each.concern: each.proposal for each in found}
 
 
@@ -90,3 +90,22 @@ def test_an_old_key_concerns_once_its_successor_is_in_use() -> None:
     assert "old-in-use" not in concerns(old)
     assert "old-in-use" in concerns(old, firsts=[first(), first("n" * 16, days=2)])
     assert "old-in-use" not in concerns(old, firsts=[first(), first("n" * 16, days=0)])
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+def test_how_long_a_key_may_lie_unused_is_its_environments_to_say(environment: Environment) -> None:
+    days = {Environment.DEV: 1, Environment.TEST: 5, Environment.PROD: 30}
+    lengths = {each: timedelta(days=n) for each, n in days.items()}
+    patience, key = Patience(stale=lengths, unused=lengths), replace(KEY, environment=environment)
+    used, unused = Uses(touched=[touched(days=2)], places=[], firsts=[first()]), Uses(touched=[], places=[], firsts=[])
+    told = [each.concern for uses in (used, unused) for each in neglected([key], uses, now=NOW, patience=patience)]
+    assert (
+        told
+        == {
+            Environment.DEV: ["stale", "never-used"],  # used two days ago; made twenty ago
+            Environment.TEST: ["never-used"],
+            Environment.PROD: [],
+        }[environment]
+    )
+    longer = patience.staler(1)
+    assert [each.concern for each in neglected([key], used, now=NOW, patience=longer)] == ["stale"]

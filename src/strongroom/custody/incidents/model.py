@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from strongroom.custody.incidents.classes import DataSet, DataTouched
 from strongroom.gateway.using import FirstSeen, PlaceOfUse, Touched
 from strongroom.identity import Key
 from strongroom.kernel.principal import Environment
@@ -24,7 +25,7 @@ _SHARE: Final = 0.2
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint that the key could ask. `data_classes` is what the tenant declared of it; nothing is declared yet."""
+    """An endpoint that the key could ask. `data_classes`: what was seen or declared to go there or come from there."""
 
     environment: Environment
     name: str
@@ -65,6 +66,8 @@ class LeakReport(msgspec.Struct, frozen=True, kw_only=True):
         relatives: the workload's other keys.
         could_reach: endpoints that the policies let it ask.
         did_touch: what it asked, since the records begin.
+        data_touched: what the guard found in what it asked and was answered, by type, the most sensitive first.
+        data_sets: those that its workload could read.
         places: addresses and clients, by the hour.
         abnormal: what in that should be looked at first, in words.
     """
@@ -77,6 +80,8 @@ class LeakReport(msgspec.Struct, frozen=True, kw_only=True):
     did_touch: tuple[Did, ...]
     places: tuple[PlaceOfUse, ...]
     abnormal: tuple[str, ...]
+    data_touched: tuple[DataTouched, ...] = ()
+    data_sets: tuple[DataSet, ...] = ()
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,12 @@ from uuid import UUID
 
 import msgspec
 
-from strongroom.custody.incidents import tables
+from strongroom.audit.reading import Wanted, search
+from strongroom.custody.incidents import classes, tables
 from strongroom.custody.incidents.model import LEAK, Did, Incident, LeakReport, Reached, Relative, abnormal
 from strongroom.custody.service import Custody
+from strongroom.flows.model import standing
+from strongroom.flows.tables import edges, files
 from strongroom.gateway import using
 from strongroom.identity import Delivery, Identity, Key, reading
 from strongroom.identity.rotation import MAX_OVERLAP_S, Rotation
@@ -20,6 +23,8 @@ from strongroom.kernel.ids import KeyId, Name, TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
+from strongroom.registry.datasets import tables as datasets
+from strongroom.registry.datasets.desk import resource_of
 from strongroom.registry.tables import deployments
 
 SIGNAL: Final = "key-leak"
@@ -27,6 +32,8 @@ OVERLAP_S: Final = 3600.0
 """For how long a relative counts beside its successor at most, so that what holds it can change over."""
 
 _DELIVER_S: Final = 24 * 3600.0
+_READS: Final = 1000
+"""How many of the newest readings of data sets are looked through."""
 _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -91,6 +98,13 @@ class Incidents:
             touched = await using.touched(tx, _BEGINNING, [key.id])
             places = await using.places(tx, _BEGINNING, [key.id])
             firsts = await using.firsts(tx, [key.id])
+            seen, declared = await edges(tx), standing(await files(tx))
+            held = await using.found(tx, _BEGINNING, [key.id])
+            granted = {
+                resource_of(tenant, key.environment, each.name, each.version).id: each
+                for each in await datasets.granted(tx, key.environment, key.workload)
+            }
+            reads = await search(tx, Wanted(action=str(Action.DATASET_READ)), _READS) if granted else []
             relatives = [
                 each
                 for each in await reading.keys(tx, now)
@@ -105,7 +119,12 @@ class Incidents:
                 frozen=False,
                 relatives=(),
                 could_reach=tuple(
-                    Reached(environment=each.environment, name=each.name, model=each.model or "")
+                    Reached(
+                        environment=each.environment,
+                        name=each.name,
+                        model=each.model or "",
+                        data_classes=classes.of_endpoint(each.environment, each.name, seen, declared),
+                    )
                     for each in self._custody.reach(tenant, [key], deployed)[key.id]
                 ),
                 did_touch=tuple(
@@ -123,6 +142,8 @@ class Incidents:
                 ),
                 places=tuple(places),
                 abnormal=tuple(abnormal(key, now, touched, places, firsts, names)),
+                data_touched=classes.touched(held, names),
+                data_sets=classes.data_sets(granted, key.id, [entry for entry, _, _ in reads]),
             )
             incident = Incident(
                 id=incident_id,

@@ -13,7 +13,9 @@ from strongroom.identity.bodies import Body
 from strongroom.identity.finding import Finder
 from strongroom.identity.http import Asked, Who
 from strongroom.identity.problems import READ, WRITE
-from strongroom.identity.tenantkeys.service import MOST, Rewrapped, TenantKeys, VaultState
+from strongroom.identity.tenantkeys.service import MOST, Dissolved, Rewrapped, TenantKeys, VaultState
+from strongroom.kernel.refusal import Refused, hidden
+from strongroom.vault import is_unit
 
 TheTenantKeys: TypeAlias = NamedDependency[TenantKeys]
 TheFinder: TypeAlias = NamedDependency[Finder]
@@ -44,6 +46,20 @@ async def rewrap_vault(data: JSONBody[Rewrap], tenant_keys: TheTenantKeys, who: 
 
 
 @post(
+    "/vault/units/{unit:str}/dissolution",
+    responses=WRITE,
+    status_code=200,
+    summary="Dissolve a business unit",
+    tags=["vault"],
+)
+async def dissolve_unit(unit: FromPath[str], tenant_keys: TheTenantKeys, who: Who, ask: Asked) -> Dissolved:
+    """Destroy the keys of every tenant of a business unit, all of which must have ended. It cannot be undone."""
+    if not is_unit(unit):
+        raise Refused(hidden(f"no business unit {unit[:60]!r}"))
+    return await tenant_keys.dissolve(who, unit, ask)
+
+
+@post(
     "/tenants/{tenant:str}/keys-of-data",
     responses=WRITE,
     status_code=204,
@@ -57,4 +73,4 @@ async def renew_tenant_keys(
     await tenant_keys.renew(who, await finder.tenant(who, tenant, ask), ask)
 
 
-ROUTES: Final = (show_vault, rotate_vault, rewrap_vault, renew_tenant_keys)
+ROUTES: Final = (show_vault, rotate_vault, rewrap_vault, dissolve_unit, renew_tenant_keys)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from strongroom.identity import tables
 from strongroom.kernel.ids import PLATFORM, TenantId
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
@@ -19,13 +20,17 @@ MOST: Final = 250
 
 
 class TenantKeyState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held of one tenant; `tenant` is null for the installation's own. `pending`: not re-wrapped yet."""
+    """What is held of one tenant; `tenant` is null for the installation's own. `pending`: not re-wrapped yet.
+
+    `business_unit`: in whose namespace it stands; null: in its own place.
+    """
 
     tenant: UUID | None
     destroyed: bool
     version: int
     uses: int
     pending: bool
+    business_unit: str | None = None
 
 
 class VaultState(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +46,12 @@ class Rewrapped(msgspec.Struct, frozen=True):
     """How many tenants' keys are still to be re-wrapped."""
 
     left: int
+
+
+class Dissolved(msgspec.Struct, frozen=True):
+    """How many tenants had been put into a business unit that is dissolved."""
+
+    tenants: int
 
 
 class TenantKeys:
@@ -74,6 +85,32 @@ class TenantKeys:
         async with self._gate.permit(who, Action.TENANT_RENEW_KEYS, _tenant(tenant), ask):
             with _told():
                 await self._keystore.renew(tenant)
+
+    async def settle(self, tenant: TenantId, unit: str) -> None:
+        """Put a tenant that is being made into a business unit's namespace.
+
+        Raises:
+            Refused: UNAVAILABLE when the keystore has no units, no login for this one, or is away; CONFLICT when it was dissolved.
+        """
+        with _told():
+            await self._keystore.settle(tenant, unit)
+
+    async def dissolve(self, who: Principal, unit: str, ask: Ask) -> Dissolved:
+        """End a business unit: destroy the keys of all its tenants, for good, and take no more of them.
+
+        The entry is committed before, as with `shred`.
+
+        Raises:
+            Refused: CONFLICT while a tenant of it lives; UNAVAILABLE when the keystore has none, or is away.
+        """
+        resource = Resource(kind=Kind.VAULT, id=unit)
+        async with self._gate.permit_platform(who, Action.VAULT_DISSOLVE, resource, ask) as tx:
+            living = [each.name for each in await tables.tenants(tx) if each.business_unit == unit]
+            if living:
+                tell = f"Tenants of {unit} live: {', '.join(living[:5])}. Shred them first."
+                raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
+        with _told():
+            return Dissolved(await self._keystore.dissolve(unit))
 
     async def shred(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """Destroy a tenant's keys: what they sealed is unreadable, in every copy, for good.
@@ -125,6 +162,7 @@ def _state(found: Condition) -> VaultState:
                 version=each.version,
                 uses=each.uses,
                 pending=each.pending,
+                business_unit=each.unit or None,
             )
             for each in found.holdings
         ],

@@ -257,3 +257,26 @@ def _kept(row: Record) -> Kept:
         withdrawn_by=row["withdrawn_by"],
         withdrawn_for=row["withdrawn_for"],
     )
+
+
+class Granted(NamedTuple):
+    """A data set that a workload may read."""
+
+    name: str
+    version: str
+
+
+async def granted(tx: TenantTx, environment: Environment, workload: str) -> list[Granted]:
+    """Return the data sets that a living workload may read, in order."""
+    rows = await tx.fetch(
+        """SELECT d.name, d.version FROM registry.dataset_grant g
+           JOIN registry.dataset d ON d.tenant_id = g.tenant_id AND d.digest = g.digest
+           JOIN identity.workload w ON w.tenant_id = g.tenant_id AND w.id = g.workload_id
+           WHERE g.tenant_id = $1 AND w.environment = $2 AND w.name = $3 AND w.deleted_at IS NULL
+             AND g.revoked_at IS NULL AND d.withdrawn_at IS NULL
+           ORDER BY d.name, d.version""",
+        tx.tenant,
+        str(environment),
+        workload,
+    )
+    return [Granted(row["name"], row["version"]) for row in rows]

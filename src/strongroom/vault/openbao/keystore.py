@@ -6,7 +6,9 @@ Documents in KV v2, under the mount `<mount>-kv`:
     t-ID/kek               the incarnation that the tenant's key is
     t-ID/deks/USE          wrapped data keys by generation
     t-ID/subjects/…        wrapped keys of subjects (`subjects.py`)
-Keys of the transit engine, under `<mount>-transit`: `t-ID`. With namespaces, what belongs to a tenant stands in its own.
+    t-ID/filed/…           sealed secrets, by version (`filed.py`)
+    units/NAME             that a business unit was dissolved (in the client's own namespace)
+Keys of the transit engine, under `<mount>-transit`: `t-ID`. What belongs to a tenant stands in its place (`places.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import asyncio
 import base64
 import secrets
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -33,12 +35,13 @@ from strongroom.vault.keystore import (
     VaultUnavailable,
 )
 from strongroom.vault.openbao.client import CasMissedError, Client, Document
+from strongroom.vault.openbao.engines import Engines
+from strongroom.vault.openbao.filed import FiledDocuments
+from strongroom.vault.openbao.places import Places, Units, as_shape, name_of
 from strongroom.vault.openbao.subjects import SubjectDocuments
 
 _BATCH: Final = 120  # requests of more than 1,000 strings are refused, and an item has four
 _ACTIVE: Final = 200
-_TRIES, _PAUSE_S = 50, 0.1
-_Shape = TypeVar("_Shape")
 
 
 class _Dek(msgspec.Struct, frozen=True):
@@ -90,7 +93,15 @@ class _Items(msgspec.Struct, frozen=True):
 class OpenBaoKeystore:
     """Keys of tenants on an OpenBao server."""
 
-    def __init__(self, client: Client, clock: Clock, *, mount: str = "strongroom", namespaces: bool = True) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        *,
+        mount: str = "strongroom",
+        namespaces: bool = True,
+        units: Units | None = None,
+    ) -> None:
         """Use the server behind `client`.
 
         Args:
@@ -98,14 +109,17 @@ class OpenBaoKeystore:
             clock: dates generations.
             mount: the first part of both mounts' names.
             namespaces: whether each tenant gets a namespace; else names of its own under the client's.
+            units: the logins of business units, if there are any.
         """
         self._client: Final = client
         self._clock: Final = clock
         self._transit: Final = f"{mount}-transit"
         self._kv: Final = f"{mount}-kv"
-        self._namespaces: Final = namespaces
+        self._places: Final = Places(client, self._kv, units, namespaces=namespaces)
+        self._engines: Final = Engines(client, self._kv, self._transit)
         self._making: Final = asyncio.Lock()
         self._subjects: Final = SubjectDocuments(client, self._kv)
+        self._filed: Final = FiledDocuments(self._kv)
 
     async def open(self, tenant: TenantId, use: Use) -> Material:
         """Return the data keys of `tenant` for `use`, making them at the first call."""
@@ -126,18 +140,52 @@ class OpenBaoKeystore:
     async def open_subject(self, tenant: TenantId, subject: str, use: Use, *, make: bool) -> Material:
         """Return the key of one subject for `use`."""
         wrapping = await self.open(tenant, Use.SUBJECT_KEY)
-        return await self._subjects.open(tenant, self._inside(tenant), wrapping, subject, use, make=make)
+        return await self._subjects.open(await self._places.of(tenant), tenant, wrapping, subject, use, make=make)
 
     async def destroy_subject(self, tenant: TenantId, subject: str) -> list[str]:
         """Mark a subject as erased and delete its keys."""
-        if not await self._place_exists(tenant):
+        place = await self._places.of(tenant)
+        if not await self._places.exists(place):
             raise KeysDestroyed("this tenant's keys were destroyed, or never made")
         now = self._clock.now().timestamp()
-        return await self._subjects.destroy(_name(tenant), self._inside(tenant), subject, now)
+        return await self._subjects.destroy(place, subject, now)
 
     async def erased(self, tenant: TenantId) -> dict[str, float]:
         """Return when each subject was erased last."""
-        return await self._subjects.erased(_name(tenant))
+        return await self._subjects.erased(name_of(tenant))
+
+    async def put_secret(self, tenant: TenantId, use: Use, name: str, sealed: bytes) -> int:
+        """File a version of a sealed secret."""
+        await self._refuse_destroyed(tenant)
+        return await self._filed.put(await self._places.of(tenant), use, name, sealed)
+
+    async def secret(self, tenant: TenantId, use: Use, name: str, version: int) -> bytes:
+        """Return a version of a filed secret."""
+        return await self._filed.get(await self._places.of(tenant), use, name, version)
+
+    async def drop_secret(self, tenant: TenantId, use: Use, name: str, before: int | None) -> None:
+        """Destroy versions of a filed secret."""
+        await self._filed.drop(await self._places.of(tenant), use, name, before)
+
+    async def settle(self, tenant: TenantId, unit: str) -> None:
+        """Put a tenant into a unit's namespace; that the unit's login works is tried before."""
+        await self._engines.base()
+        await self._engines.mount(await self._places.open_unit(unit))
+        await self._places.note(tenant, unit)
+        await self._places.open_unit(unit)  # it may have been dissolved meanwhile
+        if (await self._places.of(tenant)).unit != unit:
+            raise VaultUnavailable("this tenant has keys elsewhere already, and keys do not move")
+
+    async def dissolve(self, unit: str) -> int:
+        """Destroy what every tenant of a unit has, and both engines in its namespace; nobody is put there again."""
+        place = self._places.unit(unit)
+        await self._client.ask("POST", f"{self._kv}/data/units/{unit}", {"data": {"is": "dissolved"}})
+        its = [each for each in await self._tenants() if (await self._places.of(each)).unit == unit]
+        for tenant in its:
+            await self.destroy(tenant)
+        for mount in (self._transit, self._kv):
+            await place.ask("DELETE", f"sys/mounts/{mount}")
+        return len(its)
 
     async def renew(self, tenant: TenantId) -> None:
         """Give `tenant` a new key version and each use a new generation, and bring the older ones under it."""
@@ -167,19 +215,20 @@ class OpenBaoKeystore:
 
     async def destroy(self, tenant: TenantId) -> None:
         """Delete the tenant's key, its documents and its namespace; what says that it was destroyed stays."""
-        name, inside = _name(tenant), self._inside(tenant)
+        name, place = name_of(tenant), await self._places.of(tenant)
         mark = {"data": {"destroyed_at": str(self._clock.now().timestamp())}}
-        await self._base()
+        await self._engines.base()
         await self._client.ask("POST", f"{self._kv}/data/destroyed/{name}", mark)
-        if await self._place_exists(tenant):
+        if await self._places.exists(place):
             if await self._key(tenant) is not None:
                 await self._on_key(tenant, "config", {"deletion_allowed": True})
-                await self._client.ask("DELETE", f"{self._transit}/keys/{name}", inside=inside)
+                await place.ask("DELETE", f"{self._transit}/keys/{name}")
             for use in await self._uses(tenant):
-                await self._client.ask("DELETE", f"{self._kv}/metadata/{name}/deks/{use}", inside=inside)
-            await self._client.ask("DELETE", f"{self._kv}/metadata/{name}/kek", inside=inside)
-            await self._subjects.drop(name, inside)
-            if self._namespaces:
+                await place.ask("DELETE", f"{self._kv}/metadata/{name}/deks/{use}")
+            await place.ask("DELETE", f"{self._kv}/metadata/{name}/kek")
+            await self._subjects.drop(place)
+            await self._filed.drop_all(place)
+            if self._places.has_own_namespace(place):
                 await self._client.ask("DELETE", f"sys/namespaces/{name}")
         await self._client.ask("DELETE", f"{self._kv}/metadata/tenants/{name}")
 
@@ -199,94 +248,64 @@ class OpenBaoKeystore:
             key = await self._key(tenant)
             if key is not None:
                 behind = key.min_decryption_version < key.latest_version
-                uses = len(await self._uses(tenant))
+                uses, unit = len(await self._uses(tenant)), (await self._places.of(tenant)).unit
                 holdings.append(
-                    Holding(tenant=tenant, destroyed=False, version=key.latest_version, uses=uses, pending=behind)
+                    Holding(
+                        tenant=tenant, destroyed=False, version=key.latest_version, uses=uses, pending=behind, unit=unit
+                    )
                 )
         gone = await self._client.ask("LIST", f"{self._kv}/metadata/destroyed")
         holdings.extend(
             Holding(tenant=_tenant(name), destroyed=True, version=0, uses=0, pending=False)
-            for name in ([] if gone is None else _as(gone, _Names).keys)
+            for name in ([] if gone is None else as_shape(gone, _Names).keys)
         )
         return Condition(kind="openbao", detail=detail, holdings=tuple(holdings))
 
     # --- making
 
     async def _make(self, tenant: TenantId, use: Use) -> None:
-        name, inside = _name(tenant), self._inside(tenant)
-        await self._base()
-        if await self._client.ask("GET", f"{self._kv}/data/destroyed/{name}") is not None:
-            raise KeysDestroyed("this tenant's keys were destroyed")
-        await self._client.ask("POST", f"{self._kv}/data/tenants/{name}", {"data": {"is": "tenant"}})
-        if inside:
-            await self._namespace(name)
-            await self._mounts(inside)
+        name, place = name_of(tenant), await self._places.of(tenant)
+        await self._engines.base()
+        await self._refuse_destroyed(tenant)
+        await self._places.note(tenant)
+        if place.inside:
+            await self._engines.namespace(name)
+            await self._engines.mount(place)
         if await self._key(tenant) is None:
             safe = {"type": "aes256-gcm96", "exportable": False, "allow_plaintext_backup": False}
-            await self._client.ask("POST", f"{self._transit}/keys/{name}", safe, inside=inside)
+            await place.ask("POST", f"{self._transit}/keys/{name}", safe)
         incarnation = await self._incarnation(tenant)
         dek = _Deks(incarnation, {"1": await self._grown(tenant, incarnation, use, "1")})
         await self._write(tenant, use, dek, 0)
 
-    async def _namespace(self, name: str) -> None:
-        """Make a tenant's namespace where it is missing; another machine may be making it at this moment."""
-        for _ in range(_TRIES):
-            if await self._client.ask("GET", f"sys/namespaces/{name}") is not None:
-                return
-            try:
-                await self._client.ask("POST", f"sys/namespaces/{name}", {})
-            except VaultUnavailable as error:
-                if "being created" not in str(error):
-                    raise
-                await asyncio.sleep(_PAUSE_S)  # the server tells nobody when it has done so
-            else:
-                return
-        raise VaultUnavailable(f"OpenBao is still making or deleting the namespace {name}; try again")
+    async def _refuse_destroyed(self, tenant: TenantId) -> None:
+        if await self._client.ask("GET", f"{self._kv}/data/destroyed/{name_of(tenant)}") is not None:
+            raise KeysDestroyed("this tenant's keys were destroyed")
 
     async def _incarnation(self, tenant: TenantId) -> str:
-        path, inside = f"{self._kv}/data/{_name(tenant)}/kek", self._inside(tenant)
+        path, place = f"{self._kv}/data/{name_of(tenant)}/kek", await self._places.of(tenant)
         try:
             body = {"options": {"cas": 0}, "data": {"incarnation": secrets.token_hex(16)}}
-            await self._client.ask("POST", path, body, inside=inside)
+            await place.ask("POST", path, body)
         except CasMissedError:
             pass  # it has one
-        found = await self._client.ask("GET", path, inside=inside)
+        found = await place.ask("GET", path)
         if found is None:
             raise VaultUnavailable("OpenBao does not give back what it was given to keep")
-        return _as(found, _KeptIncarnation).data.incarnation
-
-    async def _base(self) -> None:
-        await self._mounts("")
-
-    async def _mounts(self, inside: str) -> None:
-        """Make the two engines where they are missing; an operator may have made them, and then we need not be allowed to."""
-        if await self._answers(f"{self._kv}/config", inside) and await self._answers(
-            f"{self._transit}/cache-config", inside
-        ):
-            return
-        kv = {"type": "kv", "options": {"version": "2"}}
-        for path, body in ((self._kv, kv), (self._transit, {"type": "transit"})):
-            try:
-                await self._client.ask("POST", f"sys/mounts/{path}", body, inside=inside)
-            except VaultUnavailable as error:
-                if "path is already in use" not in str(error):
-                    raise
-
-    async def _answers(self, path: str, inside: str) -> bool:
-        return await self._client.ask("GET", path, inside=inside) is not None
+        return as_shape(found, _KeptIncarnation).data.incarnation
 
     # --- data keys
 
     async def _deks(self, tenant: TenantId, use: str) -> _Kept | None:
-        path = f"{self._kv}/data/{_name(tenant)}/deks/{use}"
-        found = await self._client.ask("GET", path, inside=self._inside(tenant))
-        return None if found is None else _as(found, _Kept)
+        path = f"{self._kv}/data/{name_of(tenant)}/deks/{use}"
+        found = await (await self._places.of(tenant)).ask("GET", path)
+        return None if found is None else as_shape(found, _Kept)
 
     async def _write(self, tenant: TenantId, use: str, deks: _Deks, version: int) -> None:
         body = {"options": {"cas": version}, "data": msgspec.to_builtins(deks)}
-        path = f"{self._kv}/data/{_name(tenant)}/deks/{use}"
+        path = f"{self._kv}/data/{name_of(tenant)}/deks/{use}"
         try:
-            await self._client.ask("POST", path, body, inside=self._inside(tenant))
+            await (await self._places.of(tenant)).ask("POST", path, body)
         except CasMissedError:
             return  # another process was first, and its keys count
 
@@ -336,9 +355,9 @@ class OpenBaoKeystore:
         results: list[_Item] = []
         for start in range(0, len(items), _BATCH):
             body = {"batch_input": list(items[start : start + _BATCH])}
-            path = f"{self._transit}/{verb}/{_name(tenant)}"
-            reply = await self._client.ask("POST", path, body, inside=self._inside(tenant))
-            results.extend(_as(reply or {}, _Items).batch_results)
+            path = f"{self._transit}/{verb}/{name_of(tenant)}"
+            reply = await (await self._places.of(tenant)).ask("POST", path, body)
+            results.extend(as_shape(reply or {}, _Items).batch_results)
         if len(results) != len(items) or any(item.error for item in results):
             raise VaultUnavailable(
                 "OpenBao does not open a tenant's data keys: their key was changed or replaced there"
@@ -347,33 +366,23 @@ class OpenBaoKeystore:
 
     # --- places
 
-    def _inside(self, tenant: TenantId) -> str:
-        return _name(tenant) if self._namespaces else ""
-
-    async def _place_exists(self, tenant: TenantId) -> bool:
-        return not self._namespaces or await self._client.ask("GET", f"sys/namespaces/{_name(tenant)}") is not None
-
     async def _key(self, tenant: TenantId) -> _TransitKey | None:
-        path = f"{self._transit}/keys/{_name(tenant)}"
-        found = await self._client.ask("GET", path, inside=self._inside(tenant))
-        return None if found is None else _as(found, _TransitKey)
+        path = f"{self._transit}/keys/{name_of(tenant)}"
+        found = await (await self._places.of(tenant)).ask("GET", path)
+        return None if found is None else as_shape(found, _TransitKey)
 
     async def _on_key(self, tenant: TenantId, what: str, body: Document) -> None:
-        path = f"{self._transit}/keys/{_name(tenant)}/{what}"
-        await self._client.ask("POST", path, body, inside=self._inside(tenant))
+        path = f"{self._transit}/keys/{name_of(tenant)}/{what}"
+        await (await self._places.of(tenant)).ask("POST", path, body)
 
     async def _tenants(self) -> list[TenantId]:
         found = await self._client.ask("LIST", f"{self._kv}/metadata/tenants")
-        return [_tenant(name) for name in ([] if found is None else _as(found, _Names).keys)]
+        return [_tenant(name) for name in ([] if found is None else as_shape(found, _Names).keys)]
 
     async def _uses(self, tenant: TenantId) -> list[str]:
-        path = f"{self._kv}/metadata/{_name(tenant)}/deks"
-        found = await self._client.ask("LIST", path, inside=self._inside(tenant))
-        return [] if found is None else _as(found, _Names).keys
-
-
-def _name(tenant: TenantId) -> str:
-    return f"t-{tenant}"
+        path = f"{self._kv}/metadata/{name_of(tenant)}/deks"
+        found = await (await self._places.of(tenant)).ask("LIST", path)
+        return [] if found is None else as_shape(found, _Names).keys
 
 
 def _tenant(name: str) -> TenantId:
@@ -389,10 +398,3 @@ def _bound(tenant: TenantId, incarnation: str, use: str, generation: str) -> byt
 
 def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
-
-
-def _as(document: Document, shape: type[_Shape]) -> _Shape:
-    try:
-        return msgspec.convert(document, shape)
-    except msgspec.ValidationError as error:
-        raise VaultUnavailable(f"OpenBao's answer cannot be read: {error}") from None

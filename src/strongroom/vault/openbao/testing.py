@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -38,9 +39,9 @@ class Bao:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, login: AppRole) -> Client:
-        """Return a client that logs in as `login`."""
-        return Client(self.address, login, SystemClock())
+    def client(self, login: AppRole, namespace: str = "") -> Client:
+        """Return a client that logs in as `login`, in a namespace."""
+        return Client(self.address, login, SystemClock(), namespace=namespace)
 
     async def start(self) -> None:
         """Start it, and wait until it answers unsealed."""
@@ -64,6 +65,38 @@ class Bao:
         if self.process is not None:
             self.process.terminate()
             self.process.wait(timeout=_START_S)
+
+    def kill(self) -> None:
+        """Kill it, as a machine that loses power does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(timeout=_START_S)
+
+    async def seal(self) -> None:
+        """Seal it. It may say yes and not come to it, so it is asked until it is."""
+        async with asyncio.timeout(_START_S):
+            while not await self._is_sealed():
+                with contextlib.suppress(LookupError):
+                    await self._asked("PUT", "sys/seal")
+                await asyncio.sleep(_LOOK_S)
+
+    async def _is_sealed(self) -> bool:
+        return (await self._asked("GET", "sys/health")).get("sealed") is True
+
+    async def unit(self, name: str, policy: str, directory: Path) -> None:
+        """Make a business unit's namespace with an AppRole of its own, and put its login below `directory`."""
+        with contextlib.suppress(LookupError):  # it is there already
+            await self.ask("POST", "sys/namespaces/units", {})
+        await self.ask("POST", f"sys/namespaces/{name}", {}, "units")
+        inside, home = f"units/{name}", directory / name
+        await self.ask("PUT", "sys/policies/acl/strongroom", {"policy": policy}, inside)
+        await self.ask("POST", "sys/auth/approle", {"type": "approle"}, inside)
+        await self.ask("POST", "auth/approle/role/strongroom", {"token_policies": ["strongroom"]}, inside)
+        role = _text(await self.ask("GET", "auth/approle/role/strongroom/role-id", None, inside), "role_id")
+        secret = _text(await self.ask("POST", "auth/approle/role/strongroom/secret-id", {}, inside), "secret_id")
+        home.mkdir(parents=True)
+        (home / "role-id").write_text(role)
+        (home / "secret-id").write_text(secret)
 
     async def ask(self, method: str, path: str, body: Mapping[str, object] | None = None, inside: str = "") -> Document:
         """Ask as the administrator; a server that is electing itself anew, as on a busy machine, is asked again.
