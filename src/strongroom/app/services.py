@@ -53,7 +53,7 @@ from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
 from strongroom.registry.datasets import Datasets
 from strongroom.registry.evaluations import Evaluations
-from strongroom.registry.lineage import Lineage
+from strongroom.registry.lineage import Claims, Lineage
 from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.registry.releases import Keeping, Overview, Releases, Shelf
 from strongroom.registry.releases.service import Bounds
@@ -70,7 +70,7 @@ from strongroom.store.tx import Tx
 from strongroom.subjects import Subjects
 from strongroom.subjects.registry import HOLDERS
 from strongroom.subjects.work import Work
-from strongroom.training import Pool, TrainingFiles, TrainingJobs
+from strongroom.training import Inputs, Pool, TrainingFiles, TrainingJobs
 from strongroom.valuelists import ValueLists
 from strongroom.vault import Keystore, Purpose, PurposeKeys, Use, Vault
 from strongroom.wire.addresses import LookUp, system_look_up
@@ -268,14 +268,15 @@ def make_services(
     subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
     store = ContentStore(content or Path("/nonexistent"), vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
-    releases = Releases(gate, admission, quarantine, clock, bounds)
     door = Door(directory, follower, gate)
     training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), rulebook, clock)
-    training_jobs = TrainingJobs(
-        gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
-    )
     rows = ContentStore((content or Path("/nonexistent")) / "datasets", vault, Use.DATASET)
     datasets = Datasets(gate, registry_keys, rows, clock)
+    releases = Releases(gate, admission, quarantine, clock, bounds, Claims(datasets))
+    inputs = Inputs(training_files, datasets)
+    training_jobs = TrainingJobs(
+        gate, keys, inputs, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
+    )
     return Services(
         identity=identity,
         accounts=accounts,

@@ -185,6 +185,9 @@ class Channels:
                 await self._admission.demand(tx, back.digest, serving.environment)
                 if not await tables.move(tx, serving.id, left.digest, back.digest):
                     return msgspec.structs.replace(plan, moved=False, because="It was withdrawn meanwhile.")
+                now = self._clock.now()
+                by, why = str(who), f"rolled back: {reason}"
+                await registry_tables.served(tx, serving.id, left.digest, back.digest, by=by, at=now, reason=why)
                 known = await feed.find(tx, DEPLOYMENT, str(serving.id))
                 if known is None:
                     raise Refused(hidden("a deployment that the gateways do not know of"))

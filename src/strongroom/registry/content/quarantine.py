@@ -69,6 +69,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
         findings: what the scanner said of it, when it was refused.
         digest: the release, once admitted.
         provenance: what made it, where this installation did; such an upload is nobody's to go on with.
+        claims: what its author says that it came from, as nodes of the lineage.
     """
 
     id: UUID
@@ -87,6 +88,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     digest: str = ""
     provenance: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    claims: tuple[str, ...] = ()
 
     @property
     def owner(self) -> Owner:

@@ -77,6 +77,14 @@ class Desk:
             raise Refused(hidden(f"no data set {name}@{version}"))
         return kept
 
+    async def digest_of(self, tx: TenantTx, name: str, version: str) -> str:
+        """Return what a version is named by: for whoever is inside a permit already.
+
+        Raises:
+            Refused: hidden for one that there is not.
+        """
+        return (await self._named(tx, name, version)).digest
+
     async def _of_called(self, tx: TenantTx, called: str) -> Manifest:
         name, _, version = called.partition("@")
         kept = await tables.named(tx, name, version)

@@ -29,8 +29,9 @@ from strongroom.registry.admission.service import Admission, resource_id
 from strongroom.registry.admission.tables import subject_named
 from strongroom.registry.content import PART, Broken, Owner
 from strongroom.registry.content.quarantine import Misplaced, Quarantine, Stage, Upload
+from strongroom.registry.lineage import Claims
 from strongroom.registry.releases import tables
-from strongroom.registry.releases.admitting import JOB, Admitting, noted, permitted, taken
+from strongroom.registry.releases.admitting import JOB, Admitting, claimed, noted, permitted, taken
 from strongroom.registry.releases.model import Misfit, NewRelease, Progress, check
 from strongroom.registry.releases.room import Bounds, Room
 from strongroom.registry.scan import CannotScan
@@ -48,8 +49,16 @@ class Releases:
     """Brings releases in. One event loop, and one process that writes."""
 
     def __init__(
-        self, gate: Gate, admission: Admission, quarantine: Quarantine, clock: Clock, bounds: Bounds | None = None
+        self,
+        gate: Gate,
+        admission: Admission,
+        quarantine: Quarantine,
+        clock: Clock,
+        bounds: Bounds | None = None,
+        claims: Claims | None = None,
     ) -> None:
+        """Take what is needed; without `claims`, nobody says of a release what it was trained on."""
+        self._claims = claims
         self._gate = gate
         self._admitting = Admitting(gate, admission, quarantine, clock)
         self._quarantine = quarantine
@@ -100,7 +109,9 @@ class Releases:
         with ExitStack() as counted:
             async with permitted(self._gate, who, owner, new.name, new.version, ask) as tx:
                 await self._refuse_taken(tx, owner, new.name, new.version)
-                known = self._of(owner, who.name, new)
+                claims = await claimed(self._gate, self._claims, who, tx, new)
+                fresh = msgspec.structs.replace(fresh, claims=claims)
+                known = self._of(owner, who.name, fresh)
                 if known is None:  # nothing is awaited between the look and the promise: two cannot have the same room
                     self._room.refuse_full(fresh)
                     counted.enter_context(self._quarantine.promised(fresh))
@@ -313,7 +324,7 @@ class Releases:
             raise Refused(hidden("an upload that is not there, or another's"))
         return found
 
-    def _of(self, owner: Owner, author: str, new: NewRelease) -> Upload | None:
+    def _of(self, owner: Owner, author: str, new: Upload) -> Upload | None:
         """Return what an author has begun under this name: the same goes on, another takes its place."""
         for each in list(self._quarantine.all()):
             if each.provenance or (each.owner, each.author, each.name, each.version) != (
@@ -325,8 +336,9 @@ class Releases:
                 continue
             if each.stage is Stage.SCANNING:
                 return each
-            asked = (tuple(new.files), new.kind, new.format, new.risk)
-            if each.stage is Stage.RECEIVING and (each.files, each.kind, each.format, each.risk) == asked:
+            asked = (new.files, new.kind, new.format, new.risk, new.claims)
+            given = (each.files, each.kind, each.format, each.risk, each.claims)
+            if each.stage is Stage.RECEIVING and given == asked:
                 return each
             self._quarantine.drop(each.id)
         return None
