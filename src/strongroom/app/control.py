@@ -197,6 +197,7 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         admission=services.admission,
         releases=services.releases,
         overview=services.overview,
+        lineage=services.lineage,
         keeping=services.keeping,
         channels=services.channels,
         rules=services.rules,

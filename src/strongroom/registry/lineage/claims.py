@@ -36,7 +36,7 @@ class Claims:
         """
         wanted = tuple(dict.fromkeys(datasets))
         found = list[str]()
-        known = {}
+        known: dict[str, tuple[str, State]] = {}
         if wanted:
             for kept, standing in await self._datasets.standings(tx):
                 known |= dict.fromkeys((kept.digest, f"{kept.name}@{kept.version}"), (kept.digest, standing.state))

@@ -36,7 +36,7 @@ def svg(graph: Graph) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'role="img" aria-label="lineage" font-family="sans-serif" font-size="12">'
+        'role="img" aria-label="What went into what" font-family="sans-serif" font-size="12">'
         '<defs><marker id="to" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#555"/></marker></defs>'
         f'<rect width="{width}" height="{height}" fill="#fff"/>{heads}'
@@ -77,7 +77,7 @@ def _line(edge: Edge, places: dict[str, tuple[int, int]]) -> str:
 def known(edge: Edge) -> str:
     """Return in words how an edge is known, by whom it was made, and until when it held."""
     if not edge.observed:
-        return f"{edge.by} says so: {edge.reason}"
+        return f"{edge.by} says so" + (f": {edge.reason}" if edge.reason else "")
     said = "observed" + (f", by {edge.by}" if edge.by else "") + (f": {edge.reason}" if edge.reason else "")
     return said if edge.until is None else f"{said}, until {rfc3339(edge.until)}"
 

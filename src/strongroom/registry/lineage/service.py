@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -64,6 +64,16 @@ class Lineage:
                 graph = graph.at(at)
             about = _found(graph, kind, called)
             return Found(about=about, graph=graph.around(about.id))
+
+    async def offered(
+        self, who: Principal, tenant: TenantId, kinds: Collection[str], ask: Ask, *, most: int = 100
+    ) -> list[Node]:
+        """Return the things of which something is known, the newest first, of some kinds."""
+        async with self._gate.permit(who, Action.LINEAGE_READ, _resource(tenant, "every"), ask) as tx:
+            graph = await self._graph(tx)
+        ends = {end for each in graph.edges for end in (each.source, each.target)}
+        found = [each for each in graph.nodes if each.kind in kinds and each.id in ends and each.at is not None]
+        return sorted(found, key=lambda each: str(each.at), reverse=True)[:most]
 
     async def which_serves(
         self, who: Principal, tenant: TenantId, dataset: str, ask: Ask, *, kind: str = "dataset"
