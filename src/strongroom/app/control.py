@@ -95,6 +95,8 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         provider=provider(handover.settings.identity, handover.sso_secret, handover.sso_ca),
         grace_s=handover.settings.audit.grace_s,
         content=Path(handover.content),
+        stores=handover.settings.content,
+        content_key=handover.content_key,
         blobs=Path(handover.blobs),
         bounds=Bounds(tenant_bytes=handover.settings.releases.tenant_gib << 30),
         upload_hours=handover.settings.releases.upload_hours,

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from strongroom.app.content_section import ContentSection
+from strongroom.app.contents import content_store
 from strongroom.app.dryrun import Compared, Rehearsal
 from strongroom.app.probes import Prover
 from strongroom.audit.sidecar import Sidecars
@@ -232,6 +234,8 @@ def make_services(
     rulebook: Rulebook | None = None,
     hook: Hook | None = None,
     content: Path | None = None,
+    stores: ContentSection | None = None,
+    content_key: tuple[str, str] | None = None,
     blobs: Path | None = None,
     bounds: Bounds | None = None,
     upload_hours: int = 24,
@@ -266,11 +270,12 @@ def make_services(
         await (flows if is_of_flows(request.subject) else proposing).in_force(tx, request, approver)
 
     subjects = Subjects(gate, vault, HOLDERS, clock, production=production)
-    store = ContentStore(content or Path("/nonexistent"), vault)
+    section, root = stores or ContentSection(), content or Path("/nonexistent")
+    store = content_store(section, content_key, root, vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
     door = Door(directory, follower, gate)
     training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), rulebook, clock)
-    rows = ContentStore((content or Path("/nonexistent")) / "datasets", vault, Use.DATASET)
+    rows = content_store(section, content_key, root / "datasets", vault, Use.DATASET)
     datasets = Datasets(gate, registry_keys, rows, clock)
     releases = Releases(gate, admission, quarantine, clock, bounds, Claims(datasets))
     inputs = Inputs(training_files, datasets)

@@ -137,5 +137,5 @@ def broken(kept: Kept, because: str) -> Refusal:
 
 def unopened(error: Exception) -> Refusal:
     """Return what is said while there is no key."""
-    tell = "Data sets cannot be sealed or opened now: the vault does not answer. The operator knows more: doctor."
+    tell = "Data sets cannot be sealed or opened now: the vault, or where they rest, does not answer. The operator knows more: doctor."
     return Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)

@@ -124,9 +124,9 @@ class Admitting:
 
     async def _sound(self, owner: Owner, sha256: str) -> bool:
         """Whether what the store has under a digest, if anything, are its bytes; what was spoilt is written anew."""
-        if not self._store.place(owner, sha256).exists():
-            return True
         try:
+            if not await asyncio.to_thread(self._store.has, owner, sha256):
+                return True
             found = await self._store.find(owner, sha256)
             return (await asyncio.to_thread(found.sums))[0] == sha256
         except (Broken, OSError):

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -33,7 +33,7 @@ from strongroom.registry.lineage import Claims
 from strongroom.registry.releases import tables
 from strongroom.registry.releases.admitting import JOB, Admitting, claimed, noted, permitted, taken
 from strongroom.registry.releases.model import Misfit, NewRelease, Progress, check
-from strongroom.registry.releases.room import Bounds, Room
+from strongroom.registry.releases.room import Bounds, Room, told
 from strongroom.registry.scan import CannotScan
 from strongroom.store import OperatorTx, StoreError, TenantTx
 from strongroom.vault import KeysDestroyed, VaultUnavailable
@@ -41,7 +41,6 @@ from strongroom.vault import KeysDestroyed, VaultUnavailable
 __all__ = ["OCTETS", "Bounds", "Releases"]
 
 OCTETS: Final = "application/octet-stream"
-_FINDINGS: Final = 50
 _log: Final = logging.getLogger(__name__)
 
 
@@ -80,10 +79,7 @@ class Releases:
             Refused: INVALID for what can be no release, CONFLICT for a name and version that are taken, TOO_LARGE beyond
                 what a tenant may store, UNAVAILABLE while there is no room or no key.
         """
-        try:
-            check(new)
-        except Misfit as misfit:
-            raise Refused(invalid(str(misfit), param=misfit.param)) from None
+        _fits(new)
         owner = tenant or who.tenant
         fresh = Upload(
             id=new_uuid(),
@@ -106,6 +102,7 @@ class Releases:
             return await self._begun(who, owner, new, fresh, ask)
 
     async def _begun(self, who: Principal, owner: Owner, new: NewRelease, fresh: Upload, ask: Ask) -> Progress:
+        await self._room.measured(owner)
         with ExitStack() as counted:
             async with permitted(self._gate, who, owner, new.name, new.version, ask) as tx:
                 await self._refuse_taken(tx, owner, new.name, new.version)
@@ -116,7 +113,7 @@ class Releases:
                     self._room.refuse_full(fresh)
                     counted.enter_context(self._quarantine.promised(fresh))
             if known is None:
-                with _told():
+                with told():
                     await self._quarantine.begin(fresh)
         return await self._progress(known or fresh)
 
@@ -137,7 +134,7 @@ class Releases:
             return found.files[index].size  # it has arrived, by the hand of whoever sent the same at once
         self._room.refuse_no_disk(len(data))
         try:
-            with _told():
+            with told():
                 return await self._quarantine.take(found.id, index, offset, data)
         except Misplaced as misplaced:
             tell = f"This file goes on at byte {misplaced.at}."
@@ -163,7 +160,7 @@ class Releases:
             return await self._progress(found)
         if found.stage is Stage.FAILED:
             found = msgspec.structs.replace(found, stage=Stage.RECEIVING, said="")
-        with _told():
+        with told():
             manifest = await self._quarantine.whole(found.id)
         if manifest is None:
             tell = "Not everything has arrived: send what is missing."
@@ -197,10 +194,7 @@ class Releases:
         Raises:
             Refused: as `begin`.
         """
-        try:
-            check(new)
-        except Misfit as misfit:
-            raise Refused(invalid(str(misfit), param=misfit.param)) from None
+        _fits(new)
         owner = who.tenant
         upload = Upload(
             id=new_uuid(),
@@ -216,12 +210,13 @@ class Releases:
             begun_at=self._clock.now(),
             provenance=dict(provenance),
         )
+        await self._room.measured(owner)
         with ExitStack() as counted:
             async with permitted(self._gate, who, owner, new.name, new.version, ask, job=provenance[JOB]) as tx:
                 await self._refuse_taken(tx, owner, new.name, new.version)
                 self._room.refuse_full(upload)
                 counted.enter_context(self._quarantine.promised(upload))
-            with _told():
+            with told():
                 await self._quarantine.begin(upload)
                 try:
                     for index, part in enumerate(new.files):
@@ -352,7 +347,7 @@ class Releases:
 
     async def _progress(self, upload: Upload) -> Progress:
         if upload.stage is Stage.RECEIVING:
-            with _told():
+            with told():
                 received = await self._quarantine.received(upload.id)
         else:
             received = tuple(each.size for each in upload.files)
@@ -374,27 +369,16 @@ class Releases:
         )
 
 
+def _fits(new: NewRelease) -> None:
+    try:
+        check(new)
+    except Misfit as misfit:
+        raise Refused(invalid(str(misfit), param=misfit.param)) from None
+
+
 def _verb(owner: Owner) -> Action:
     return Action.MODEL_ADMIT if owner is None else Action.MODEL_ADD
 
 
 def _about(upload: Upload) -> Resource:
     return Resource(kind=Kind.RELEASE, id=resource_id(upload.name, upload.version), tenant=upload.owner)
-
-
-@contextmanager
-def _told() -> Generator[None]:
-    """Say what keeps bytes from being taken.
-
-    Raises:
-        Refused: UNAVAILABLE without a key or without room.
-    """
-    try:
-        yield
-    except (VaultUnavailable, KeysDestroyed) as error:
-        tell = "Files cannot be sealed now: the vault does not answer. The operator knows more: doctor."
-        raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)) from None
-    except OSError as error:
-        tell = "What was sent cannot be written down now: the operator knows more, doctor."
-        reason = f"quarantine: {error.strerror}"
-        raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=reason, tell=tell)) from None
