@@ -245,18 +245,21 @@ def unfreeze(
     reason: Reason,
     name: Annotated[str | None, Parameter(help="That release's name alone.")] = None,
     tenant: Annotated[str | None, Parameter(help="That tenant alone, by name or id.")] = None,
+    approved: Approved = None,
     session: Session = HERE,
 ) -> None:
-    """End a freeze.
+    """End a freeze. In production, of prod, it takes two people.
 
     Args:
         environment: where.
         reason: why.
         name: of that name alone.
         tenant: of that tenant alone.
+        approved: by which proposal.
         session: how to ask.
     """
-    _hold(session, environment, "unfreezes", {"name": name, "tenant": tenant, "reason": reason}, "Not frozen any more.")
+    fields: dict[str, object] = {"name": name, "tenant": tenant, "reason": reason, "approved": approved}
+    _hold(session, environment, "unfreezes", fields, "Not frozen any more.")
 
 
 @MODEL.command(
@@ -304,5 +307,7 @@ def _hold(session: Session, environment: str, what: str, fields: dict[str, objec
     body = ask(session, "POST", place("channels", environment, what), fields)
     if session.json:
         output.raw(body)
+    elif "state" in (found := decoded(body)):
+        waits(found, AGAIN)
     else:
         output.note(said)
