@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import threading
 from collections.abc import Callable, Generator, Iterable
@@ -10,11 +11,11 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from typing import Any, Final, TypeAlias
 
-from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from strongroom.registry.content import Bucket, Place
 
+_moto: Any = importlib.import_module("moto.server")  # it says not what it exports
 BUCKET, KEY = "weights", ("AKIDTEST", "a-secret-that-nobody-logs")
 Respond: TypeAlias = Callable[..., Any]
 Fault: TypeAlias = Callable[["Asked", Callable[[], tuple[str, list[tuple[str, str]], bytes]]], Any]
@@ -82,7 +83,7 @@ class _Quiet(WSGIRequestHandler):
 @contextmanager
 def serving() -> Generator[Store]:
     """Run a store with one empty bucket."""
-    store, app = Store(), DomainDispatcherApplication(create_backend_app)
+    store, app = Store(), _moto.DomainDispatcherApplication(_moto.create_backend_app)
 
     def answer(environ: dict[str, Any], start: Respond) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -97,10 +98,14 @@ def serving() -> Generator[Store]:
 
         def really(**changed: Any) -> tuple[str, list[tuple[str, str]], bytes]:
             told: list[Any] = []
+
+            def begin(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+                told.extend((status, headers))
+
             inner = environ | {"wsgi.input": io.BytesIO(body)} | changed
             for name in [each for each, value in changed.items() if value is None]:
                 inner.pop(name)
-            content = b"".join(app(inner, lambda status, headers, *_: told.extend((status, headers))))
+            content = b"".join(app(inner, begin))
             return told[0], list(told[1]), content
 
         status, headers, content = (store.fault or _honest)(asked, really)

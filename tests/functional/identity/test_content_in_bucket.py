@@ -255,7 +255,7 @@ async def test_a_release_is_brought_and_read_through_the_bucket_and_nothing_is_b
         ({"s3_endpoint": "https://me:x@s3.example", "s3_bucket": "b", "s3_key_file": "f"}, "nothing behind it"),
     ],
 )
-def test_settings_that_cannot_be_are_told(settings: dict[str, str], says: str) -> None:
+def test_settings_that_cannot_be_are_told(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         check_content(ContentSection(**settings))
 

@@ -84,21 +84,35 @@ def test_what_was_there_comes_back_and_what_was_on_its_way_does_not(made: Path, 
     assert found == {f"tenant-1/{ONE}": b"first" * 1000, TWO: b""}
 
 
+Change = Callable[[str, bytes], tuple[str, bytes] | None]
+
+
+def spoilt(name: str, data: bytes) -> tuple[str, bytes]:
+    return (name, data[:-1] + b"x") if ONE in name else (name, data)
+
+
+def lost(name: str, data: bytes) -> tuple[str, bytes] | None:
+    return None if ONE in name else (name, data)
+
+
+def relisted(name: str, data: bytes) -> tuple[str, bytes]:
+    return (name, data + b" ") if name == attached.INDEX else (name, data)
+
+
+def unlisted(name: str, data: bytes) -> tuple[str, bytes] | None:
+    return None if name == attached.INDEX else (name, data)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda name, data: (name, data[:-1] + b"x") if ONE in name else (name, data), "is not what its list says"),
-        (lambda name, data: None if ONE in name else (name, data), "is missing"),
-        (
-            lambda name, data: (name, data + b" ") if name == attached.INDEX else (name, data),
-            "list of files is not what",
-        ),
-        (lambda name, data: None if name == attached.INDEX else (name, data), "damaged"),
+        (spoilt, "is not what its list says"),
+        (lost, "is missing"),
+        (relisted, "list of files is not what"),
+        (unlisted, "damaged"),
     ],
 )
-def test_what_was_changed_is_told(
-    made: Path, tmp_path: Path, change: Callable[[str, bytes], tuple[str, bytes] | None], says: str
-) -> None:
+def test_what_was_changed_is_told(made: Path, tmp_path: Path, change: Change, says: str) -> None:
     work = tmp_path / "w"
     work.mkdir()
     with pytest.raises(Unsafe, match=says):
