@@ -1908,6 +1908,26 @@ ALTER TABLE registry.deployment OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.deployment IS 'which release a tenant calls by which name in which environment';
 
+CREATE TABLE registry.deployment_served (
+    tenant_id uuid NOT NULL,
+    deployment_id uuid NOT NULL,
+    id uuid NOT NULL,
+    before_digest text,
+    digest text,
+    said_by text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT deployment_served_check CHECK ((num_nonnulls(before_digest, digest) >= 1)),
+    CONSTRAINT deployment_served_reason_check CHECK ((length(reason) <= 1000)),
+    CONSTRAINT deployment_served_said_by_check CHECK (((length(said_by) >= 1) AND (length(said_by) <= 200)))
+);
+
+ALTER TABLE ONLY registry.deployment_served FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.deployment_served OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.deployment_served IS 'what deployments served instead of what, since when and by whose hand; no digest: withdrawn; added, never changed';
+
 CREATE TABLE registry.evaluation (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -2206,7 +2226,7 @@ CREATE TABLE registry.training_job (
     workload_id uuid NOT NULL,
     created_by text NOT NULL,
     created_at timestamp with time zone NOT NULL,
-    file_id uuid NOT NULL,
+    file_id uuid,
     asked text NOT NULL,
     name text NOT NULL,
     version text NOT NULL,
@@ -2218,9 +2238,11 @@ CREATE TABLE registry.training_job (
     message text DEFAULT ''::text NOT NULL,
     digest text DEFAULT ''::text NOT NULL,
     figures text DEFAULT '{}'::text NOT NULL,
+    dataset_digest text,
     CONSTRAINT training_job_check CHECK (((finished_at IS NULL) = (status = ANY (ARRAY['queued'::text, 'running'::text, 'delivering'::text])))),
     CONSTRAINT training_job_created_by_check CHECK (((length(created_by) >= 1) AND (length(created_by) <= 200))),
     CONSTRAINT training_job_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
+    CONSTRAINT training_job_input_check CHECK ((num_nonnulls(file_id, dataset_digest) = 1)),
     CONSTRAINT training_job_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'delivering'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text])))
 );
 
@@ -2679,6 +2701,9 @@ ALTER TABLE ONLY registry.dataset
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY registry.deployment_served
+    ADD CONSTRAINT deployment_served_pkey PRIMARY KEY (tenant_id, deployment_id, id);
+
 ALTER TABLE ONLY registry.evaluation
     ADD CONSTRAINT evaluation_pkey PRIMARY KEY (tenant_id, id);
 
@@ -3020,6 +3045,9 @@ ALTER TABLE ONLY registry.deployment
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_release_digest_fkey FOREIGN KEY (release_digest) REFERENCES registry.release(digest);
 
+ALTER TABLE ONLY registry.deployment_served
+    ADD CONSTRAINT deployment_served_tenant_id_deployment_id_fkey FOREIGN KEY (tenant_id, deployment_id) REFERENCES registry.deployment(tenant_id, id);
+
 ALTER TABLE ONLY registry.deployment
     ADD CONSTRAINT deployment_tenant_id_environment_fkey FOREIGN KEY (tenant_id, environment) REFERENCES identity.environment(tenant_id, name);
 
@@ -3073,6 +3101,9 @@ ALTER TABLE ONLY registry.training_event
 
 ALTER TABLE ONLY registry.training_file
     ADD CONSTRAINT training_file_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.training_job
+    ADD CONSTRAINT training_job_tenant_id_dataset_digest_fkey FOREIGN KEY (tenant_id, dataset_digest) REFERENCES registry.dataset(tenant_id, digest);
 
 ALTER TABLE ONLY registry.training_job
     ADD CONSTRAINT training_job_tenant_id_file_id_fkey FOREIGN KEY (tenant_id, file_id) REFERENCES registry.training_file(tenant_id, id);
@@ -3422,6 +3453,8 @@ CREATE POLICY own_tenant ON registry.dataset_approval TO sr_control USING ((tena
 CREATE POLICY own_tenant ON registry.dataset_grant TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.deployment TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.deployment_served TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.evaluation TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -4103,6 +4136,8 @@ GRANT SELECT ON TABLE registry.deployment TO sr_operator;
 GRANT UPDATE(release_digest) ON TABLE registry.deployment TO sr_control;
 
 GRANT UPDATE(deleted_at) ON TABLE registry.deployment TO sr_control;
+
+GRANT SELECT,INSERT ON TABLE registry.deployment_served TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE registry.evaluation TO sr_control;
 GRANT SELECT ON TABLE registry.evaluation TO sr_operator;

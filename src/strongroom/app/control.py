@@ -100,6 +100,8 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         provider=provider(handover.settings.identity, handover.sso_secret, handover.sso_ca),
         grace_s=handover.settings.audit.grace_s,
         content=Path(handover.content),
+        stores=handover.settings.content,
+        content_key=handover.content_key,
         blobs=Path(handover.blobs),
         bounds=Bounds(tenant_bytes=handover.settings.releases.tenant_gib << 30),
         upload_hours=handover.settings.releases.upload_hours,
@@ -110,35 +112,35 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     parts = _parts(services, engine, handover)
     follower.start()
     await _erase_again(services)  # before anybody is answered: what a restored backup brought back is not to be seen
-    looking = asyncio.create_task(collected.run(), name="metrics")
-    dropping = asyncio.create_task(_drop_in_time(services), name="retention")
-    watching = asyncio.create_task(_watch_flows(services), name="flows")
-    neglecting = asyncio.create_task(_watch_keys(services), name="keys")
     services.releases.resume()
-    scanning = asyncio.create_task(_keep_current(services), name="rescan")
-    renewing = asyncio.create_task(_renew_in_time(services), name="channels")
-    asking = asyncio.create_task(services.rechecks.run(), name="sign-ons") if services.rechecks else None
-    paging = asyncio.create_task(services.notices.run(), name="notices")
+    duties = _duties(services, collected)
     try:
         async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
             yield bridge
     finally:
-        looking.cancel()
-        dropping.cancel()
-        watching.cancel()
-        neglecting.cancel()
-        paging.cancel()
-        scanning.cancel()
-        renewing.cancel()
-        working = [looking, dropping, watching, neglecting, paging, scanning, renewing]
-        if asking is not None:
-            asking.cancel()
-            working.append(asking)
-        await asyncio.gather(*working, return_exceptions=True)
+        for duty in duties:
+            duty.cancel()
+        await asyncio.gather(*duties, return_exceptions=True)
         await services.training_jobs.close()
         await services.releases.close()
         await follower.close()
         await database.close()
+
+
+def _duties(services: Services, collected: Collected) -> list[asyncio.Task[None]]:
+    """Begin what this process does by itself, beside answering."""
+    duties = {
+        "metrics": collected.run(),
+        "retention": _drop_in_time(services),
+        "flows": _watch_flows(services),
+        "keys": _watch_keys(services),
+        "rescan": _keep_current(services),
+        "channels": _renew_in_time(services),
+        "notices": services.notices.run(),
+    }
+    if services.rechecks:
+        duties["sign-ons"] = services.rechecks.run()
+    return [asyncio.create_task(duty, name=name) for name, duty in duties.items()]
 
 
 async def _erase_again(services: Services) -> None:
@@ -221,6 +223,7 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         admission=services.admission,
         releases=services.releases,
         overview=services.overview,
+        lineage=services.lineage,
         keeping=services.keeping,
         channels=services.channels,
         rules=services.rules,

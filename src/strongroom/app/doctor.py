@@ -116,6 +116,7 @@ async def online(services: Services, clock: Clock, worker_sockets: Path, book: B
         await _audit_log(services),
         _providers(book, clock.now()),
         await _vault(services),
+        await _content(services),
         await _reviews(services, clock.now()),
         _clock(clock.now(), None),
         _disk(worker_sockets),
@@ -128,6 +129,16 @@ async def _vault(services: Services) -> Check:
     except VaultUnavailable as error:
         fix = "nothing is sealed or opened until it answers: no response is kept, no provider's secret is taken"
         return Check(name="vault", status=Status.FAILED, detail=str(error), fix=fix)
+
+
+async def _content(services: Services) -> Check:
+    try:
+        return Check(name="content", status=Status.OK, detail=await services.keeping.shelf.store.check())
+    except OSError as error:
+        fix = (
+            "until it answers nothing is brought or loaded; look at `content.*`, its key's rights and the bucket itself"
+        )
+        return Check(name="content", status=Status.FAILED, detail=str(error.strerror or error), fix=fix)
 
 
 async def _audit_log(services: Services) -> Check:

@@ -17,6 +17,7 @@ from typing import Final
 
 from strongroom.app import handover, metrics, uids
 from strongroom.app.children import Child, ChildSpec
+from strongroom.app.contents import s3_key
 from strongroom.app.elevation_section import webhook_secret
 from strongroom.app.handover import Handover
 from strongroom.app.knock import pool_of, said
@@ -263,6 +264,7 @@ def children(
                 worker_sockets=str(places.worker_sockets),
                 spool=str(places.spool),
                 content=str(places.content) if name == "control" else "",
+                content_key=s3_key(settings.content) if name == "control" else None,
                 blobs=str(places.blobs) if name == "control" else "",
                 metrics_sockets=str(metrics_sockets),
                 metrics_token=scraper,

@@ -59,6 +59,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         worker_sockets: where model workers listen.
         spool: where a gateway keeps records on their way to the database.
         content: where releases that people brought lie, sealed; empty for all but control.
+        content_key: what opens the bucket in which they lie instead, if one is set; for control alone.
         blobs: where the files of those that came along lie; empty for all but control.
         metrics_sockets: where processes show their figures.
         vault_socket: where the supervisor answers for the vault.
@@ -100,6 +101,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, str] = {}
     keeper_metrics: str = ""
     content: str = ""
+    content_key: tuple[str, str] | None = None
     blobs: str = ""
     notary: str = ""
     notary_socket: str = ""

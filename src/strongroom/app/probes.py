@@ -4,7 +4,8 @@
    the directory that it decides requests by. No secret is needed: what is asked is whether the key's id counts.
 2. All are asked in turn, each by itself, from before the revocation until each has refused and kept refusing; none is asked
    before the gate has permitted the revocation, or anybody with a credential could have them asked about any key.
-3. What is told is the latest moment at which any of them would still have taken it, by the clock of the machine that they
+3. Of a release that is revoked the same is asked of the gateways, and of each whether anything listens still where its workers did.
+4. What is told is the latest moment at which any of them would still have taken it, by the clock of the machine that they
    share.
 
 What is not shown: that a process which does not answer takes nothing. Its lease says so; the proof says that it is not one.
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -24,9 +26,11 @@ from typing import Final, Literal, Protocol, TypeAlias
 import msgspec
 
 from strongroom.app.metrics import SUFFIX
+from strongroom.gateway.upstreams import worker_socket
 from strongroom.identity import Directory
 from strongroom.kernel.clock import Clock
-from strongroom.kernel.ids import KeyId, parse_key_id
+from strongroom.kernel.ids import KeyId, TenantId, parse_key_id
+from strongroom.kernel.principal import Environment
 from strongroom.wire import ClientError, Handler, Pool, Reply, Request, UnixTarget
 
 State: TypeAlias = Literal["accepted", "refused", "unavailable"]
@@ -35,12 +39,18 @@ State: TypeAlias = Literal["accepted", "refused", "unavailable"]
 LATEST_S: Final = 5.0
 """For how long a process is asked that has not refused yet: the lease, and what a busy machine adds."""
 
+RELEASE_LATEST_S: Final = 20.0
+"""The same of a release: its workers have five seconds to finish what they answer."""
+
 _PAUSE_S: Final = 0.005
 _ANSWER_S: Final = 1.0
 _IN_A_ROW: Final = 10
 _MOST_BYTES: Final = 4096
 _MOST_PROCESSES: Final = 1024
 _PREFIX: Final = "/keys/"
+_RELEASES: Final = "/releases/"
+_WORKERS: Final = "/workers"
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
 _TYPE: Final = [(b"content-type", b"application/json")]
 
 
@@ -61,15 +71,27 @@ class Deciding(Protocol):
         ...
 
 
+class Serving(Deciding, Protocol):
+    """What a gateway decides by, of releases too."""
+
+    def revoked(self, digest: str) -> bool:
+        """Whether it refuses what asks for a release, because that is revoked."""
+        ...
+
+    def placed(self, digest: str) -> Collection[tuple[Environment, str, TenantId | None]]:
+        """Where it knows workers of a release to be: environment, digest, and the tenant whose own it is."""
+        ...
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process said of a key: `at` is CLOCK_BOOTTIME in the moment of its decision."""
+    """What a process said of a key, or of a release: `at` is CLOCK_BOOTTIME in the moment of its decision."""
 
     state: State
     at: float
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process did with the key.
+    """What one process did with the key, or with requests for the release.
 
     Attributes:
         name: the process.
@@ -120,8 +142,41 @@ def answering(figures: Handler, deciding: Deciding, clock: Clock) -> Handler:
     return answer
 
 
+def answering_releases(others: Handler, serving: Serving, workers: Path, clock: Clock) -> Handler:
+    """Return what answers of a release at `/releases/HEX`, and of its workers at `/releases/HEX/workers`; else `others`."""
+
+    async def answer(request: Request, reply: Reply) -> None:
+        asked = request.path.removeprefix(_RELEASES)
+        found = asked.removesuffix(_WORKERS)
+        if not request.path.startswith(_RELEASES) or not _HEX.fullmatch(found):
+            return await others(request, reply)
+        digest = f"sha256:{found}"
+        if asked != found:
+            at = clock.boottime()
+            places = [worker_socket(workers, *each) for each in serving.placed(digest)]
+            state: State = "accepted" if any([await _listens(each) for each in places]) else "refused"
+            return await reply.send(200, _TYPE, msgspec.json.encode(Seen(state=state, at=at)))
+        state = "unavailable"
+        if serving.valid() or await serving.ensure():
+            state = "refused" if serving.revoked(digest) else "accepted"
+        return await reply.send(200, _TYPE, msgspec.json.encode(Seen(state=state, at=clock.boottime())))
+
+    return answer
+
+
+async def _listens(path: Path) -> bool:
+    """Whether a worker takes a connection."""
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            _, writer = await asyncio.open_unix_connection(path)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
 class Prover:
-    """Watches every process while a key is revoked."""
+    """Watches every process while a key, or a release, is revoked."""
 
     def __init__(self, directory: Path | None, own: Directory, clock: Clock) -> None:
         """Ask the processes whose sockets lie in `directory`, and this one, which decides by `own`."""
@@ -132,10 +187,24 @@ class Prover:
     @asynccontextmanager
     async def watching(self, key_id: KeyId) -> AsyncGenerator[Watch]:
         """Yield a watch over the key: begin it inside, once that is permitted, revoke, then ask it for the proof."""
+        async with self._watching({"": f"{_PREFIX}{key_id}"}, self._ask_own(key_id)) as watch:
+            yield watch
+
+    @asynccontextmanager
+    async def watching_release(self, digest: str) -> AsyncGenerator[Watch]:
+        """Yield a watch over a release at the gateways, and over its workers as they see them; as `watching`."""
+        path = f"{_RELEASES}{digest.removeprefix('sha256:')}"
+        async with self._watching({"": path, " workers": f"{path}{_WORKERS}"}, None) as watch:
+            yield watch
+
+    @asynccontextmanager
+    async def _watching(self, paths: Mapping[str, str], own: _Ask | None) -> AsyncGenerator[Watch]:
         names = await asyncio.to_thread(self._names)
-        pools = {name: Pool(UnixTarget(self._path(name)), max_connections=1) for name in names}
-        askers = {"control": self._ask_own(key_id)} | {name: _asker(pool, key_id) for name, pool in pools.items()}
-        watch = Watch(self._clock, askers)
+        pools = {name: Pool(UnixTarget(self._path(name)), max_connections=len(paths)) for name in names}
+        askers = {} if own is None else {"control": own}
+        for name, pool in pools.items():
+            askers |= {f"{name}{what}": _asker(pool, path) for what, path in paths.items()}
+        watch = Watch(self._clock, askers, alone=0 if own is None else 1)
         try:
             yield watch
         finally:
@@ -161,10 +230,10 @@ class Prover:
 _Ask: TypeAlias = Callable[[], Awaitable[Seen | None]]
 
 
-def _asker(pool: Pool, key_id: KeyId) -> _Ask:
+def _asker(pool: Pool, path: str) -> _Ask:
     async def ask() -> Seen | None:
         try:
-            async with pool.request("GET", f"{_PREFIX}{key_id}", timeout_s=_ANSWER_S) as response:
+            async with pool.request("GET", path, timeout_s=_ANSWER_S) as response:
                 body = await response.read(_MOST_BYTES)
                 return msgspec.json.decode(body, type=Seen) if response.status == HTTPStatus.OK else None
         except (ClientError, msgspec.MsgspecError):
@@ -198,11 +267,13 @@ class _Line:
 
 
 class Watch:
-    """A key that is being watched in every process. Nobody is asked before it has begun."""
+    """A key, or a release, that is being watched in every process. Nobody is asked before it has begun."""
 
-    def __init__(self, clock: Clock, askers: Mapping[str, _Ask]) -> None:
+    def __init__(self, clock: Clock, askers: Mapping[str, _Ask], *, alone: int = 1) -> None:
+        """Take the clock, who is asked, and of how many lines alone nothing is proven: of the process that asks."""
         self._clock: Final = clock
         self._askers: Final = askers
+        self._alone: Final = alone
         self._lines: Final[dict[str, _Line]] = {}
         self._tasks: Final[list[asyncio.Task[None]]] = []
         self._committed: float | None = None
@@ -215,15 +286,16 @@ class Watch:
             self._tasks.append(asyncio.create_task(self._follow(line, ask), name=f"watch {name}"))
         await asyncio.gather(*(line.first.wait() for line in self._lines.values()))
 
-    async def proof(self, committed_at: datetime) -> RevocationProof:
+    async def proof(self, committed_at: datetime, within_s: float | None = None) -> RevocationProof:
         """Return the proof, once every process has refused and kept refusing, or it has taken too long.
 
         Args:
             committed_at: now, right after the revocation was committed.
+            within_s: what is too long; None: what it is for a key.
         """
         self._committed = committed = self._clock.boottime()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LATEST_S):
+            async with asyncio.timeout(LATEST_S if within_s is None else within_s):
                 while not all(line.settled for line in self._lines.values()):
                     self._moved.clear()
                     await self._moved.wait()
@@ -231,7 +303,7 @@ class Watch:
         latest = max((line.accepted_at for line in self._lines.values() if line.accepted_at is not None), default=None)
         after_s = None if latest is None else latest - committed
         return RevocationProof(
-            proven=len(self._lines) > 1 and all(line.settled for line in self._lines.values()),
+            proven=len(self._lines) > self._alone and all(line.settled for line in self._lines.values()),
             committed_at=committed_at,
             accepted_until=None if after_s is None else committed_at + timedelta(seconds=after_s),
             accepted_ms=_ms(after_s),

@@ -27,7 +27,7 @@ from strongroom.app.handover import Handover, admission, receive
 from strongroom.app.identity_section import proof_nonces
 from strongroom.app.logs.saying import speak
 from strongroom.app.metrics import socket_of, teller
-from strongroom.app.probes import answering
+from strongroom.app.probes import answering, answering_releases
 from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.guard_names import NameReader
@@ -113,7 +113,9 @@ async def gateway(handover: Handover) -> None:
         asyncio.create_task(tapes.run(), name="captures"),
     ]
     shown = socket_of(Path(handover.metrics_sockets), handover.name)
-    telling = answering(teller(partial(figures, recorder, snapshot, upstreams, clock)), snapshot, clock)
+    shows = teller(partial(figures, recorder, snapshot, upstreams, clock))
+    releases = answering_releases(shows, snapshot, Path(handover.worker_sockets), clock)
+    telling = answering(releases, snapshot, clock)
     showing = await serve_unix(telling, shown, mode=0o660)
     try:
         await _serve(handover, settings, plane.handle, limits, render_error)

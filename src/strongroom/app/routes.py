@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, Parameter
 from msgspec import Meta
 
 from strongroom.app.dryrun import DryRun
-from strongroom.app.probes import RevocationProof
+from strongroom.app.probes import RELEASE_LATEST_S, RevocationProof
 from strongroom.app.services import Services
 from strongroom.audit import PAGE_LIMIT, Entry
 from strongroom.gateway.reading import RecordRow
@@ -25,6 +25,9 @@ from strongroom.identity.problems import READ, WRITE
 from strongroom.identity.whoami import Whoami, whoami
 from strongroom.kernel.ids import parse_key_id
 from strongroom.kernel.refusal import Refused, hidden, invalid
+from strongroom.registry.channels.answers import Stopped
+from strongroom.registry.channels.model import RevokedKind
+from strongroom.registry.channels.routes import Revoke
 from strongroom.rules import Level
 
 TheServices: TypeAlias = NamedDependency[Services]
@@ -162,6 +165,26 @@ async def revoke_proven(
     return Proven(key=None, token=ended, proof=proof)
 
 
+class ProvenStop(msgspec.Struct, frozen=True, kw_only=True):
+    """What a revocation stops, and what every gateway and every worker made of it."""
+
+    stopped: Stopped
+    proof: RevocationProof
+
+
+@post("/revocations/prove", responses=WRITE, summary="Revoke a release, and prove it", tags=["channels"])
+async def revoke_release_proven(data: JSONBody[Revoke], services: TheServices, who: Who, ask: Asked) -> ProvenStop:
+    """Revoke a release by its digest, asking every gateway before and after whether it serves it, and whether a worker does."""
+    if data.digest is None or data.signer is not None:
+        raise Refused(invalid("Name a `digest`: it is one release that is watched.", param="digest"))
+    async with services.prover.watching_release(data.digest) as watch:
+        stopped = await services.channels.holds.revoke(
+            who, RevokedKind.DIGEST, data.digest, data.reason, ask, first=watch.begin
+        )
+        proof = await watch.proof(services.clock.now(), RELEASE_LATEST_S)
+    return ProvenStop(stopped=stopped, proof=proof)
+
+
 @post("/tenants/{tenant:str}/shred", responses=WRITE, status_code=204, summary="Shred a tenant", tags=["vault"])
 async def shred_tenant(tenant: FromPath[str], services: TheServices, finder: TheFinder, who: Who, ask: Asked) -> None:
     """End a tenant and destroy its keys: what they sealed is unreadable in every copy and backup, for good."""
@@ -285,6 +308,7 @@ def _shown(found: Any, kind: type[Any]) -> list[Any]:
 ROUTES: Final = (
     show_self,
     revoke_proven,
+    revoke_release_proven,
     delete_tenant,
     shred_tenant,
     rehearse_rules,

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from strongroom.app.content_section import ContentSection
+from strongroom.app.contents import content_store
 from strongroom.app.dryrun import Compared
 from strongroom.app.probes import Prover
 from strongroom.app.rehearsal import Rehearsal, dropped
@@ -55,7 +57,7 @@ from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
 from strongroom.registry.datasets import Datasets
 from strongroom.registry.evaluations import Evaluations
-from strongroom.registry.lineage import Lineage
+from strongroom.registry.lineage import Claims, Lineage
 from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.registry.releases import Keeping, Overview, Releases, Shelf
 from strongroom.registry.releases.service import Bounds
@@ -76,7 +78,7 @@ from strongroom.store.tx import Tx
 from strongroom.subjects import Subjects
 from strongroom.subjects.registry import holders
 from strongroom.subjects.work import Work
-from strongroom.training import Pool, TrainingFiles, TrainingJobs
+from strongroom.training import Inputs, Pool, TrainingFiles, TrainingJobs
 from strongroom.valuelists import ValueLists
 from strongroom.vault import Keystore, Purpose, PurposeKeys, Use, Vault
 from strongroom.wire.addresses import LookUp, system_look_up
@@ -254,6 +256,8 @@ def make_services(
     rulebook: Rulebook | None = None,
     hook: Hook | None = None,
     content: Path | None = None,
+    stores: ContentSection | None = None,
+    content_key: tuple[str, str] | None = None,
     blobs: Path | None = None,
     bounds: Bounds | None = None,
     upload_hours: int = 24,
@@ -293,16 +297,18 @@ def make_services(
         """Put in force what was approved: a file of flows, or a document of rules."""
         await (flows if is_of_flows(request.subject) else proposing).in_force(tx, request, approver)
 
-    store = ContentStore(content or Path("/nonexistent"), vault)
+    section, root = stores or ContentSection(), content or Path("/nonexistent")
+    store = content_store(section, content_key, root, vault)
     quarantine = Quarantine(store, clock, lasts=timedelta(hours=upload_hours))
-    releases = Releases(gate, admission, quarantine, clock, bounds)
     door = Door(directory, follower, gate, signers, nonces)
-    training_files = TrainingFiles(gate, ContentStore(store.root / "training", vault), vault, rulebook, clock)
+    # On this machine, whatever is set: what was erased from them is destroyed, which no bucket can promise.
+    training_files = TrainingFiles(gate, ContentStore(root / "training", vault), vault, rulebook, clock)
+    datasets = Datasets(gate, registry_keys, ContentStore(root / "datasets", vault, Use.DATASET), vault, clock)
+    releases = Releases(gate, admission, quarantine, clock, bounds, Claims(datasets))
+    inputs = Inputs(training_files, datasets)
     training_jobs = TrainingJobs(
-        gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
+        gate, keys, inputs, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
     )
-    rows = ContentStore((content or Path("/nonexistent")) / "datasets", vault, Use.DATASET)
-    datasets = Datasets(gate, registry_keys, rows, vault, clock)
     retention = Retention(gate, clock, second=production)
     places = holders(datasets.of_people, training_files.of_people)
     subjects = Subjects(gate, vault, places, clock, production=production)

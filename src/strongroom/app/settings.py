@@ -24,6 +24,7 @@ from msgspec import Meta
 
 from strongroom.app.approvals_section import ApprovalsSection
 from strongroom.app.audit_section import AuditSection
+from strongroom.app.content_section import ContentSection, check_content
 from strongroom.app.elevation_section import ElevationSection, check_elevation
 from strongroom.app.identity_section import IdentitySection, check_identity, check_networks
 from strongroom.app.keys_section import KeysSection
@@ -184,6 +185,7 @@ class Settings(Section, frozen=True, kw_only=True):
     database: DatabaseSection = DatabaseSection()
     workers: WorkersSection = WorkersSection()
     releases: ReleasesSection = ReleasesSection()
+    content: ContentSection = ContentSection()
     vault: VaultSection = VaultSection()
     audit: AuditSection = AuditSection()
     keys: KeysSection = KeysSection()
@@ -362,6 +364,7 @@ def _check(settings: Settings) -> None:
             "`database.url` holds a password; put it into a file and name it in `database.password_file`"
         )
     check_vault(settings.vault)
+    check_content(settings.content)
     check_networks("gateway.upstream_networks", settings.gateway.upstream_networks)
     check_identity(settings.identity)
     check_elevation(settings.elevation)

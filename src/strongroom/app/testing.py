@@ -191,6 +191,7 @@ def _parts(services: Services, engine: Engine) -> Parts:
         admission=services.admission,
         releases=services.releases,
         overview=services.overview,
+        lineage=services.lineage,
         keeping=services.keeping,
         channels=services.channels,
         rules=services.rules,

@@ -36,6 +36,7 @@ _EPILOGUE: Final = """
 Examples:
   strongroom model add ./tinyllama --name tinyllama --version 1.0.0 --source "our fine-tune of 2026-11"
   strongroom model add churn.onnx --name churn --version 3 --risk high
+  strongroom model add churn.onnx --name churn --version 4 --trained-on loans@2 --trained-on payments@7
   strongroom model add ./kit-layout --tag latest --name churn --version 4 --tenant acme
 
 PATH is a file, a directory, an OCI image layout, or a ModelKit in one. Interrupted, the same command goes on where it was.
@@ -65,6 +66,15 @@ def add(
         Literal["standard", "high"], Parameter(help="How much may go wrong; more people approve a high one.")
     ] = "standard",
     tag: Annotated[str | None, Parameter(help="Which image of an OCI layout, where there are several.")] = None,
+    trained_on: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="", help="DATASET@VERSION that it was trained on; repeat for more. It is kept as your word."
+        ),
+    ] = None,
+    run: Annotated[
+        str | None, Parameter(help="Id of the training run, told of by `lineage import`, that it came out of.")
+    ] = None,
     session: Session = HERE,
 ) -> int:
     """Bring a release: send it into quarantine, have it scanned and signed. It may be deployed once it is approved.
@@ -79,6 +89,8 @@ def add(
         task: what it is asked for.
         risk: how much may go wrong.
         tag: which image of a layout.
+        trained_on: on which of the tenant's data sets it was trained.
+        run: out of which run it came.
         session: how to ask.
     """
     from strongroom.cli.bundles import NoBundle, bundle
@@ -97,6 +109,8 @@ def add(
         "tenant": tenant,
         "kind": task,
         "format": format,
+        "trained_on": trained_on or None,
+        "run": run,
     }
     with Caller(session) as caller:
         sender = _Sender(caller, {name: value for name, value in fields.items() if value is not None})

@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import FAILED, OK, usage
+from strongroom.cli.keys import proven
 from strongroom.cli.models import MODEL
 from strongroom.cli.proposals import AGAIN, Approved, waits
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
@@ -245,18 +246,21 @@ def unfreeze(
     reason: Reason,
     name: Annotated[str | None, Parameter(help="That release's name alone.")] = None,
     tenant: Annotated[str | None, Parameter(help="That tenant alone, by name or id.")] = None,
+    approved: Approved = None,
     session: Session = HERE,
 ) -> None:
-    """End a freeze.
+    """End a freeze. In production, of prod, it takes two people.
 
     Args:
         environment: where.
         reason: why.
         name: of that name alone.
         tenant: of that tenant alone.
+        approved: by which proposal.
         session: how to ask.
     """
-    _hold(session, environment, "unfreezes", {"name": name, "tenant": tenant, "reason": reason}, "Not frozen any more.")
+    fields: dict[str, object] = {"name": name, "tenant": tenant, "reason": reason, "approved": approved}
+    _hold(session, environment, "unfreezes", fields, "Not frozen any more.")
 
 
 @MODEL.command(
@@ -266,7 +270,10 @@ def unfreeze(
 Examples:
   strongroom model revoke credit-risk@1.1.0 --reason "its data was poisoned, incident 12"
   strongroom model revoke sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --reason "leaked"
+  strongroom model revoke credit-risk@1.1.0 --prove --reason "its data was poisoned"
   strongroom model revoke --signer 5d41402abc4b2a76b9719d911017c592 --reason "the key was stolen"
+
+Exit codes of --prove: 0 nothing serves it any more, 3 that was not seen of every gateway and worker.
 """,
 )
 def revoke(
@@ -275,14 +282,20 @@ def revoke(
     *,
     reason: Reason,
     signer: Annotated[str | None, Parameter(help="The id of a key, in its place: whatever that has signed.")] = None,
+    prove: Annotated[
+        bool, Parameter(negative="", help="Ask every gateway and worker until the last of them has stopped serving it.")
+    ] = False,
     session: Session = HERE,
-) -> None:
+) -> int:
     """Let a release serve nowhere any more, for good: requests are refused and its workers end within seconds.
+
+    With --prove it ends with 3 when a gateway did not answer, or anything served on: then nothing is proven.
 
     Args:
         release: NAME@VERSION, or a digest.
         reason: why.
         signer: a key's id, in its place.
+        prove: show that it bites, and when it did.
         session: how to ask.
     """
     if (release is None) == (signer is None):
@@ -291,18 +304,24 @@ def revoke(
     if release is not None and "@" in release:
         name, _, version = release.partition("@")
         digest = get(session, place("models", name, version))["digest"]
-    body = ask(session, "POST", place("revocations"), {"digest": digest, "signer": signer, "reason": reason})
+    if prove and signer is not None:
+        raise usage("It is one release that is watched.", "Name the release, or leave out --prove.")
+    where = place("revocations", "prove") if prove else place("revocations")
+    body = ask(session, "POST", where, {"digest": digest, "signer": signer, "reason": reason})
     if session.json:
         output.raw(body)
-        return
-    found = decoded(body)
+        return proven(session, decoded(body)["proof"]) if prove else OK
+    found = decoded(body)["stopped"] if prove else decoded(body)
     output.listing(found["deployments"], _MOVED[:3], empty="Nothing was deployed of it.")
     output.note(f"Revoked: {output.text(found['releases'])}. What is listed is refused from now on.")
+    return proven(session, decoded(body)["proof"]) if prove else OK
 
 
 def _hold(session: Session, environment: str, what: str, fields: dict[str, object], said: str) -> None:
     body = ask(session, "POST", place("channels", environment, what), fields)
     if session.json:
         output.raw(body)
+    elif "state" in (found := decoded(body)):
+        waits(found, AGAIN)
     else:
         output.note(said)

@@ -231,10 +231,10 @@ def revoke(
     else:
         answer = decoded(body)
         output.record(short((answer["key"] or answer["token"]) if prove else answer))
-    return _proven(session, decoded(body)["proof"]) if prove else OK
+    return proven(session, decoded(body)["proof"]) if prove else OK
 
 
-def _proven(session: Session, proof: dict[str, Any]) -> int:
+def proven(session: Session, proof: dict[str, Any]) -> int:
     """Show what every process made of a revocation, and return the exit code that says whether it is proven."""
     if not session.json:
         output.listing(proof["processes"], ("name", "state", "accepted_ms", "asked"), empty="No process was asked.")

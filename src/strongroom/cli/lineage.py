@@ -36,11 +36,11 @@ _Whose = Annotated[
 
 @LINEAGE.default
 def show(
-    of: Annotated[str, Parameter(help="NAME@VERSION, or a digest.")],
+    of: Annotated[str, Parameter(help="NAME@VERSION, a digest, or of a training file its id.")],
     /,
     *,
     tenant: _Whose = None,
-    kind: Annotated[Literal["release", "dataset"], Parameter(help="What it is.")] = "release",
+    kind: Annotated[Literal["release", "dataset", "file"], Parameter(help="What it is.")] = "release",
     at: Annotated[str | None, Parameter(help="As it was known at a time, as 2026-11-27T12:00:00Z.")] = None,
     svg: Annotated[Path | None, Parameter(help="Draw it into this file; it must not exist.")] = None,
     session: Session = HERE,
@@ -140,11 +140,11 @@ def take(
 
 def which_serves(
     *,
-    dataset: Annotated[str, Parameter(help="NAME@VERSION, or a digest.")],
+    dataset: Annotated[str, Parameter(help="NAME@VERSION, a digest, or `file-…`, the id of a training file.")],
     tenant: _Whose = None,
     session: Session = HERE,
 ) -> None:
-    """Find every deployment that a data set has reached: through derivatives, runs and releases.
+    """Find every deployment that a data set, or a training file, has reached: through derivatives, runs and releases.
 
     Examples:
         strongroom which-serves --dataset loans@2 --tenant acme
@@ -154,7 +154,10 @@ def which_serves(
         tenant: whose.
         session: how to ask.
     """
-    _, body = _first(session, tenant, lambda each: place("tenants", each, "lineage", "serves", dataset=dataset))
+    kind = "file" if dataset.startswith("file-") else "dataset"
+    _, body = _first(
+        session, tenant, lambda each: place("tenants", each, "lineage", "serves", dataset=dataset, kind=kind)
+    )
     if session.json:
         output.raw(body)
         return
@@ -191,7 +194,7 @@ def _told(found: dict[str, Any]) -> None:
     graph: dict[str, list[dict[str, Any]]] = found["graph"]
     names = {each["id"]: each["name"] for each in graph["nodes"]}
     output.record({"about": found["about"]["name"], "id": found["about"]["id"]})
-    for kind in ("source", "external", "dataset", "run", "release", "deployment"):
+    for kind in ("source", "external", "dataset", "file", "run", "release", "deployment"):
         for node in (each for each in graph["nodes"] if each["id"].startswith(f"{kind}:")):
             facts = ", ".join(f"{name}: {value}" for name, value in node["facts"].items())
             when = f" since {node['at']}" if node.get("at") else ""
@@ -200,4 +203,8 @@ def _told(found: dict[str, Any]) -> None:
             print(output.text(f"{kind:<10} {node['name']}{by}{when}{until}{f' ({facts})' if facts else ''}"))
     for edge in graph["edges"]:
         known = "observed" if edge["observed"] else f"{edge['by']} says so: {edge['reason']}"
+        if edge["observed"] and edge.get("until"):
+            known += f" until {edge['until']}"
+        if edge["observed"] and edge["by"]:
+            known += f" by {edge['by']}" + (f": {edge['reason']}" if edge["reason"] else "")
         print(output.text(f"  {names[edge['source']]} > {names[edge['target']]}  {known}"))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from cyclopts import App, Parameter, validators
@@ -13,6 +13,7 @@ from cyclopts import App, Parameter, validators
 from strongroom.cli import output
 from strongroom.cli.calls import get, place
 from strongroom.cli.failures import FAILED, OK, UNDETERMINED, Failure, usage
+from strongroom.cli.progress import over_bytes
 from strongroom.cli.session import HERE, Home, Json, Session, find_home
 
 LOCAL: Final = "This machine"
@@ -114,19 +115,26 @@ def explain(
         output.listing(rows, ("name", "value", "source", "description"), empty="There is no setting.")
 
 
-def backup(archive: Path, /, *, home: Home = None, json: Json = False) -> None:
-    """Write a backup of the database to a file, mode 0600. The installation may run meanwhile.
+WithoutContent: TypeAlias = Annotated[
+    bool, Parameter(negative="", help="Without releases, data sets and training files: the database alone.")
+]
+
+
+def backup(archive: Path, /, *, without_content: WithoutContent = False, home: Home = None, json: Json = False) -> None:
+    """Write a backup of the database and of the sealed content to a file, mode 0600. The installation may run meanwhile.
 
     The keyring is not in it: keep a copy of HOME/secrets apart, under its own rule.
 
     Args:
         archive: the file to write; it must not exist yet.
+        without_content: leave out releases, data sets and training files.
         home: the installation's home.
         json: print the manifest as JSON.
     """
     from strongroom.app import backup as app_backup
 
-    manifest = _tried(lambda: app_backup.backup(find_home(home), archive))
+    with over_bytes(quiet=json) as moved:
+        manifest = _tried(lambda: app_backup.backup(find_home(home), archive, content=not without_content, moved=moved))
     _told(manifest, f"The backup stands in {archive}; keep HOME/secrets apart from it.", json=json)
 
 
@@ -153,26 +161,35 @@ def restore(
             "administrator: only for an archive whose maker you trust with everything.",
         ),
     ] = False,
+    without_content: WithoutContent = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Bring the database back from a backup. The installation must be stopped, and every credential ends.
+    """Bring the database and the content back from a backup. The installation must be stopped, and every credential ends.
 
     Args:
         archive: what `strongroom backup` wrote.
         replace: restore over what is there.
         keep_keys: let credentials count again; only for who is certain that none was revoked since.
         foreign_archive: take an archive that was made elsewhere, and execute what is in it.
+        without_content: leave the content that is there alone.
         home: the installation's home.
         json: print the manifest as JSON.
     """
     from strongroom.app import backup as app_backup
 
-    manifest = _tried(
-        lambda: app_backup.restore(
-            find_home(home), archive, replace=replace, keep_keys=keep_keys, foreign=foreign_archive
+    with over_bytes(quiet=json) as moved:
+        manifest = _tried(
+            lambda: app_backup.restore(
+                find_home(home),
+                archive,
+                replace=replace,
+                keep_keys=keep_keys,
+                foreign=foreign_archive,
+                content=not without_content,
+                moved=moved,
+            )
         )
-    )
     said = "Restored." if keep_keys else "Restored. Every credential in it has ended: issue new ones."
     _told(manifest, said, json=json)
 

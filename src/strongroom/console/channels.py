@@ -172,8 +172,17 @@ async def _hold(visit: Visit, verb: str) -> Answer:
         called = form.raw("tenant").strip()
         tenant = await _tenant(visit, called) if called else None
         reason = form.line("reason", limit=_REASON)
-        act = holds.freeze if verb == "freeze" else holds.unfreeze
-        await act(visit.who, environment, name, tenant, reason, visit.ask())
+        if verb == "freeze":
+            await holds.freeze(visit.who, environment, name, tenant, reason, visit.ask())
+        else:
+            approved = _approved(visit)
+            done = await visit.parts.channels.second.asked(
+                visit.who,
+                visit.ask(),
+                lambda: holds.unfreeze(visit.who, environment, name, tenant, reason, visit.ask(), approved),
+            )
+            if isinstance(done, Request):
+                return _proposed(visit, done)
     except Refused as no:
         return await show(visit, _mendable(no))
     did = command("model", verb, environment, name=name, tenant=called, reason=reason)

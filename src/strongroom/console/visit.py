@@ -37,6 +37,7 @@ from strongroom.providers import Providers
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission
 from strongroom.registry.channels.service import Channels
+from strongroom.registry.lineage import Lineage
 from strongroom.registry.releases import Keeping, Overview, Releases
 from strongroom.retention import Retention
 from strongroom.rules import Level, Rules
@@ -84,6 +85,7 @@ class Parts:
     overview: Overview
     keeping: Keeping
     channels: Channels
+    lineage: Lineage
     rules: Rules
     usage: UsageReader
     taken: TakenReader

@@ -238,6 +238,18 @@ class Snapshot:
         """Whether the release behind `route` may serve nowhere any more."""
         return route.release in self._revoked
 
+    def revoked(self, digest: str) -> bool:
+        """Whether a release may serve nowhere any more."""
+        return digest in self._revoked
+
+    def placed(self, digest: str) -> set[tuple[Environment, str, TenantId | None]]:
+        """Return where workers of a release are, or were: environment, digest, and the tenant whose own it is."""
+        return {
+            (route.environment, digest, route.tenant if route.own else None)
+            for route in self._by_id.values()
+            if route.release == digest
+        }
+
     def terms(self, who: Principal, route: Route) -> Terms:
         """Return what holds for a workload that asks `route`: one that policy lets ask it. Kept as decisions are."""
         return self._held(who, route.tenant, route)

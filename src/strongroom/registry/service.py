@@ -124,6 +124,7 @@ class Registry:
                     prompt=pinned,
                 )
                 await tables.insert_deployment(tx, deployment, route, now)
+                await tables.served(tx, deployment, None, digest, by=str(who), at=now)
                 if await tables.deployable(tx, digest) is None:  # deleted meanwhile; from here on it cannot be
                     raise Refused(invalid("No release with this digest was admitted.", param="release"))
                 await feed.publish(tx, DEPLOYMENT, str(deployment), msgspec.json.encode(route))
@@ -215,7 +216,10 @@ class Registry:
             found = await tables.deployment_named(tx, environment, name)
             if found is None:
                 raise Refused(hidden(f"no deployment {name} in {environment}"))
-            for ended in await tables.end_deployments(tx, self._clock.now(), DeploymentId(found.id)):
+            now = self._clock.now()
+            for ended in await tables.end_deployments(tx, now, DeploymentId(found.id)):
+                if found.release is not None:
+                    await tables.served(tx, ended, found.release, None, by=str(who), at=now)
                 await feed.withdraw(tx, DEPLOYMENT, str(ended))
 
     async def withdraw_all(self, who: Principal, tenant: TenantId, ask: Ask) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from strongroom.kernel.ids import DeploymentId, TenantId
+from strongroom.kernel.ids import DeploymentId, TenantId, new_uuid
 from strongroom.kernel.principal import Environment
 from strongroom.registry.documents import RouteDocument
 from strongroom.registry.model import Deployment, Format, Operation, Release, Target
@@ -165,6 +165,24 @@ async def end_deployments(tx: TenantTx, at: datetime, deployment: DeploymentId |
         deployment,
     )
     return [DeploymentId(row["id"]) for row in rows]
+
+
+async def served(
+    tx: TenantTx, deployment: UUID, before: str | None, after: str | None, *, by: str, at: datetime, reason: str = ""
+) -> None:
+    """Write down what a deployment serves from now on, instead of what; no `after`: it was withdrawn."""
+    await tx.execute(
+        """INSERT INTO registry.deployment_served (tenant_id, deployment_id, id, before_digest, digest, said_by, reason, at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        tx.tenant,
+        deployment,
+        new_uuid(),
+        before,
+        after,
+        by,
+        reason[:1000],
+        at,
+    )
 
 
 async def _targets(tx: TenantTx) -> dict[UUID, list[Target]]:

@@ -73,6 +73,7 @@ KEPT: Final = MappingProxyType(
         "rules.document": "for ever: by which rules was decided",
         "registry.release": _LIFE,
         "registry.deployment": _LIFE,
+        "registry.deployment_served": "for ever: what served when, and by whose hand",
         "registry.target": _LIFE,
         "registry.evidence": _LIFE,
         "registry.evaluation": "for ever: what a release came to, and when",

@@ -1,4 +1,4 @@
-"""The file a backup is: a tar of `manifest.json`, its seal and `database.dump`.
+"""The file a backup is: a tar of `manifest.json`, its seal, `database.dump`, and the files beside the database with their list.
 
 Always true here:
 - it is made whole, of mode 0600, and never over another file;
@@ -19,7 +19,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from strongroom.store import migrate
+from strongroom.store import attached, migrate
+from strongroom.store.attached import Moved
 from strongroom.store.errors import Unsafe
 from strongroom.store.format import CURRENT
 
@@ -51,18 +52,42 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     migration: int
     bytes: int
     sha256: str
+    files: int = 0
+    files_sha256: str = ""
 
 
-def pack(work: Path, manifest: Manifest, archive: Path, seal: Seal) -> None:
-    """Make `archive` of the manifest, sealed, and of the dump that lies in `work`, a directory on the same file system."""
-    text = msgspec.json.encode(manifest)
-    (work / _MANIFEST).write_bytes(text)
-    (work / _SEAL).write_bytes(seal.make(text))
+def pack(
+    work: Path, manifest: Manifest, archive: Path, seal: Seal, held: Path | None = None, moved: Moved | None = None
+) -> Manifest:
+    """Make `archive` of the manifest, sealed, of the dump that lies in `work`, and of the files that are `held`.
+
+    Args:
+        work: a directory on the same file system as `archive`.
+        manifest: what is said of the dump.
+        archive: the file to make.
+        seal: seals the manifest.
+        held: below which the files are; None: the database alone.
+        moved: told how far it is.
+
+    Returns:
+        The manifest, with what is said of the files.
+    """
     packed = work / "archive"
     with packed.open("xb") as file:
         packed.chmod(0o600)
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for name in (_MANIFEST, _SEAL, DUMP):
+            names = [_MANIFEST, _SEAL, DUMP]
+            if held is not None:
+                index = attached.add(tar, held, moved)
+                (work / attached.INDEX).write_bytes(index)
+                listed = index.count(b"\n") + 1 if index else 0
+                told = {"files": listed, "files_sha256": hashlib.sha256(index).hexdigest()}
+                manifest = msgspec.structs.replace(manifest, **told)
+                names.append(attached.INDEX)
+            text = msgspec.json.encode(manifest)
+            (work / _MANIFEST).write_bytes(text)
+            (work / _SEAL).write_bytes(seal.make(text))
+            for name in names:
                 tar.add(work / name, arcname=name, filter=_nobodys)
         file.flush()
         os.fsync(file.fileno())
@@ -72,6 +97,7 @@ def pack(work: Path, manifest: Manifest, archive: Path, seal: Seal) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+    return manifest
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -81,13 +107,17 @@ def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def unpack(archive: Path, work: Path, seal: Seal | None) -> Manifest:
-    """Copy the dump into `work` and return what the archive says of it, which is true.
+def unpack(
+    archive: Path, work: Path, seal: Seal | None, files: Path | None = None, moved: Moved | None = None
+) -> Manifest:
+    """Copy the dump into `work` and return what the archive says of itself, which is true.
 
     Args:
         archive: the file.
         work: an empty directory.
         seal: tells our own archives from others; None takes anybody's.
+        files: where the files beside the database go, an empty directory; None: they are looked at only.
+        moved: told how far that is.
 
     Raises:
         Unsafe: when the archive is damaged, cut short, no backup, not ours, or newer than this code.
@@ -96,6 +126,8 @@ def unpack(archive: Path, work: Path, seal: Seal | None) -> Manifest:
         with tarfile.open(archive, mode="r:") as tar:
             manifest = _read_manifest(tar, seal)
             _copy_dump(tar, manifest, work / DUMP)
+            if manifest.files_sha256:
+                attached.copy_out(tar, attached.index_of(tar, manifest.files_sha256), files, moved)
     except (tarfile.TarError, EOFError, msgspec.DecodeError, KeyError) as error:
         raise Unsafe(f"{archive} is damaged or no backup of Strongroom's ({type(error).__name__})") from None
     return manifest

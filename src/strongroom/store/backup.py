@@ -3,6 +3,7 @@
 Always true here:
 - a backup is one file: a tar of `manifest.json`, its seal and `database.dump` (pg_dump's custom format, one snapshot),
   of mode 0600, there whole or not at all;
+- files beside the database go with it sealed as they lie, each with its digest; none is read, and no key of theirs is in it;
 - passwords go to the programs in a file of mode 0600 (PGPASSFILE), never in an argument or the environment;
 - nothing is restored that is damaged, from newer code, sealed by another keyring, or on top of what is there, unless
   told. Restoring runs what is in the archive as the database's administrator, so the seal is looked at first;
@@ -22,7 +23,10 @@ version it can have had, under a new epoch, so that every follower begins again 
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,14 +34,16 @@ from typing import Final
 from uuid import uuid4
 
 from strongroom.kernel.clock import Clock
-from strongroom.store import binaries, migrate, roles
+from strongroom.store import attached, binaries, migrate, roles
 from strongroom.store.archive import DUMP, Manifest, Seal, digest, pack, unpack
+from strongroom.store.attached import Moved
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import StoreError, Unsafe
 from strongroom.store.format import CURRENT
 from strongroom.store.lint import lint
 
 _LIMIT: Final = 3_600.0
+_LEFT_S: Final = 86_400.0
 
 # One restore more than a version per millisecond would be needed to outrun this; a publish takes longer.
 _MOVE_ON: Final = """
@@ -66,7 +72,16 @@ _KEEP: Final = """
 """
 
 
-async def backup(admin: Dsn, archive: Path, *, seal: Seal, clock: Clock, programs: Path | None = None) -> Manifest:
+async def backup(
+    admin: Dsn,
+    archive: Path,
+    *,
+    seal: Seal,
+    clock: Clock,
+    programs: Path | None = None,
+    content: Path | None = None,
+    moved: Moved | None = None,
+) -> Manifest:
     """Write a backup of a database to `archive`, which must not exist; return what it says of itself.
 
     Args:
@@ -75,6 +90,8 @@ async def backup(admin: Dsn, archive: Path, *, seal: Seal, clock: Clock, program
         seal: makes the archive known as this installation's.
         clock: says when.
         programs: directory of pg_dump; None for the wheel's, else PATH's.
+        content: directory whose files go with it; None: none.
+        moved: told how far these are.
 
     Raises:
         Unavailable: when the database does not answer.
@@ -82,9 +99,11 @@ async def backup(admin: Dsn, archive: Path, *, seal: Seal, clock: Clock, program
     """
     _refuse_existing(archive)
     server, migration = await _describe(admin)
-    with _workspace(archive.parent.absolute()) as work:
+    with _workspace(archive.parent.absolute()) as work, _held(content) as held:
         dump = work / DUMP
         await _run(admin, work, "pg_dump", "--format=custom", f"--file={dump}", "--no-password", programs=programs)
+        if content is not None and held is not None:
+            attached.hold(content, held)  # and what came while it was dumped: no row of it is without its file
         manifest = Manifest(
             format=CURRENT["backup"],
             created_at=clock.now(),
@@ -93,8 +112,21 @@ async def backup(admin: Dsn, archive: Path, *, seal: Seal, clock: Clock, program
             bytes=dump.stat().st_size,
             sha256=digest(dump),
         )
-        pack(work, manifest, archive, seal)
-    return manifest
+        return await asyncio.to_thread(pack, work, manifest, archive, seal, held, moved)
+
+
+@contextmanager
+def _held(content: Path | None) -> Generator[Path | None]:
+    """Hold every file of a directory by a second name, for as long as it takes to copy them."""
+    if content is None:
+        yield None
+        return
+    for left in content.glob(".backup-*"):  # of one that was killed: it would keep what is deleted since
+        if left.stat().st_mtime < time.time() - _LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=content, prefix=".backup-") as name:
+        attached.hold(content, Path(name))
+        yield Path(name)
 
 
 async def restore(
@@ -174,14 +206,16 @@ async def _forget(server: Dsn, fresh: str) -> None:
             await connection.execute(f"drop database if exists {_quoted(fresh)} with (force)")
 
 
-def read_manifest(archive: Path, seal: Seal | None) -> Manifest:
-    """Return what a backup says of itself, after checking all of it. `seal` as `restore`.
+def read_manifest(
+    archive: Path, seal: Seal | None, *, files: Path | None = None, moved: Moved | None = None
+) -> Manifest:
+    """Return what a backup says of itself, after checking all of it. `seal` as `restore`, `files` as `unpack`.
 
     Raises:
         Unsafe: when it is damaged, not ours or newer than this code.
     """
     with _workspace(None) as work:
-        return unpack(archive, work, seal)
+        return unpack(archive, work, seal, files, moved)
 
 
 async def dump_schema(admin: Dsn, *, programs: Path | None = None) -> str:

@@ -21,10 +21,10 @@ import msgspec
 
 from strongroom.store.errors import Unsafe
 
-CURRENT: Final[Mapping[str, int]] = {"home": 1, "database": 1, "feed": 1, "keyring": 1, "backup": 1}
+CURRENT: Final[Mapping[str, int]] = {"home": 1, "database": 1, "feed": 1, "keyring": 1, "backup": 2}
 """What this code writes. Raise one together with the code that migrates it."""
 
-MIGRATED_AT_START: Final = frozenset({"database"})
+MIGRATED_AT_START: Final = frozenset({"database", "backup"})
 """What is brought up to date by starting: older is fine."""
 
 _FILE: Final = "format.json"

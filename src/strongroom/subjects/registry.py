@@ -149,6 +149,7 @@ EXEMPT: Final = MappingProxyType(
         "rules.document": _NAMES,
         "registry.release": _NAMES,
         "registry.deployment": _NAMES,
+        "registry.deployment_served": _NAMES,
         "registry.target": _NAMES,
         "registry.evidence": _ACCOUNTS,
         "registry.canary": "made-up words, and what the documents are called that they were planted in",

@@ -66,14 +66,13 @@ class TrainingFiles:
         if len(data) > MOST_BYTES:
             tell = f"A file has {MOST_BYTES >> 20} MiB at most."
             raise Refused(Refusal(kind=RefusalKind.TOO_LARGE, reason=tell, tell=tell, param="file"))
-        async with self._looking:
-            try:
-                named = await self._people(place.tenant, sent.subject)
-                rows, replaced, of = await asyncio.to_thread(_looked_at, data, self._rules(who), named)
-            except BadTable as bad:
-                raise Refused(invalid(f"{name} cannot be trained with: {bad}", param="file")) from None
-            except Blocked as blocked:
-                raise await self._turned_down(who, place.file(identity), f"{blocked} It was not kept.", ask) from None
+        try:
+            named = await self._people(place.tenant, sent.subject)
+            rows, replaced, of = await self.looked_at(who, data, named)
+        except BadTable as bad:
+            raise Refused(invalid(f"{name} cannot be trained with: {bad}", param="file")) from None
+        except Blocked as blocked:
+            raise await self._turned_down(who, place.file(identity), f"{blocked} It was not kept.", ask) from None
         kept = table.write(rows)
         made = TrainingFile(
             id=identity,
@@ -101,6 +100,20 @@ class TrainingFiles:
             path.unlink(missing_ok=True)
             raise
         return made
+
+    async def looked_at(
+        self, who: Principal, data: bytes, named: People | None = None
+    ) -> tuple[Table, dict[str, int], dict[str, int]]:
+        """Return the table that `data` is, with what points to one person masked as the caller's rules have it and never less.
+
+        Besides: what was masked in which column, and, where a column names people, how many rows are whose.
+
+        Raises:
+            BadTable: for what is none.
+            Blocked: for what the rules let into no training.
+        """
+        async with self._looking:
+            return await asyncio.to_thread(_looked_at, data, self._rules(who), named)
 
     async def know(self, who: Principal, ask: Ask) -> None:
         """Refuse who trains nothing, and a tenant that keeps as many files as it may, before anything of a body is read."""

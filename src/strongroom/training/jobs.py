@@ -1,8 +1,8 @@
 """Jobs: begun by a workload, run one at a time by a credential of their own, and ended in one transaction with it.
 
-1. `create`: what is asked for can be done, the file is the caller's, and the job's credential is made;
+1. `create`: what is asked for can be done, what it trains with is the caller's to read, and the job's credential is made;
 2. `_run`: by that credential alone, asked of the door each time, so that a workload that has ended trains no further: the
-   file is read (recorded as `dataset.read`), the pool trains, and what it made is delivered (`training.deliver`);
+   file, or the data set, is read (recorded as `dataset.read`), the pool trains, and what it made is delivered (`training.deliver`);
 3. `_end`: what became of it, and the end of its credential, in one transaction.
 
 A job that ran when the process ended is found by the next look at its tenant's jobs, and told as failed.
@@ -11,7 +11,6 @@ A job that ran when the process ended is found by the next look at its tenant's 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -28,14 +27,13 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.policy.model import EVERY
-from strongroom.registry.admission.model import Risk
 from strongroom.registry.content import Broken
-from strongroom.registry.content.quarantine import Part, Stage
-from strongroom.registry.model import Format, Operation
-from strongroom.registry.releases import NewRelease, Releases
+from strongroom.registry.content.quarantine import Stage
+from strongroom.registry.releases import Releases
 from strongroom.store import StoreError, TenantTx
 from strongroom.training import tables
-from strongroom.training.files import TrainingFiles
+from strongroom.training.delivering import FILE, begun, ended, provenance_of, release_of
+from strongroom.training.inputs import Inputs, about
 from strongroom.training.model import BadAsk, Event, Job, Level, NewJob, Plan, Status, plan_of
 from strongroom.training.places import Place, place_of
 from strongroom.training.pool import Failed, Made, Pool
@@ -43,7 +41,6 @@ from strongroom.vault import KeysDestroyed, PurposeKeys, VaultUnavailable
 
 MOST_LIVING: Final = 5
 TOKEN_S: Final = 2 * 3600.0
-FILE: Final = "model.onnx"
 _HERE: Final = "127.0.0.1"
 _INTERRUPTED: Final = "The process that ran it ended before it did: create the job again, its file is there."
 _log: Final = logging.getLogger(__name__)
@@ -81,7 +78,7 @@ class TrainingJobs:
         self,
         gate: Gate,
         keys: PurposeKeys,
-        files: TrainingFiles,
+        inputs: Inputs,
         releases: Releases,
         pool: Pool,
         clock: Clock,
@@ -91,7 +88,7 @@ class TrainingJobs:
     ) -> None:
         self._gate: Final = gate
         self._keys: Final = keys
-        self._files: Final = files
+        self._inputs: Final = inputs
         self._releases: Final = releases
         self._pool: Final = pool
         self._clock: Final = clock
@@ -100,25 +97,22 @@ class TrainingJobs:
         self._alive: Final[set[UUID]] = set()
         self._tasks: Final[dict[UUID, asyncio.Task[None]]] = {}
 
-    async def create(self, who: Principal, new: NewJob, which: UUID, ask: Ask) -> Job:
-        """Begin a job that trains with the file `which`.
+    async def create(self, who: Principal, new: NewJob, which: UUID | str, ask: Ask) -> Job:
+        """Begin a job that trains with `which`: a file by its id, or a data set by NAME@VERSION.
 
         Raises:
-            Refused: INVALID for what cannot be done, hidden for a file that is not the caller's, LIMITED while as many run as may.
+            Refused: INVALID for what cannot be done, hidden for what is not the caller's, FORBIDDEN for a data set that is not
+                admitted or granted for that, LIMITED while as many run as may.
         """
         place = await place_of(self._gate, who, ask)
         identity, now = new_uuid(), self._clock.now()
-        facts = replace(ask, detail={**ask.detail, "trainer": str(new.model), "file": f"file-{which.hex}"})
+        facts = _with(ask, trainer=str(new.model), file=new.training_file)
         self._alive.add(identity)
         try:
             async with self._gate.permit(who, Action.TRAINING_RUN, place.about(f"ftjob-{identity.hex}"), facts) as tx:
-                try:
-                    plan = plan_of(new)
-                except BadAsk as bad:
-                    raise Refused(invalid(str(bad), param=bad.param)) from None
-                file = await tables.file(tx, place.environment, which)
-                if file is None:
-                    raise Refused(hidden(f"no training file {which} in {place.environment}"))
+                _planned(new)
+                found = await self._inputs.found(tx, place.environment, which, who.workload)
+                plan = _planned(new, found.label)
                 await self._settle(tx)
                 if len(await tables.living(tx)) >= MOST_LIVING:
                     tell = f"A tenant has {MOST_LIVING} jobs at most that wait or run: wait for one, or cancel it."
@@ -141,9 +135,10 @@ class TrainingJobs:
                     workload=holder.id,
                     created_by=who.name,
                     created_at=now,
-                    file=file.id,
-                    file_name=file.name,
-                    file_sha256=file.sha256,
+                    file=None if found.file is None else found.file.id,
+                    dataset=None if found.dataset is None else found.dataset.digest,
+                    file_name=found.name,
+                    file_sha256=found.digest,
                     asked=new,
                     name=new.suffix,
                     version=identity.hex[-12:],
@@ -151,9 +146,8 @@ class TrainingJobs:
                     status=Status.QUEUED,
                 )
                 await tables.insert_job(tx, job)
-                await tables.say(
-                    tx, identity, [self._event(f"Created: {new.model}, with {file.name} ({file.rows} rows).")]
-                )
+                said = f"Created: {new.model}, with {found.name} ({found.rows} rows)."
+                await tables.say(tx, identity, [self._event(said)])
         except BaseException:
             self._alive.discard(identity)
             raise
@@ -253,56 +247,38 @@ class TrainingJobs:
             await self._fail(run, who, "unavailable", said, ask)
 
     async def _trained(self, run: _Run, ask: Ask) -> tuple[Principal, Made, dict[str, str]]:
-        """Read the file by the job's own credential, and train."""
+        """Read the file, or the data set, by the job's own credential, and train."""
         await self._refresh(1.0)
         who = await self._admit(run.token, _HERE, ask)
-        about = replace(run.about, kind=Kind.DATASET, id=f"file-{run.job.file.hex}")
-        facts = replace(ask, detail={**ask.detail, "job": run.job.called})
-        async with self._gate.permit(who, Action.DATASET_READ, about, facts) as tx:
-            file = await tables.file(tx, run.job.environment, run.job.file)
-            if file is None or not await tables.begin(tx, run.job.id, self._clock.now()):
-                raise Failed("gone", "Its file was deleted, or it was cancelled, before it began.")
-            await tables.say(tx, run.job.id, [self._event("Running, in a process of its own.")])
-        made = await self._pool.train(run.plan, await self._files.content(run.tenant, file))
-        kept = {"dataset": f"sha256:{file.sha256}", "dataset_kept": f"sha256:{file.kept_sha256}"}
-        return who, made, kept
+        job, now = run.job, self._clock.now()
+        async with self._gate.permit(
+            who, Action.DATASET_READ, about(run.place, job.input), _with(ask, job=job.called)
+        ) as tx:
+            found = await self._inputs.found(tx, job.environment, job.input, job.workload)
+            if not await tables.begin(tx, job.id, now):
+                raise Failed("gone", "It was cancelled before it began.")
+            await begun(tx, job, run.plan, now)
+            await tables.say(tx, job.id, [self._event("Running, in a process of its own.")])
+        data, read = await self._inputs.content(who, run.place, found)
+        return who, await self._pool.train(run.plan, data), read
 
-    async def _delivered(self, run: _Run, who: Principal, made: Made, kept: dict[str, str], ask: Ask) -> None:
+    async def _delivered(self, run: _Run, who: Principal, made: Made, read: dict[str, str], ask: Ask) -> None:
         """Put what was made into quarantine, if the credential still counts, and say what became of it."""
         who = await self._admit(run.token, _HERE, ask)
         async with self._gate.permit(
             who, Action.TRAINING_RUN, run.about, _with(ask, delivers=str(len(made.model)))
         ) as tx:
+            await self._inputs.found(tx, run.job.environment, run.job.input, run.job.workload)  # it may have ended
             if not await tables.deliver(tx, run.job.id):
                 raise Failed("cancelled", "It was cancelled.")
-        release = NewRelease(
-            name=run.job.name,
-            version=run.job.version,
-            source=f"trained by {run.job.called} of {run.job.created_by}, {run.job.asked.model}",
-            risk=Risk.STANDARD,
-            kind=Operation.INFER,
-            format=Format.ONNX,
-            files=[Part(path=FILE, size=len(made.model))],
-        )
-        provenance: dict[str, str] = {
-            "job": run.job.called,
-            "trainer": str(run.job.asked.model),
-            "workload": run.job.created_by,
-            "environment": str(run.job.environment),
-            "seed": str(run.plan.seed),
-            "model_sha256": hashlib.sha256(made.model).hexdigest(),
-            **kept,
-            **{
-                name: str(made.figures[name]) for name in ("epsilon", "delta", "noise", "steps") if name in made.figures
-            },
-        }
-        ended = await self._releases.deliver(
+        release, provenance = release_of(run.job, made), provenance_of(run.job, run.plan, made, read)
+        came = await self._releases.deliver(
             who, release, {FILE: made.model}, provenance, _with(ask, job=run.job.called)
         )
-        if ended.stage is not Stage.ADMITTED:
-            raise Failed("not_admitted", f"What it made was not admitted. {ended.said}")
+        if came.stage is not Stage.ADMITTED:
+            raise Failed("not_admitted", f"What it made was not admitted. {came.said}")
         said = f"Made {run.job.name}@{run.job.version}: scanned and signed. It may be deployed once it is approved."
-        await self._end(run, who, Status.SUCCEEDED, ask, message=said, digest=ended.digest, figures=made.figures)
+        await self._end(run, who, Status.SUCCEEDED, ask, message=said, digest=came.digest, figures=made.figures)
 
     async def _fail(self, run: _Run, who: Principal | None, code: str, message: str, ask: Ask) -> None:
         """Say why a job failed; where even that cannot be written, the next look at the tenant's jobs says it."""
@@ -354,9 +330,10 @@ class TrainingJobs:
     ) -> None:
         now = self._clock.now()
         if await tables.end(tx, job.id, status, now, code=code, message=message, digest=digest, figures=figures):
+            await ended(tx, job, status, now, digest, figures)
             await tables.say(tx, job.id, [self._event(message[:1000], "error" if status is Status.FAILED else "info")])
-        ended = await identity_tables.revoke_keys(tx, now, f"its job has ended: {status}", key_id=KeyId(job.token_id))
-        await issuing.end(tx, ended)
+        keys = await identity_tables.revoke_keys(tx, now, f"its job has ended: {status}", key_id=KeyId(job.token_id))
+        await issuing.end(tx, keys)
 
     async def _settle(self, tx: TenantTx) -> None:
         """Say of jobs that nobody runs any more that they failed."""
@@ -391,6 +368,13 @@ class TrainingJobs:
 
     def _event(self, message: str, level: Level = "info") -> Event:
         return Event(id=new_uuid(), at=self._clock.now(), level=level, message=message)
+
+
+def _planned(new: NewJob, label: str | None = None) -> Plan:
+    try:
+        return plan_of(new, label)
+    except BadAsk as bad:
+        raise Refused(invalid(str(bad), param=bad.param)) from None
 
 
 def _with(ask: Ask, **facts: str) -> Ask:

@@ -72,7 +72,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         model: the trainer.
-        training_file: what to train with.
+        training_file: what to train with: `file-…`, or `dataset:NAME@VERSION` of an admitted data set.
         suffix: the name of the release that is made.
         seed: of every random draw but the noise of a private run.
         metadata: `label`: the column to foretell; `drop`: columns to leave out; of a private run `epsilon`, `delta`,
@@ -80,7 +80,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     model: Trainer
-    training_file: Annotated[str, Meta(max_length=64)]
+    training_file: Annotated[str, Meta(max_length=150)]
     suffix: Annotated[str, Meta(min_length=1, max_length=63)]
     seed: Annotated[int, Meta(ge=0, le=(1 << 31) - 1)] | None = None
     hyperparameters: Hyperparameters | None = None
@@ -120,8 +120,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     private: Private | None = None
 
 
-def plan_of(new: NewJob) -> Plan:
-    """Return what a job asks for.
+def plan_of(new: NewJob, label: str | None = None) -> Plan:
+    """Return what a job asks for; `label` is the column that its data set's contract says to be the label.
 
     Raises:
         BadAsk: saying what cannot be done, and where it was asked for.
@@ -142,7 +142,7 @@ def plan_of(new: NewJob) -> Plan:
         raise BadAsk(f"{new.model} has no batches.", "hyperparameters")
     return Plan(
         trainer=new.model,
-        label=new.metadata.get("label", LABEL),
+        label=new.metadata.get("label", label or LABEL),
         drop=tuple(each.strip() for each in new.metadata.get("drop", "").split(",") if each.strip()),
         seed=new.seed or 0,
         epochs=None if hyper.n_epochs == "auto" else hyper.n_epochs,
@@ -211,6 +211,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A job, and what became of it.
 
     Attributes:
+        file: the file that it trains with; None: it trains with a data set.
+        dataset: that data set's digest.
+        file_name: what the file is called, or NAME@VERSION of the data set.
+        file_sha256: of the file as it was sent, or of the data set's manifest.
         asked: what was asked for, as it came.
         name: of the release that it makes; with `version` the release's for good.
         token_id: its own credential, which ended with it.
@@ -224,7 +228,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     workload: UUID
     created_by: str
     created_at: datetime
-    file: UUID
+    file: UUID | None
+    dataset: str | None
     file_name: str
     file_sha256: str
     asked: NewJob
@@ -238,6 +243,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     digest: str = ""
     figures: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+
+    @property
+    def input(self) -> UUID | str:
+        """What it trains with: a file's id, or NAME@VERSION of a data set."""
+        return self.file_name if self.file is None else self.file
 
     @property
     def called(self) -> str:

@@ -16,6 +16,7 @@ from strongroom.training.model import Event, Job, Status, TrainingFile
 _TYPES: Final = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 _FAULT: Final = 500
 _HEX: Final = 32
+_DATASET: Final = "dataset:"
 
 
 def which_of(text: str, prefix: str) -> UUID:
@@ -28,6 +29,20 @@ def which_of(text: str, prefix: str) -> UUID:
     if text != prefix + tail or len(tail) != _HEX or any(each not in "0123456789abcdef" for each in tail):
         raise Refused(hidden(f"no {prefix.rstrip('-')} of that id"))
     return UUID(tail)
+
+
+def input_of(text: str) -> UUID | str:
+    """Return what a job is to train with: a file's id, or NAME@VERSION of a data set.
+
+    Raises:
+        Refused: hidden for what can be neither.
+    """
+    if not text.startswith(_DATASET):
+        return which_of(text, "file-")
+    called = text.removeprefix(_DATASET)
+    if not all(called.partition("@")):
+        raise Refused(hidden("no data set of that name"))
+    return called
 
 
 def file_of(file: TrainingFile) -> dict[str, Any]:
@@ -71,7 +86,7 @@ def job_of(job: Job) -> dict[str, Any]:
         "seed": job.asked.seed or 0,
         "status": "running" if job.status is Status.DELIVERING else str(job.status),
         "trained_tokens": None,
-        "training_file": f"file-{job.file.hex}",
+        "training_file": job.asked.training_file,
         "validation_file": None,
         "strongroom": {
             "digest": job.digest or None,

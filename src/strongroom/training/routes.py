@@ -18,7 +18,7 @@ from strongroom.training import form
 from strongroom.training.files import PURPOSE, TrainingFiles
 from strongroom.training.jobs import TrainingJobs
 from strongroom.training.model import MOST_BYTES, Job, NewJob, Status
-from strongroom.training.openai import error_of, event_of, file_of, job_of, page_of, which_of
+from strongroom.training.openai import error_of, event_of, file_of, input_of, job_of, page_of, which_of
 
 TheFiles: TypeAlias = NamedDependency[TrainingFiles]
 TheJobs: TypeAlias = NamedDependency[TrainingJobs]
@@ -78,7 +78,7 @@ async def delete_file(file: FromPath[str], training_files: TheFiles, who: Who, a
 @post("/fine_tuning/jobs", include_in_schema=False, status_code=200)
 async def create_job(data: JSONBody[NewJob], training_jobs: TheJobs, who: Who, ask: Asked) -> dict[str, Any]:
     """Begin a job."""
-    return job_of(await training_jobs.create(who, data, which_of(data.training_file, "file-"), ask))
+    return job_of(await training_jobs.create(who, data, input_of(data.training_file), ask))
 
 
 @get("/fine_tuning/jobs", include_in_schema=False)
@@ -125,8 +125,8 @@ class TrainingJob(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         job: its id, as its API writes it.
         trainer: what trained.
-        file: what the file is called that it trains with.
-        file_sha256: of the file as it was sent.
+        file: what the file is called that it trains with, or NAME@VERSION of the data set.
+        file_sha256: of the file as it was sent, or of the data set's manifest.
         release: what it makes, by name and version; in the catalogue once the job has succeeded.
         message: what became of it, in a sentence.
         figures: what was measured, and of a private run what it spent.

@@ -19,10 +19,12 @@ _FILE: Final = (
 )
 _FILES: Final = """FROM registry.training_file
     WHERE tenant_id = $1 AND ($2::text IS NULL OR environment = $2) AND deleted_at IS NULL"""
-_JOB: Final = """j.id, j.environment, j.workload_id, j.created_by, j.created_at, j.file_id, f.name AS file_name, f.sha256, j.asked,
+_JOB: Final = """j.id, j.environment, j.workload_id, j.created_by, j.created_at, j.file_id, j.dataset_digest, j.asked,
+    coalesce(f.name, d.name || '@' || d.version) AS file_name, coalesce(f.sha256, substr(d.digest, 8)) AS sha256,
     j.name, j.version, j.token_id, j.status, j.started_at, j.finished_at, j.code, j.message, j.digest, j.figures"""
 _JOBS: Final = """FROM registry.training_job j
-    JOIN registry.training_file f ON f.tenant_id = j.tenant_id AND f.id = j.file_id WHERE j.tenant_id = $1"""
+    LEFT JOIN registry.training_file f ON f.tenant_id = j.tenant_id AND f.id = j.file_id
+    LEFT JOIN registry.dataset d ON d.tenant_id = j.tenant_id AND d.digest = j.dataset_digest WHERE j.tenant_id = $1"""
 _ALIVE: Final = [str(each) for each in LIVING]
 
 
@@ -119,8 +121,8 @@ async def insert_job(tx: TenantTx, made: Job) -> None:
     """Add a job."""
     await tx.execute(
         """INSERT INTO registry.training_job (tenant_id, id, environment, workload_id, created_by, created_at, file_id, asked,
-                                              name, version, token_id, status)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
+                                              name, version, token_id, status, dataset_digest)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)""",
         tx.tenant,
         made.id,
         str(made.environment),
@@ -133,6 +135,7 @@ async def insert_job(tx: TenantTx, made: Job) -> None:
         made.version,
         made.token_id,
         str(made.status),
+        made.dataset,
     )
 
 
@@ -271,6 +274,7 @@ def _job(row: Record) -> Job:
         created_by=row["created_by"],
         created_at=row["created_at"],
         file=row["file_id"],
+        dataset=row["dataset_digest"],
         file_name=row["file_name"],
         file_sha256=row["sha256"],
         asked=msgspec.json.decode(row["asked"], type=NewJob),

@@ -92,6 +92,14 @@ class FileKeystore:
         async with self._writing:
             return await asyncio.to_thread(self._subjects.destroy, tenant, subject, self._clock.now().timestamp())
 
+    def gone(self, tenant: TenantId) -> bool:
+        """Whether a tenant's keys were destroyed here: for who brings back what they sealed. It makes none."""
+        try:
+            self._read(tenant)
+        except KeysDestroyed:
+            return True
+        return False
+
     async def erased(self, tenant: TenantId) -> dict[str, float]:
         """Return when each subject was erased last."""
         async with self._writing:

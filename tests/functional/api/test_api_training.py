@@ -74,6 +74,19 @@ def ended(plane: ControlPlane, client: Client, job: str) -> Any:
     return client.fine_tuning.jobs.retrieve(job)
 
 
+def followed(ask: Ask, job: str, file: str, release: str) -> None:
+    """Hold what the lineage says of a deleted file against what is known of its job."""
+    graph = ask("GET", f"/api/tenants/acme/lineage?of={file}&kind=file", by="acme-admin").body["graph"]
+    nodes = {each["id"].partition(":")[0]: each for each in graph["nodes"]}
+    assert (nodes["run"]["name"], nodes["run"]["facts"]["state"]) == (job, "completed")
+    assert 0 < float(nodes["run"]["facts"]["epsilon"]) <= 3
+    assert (nodes["release"]["name"], nodes["file"]["facts"]["called"]) == (release, "loans.csv")
+    assert nodes["file"]["until"] is not None
+    assert {each["observed"] for each in graph["edges"]} == {True}
+    assert ask("GET", f"/api/tenants/globex/lineage?of={file}&kind=file", by="globex-admin").status == 404
+    assert ask("GET", f"/api/tenants/acme/lineage/serves?dataset={file}&kind=file", by="acme-admin").body["data"] == []
+
+
 def test_a_job_makes_a_release_that_nobody_may_deploy_unapproved_and_its_credential_ends_with_it(
     client: Callable[[str], Client], ask: Ask, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,9 +151,11 @@ def test_a_job_makes_a_release_that_nobody_may_deploy_unapproved_and_its_credent
     told = ask("GET", f"/api/tenants/acme/training/jobs/{job.id}", by="acme-admin").body
     assert told["release"] == found.fine_tuned_model
     assert ask("GET", f"/api/tenants/acme/training/jobs/{job.id}", by="globex-admin").status == 404
+    # Its file, its run and its release are one lineage, which stays when the file is gone.
     acme.files.delete(file.id)
     with pytest.raises(openai.NotFoundError):
         acme.files.retrieve(file.id)
+    followed(ask, job.id, file.id, found.fine_tuned_model)
 
 
 @pytest.mark.parametrize("name", ["acme-inference", "acme-evaluation", "acme-admin", "operator"])

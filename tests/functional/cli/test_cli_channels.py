@@ -35,6 +35,13 @@ def test_a_release_is_promoted_frozen_and_unfrozen_and_every_channel_shown(run: 
     assert run("channel", "recover", "test", *WHY, "--json").json["usable"]
     wrong = run("model", "revoke", *WHY)
     assert wrong.code == 2
+    assert run("model", "revoke", "--signer", "0" * 32, "--prove", *WHY).code == 2
+    unproven = run(
+        "model", "revoke", f"sha256:{'0' * 64}", "--prove", *WHY
+    )  # no gateway runs here: it is revoked, not proven
+    assert (unproven.code, "NOT PROVEN" in unproven.out + unproven.err) == (3, True)
+    assert "0" * 64 in run("channel", "show", "revocations").out
+    assert run("model", "revoke", f"sha256:{'1' * 64}", "--prove", *WHY, by="acme-admin").code == 1
 
 
 def test_an_approver_signs_with_a_key_of_its_own(run: Run, plane: ControlPlane, tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ async def test_a_revoked_release_is_refused_at_once_and_nothing_else_is(plane: P
     assert time.monotonic() - began < SOON_S
     assert (answer.status, answer.error["code"]) == (403, "model_revoked")
     assert OPERATOR_SAYS not in answer.body.decode()
+    assert plane.snapshot.revoked(digest)
+    assert {digest for _, digest, _ in plane.snapshot.placed(digest)} == {digest}  # where its workers are asked for
     assert (await plane.ask(body=CHAT)).status == 200
     assert all(route.release != digest for route in plane.snapshot.routes())  # no worker of it is waited for
     asked = len(plane.vectors.asked)

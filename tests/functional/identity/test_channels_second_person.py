@@ -120,3 +120,30 @@ async def test_freezing_and_revoking_wait_for_nobody(house: House) -> None:
     assert await refused(promote(house)) is RefusalKind.CONFLICT
     await holds.revoke(APPROVER, RevokedKind.DIGEST, TWO.digest, "is odd", ASK)
     assert not (await house.services.channels.may_serve(OPERATOR, TWO.digest, DEV, ASK)).may_serve
+
+
+@pytest.mark.usefixtures("acme")
+async def test_the_end_of_a_freeze_of_prod_takes_somebody_else_and_of_dev_nobody(house: House) -> None:
+    channels = house.services.channels
+
+    async def end(approved: UUID | None = None, who: Principal = OPERATOR, reason: str = "reviewed") -> Any:
+        return await channels.second.asked(
+            who, ASK, lambda: channels.holds.unfreeze(who, PROD, "m", None, reason, ASK, approved)
+        )
+
+    async def frozen() -> bool:
+        return bool((await channels.show(INSTALLER, Channel.PROD, ASK)).frozen)
+
+    await channels.holds.freeze(OTHER, PROD, "m", None, "looks odd", ASK)
+    found = await end()
+    assert isinstance(found, Request)
+    assert (found.subject["summary"], found.subject["frozen_for"]) == ("end the freeze of m in prod", "looks odd")
+    assert await refused(end(found.id)) is RefusalKind.CONFLICT  # nobody has approved it yet
+    await approve(house, found)
+    assert await refused(end(found.id, OTHER)) is RefusalKind.FORBIDDEN
+    assert await refused(end(found.id, reason="another")) is RefusalKind.CONFLICT
+    assert await frozen()
+    await end(found.id)
+    assert not await frozen()
+    await channels.holds.freeze(OPERATOR, DEV, "m", None, "looks odd", ASK)
+    await channels.holds.unfreeze(OPERATOR, DEV, "m", None, "over", ASK)

@@ -158,6 +158,13 @@ async def test_going_back_moves_every_deployment_and_a_drill_moves_none(house: H
     log = await house.services.audit.of_tenant(INSTALLER, acme, ASK)
     (moved,) = (entry.detail for entry in log if entry.action == "deployment.move")
     assert (moved["before"], moved["after"], moved["reason"]) == ("m@2", "m@1", "scores drift")
+    left = await house.services.lineage.of(INSTALLER, acme, "release", TWO.digest, ASK)
+    (served,) = [each for each in left.graph.edges if each.target.startswith("deployment:")]
+    assert (served.source, served.by, served.reason) == (f"release:{TWO.digest}", str(INSTALLER), "")
+    now = await house.services.lineage.of(INSTALLER, acme, "release", ONE.digest, ASK)
+    (serves,) = [each for each in now.graph.edges if each.source == f"release:{ONE.digest}"]
+    assert (serves.by, serves.reason, serves.until) == (str(INSTALLER), "rolled back: scores drift", None)
+    assert served.until == serves.at
     rows = await alter(house, "SELECT body FROM feed.entry WHERE kind = 'deployment' AND tenant_id = $1", acme)
     assert msgspec.json.decode(rows[0]["body"], type=RouteDocument).release == ONE.digest
     # Going on again is a promotion; then only what is left behind nowhere is not listed any more.

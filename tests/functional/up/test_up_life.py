@@ -13,14 +13,17 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from strongroom.app.database import embedded_login
+from strongroom.app.layout import layout
 from strongroom.app.rig import Installation, Up, family, outlive
 from strongroom.app.seed import DemoFile
 from strongroom.attack.http import Line
 from strongroom.identity.secretkey import read
+from strongroom.registry.scan.testing.build import safetensors
 from strongroom.store import migrate
 
 KILLED_GONE_S = 20.0
@@ -100,8 +103,16 @@ def owners(installation: Installation, part: str) -> set[int]:
 async def test_the_life_of_a_home(home: Path, tmp_path: Path) -> None:
     first, expired = await cold(home)
     second, archive = await warm(home, first, expired, tmp_path)
+    content = layout(home).content
+    (sealed,) = [each for each in (content / "installation").iterdir() if not each.name.startswith(".")]
+    owner, data = content.stat().st_uid, sealed.read_bytes()
+    sealed.unlink()
     restored = command("restore", str(archive), f"--home={home}", "--replace")
     assert restored.returncode == 0, restored
+    assert (sealed.read_bytes(), sealed.stat().st_uid, content.stat().st_uid) == (data, owner, owner)
+    assert {each.name for each in content.iterdir()} == {
+        "installation"
+    }  # the tenant that nobody knows did not come back
     brought_back(home, first, second, tmp_path)
 
 
@@ -145,6 +156,7 @@ async def warm(home: Path, first: DemoFile, expired: set[str], tmp_path: Path) -
         assert all(status(installation, keys(first)[name]) == 401 for name in expired)
 
         # A backup while it runs; a key is revoked after it.
+        bring(home, tmp_path)
         archive = tmp_path / "backup.tar"
         made = command("backup", str(archive), f"--home={home}")
         assert made.returncode == 0, made
@@ -163,6 +175,17 @@ async def warm(home: Path, first: DemoFile, expired: set[str], tmp_path: Path) -
     return second, archive
 
 
+def bring(home: Path, tmp_path: Path) -> None:
+    """Bring a release, and leave what a tenant had that is no more."""
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(safetensors({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, b"\1" * 4))
+    added = command("model", "add", str(weights), "--name=brought", "--version=1", f"--home={home}")
+    assert added.returncode == 0, added
+    ended = layout(home).content / str(uuid4())
+    ended.mkdir()
+    (ended / ("0" * 64)).write_bytes(b"sealed once")
+
+
 def brought_back(home: Path, first: DemoFile, second: DemoFile, tmp_path: Path) -> None:
     with Up(home, variables={"STRONGROOM_AUDIT_ANCHOR_EVERY_S": "1"}) as up:
         installation = up.started()
@@ -173,6 +196,8 @@ def brought_back(home: Path, first: DemoFile, second: DemoFile, tmp_path: Path) 
         assert all(status(installation, token, control=True) == 401 for token in tokens(second).values())
         assert all(status(installation, key) == 200 for key in keys(third).values())
         assert all(status(installation, token, control=True) == 200 for token in tokens(third).values())
+        whole = command("model", "verify", "brought@1", f"--home={home}")
+        assert whole.returncode == 0, whole
 
         ended = up.stop(signal.SIGTERM)
         assert (ended.code, ended.left) == (0, ()), ended

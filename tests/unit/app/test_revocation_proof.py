@@ -14,11 +14,12 @@ import pytest
 
 from strongroom.app import probes
 from strongroom.app.probes import Prover, answering
+from strongroom.gateway.upstreams import worker_socket
 from strongroom.identity import Directory, documents, secretkey
 from strongroom.identity.documents import CredentialDocument
 from strongroom.kernel.clock import SystemClock
-from strongroom.kernel.ids import PLATFORM, KeyId
-from strongroom.kernel.principal import Role
+from strongroom.kernel.ids import PLATFORM, KeyId, TenantId
+from strongroom.kernel.principal import Environment, Role
 from strongroom.store.feed import FeedEntry
 from strongroom.vault import Purpose, PurposeKeys
 from strongroom.wire import Pool, Reply, Request, UnixTarget, serve_unix
@@ -148,3 +149,63 @@ async def test_the_socket_answers_for_keys_and_shows_figures_as_before(rig: Rig)
     assert msgspec.json.decode(found[f"/keys/{KEY.id}"])["state"] == "accepted"
     assert msgspec.json.decode(found[f"/keys/{'0' * 16}"])["state"] == "refused"
     assert found["/keys/x"] == found["/"] == b"figures"
+
+
+DIGEST = f"sha256:{'a' * 64}"
+
+
+class Gateway(Process):
+    """A gateway that decides of a release too, and knows of a worker of it in dev."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = False
+
+    def revoked(self, digest: str) -> bool:
+        return self.gone and digest == DIGEST
+
+    def placed(self, digest: str) -> set[tuple[Environment, str, TenantId | None]]:
+        return {(Environment.DEV, digest, None)} if digest == DIGEST else set()
+
+
+async def gateway(rig: Rig, name: str) -> tuple[Gateway, asyncio.Server]:
+    """Serve a gateway's probes, and a worker that takes connections."""
+    made, workers = Gateway(), rig.directory / f"{name}-workers"
+    workers.mkdir()
+
+    async def taken(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    handler = answering(probes.answering_releases(figures, made, workers, CLOCK), made, CLOCK)
+    server = await serve_unix(handler, rig.directory / f"{name}.sock")
+    rig.stack.push_async_callback(server.close)
+    worker = await asyncio.start_unix_server(taken, worker_socket(workers, Environment.DEV, DIGEST))
+    rig.stack.callback(worker.close)
+    return made, worker
+
+
+@pytest.mark.parametrize("stays", ["nothing", "a gateway", "a worker"])
+async def test_a_release_is_seen_to_stop_at_every_gateway_and_worker_or_nothing_is_proven(rig: Rig, stays: str) -> None:
+    first, second = await gateway(rig, "gateway-1"), await gateway(rig, "gateway-2")
+    async with rig.prover.watching_release(DIGEST) as watch:
+        first[0].gone = True
+        first[1].close()
+        second[0].gone = stays != "a gateway"
+        if stays != "a worker":
+            asyncio.get_running_loop().call_later(0.05, second[1].close)
+        proof = await watch.proof(datetime.now(UTC), 5.0 if stays == "nothing" else 0.5)
+    states = {each.name: each.state for each in proof.processes}
+    kept = {"a gateway": "gateway-2", "a worker": "gateway-2 workers"}.get(stays)
+    assert {name for name, state in states.items() if state != "refused"} == ({kept} if kept else set())
+    assert set(states) == {f"gateway-{number}{what}" for number in (1, 2) for what in ("", " workers")}
+    assert proof.proven is (kept is None)
+    found = {each.name: each.accepted_ms for each in proof.processes}
+    if kept is None:
+        assert proof.accepted_ms == found["gateway-2 workers"]
+        assert proof.accepted_ms is not None
+        assert proof.accepted_ms > (found["gateway-1"] or 0)
+
+
+async def test_a_release_is_not_proven_to_have_stopped_where_no_gateway_runs(rig: Rig) -> None:
+    async with rig.prover.watching_release(DIGEST) as watch:
+        assert not (await watch.proof(datetime.now(UTC))).proven

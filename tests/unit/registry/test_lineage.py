@@ -71,6 +71,20 @@ def test_a_past_moment_knows_nothing_of_what_came_later_and_shows_what_served_th
     assert ids == {"source:crm", "dataset:raw", "dataset:safe", RUN, "release:m", "deployment:new", "deployment:old"}
 
 
+def test_a_deployment_that_was_rolled_back_is_told_by_each_release_and_only_the_last_one_serves() -> None:
+    moved = msgspec.structs.replace(edge("release:m", "deployment:new", 5), until=at(7))
+    others = [each for each in GRAPH.edges if (each.source, each.target) != ("release:m", "deployment:new")]
+    graph = Graph(nodes=GRAPH.nodes, edges=[*others, moved, edge("release:n", "deployment:new", 7)])
+    (was,) = [each for each in served(graph, "dataset:raw") if each.deployment == "new"]
+    assert (was.release, was.since, was.until) == ("m", at(5), at(7))
+    assert [(each.release, each.until) for each in served(graph, "dataset:other") if each.deployment == "new"] == [
+        ("n", None)
+    ]
+    assert [each.deployment for each in served(graph.at(at(6)), "dataset:raw")] == ["new"]
+    assert served(graph.at(at(7)), "dataset:raw") == []
+    assert 'opacity="0.45"' in svg(graph).partition("deployments")[2].partition("<g")[0]
+
+
 def test_events_are_told_as_the_specification_says_and_are_read_back() -> None:
     told = openlineage.events(GRAPH, "acme")
     runs = [each for each in told if each["run"]["runId"] == RUN.partition(":")[2]]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
 from strongroom.audit import plain
-from strongroom.kernel.clock import Clock
+from strongroom.identity.approvals.second import SecondPerson
+from strongroom.identity.revoking import Before, at_once
+from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
@@ -38,11 +41,13 @@ _SHAPES: Final = {
 class Holds:
     """Freezes and revokes."""
 
-    def __init__(self, gate: Gate, desk: Desk, keys: RegistryKeys, clock: Clock) -> None:
+    def __init__(self, gate: Gate, desk: Desk, keys: RegistryKeys, clock: Clock, second: SecondPerson) -> None:
+        """Wire it. `second`: to whom the end of a freeze of prod is put; stopping anything waits for nobody."""
         self._gate = gate
         self._desk = desk
         self._keys = keys
         self._clock = clock
+        self._second = second
 
     async def freeze(
         self, who: Principal, environment: Environment, name: str | None, tenant: TenantId | None, reason: str, ask: Ask
@@ -68,11 +73,28 @@ class Holds:
         return frozen
 
     async def unfreeze(
-        self, who: Principal, environment: Environment, name: str | None, tenant: TenantId | None, reason: str, ask: Ask
+        self,
+        who: Principal,
+        environment: Environment,
+        name: str | None,
+        tenant: TenantId | None,
+        reason: str,
+        ask: Ask,
+        approved: UUID | None = None,
     ) -> Freeze:
         """End a freeze; return what it was.
 
+        Args:
+            who: the caller.
+            environment: where.
+            name: the name that was frozen, or
+            tenant: the tenant; neither: the environment.
+            reason: why.
+            ask: the request.
+            approved: the proposal of exactly this, where it takes a second person.
+
         Raises:
+            Waits: in production, for prod.
             Refused: CONFLICT, when that is not frozen.
         """
         kind, of = _what(name, tenant)
@@ -83,15 +105,31 @@ class Holds:
             found = _found(before.content, kind, of)
             if found is None:
                 raise conflict("It is not frozen.")
+            if environment is Environment.PROD:
+                act = {
+                    "summary": f"end the freeze of {of or 'all'} in {environment}",
+                    "act": "unfreeze",
+                    "environment": str(environment),
+                    "kind": str(kind),
+                    "of": of,
+                    "frozen_by": found.by,
+                    "frozen_at": rfc3339(found.at),
+                    "frozen_for": found.reason,
+                    "reason": reason,
+                }
+                await self._second.use(tx, who, act, approved)
             left = tuple(each for each in before.content.frozen if each is not found)
             await self._desk.put(tx, channel, msgspec.structs.replace(before.content, frozen=left), before)
         await self._tell(who, Action.CHANNEL_UNFREEZE, channel, tenant, said)
         return found
 
-    async def revoke(self, who: Principal, kind: RevokedKind, of: str, reason: str, ask: Ask) -> Stopped:
+    async def revoke(
+        self, who: Principal, kind: RevokedKind, of: str, reason: str, ask: Ask, *, first: Before = at_once
+    ) -> Stopped:
         """Let a release, or whatever a signer has signed, serve nowhere any more, for good.
 
-        The gateways refuse what asks for it once they have the change, and the supervisor ends its workers.
+        The gateways refuse what asks for it once they have the change, and the supervisor ends its workers. `first` is done
+        once it is known that the caller may do this, and before it is done.
 
         Raises:
             Refused: INVALID for what is no digest or key's id, CONFLICT when it is revoked already.
@@ -108,6 +146,7 @@ class Holds:
             before = await self._desk.open(tx, Channel.REVOCATIONS)
             if any(each.kind is kind and each.of == of for each in before.content.revoked):
                 raise conflict("It is revoked already.")
+            await first()
             content = msgspec.structs.replace(before.content, revoked=(*before.content.revoked, revoked))
             releases = [of] if kind is RevokedKind.DIGEST else await self._signed_by(tx, of)
             if kind is RevokedKind.SIGNER:  # each stands in the list by its digest too: it is asked for by that

@@ -60,6 +60,12 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reason: Why
 
 
+class Unfreeze(Hold, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is not frozen any more, and why."""
+
+    approved: Approved = None
+
+
 class Revoke(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What may serve nowhere any more, and why: a release by its digest, or what a key has signed, by the key's id."""
 
@@ -173,18 +179,23 @@ async def freeze(
     return await channels.holds.freeze(who, environment, data.name, tenant, data.reason, ask)
 
 
-@post("/channels/{environment:str}/unfreezes", responses=WRITE, summary="End a freeze", tags=["channels"])
+@post("/channels/{environment:str}/unfreezes", responses=WRITE | PROPOSED, summary="End a freeze", tags=["channels"])
 async def unfreeze(
     environment: FromPath[Environment],
-    data: JSONBody[Hold],
+    data: JSONBody[Unfreeze],
     channels: TheChannels,
     finder: TheFinder,
     who: Who,
     ask: Asked,
-) -> Freeze:
-    """End a freeze."""
+) -> Response[Freeze | Proposal]:
+    """End a freeze. In production, for prod, it is proposed (202), as a promotion is."""
     tenant = None if data.tenant is None else await finder.tenant(who, data.tenant, ask)
-    return await channels.holds.unfreeze(who, environment, data.name, tenant, data.reason, ask)
+    said = await channels.second.asked(
+        who,
+        ask,
+        lambda: channels.holds.unfreeze(who, environment, data.name, tenant, data.reason, ask, data.approved),
+    )
+    return done_or_proposed(said, HTTPStatus.CREATED)
 
 
 @post("/revocations", responses=WRITE, summary="Revoke a release or a signer", tags=["channels"])

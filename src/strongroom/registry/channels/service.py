@@ -38,7 +38,7 @@ class Channels:
     def __init__(
         self, gate: Gate, admission: Admission, keys: RegistryKeys, clock: Clock, *, production: bool = False
     ) -> None:
-        """Wire it. `production`: promoting to prod, and going back anywhere, take a second person; stopping takes none."""
+        """Wire it. `production`: promoting to prod, unfreezing it, and going back anywhere take a second person; stopping takes none."""
         self._gate = gate
         self._admission = admission
         self._reader = admission.channels
@@ -46,7 +46,7 @@ class Channels:
         self._desk = Desk(self._reader, keys, clock)
         self.second: Final = SecondPerson(gate, clock, Proposed.CHANNEL, demanded=production)
         """For surfaces: `second.asked` does an act, or proposes it where it waits."""
-        self.holds = Holds(gate, self._desk, keys, clock)
+        self.holds = Holds(gate, self._desk, keys, clock, self.second)
 
     async def promote(
         self,
@@ -185,6 +185,9 @@ class Channels:
                 await self._admission.demand(tx, back.digest, serving.environment)
                 if not await tables.move(tx, serving.id, left.digest, back.digest):
                     return msgspec.structs.replace(plan, moved=False, because="It was withdrawn meanwhile.")
+                now = self._clock.now()
+                by, why = str(who), f"rolled back: {reason}"
+                await registry_tables.served(tx, serving.id, left.digest, back.digest, by=by, at=now, reason=why)
                 known = await feed.find(tx, DEPLOYMENT, str(serving.id))
                 if known is None:
                     raise Refused(hidden("a deployment that the gateways do not know of"))

@@ -18,6 +18,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -69,6 +70,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
         findings: what the scanner said of it, when it was refused.
         digest: the release, once admitted.
         provenance: what made it, where this installation did; such an upload is nobody's to go on with.
+        claims: what its author says that it came from, as nodes of the lineage.
     """
 
     id: UUID
@@ -87,6 +89,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     digest: str = ""
     provenance: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    claims: tuple[str, ...] = ()
 
     @property
     def owner(self) -> Owner:
@@ -128,7 +131,7 @@ class _Growing:
             length = os.fstat(descriptor).st_size
             taken = min(sealed.whole(self.head, length), sealed.count(self.size) - 1)
             try:
-                for chunk in sealed.chunks(descriptor, self.head, self.key, upto=taken):
+                for chunk in sealed.chunks(partial(os.pread, descriptor), length, self.head, self.key, upto=taken):
                     self._add(chunk)
             except Broken:
                 pass  # the machine stopped before that reached the disk: it is asked for again

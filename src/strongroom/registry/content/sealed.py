@@ -12,11 +12,10 @@ Always true here:
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -32,6 +31,10 @@ _ID, _NONCE, _TAG = 16, 12, 16
 _LENGTH: Final = 2
 _FIXED: Final = len(_MAGIC) + _ID + _LENGTH
 _RECORD: Final = _NONCE + PART + _TAG
+
+
+Read: TypeAlias = Callable[[int, int], bytes]
+"""Returns so many bytes of a file from a place on, fewer only at its end: `partial(os.pread, descriptor)`, for one."""
 
 
 class Broken(Exception):  # noqa: N818 - named for what happened
@@ -62,15 +65,15 @@ def begin(keys: DataKeys) -> tuple[Head, bytes]:
     return Head(identity, keys.seal(key, OBJECT, identity.hex())), key
 
 
-def read_head(descriptor: int) -> Head:
+def read_head(read: Read) -> Head:
     """Return a file's head.
 
     Raises:
         Broken: when it has none.
     """
-    fixed = os.pread(descriptor, _FIXED, 0)
+    fixed = read(_FIXED, 0)
     length = int.from_bytes(fixed[-_LENGTH:], "big")
-    wrapped = os.pread(descriptor, length, _FIXED)
+    wrapped = read(length, _FIXED)
     if len(fixed) != _FIXED or not fixed.startswith(_MAGIC) or len(wrapped) != length:
         raise Broken("it is no sealed file")
     return Head(fixed[len(_MAGIC) : len(_MAGIC) + _ID], wrapped)
@@ -97,11 +100,14 @@ def whole(head: Head, length: int) -> int:
     return max(0, (length - len(head.encoded)) // _RECORD)
 
 
-def chunks(descriptor: int, head: Head, key: bytes, *, first: int = 0, upto: int | None = None) -> Iterator[bytes]:
+def chunks(
+    read: Read, length: int, head: Head, key: bytes, *, first: int = 0, upto: int | None = None
+) -> Iterator[bytes]:
     """Yield a file's plain chunks, in order.
 
     Args:
-        descriptor: the file.
+        read: reads the file.
+        length: how many bytes it has.
         head: its head.
         key: its key.
         first: the chunk to begin with.
@@ -111,10 +117,10 @@ def chunks(descriptor: int, head: Head, key: bytes, *, first: int = 0, upto: int
     Raises:
         Broken: when a chunk was changed, moved or cut off.
     """
-    length, index, cipher = os.fstat(descriptor).st_size, first, AESGCM(key)
+    index, cipher = first, AESGCM(key)
     while upto is None or index < upto:
         at = where(head, index)
-        record = os.pread(descriptor, _RECORD, at)
+        record = read(_RECORD, at)
         last = upto is None and at + len(record) >= length
         try:
             if len(record) < _NONCE + _TAG:

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -114,9 +115,11 @@ class Held(Stored):
         """Yield the plain bytes, each chunk as it is verified to be in its place; errors as in `Stored`."""
         descriptor = _regular(self.path)
         try:
-            if sealed.read_head(descriptor) != self.head:
+            read = partial(os.pread, descriptor)
+            if sealed.read_head(read) != self.head:
                 raise Broken("it was replaced by another file")
-            yield from sealed.chunks(descriptor, self.head, self.key, first=first)
+            length = os.fstat(descriptor).st_size
+            yield from sealed.chunks(read, length, self.head, self.key, first=first)
         finally:
             os.close(descriptor)
 
@@ -166,11 +169,21 @@ class ContentStore:
         Raises:
             ValueError: when `sha256` is no digest: it becomes a path.
         """
-        if not _HEX.fullmatch(sha256):
-            raise ValueError("a digest is 64 lower-case hex digits")
-        return self.directory(owner) / sha256
+        return self.directory(owner) / named(sha256)
 
-    async def find(self, owner: Owner, sha256: str) -> Held:
+    def has(self, owner: Owner, sha256: str) -> bool:
+        """Whether there is a file of this name; what is in it is told by whoever reads it."""
+        return self.place(owner, sha256).exists()
+
+    async def measure(self, owner: Owner) -> None:
+        """Find out what `stored` tells, where that takes a while."""
+
+    async def check(self) -> str:
+        """Return in words that files can be kept, or raise OSError."""
+        os.statvfs(self.root)
+        return "a directory of this machine"
+
+    async def find(self, owner: Owner, sha256: str) -> Stored:
         """Return a stored file.
 
         Raises:
@@ -183,14 +196,17 @@ class ContentStore:
         """Return a sealed file that lies at `path`; errors as `find`."""
         descriptor = _regular(path)
         try:
-            head = sealed.read_head(descriptor)
+            head = sealed.read_head(partial(os.pread, descriptor))
         finally:
             os.close(descriptor)
+        return Held(path, sha256, head, await self.key_of(owner, head))
+
+    async def key_of(self, owner: Owner, head: Head) -> bytes:
+        """Return the key of a file, by its head; errors as `find`."""
         try:
-            key = await self._vault.open(scope_of(owner, self._use), head.wrapped, *head.name)
+            return await self._vault.open(scope_of(owner, self._use), head.wrapped, *head.name)
         except (SealBroken, KeysDestroyed) as error:
             raise Broken(f"its owner's keys do not open it: {error}") from None
-        return Held(path, sha256, head, key)
 
     async def begin(self, owner: Owner) -> tuple[Head, bytes]:
         """Return the head and key of a new file.
@@ -205,12 +221,12 @@ class ContentStore:
         """Give a file that is whole its name; one that is there already stays, unless it is to be made `anew`."""
         directory = self.directory(owner)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _synced(part, 0o400)
+        synced(part, 0o400)
         if anew:
             self.free(owner, sha256)
         with contextlib.suppress(FileExistsError):  # an equal one was first
             os.link(part, self.place(owner, sha256))
-        _synced(directory)
+        synced(directory)
 
     def free(self, owner: Owner, sha256: str) -> None:
         """Remove a file that nothing refers to."""
@@ -232,6 +248,17 @@ class ContentStore:
         with contextlib.suppress(FileNotFoundError), os.scandir(self.directory(owner)) as found:
             return sum(each.stat(follow_symlinks=False).st_size for each in found)
         return 0
+
+
+def named(sha256: str) -> str:
+    """Return a digest as what becomes a name.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    if not _HEX.fullmatch(sha256):
+        raise ValueError("a digest is 64 lower-case hex digits")
+    return sha256
 
 
 def _regular(path: Path) -> int:
@@ -258,7 +285,8 @@ def _length(path: Path) -> int:
         os.close(descriptor)
 
 
-def _synced(path: Path, mode: int | None = None) -> None:
+def synced(path: Path, mode: int | None = None) -> None:
+    """Have a file or directory reach the disk, with other rights where `mode` says so."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if mode is not None:

@@ -83,6 +83,14 @@ class Desk:
             raise Refused(hidden(f"no data set {name}@{version}"))
         return kept
 
+    async def digest_of(self, tx: TenantTx, name: str, version: str) -> str:
+        """Return what a version is named by: for whoever is inside a permit already.
+
+        Raises:
+            Refused: hidden for one that there is not.
+        """
+        return (await self._named(tx, name, version)).digest
+
     async def _of_called(self, tx: TenantTx, called: str) -> Manifest:
         name, _, version = called.partition("@")
         kept = await tables.named(tx, name, version)
@@ -137,5 +145,5 @@ def broken(kept: Kept, because: str) -> Refusal:
 
 def unopened(error: Exception) -> Refusal:
     """Return what is said while there is no key."""
-    tell = "Data sets cannot be sealed or opened now: the vault does not answer. The operator knows more: doctor."
+    tell = "Data sets cannot be sealed or opened now: the vault, or where they rest, does not answer. The operator knows more: doctor."
     return Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)

@@ -174,7 +174,7 @@ class Datasets(Giving):
             what = resource_of(tenant, new.environment, new.name, new.version)
             async with self._gate.permit(who, Action.DATASET_ADD, what, at_stage(ask, "looked-at")):
                 raise Refused(invalid(f"It is no data set: {error}.", param="data")) from None
-        except (VaultUnavailable, KeysDestroyed) as error:
+        except (VaultUnavailable, KeysDestroyed, OSError) as error:
             raise Refused(unopened(error)) from None
         finally:
             self._arrivals.end(arriving)

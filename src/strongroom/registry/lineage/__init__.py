@@ -8,8 +8,9 @@ Always true here:
 `record_run` and `end_run` are what a trainer calls, inside its own transaction.
 """
 
+from strongroom.registry.lineage.claims import Claims
 from strongroom.registry.lineage.model import Graph, Served
 from strongroom.registry.lineage.recording import RunState, end_run, record_output, record_run
 from strongroom.registry.lineage.service import Lineage
 
-__all__ = ["Graph", "Lineage", "RunState", "Served", "end_run", "record_output", "record_run"]
+__all__ = ["Claims", "Graph", "Lineage", "RunState", "Served", "end_run", "record_output", "record_run"]

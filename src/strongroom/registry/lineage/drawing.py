@@ -6,13 +6,14 @@ from collections import defaultdict
 from html import escape
 from typing import Final
 
+from strongroom.kernel.clock import rfc3339
 from strongroom.registry.lineage.model import KINDS, Edge, Graph, Node
 
 _WIDE, _HIGH = 190, 44
 _ACROSS, _DOWN, _EDGE = 80, 22, 20
 _LONGEST: Final = 26
 _HEADS: Final = {
-    "source": "sources", "external": "elsewhere", "dataset": "data sets", "run": "runs", "release": "releases",
+    "source": "sources", "external": "elsewhere", "dataset": "data sets", "file": "training files", "run": "runs", "release": "releases",
     "deployment": "deployments",
 }  # fmt: skip
 
@@ -35,7 +36,7 @@ def svg(graph: Graph) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'role="img" aria-label="lineage" font-family="sans-serif" font-size="12">'
+        'role="img" aria-label="What went into what" font-family="sans-serif" font-size="12">'
         '<defs><marker id="to" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#555"/></marker></defs>'
         f'<rect width="{width}" height="{height}" fill="#fff"/>{heads}'
@@ -50,7 +51,7 @@ def _box(node: Node, place: tuple[int, int]) -> str:
     told = "; ".join(
         [node.name, *([f"by {node.by}"] if node.by else []), *(f"{k}: {v}" for k, v in node.facts.items())]
     )
-    under = node.facts.get("state") or node.by or node.kind
+    under = node.facts.get("state") or node.facts.get("called") or node.by or node.kind
     return (
         f'<g opacity="{0.45 if ended else 1}"><title>{_plain(told)}</title>'
         f'<rect x="{x}" y="{y}" width="{_WIDE}" height="{_HIGH}" rx="6" fill="#eef3f8" stroke="#345"/>'
@@ -66,11 +67,19 @@ def _line(edge: Edge, places: dict[str, tuple[int, int]]) -> str:
     start, end = (x1 + _WIDE, y1 + _HIGH // 2), (x2, y2 + _HIGH // 2)
     middle = (start[0] + end[0]) // 2 if end[0] > start[0] else start[0] + _ACROSS // 2
     dashed = "" if edge.observed else ' stroke-dasharray="5 4"'
-    told = "observed" if edge.observed else f"{edge.by} says so: {edge.reason}"
+    pale = "" if edge.until is None else ' opacity="0.45"'
     return (
         f'<path d="M{start[0]} {start[1]} C{middle} {start[1]} {middle} {end[1]} {end[0]} {end[1]}" fill="none" '
-        f'stroke="#555" marker-end="url(#to)"{dashed}><title>{_plain(told)}</title></path>'
+        f'stroke="#555" marker-end="url(#to)"{dashed}{pale}><title>{_plain(known(edge))}</title></path>'
     )
+
+
+def known(edge: Edge) -> str:
+    """Return in words how an edge is known, by whom it was made, and until when it held."""
+    if not edge.observed:
+        return f"{edge.by} says so" + (f": {edge.reason}" if edge.reason else "")
+    said = "observed" + (f", by {edge.by}" if edge.by else "") + (f": {edge.reason}" if edge.reason else "")
+    return said if edge.until is None else f"{said}, until {rfc3339(edge.until)}"
 
 
 def _short(text: str) -> str:

@@ -1,7 +1,7 @@
 """The values of lineage, and the walks over its graph. No I/O.
 
-A node's id says its kind: `source:NAME`, `dataset:DIGEST`, `run:ID`, `release:DIGEST`, `deployment:ID`, `external:NAME`. An edge leads from
-what went in to what it went into.
+A node's id says its kind: `source:NAME`, `dataset:DIGEST`, `file:FILE-ID`, `run:ID`, `release:DIGEST`, `deployment:ID`, `external:NAME`. An
+edge leads from what went in to what it went into; one that ended has a time until which it held.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-KINDS: Final = ("source", "external", "dataset", "run", "release", "deployment")
+KINDS: Final = ("source", "external", "dataset", "file", "run", "release", "deployment")
 """Every kind of node, from what comes first to what serves."""
 
 
@@ -43,7 +43,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing went into another. `observed`: this installation did or checked it itself; otherwise `by` says so."""
+    """One thing went into another. `observed`: this installation did or checked it itself; otherwise `by` says so.
+
+    Attributes:
+        until: when it ended, of what a deployment served; None: it holds, or the deployment itself has ended.
+    """
 
     source: str
     target: str
@@ -51,6 +55,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     by: str = ""
     reason: str = ""
+    until: datetime | None = None
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +72,9 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
             if (each.at is None or each.at <= moment)
             and (each.kind != "deployment" or each.until is None or each.until > moment)
         ]
-        return _between(nodes, [each for each in self.edges if each.at <= moment])
+        return _between(
+            nodes, [each for each in self.edges if each.at <= moment and (each.until is None or each.until > moment)]
+        )
 
     def around(self, node: str) -> Graph:
         """Return all that went into a node, and all that it went into."""
@@ -103,14 +110,14 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
-    """A deployment that a data set has reached.
+    """A deployment that a data set has reached, by one release; by two, one after the other, it is told twice.
 
     Attributes:
         deployment: what it is called.
         environment: where it is.
         release: what it serves, by name and version.
         since: from when on.
-        until: when it was withdrawn; None: it serves now.
+        until: when it was withdrawn, or served another release; None: it serves now.
         by_way_of: what the data went through, by name.
         observed: whether this installation saw every step itself; otherwise somebody says one of them.
     """
@@ -127,25 +134,33 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 def served(graph: Graph, dataset: str) -> list[Served]:
     """Return every deployment that a node has reached, those that serve now first."""
     names = {each.id: each for each in graph.nodes}
-    found = list[Served]()
-    for node in sorted(graph.downstream(dataset)):
-        deployment = names.get(node)
-        if deployment is None or deployment.kind != "deployment":
-            continue
-        way = graph.way(dataset, node)
-        through = [names[each.source] for each in way if each.source in names]
-        found.append(
-            Served(
-                deployment=deployment.name,
-                environment=deployment.facts.get("environment", ""),
-                release=through[-1].name if through else "",
-                since=deployment.at,
-                until=deployment.until,
-                by_way_of=tuple(each.name for each in through),
-                observed=all(each.observed for each in way),
-            )
-        )
-    return sorted(found, key=lambda each: (each.until is not None, each.environment, each.deployment))
+    reached = graph.downstream(dataset)
+    found = [_served(graph, names, dataset, each) for each in graph.edges if each.source in reached and _serves(each)]
+    if dataset.startswith("deployment:") and dataset in names:
+        found.append(_told(names[dataset], [], []))
+    return sorted(found, key=lambda each: (each.until is not None, each.environment, each.deployment, each.release))
+
+
+def _serves(edge: Edge) -> bool:
+    return edge.target.startswith("deployment:")
+
+
+def _served(graph: Graph, names: Mapping[str, Node], dataset: str, last: Edge) -> Served:
+    way = [*graph.way(dataset, last.source), last]
+    return _told(names[last.target], way, [names[each.source].name for each in way])
+
+
+def _told(deployment: Node, way: list[Edge], through: list[str]) -> Served:
+    ends = [each for each in (way[-1].until if way else None, deployment.until) if each is not None]
+    return Served(
+        deployment=deployment.name,
+        environment=deployment.facts.get("environment", ""),
+        release=through[-1] if through else "",
+        since=way[-1].at if way else deployment.at,
+        until=min(ends, default=None),
+        by_way_of=tuple(through),
+        observed=all(each.observed for each in way),
+    )
 
 
 def _between(nodes: list[Node], edges: Iterable[Edge]) -> Graph:

@@ -24,7 +24,7 @@ SCHEMA: Final = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEv
 MOST_EVENTS: Final = 1000
 _FACET: Final = f"{PRODUCER}/facet.json"
 _ENDS: Final = {"completed": "COMPLETE", "failed": "FAIL", "aborted": "ABORT"}
-_NAMED: Final = {"dataset": "dataset/", "release": "release/", "source": "source/"}
+_NAMED: Final = {"dataset": "dataset/", "file": "file/", "release": "release/", "source": "source/"}
 
 _Line = Annotated[str, Meta(min_length=1, max_length=200)]
 

@@ -33,6 +33,7 @@ async def record_run(
     by: str,
     at: datetime,
     datasets: Iterable[str] = (),
+    files: Iterable[str] = (),
     base: str | None = None,
     facts: Mapping[str, str | int | float] | None = None,
     observed: bool = True,
@@ -47,6 +48,7 @@ async def record_run(
         by: who started it.
         at: when.
         datasets: the digests of what it reads: ask `Datasets.demand` of each first.
+        files: the ids of the training files that it reads, as `file-…`.
         base: the digest of the release that it goes on from.
         facts: what else is to be known of it, as `epsilon` and `delta`.
         observed: whether this installation runs it; False: somebody says so.
@@ -63,8 +65,8 @@ async def record_run(
         at,
         msgspec.json.encode(facts or {}).decode(),
     )
-    for digest in datasets:
-        await link(tx, f"dataset:{digest}", f"run:{run}", by=by, at=at, observed=observed)
+    for source in (*(f"dataset:{each}" for each in datasets), *(f"file:{each}" for each in files)):
+        await link(tx, source, f"run:{run}", by=by, at=at, observed=observed)
     if base is not None:
         await link(tx, f"release:{base}", f"run:{run}", by=by, at=at, observed=observed)
 

@@ -76,7 +76,7 @@ async def read_lineage(
     finder: TheFinder,
     who: Who,
     ask: Asked,
-    kind: FromQuery[Literal["release", "dataset"]] = "release",
+    kind: FromQuery[Literal["release", "dataset", "file"]] = "release",
     at: FromQuery[str | None] = None,
 ) -> Found:
     """Return what a release, or a data set, was made from and what it went into: now, or as it was known `at` a time."""
@@ -92,7 +92,7 @@ async def draw_lineage(
     finder: TheFinder,
     who: Who,
     ask: Asked,
-    kind: FromQuery[Literal["release", "dataset"]] = "release",
+    kind: FromQuery[Literal["release", "dataset", "file"]] = "release",
     at: FromQuery[str | None] = None,
 ) -> Response[bytes]:
     """Return the same as a picture (`image/svg+xml`)."""
@@ -103,10 +103,17 @@ async def draw_lineage(
 
 @get("/tenants/{tenant:str}/lineage/serves", responses=READ, summary="Find what a data set reached", tags=["lineage"])
 async def which_serves(
-    tenant: FromPath[str], dataset: FromQuery[str], lineage: TheLineage, finder: TheFinder, who: Who, ask: Asked
+    tenant: FromPath[str],
+    dataset: FromQuery[str],
+    lineage: TheLineage,
+    finder: TheFinder,
+    who: Who,
+    ask: Asked,
+    kind: FromQuery[Literal["dataset", "file"]] = "dataset",
 ) -> ServedList:
-    """Return every deployment that a data set has reached, those that serve now first, and by way of what."""
-    return ServedList(data=await lineage.which_serves(who, await finder.tenant(who, tenant, ask), dataset, ask))
+    """Return every deployment that a data set or training file has reached, those that serve now first, and by way of what."""
+    place = await finder.tenant(who, tenant, ask)
+    return ServedList(data=await lineage.which_serves(who, place, dataset, ask, kind=kind))
 
 
 @post(

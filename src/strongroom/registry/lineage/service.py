@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,8 +14,9 @@ from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
-from strongroom.registry.datasets import Datasets, State
+from strongroom.registry.datasets import Datasets
 from strongroom.registry.lineage import openlineage, tables
+from strongroom.registry.lineage.claims import LINKABLE
 from strongroom.registry.lineage.model import Edge, Graph, Node, Served, served
 from strongroom.registry.lineage.openlineage import BadEvent, Data, RunEvent
 from strongroom.registry.lineage.recording import RunState, end_run, link, record_run
@@ -64,15 +65,27 @@ class Lineage:
             about = _found(graph, kind, called)
             return Found(about=about, graph=graph.around(about.id))
 
-    async def which_serves(self, who: Principal, tenant: TenantId, dataset: str, ask: Ask) -> list[Served]:
-        """Return every deployment that a data set has reached, through derivatives, runs and releases.
+    async def offered(
+        self, who: Principal, tenant: TenantId, kinds: Collection[str], ask: Ask, *, most: int = 100
+    ) -> list[Node]:
+        """Return the things of which something is known, the newest first, of some kinds."""
+        async with self._gate.permit(who, Action.LINEAGE_READ, _resource(tenant, "every"), ask) as tx:
+            graph = await self._graph(tx)
+        ends = {end for each in graph.edges for end in (each.source, each.target)}
+        found = [each for each in graph.nodes if each.kind in kinds and each.id in ends and each.at is not None]
+        return sorted(found, key=lambda each: str(each.at), reverse=True)[:most]
+
+    async def which_serves(
+        self, who: Principal, tenant: TenantId, dataset: str, ask: Ask, *, kind: str = "dataset"
+    ) -> list[Served]:
+        """Return every deployment that a data set, or a training file, has reached: through derivatives, runs and releases.
 
         Raises:
-            Refused: hidden when there is no such data set.
+            Refused: hidden when there is no such thing.
         """
         async with self._gate.permit(who, Action.LINEAGE_READ, _resource(tenant, dataset), ask) as tx:
             graph = await self._graph(tx)
-            return served(graph, _found(graph, "dataset", dataset).id)
+            return served(graph, _found(graph, kind, dataset).id)
 
     async def export(self, who: Principal, tenant: TenantId, name: str, ask: Ask) -> list[dict[str, Any]]:
         """Return a tenant's lineage as OpenLineage events; `name` is what the tenant is called."""
@@ -90,7 +103,7 @@ class Lineage:
         async with self._gate.permit(who, Action.LINEAGE_LINK, _resource(tenant, release), ask) as tx:
             graph = await self._graph(tx)
             source, target = _found(graph, "dataset", dataset), _found(graph, "release", release)
-            if source.facts.get("state") not in {State.ADMITTED, State.WITHDRAWN}:
+            if source.facts.get("state") not in LINKABLE:
                 tell = f"{source.name} is not admitted: nothing is trained on it. An approver says yes first."
                 raise Refused(invalid(tell, param="dataset"))
             now = self._clock.now()
@@ -164,6 +177,7 @@ class Lineage:
                 edges.append(
                     Edge(source=parent, target=node, observed=False, at=kept.added_at, by=author, reason=derived.how)
                 )
+        add(await tables.files(tx))
         add(await tables.runs(tx))
         add(await tables.releases(tx))
         serving, ways = await tables.deployments(tx)
@@ -181,7 +195,7 @@ def _data(graph: Graph, data: Data) -> str:
     if data.namespace.startswith(_OURS):
         kind, _, called = data.name.partition("/")
         for each in graph.nodes:
-            if kind in {"dataset", "release"} and each.kind == kind and each.name == called:
+            if kind in {"dataset", "file", "release"} and each.kind == kind and each.name == called:
                 return each.id
     return f"external:{data.namespace} {data.name}"
 

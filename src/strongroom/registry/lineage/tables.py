@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from uuid import UUID
 
 import msgspec
 
 from strongroom.registry.lineage.model import Edge, Node
-from strongroom.store import TenantTx
+from strongroom.store import Record, TenantTx
 
 MOST = 10_000
 
@@ -107,8 +109,34 @@ async def releases(tx: TenantTx) -> list[Node]:
     return list(found.values())
 
 
+async def files(tx: TenantTx) -> list[Node]:
+    """Return the training files that workloads have uploaded, deleted ones too; by their ids, as names are nobody's alone."""
+    rows = await tx.fetch(
+        """SELECT id, environment, name, sha256, kept_sha256, created_at, deleted_at, created_by FROM registry.training_file
+           WHERE tenant_id = $1 ORDER BY created_at DESC LIMIT $2""",
+        tx.tenant,
+        MOST,
+    )
+    return [
+        Node(
+            id=f"file:file-{row['id'].hex}",
+            name=f"file-{row['id'].hex}",
+            at=row["created_at"],
+            until=row["deleted_at"],
+            by=row["created_by"],
+            facts={
+                "called": row["name"],
+                "environment": row["environment"],
+                "sha256": row["sha256"],
+                "kept sha256": row["kept_sha256"],
+            },
+        )
+        for row in rows
+    ]
+
+
 async def deployments(tx: TenantTx) -> tuple[list[Node], list[Edge]]:
-    """Return what the tenant has deployed, withdrawn ones too, and which release each serves, or served last."""
+    """Return what the tenant has deployed, withdrawn ones too, and which release each served from when to when, by whose hand."""
     rows = await tx.fetch(
         """SELECT id, environment, name, coalesce(own_digest, release_digest) AS digest, created_at, deleted_at
            FROM registry.deployment
@@ -117,18 +145,46 @@ async def deployments(tx: TenantTx) -> tuple[list[Node], list[Edge]]:
         tx.tenant,
         MOST,
     )
+    turns = defaultdict[UUID, list[Record]](list)
+    for row in await tx.fetch(
+        """SELECT deployment_id, before_digest, digest, said_by, reason, at FROM registry.deployment_served
+           WHERE tenant_id = $1 ORDER BY at, id LIMIT $2""",
+        tx.tenant,
+        MOST,
+    ):
+        turns[row["deployment_id"]].append(row)
     nodes = [
         Node(
             id=f"deployment:{row['id']}",
             name=f"{row['environment']}/{row['name']}",
             at=row["created_at"],
             until=row["deleted_at"],
-            facts={"environment": row["environment"]},
+            by=_by(turns[row["id"]]),
+            facts={"environment": row["environment"], **_withdrawn(turns[row["id"]])},
         )
         for row in rows
     ]
-    ways = [
-        Edge(source=f"release:{row['digest']}", target=f"deployment:{row['id']}", observed=True, at=row["created_at"])
-        for row in rows
-    ]
-    return nodes, ways
+    return nodes, [edge for row in rows for edge in _served(row, turns[row["id"]])]
+
+
+def _by(turns: list[Record]) -> str:
+    return turns[0]["said_by"] if turns and turns[0]["before_digest"] is None else ""
+
+
+def _withdrawn(turns: list[Record]) -> dict[str, str]:
+    return {"withdrawn by": turns[-1]["said_by"]} if turns and turns[-1]["digest"] is None else {}
+
+
+def _served(row: Record, turns: list[Record]) -> Iterator[Edge]:
+    """Yield what a deployment served, one after the other; what was deployed before this was written down is told from its row."""
+    target = f"deployment:{row['id']}"
+    digest, at, by, reason = row["digest"], row["created_at"], "", ""
+    if turns and turns[0]["before_digest"] is not None:
+        digest = turns[0]["before_digest"]
+    for turn in turns:
+        if turn["before_digest"] is not None and turn["digest"] is not None:
+            source = f"release:{digest}"
+            yield Edge(source=source, target=target, observed=True, at=at, by=by, reason=reason, until=turn["at"])
+        if turn["digest"] is not None:
+            digest, at, by, reason = turn["digest"], turn["at"], turn["said_by"], turn["reason"]
+    yield Edge(source=f"release:{digest}", target=target, observed=True, at=at, by=by, reason=reason)

@@ -14,16 +14,17 @@ import msgspec
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.principal import Principal
-from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission.manifest import Manifest
 from strongroom.registry.admission.model import Subject
 from strongroom.registry.admission.service import Admission, resource_id
 from strongroom.registry.content import Broken, Owner, Stored
 from strongroom.registry.content.quarantine import Quarantine, Stage, Upload
+from strongroom.registry.lineage.claims import Claims, say
 from strongroom.registry.model import Release
 from strongroom.registry.releases import tables
-from strongroom.registry.releases.model import Misfit, shape_of
+from strongroom.registry.releases.model import Misfit, NewRelease, shape_of
 from strongroom.registry.scan import Level, Report, Verdict
 from strongroom.registry.scan.lying import Source
 from strongroom.registry.scan.service import scan_sources
@@ -114,6 +115,8 @@ class Admitting:
                         await tables.insert(tx, release)
                     if not await self._admission.proven(tx, subject, owner):
                         await self._admission.keep(tx, subject, proof)
+                    if upload.claims and isinstance(tx, TenantTx):
+                        await say(tx, upload.claims, subject.digest, by=str(who), at=self._clock.now())
             except Conflict:
                 raise Refused(taken(upload.name, upload.version)) from None
         said = "Scanned, clean and signed. It may be deployed once it is approved."
@@ -121,9 +124,9 @@ class Admitting:
 
     async def _sound(self, owner: Owner, sha256: str) -> bool:
         """Whether what the store has under a digest, if anything, are its bytes; what was spoilt is written anew."""
-        if not self._store.place(owner, sha256).exists():
-            return True
         try:
+            if not await asyncio.to_thread(self._store.has, owner, sha256):
+                return True
             found = await self._store.find(owner, sha256)
             return (await asyncio.to_thread(found.sums))[0] == sha256
         except (Broken, OSError):
@@ -181,6 +184,24 @@ async def permitted(
             ask = noted(ask, release=f"{name}@{version}")
         async with gate.permit(who, verb, resource, ask) as tx:
             yield tx
+
+
+async def claimed(
+    gate: Gate, claims: Claims | None, who: Principal, tx: OperatorTx | TenantTx, new: NewRelease
+) -> tuple[str, ...]:
+    """Return what is said that a release was trained on, inside the permit of its bringing.
+
+    Raises:
+        Refused: INVALID for what there is not, or of the installation's release; FORBIDDEN for who may not say so.
+    """
+    if not new.trained_on and new.run is None:
+        return ()
+    if not isinstance(tx, TenantTx) or claims is None:
+        tell = "Data sets and runs are a tenant's: bring the release for that tenant, or leave this out."
+        raise Refused(invalid(tell, param="trained_on"))
+    about = Resource(kind=Kind.DATASET, id=resource_id(new.name, new.version), tenant=tx.tenant)
+    gate.demand(who, Action.LINEAGE_LINK, about, "This credential may not say what a release was trained on.")
+    return await claims.checked(tx, new.trained_on, new.run)
 
 
 def _receiving(

@@ -45,6 +45,8 @@ class NewRelease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         format: how its weights are written; without it, what its files say.
         files: every file, by its path in the release.
         tenant: whose own it is to be, by name or id, when an operator brings it; without it, the installation's.
+        trained_on: data sets of the tenant's that it was trained on, by NAME@VERSION or digest: who brings it says so.
+        run: a training run that was told of before (`lineage import`), out of which it came.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=63)]
@@ -55,6 +57,8 @@ class NewRelease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     kind: Operation | None = None
     format: Format | None = None
     tenant: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
+    trained_on: Annotated[list[Annotated[str, Meta(min_length=3, max_length=130)]], Meta(max_length=100)] = []
+    run: UUID | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

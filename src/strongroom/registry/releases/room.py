@@ -6,12 +6,15 @@ Always true here: what has files counts whatever its stage, what was promised co
 from __future__ import annotations
 
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
-from strongroom.registry.content import memory
+from strongroom.registry.content import Owner, memory
 from strongroom.registry.content.quarantine import Quarantine, Upload
+from strongroom.vault import KeysDestroyed, VaultUnavailable
 
 _OPEN_EACH: Final = 16
 _SPARE: Final = 1 << 30  # the disk keeps that much for everything else
@@ -31,6 +34,19 @@ class Room:
         self._quarantine = quarantine
         self._store = quarantine.store
         self._bounds = bounds
+
+    async def measured(self, owner: Owner) -> None:
+        """Find out how much an owner has stored, before it is asked whether more fits.
+
+        Raises:
+            Refused: UNAVAILABLE while that cannot be known.
+        """
+        try:
+            await self._store.measure(owner)
+        except OSError as error:
+            tell = "What is stored already cannot be looked up now: the operator knows more, doctor."
+            refusal = Refusal(kind=RefusalKind.UNAVAILABLE, reason=f"content store: {error.strerror}", tell=tell)
+            raise Refused(refusal) from None
 
     def refuse_full(self, new: Upload) -> None:
         """Refuse what has no room beside everything that is stored, on its way or promised.
@@ -64,3 +80,21 @@ class Room:
         if shutil.disk_usage(self._store.root).free < size + _SPARE:
             tell = "There is no room for it on this machine now."
             raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason="no room for a release", tell=tell))
+
+
+@contextmanager
+def told() -> Generator[None]:
+    """Say what keeps bytes from being taken.
+
+    Raises:
+        Refused: UNAVAILABLE without a key or without room.
+    """
+    try:
+        yield
+    except (VaultUnavailable, KeysDestroyed) as error:
+        tell = "Files cannot be sealed now: the vault does not answer. The operator knows more: doctor."
+        raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)) from None
+    except OSError as error:
+        tell = "What was sent cannot be written down now: the operator knows more, doctor."
+        reason = f"quarantine: {error.strerror}"
+        raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=reason, tell=tell)) from None

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -29,10 +29,11 @@ from strongroom.registry.admission.service import Admission, resource_id
 from strongroom.registry.admission.tables import subject_named
 from strongroom.registry.content import PART, Broken, Owner
 from strongroom.registry.content.quarantine import Misplaced, Quarantine, Stage, Upload
+from strongroom.registry.lineage import Claims
 from strongroom.registry.releases import tables
-from strongroom.registry.releases.admitting import JOB, Admitting, noted, permitted, taken
+from strongroom.registry.releases.admitting import JOB, Admitting, claimed, noted, permitted, taken
 from strongroom.registry.releases.model import Misfit, NewRelease, Progress, check
-from strongroom.registry.releases.room import Bounds, Room
+from strongroom.registry.releases.room import Bounds, Room, told
 from strongroom.registry.scan import CannotScan
 from strongroom.store import OperatorTx, StoreError, TenantTx
 from strongroom.vault import KeysDestroyed, VaultUnavailable
@@ -40,7 +41,6 @@ from strongroom.vault import KeysDestroyed, VaultUnavailable
 __all__ = ["OCTETS", "Bounds", "Releases"]
 
 OCTETS: Final = "application/octet-stream"
-_FINDINGS: Final = 50
 _log: Final = logging.getLogger(__name__)
 
 
@@ -48,8 +48,16 @@ class Releases:
     """Brings releases in. One event loop, and one process that writes."""
 
     def __init__(
-        self, gate: Gate, admission: Admission, quarantine: Quarantine, clock: Clock, bounds: Bounds | None = None
+        self,
+        gate: Gate,
+        admission: Admission,
+        quarantine: Quarantine,
+        clock: Clock,
+        bounds: Bounds | None = None,
+        claims: Claims | None = None,
     ) -> None:
+        """Take what is needed; without `claims`, nobody says of a release what it was trained on."""
+        self._claims = claims
         self._gate = gate
         self._admitting = Admitting(gate, admission, quarantine, clock)
         self._quarantine = quarantine
@@ -71,10 +79,7 @@ class Releases:
             Refused: INVALID for what can be no release, CONFLICT for a name and version that are taken, TOO_LARGE beyond
                 what a tenant may store, UNAVAILABLE while there is no room or no key.
         """
-        try:
-            check(new)
-        except Misfit as misfit:
-            raise Refused(invalid(str(misfit), param=misfit.param)) from None
+        _fits(new)
         owner = tenant or who.tenant
         fresh = Upload(
             id=new_uuid(),
@@ -97,15 +102,18 @@ class Releases:
             return await self._begun(who, owner, new, fresh, ask)
 
     async def _begun(self, who: Principal, owner: Owner, new: NewRelease, fresh: Upload, ask: Ask) -> Progress:
+        await self._room.measured(owner)
         with ExitStack() as counted:
             async with permitted(self._gate, who, owner, new.name, new.version, ask) as tx:
                 await self._refuse_taken(tx, owner, new.name, new.version)
-                known = self._of(owner, who.name, new)
+                claims = await claimed(self._gate, self._claims, who, tx, new)
+                fresh = msgspec.structs.replace(fresh, claims=claims)
+                known = self._of(owner, who.name, fresh)
                 if known is None:  # nothing is awaited between the look and the promise: two cannot have the same room
                     self._room.refuse_full(fresh)
                     counted.enter_context(self._quarantine.promised(fresh))
             if known is None:
-                with _told():
+                with told():
                     await self._quarantine.begin(fresh)
         return await self._progress(known or fresh)
 
@@ -126,7 +134,7 @@ class Releases:
             return found.files[index].size  # it has arrived, by the hand of whoever sent the same at once
         self._room.refuse_no_disk(len(data))
         try:
-            with _told():
+            with told():
                 return await self._quarantine.take(found.id, index, offset, data)
         except Misplaced as misplaced:
             tell = f"This file goes on at byte {misplaced.at}."
@@ -152,7 +160,7 @@ class Releases:
             return await self._progress(found)
         if found.stage is Stage.FAILED:
             found = msgspec.structs.replace(found, stage=Stage.RECEIVING, said="")
-        with _told():
+        with told():
             manifest = await self._quarantine.whole(found.id)
         if manifest is None:
             tell = "Not everything has arrived: send what is missing."
@@ -186,10 +194,7 @@ class Releases:
         Raises:
             Refused: as `begin`.
         """
-        try:
-            check(new)
-        except Misfit as misfit:
-            raise Refused(invalid(str(misfit), param=misfit.param)) from None
+        _fits(new)
         owner = who.tenant
         upload = Upload(
             id=new_uuid(),
@@ -205,12 +210,13 @@ class Releases:
             begun_at=self._clock.now(),
             provenance=dict(provenance),
         )
+        await self._room.measured(owner)
         with ExitStack() as counted:
             async with permitted(self._gate, who, owner, new.name, new.version, ask, job=provenance[JOB]) as tx:
                 await self._refuse_taken(tx, owner, new.name, new.version)
                 self._room.refuse_full(upload)
                 counted.enter_context(self._quarantine.promised(upload))
-            with _told():
+            with told():
                 await self._quarantine.begin(upload)
                 try:
                     for index, part in enumerate(new.files):
@@ -313,7 +319,7 @@ class Releases:
             raise Refused(hidden("an upload that is not there, or another's"))
         return found
 
-    def _of(self, owner: Owner, author: str, new: NewRelease) -> Upload | None:
+    def _of(self, owner: Owner, author: str, new: Upload) -> Upload | None:
         """Return what an author has begun under this name: the same goes on, another takes its place."""
         for each in list(self._quarantine.all()):
             if each.provenance or (each.owner, each.author, each.name, each.version) != (
@@ -325,8 +331,9 @@ class Releases:
                 continue
             if each.stage is Stage.SCANNING:
                 return each
-            asked = (tuple(new.files), new.kind, new.format, new.risk)
-            if each.stage is Stage.RECEIVING and (each.files, each.kind, each.format, each.risk) == asked:
+            asked = (new.files, new.kind, new.format, new.risk, new.claims)
+            given = (each.files, each.kind, each.format, each.risk, each.claims)
+            if each.stage is Stage.RECEIVING and given == asked:
                 return each
             self._quarantine.drop(each.id)
         return None
@@ -340,7 +347,7 @@ class Releases:
 
     async def _progress(self, upload: Upload) -> Progress:
         if upload.stage is Stage.RECEIVING:
-            with _told():
+            with told():
                 received = await self._quarantine.received(upload.id)
         else:
             received = tuple(each.size for each in upload.files)
@@ -362,27 +369,16 @@ class Releases:
         )
 
 
+def _fits(new: NewRelease) -> None:
+    try:
+        check(new)
+    except Misfit as misfit:
+        raise Refused(invalid(str(misfit), param=misfit.param)) from None
+
+
 def _verb(owner: Owner) -> Action:
     return Action.MODEL_ADMIT if owner is None else Action.MODEL_ADD
 
 
 def _about(upload: Upload) -> Resource:
     return Resource(kind=Kind.RELEASE, id=resource_id(upload.name, upload.version), tenant=upload.owner)
-
-
-@contextmanager
-def _told() -> Generator[None]:
-    """Say what keeps bytes from being taken.
-
-    Raises:
-        Refused: UNAVAILABLE without a key or without room.
-    """
-    try:
-        yield
-    except (VaultUnavailable, KeysDestroyed) as error:
-        tell = "Files cannot be sealed now: the vault does not answer. The operator knows more: doctor."
-        raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=tell)) from None
-    except OSError as error:
-        tell = "What was sent cannot be written down now: the operator knows more, doctor."
-        reason = f"quarantine: {error.strerror}"
-        raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=reason, tell=tell)) from None
