@@ -53,6 +53,8 @@ from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
 from strongroom.registry.datasets import Datasets
 from strongroom.registry.evaluations import Evaluations
+from strongroom.registry.evidence.reader import EvidenceReader, Look
+from strongroom.registry.evidence.service import EvidenceService
 from strongroom.registry.lineage import Lineage
 from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.registry.releases import Keeping, Overview, Releases, Shelf
@@ -121,6 +123,7 @@ class Services:
     channels: Channels
     evaluations: Evaluations
     bills: Bills
+    evidence: EvidenceService
     training_files: TrainingFiles
     training_jobs: TrainingJobs
     providers: Providers
@@ -238,6 +241,8 @@ def make_services(
     channels: Path | None = None,
     own: OwnKeys | None = None,
     pool: Pool | None = None,
+    look: Look | None = None,
+    image: str = "",
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
     narrowed = None if rulebook is None else narrowed_by(rulebook, production=engine.production)
@@ -254,7 +259,8 @@ def make_services(
     registry_keys = RegistryKeys(keys)
     prompts = Prompts(gate, registry_keys, PromptSeals(keys), clock)
     evaluations = Evaluations(gate, registry_keys, prompts, clock)
-    admission = Admission(gate, registry_keys, clock, Memory(channels), own, evaluations)
+    others = EvidenceReader(registry_keys, look, image)
+    admission = Admission(gate, registry_keys, clock, Memory(channels), own, evaluations, others)
     seals = {APPROVAL.name: admission.seal_policy}
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
@@ -296,7 +302,7 @@ def make_services(
         ),
         proposals=Proposals(gate, clock, {Proposed.RULES: documents, Proposed.POLICY: proposing.in_force}),
         notices=notices,
-        registry=Registry(gate, clock, admission, prompts),
+        registry=Registry(gate, clock, admission, prompts, others.runtime),
         admission=admission,
         prompts=prompts,
         datasets=datasets,
@@ -317,6 +323,7 @@ def make_services(
         rules=Rules(gate, clock, proposing if production else None, seals),
         evaluations=evaluations,
         bills=Bills(admission, evaluations),
+        evidence=EvidenceService(gate, registry_keys, vault, others, clock),
         usage=UsageReader(gate, clock),
         audit=AuditReader(gate, sidecars),
         logs=LogReader(gate, sidecars),

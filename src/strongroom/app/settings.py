@@ -25,6 +25,7 @@ from msgspec import Meta
 from strongroom.app.approvals_section import ApprovalsSection
 from strongroom.app.audit_section import AuditSection
 from strongroom.app.elevation_section import ElevationSection, check_elevation
+from strongroom.app.evidence_section import EvidenceSection
 from strongroom.app.identity_section import IdentitySection, check_identity, check_networks
 from strongroom.app.logs.model import LogsSection
 from strongroom.app.releases_section import ReleasesSection
@@ -187,6 +188,7 @@ class Settings(Section, frozen=True, kw_only=True):
     audit: AuditSection = AuditSection()
     elevation: ElevationSection = ElevationSection()
     approvals: ApprovalsSection = ApprovalsSection()
+    evidence: EvidenceSection = EvidenceSection()
     logs: LogsSection = LogsSection()
 
     @property

@@ -23,9 +23,10 @@ from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.registry import dsse
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission import tables
-from strongroom.registry.admission.answers import Admitted, Around, Proved, Shown
+from strongroom.registry.admission.answers import Admitted, Around, Others, Proved, Shown
+from strongroom.registry.admission.case import Case
 from strongroom.registry.admission.demanded import Passing, policy, seal, told
-from strongroom.registry.admission.judge import Case, judge
+from strongroom.registry.admission.judge import judge
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.model import PROVEN, EvidenceKind, Found, OwnKeys, Proof, Risk, Standing, Subject
 from strongroom.registry.admission.ownkeys import Receipt, received
@@ -55,6 +56,7 @@ class Admission:
         memory: Memory | None = None,
         own: OwnKeys | None = None,
         evaluations: Passing | None = None,
+        others: Others | None = None,
     ) -> None:
         """Make it.
 
@@ -65,10 +67,12 @@ class Admission:
             memory: what this machine remembers of the channels; None: nothing but what this object sees.
             own: whose keys count under approvals; None: any.
             evaluations: tells what a release has passed; None: nothing.
+            others: tells what others' evidence there is; None: it cannot be told.
         """
         self.channels = Reader(keys, clock, memory or Memory())
         self._own = own or OwnKeys()
         self._evaluations = evaluations
+        self._others = others
         self._gate = gate
         self._keys = keys
         self._clock = clock
@@ -323,6 +327,7 @@ class Admission:
             self._own,
             known.policy,
             await self.passed(tx, found.subject.digest),
+            None if self._others is None else await self._others.outside(tx, found),
             promotes=found.owner is None,
         )
 

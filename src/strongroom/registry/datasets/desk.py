@@ -13,7 +13,7 @@ from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, inv
 from strongroom.policy import EVERY, Ask, Kind, Resource
 from strongroom.registry import dsse
 from strongroom.registry.admission import tables as admission_tables
-from strongroom.registry.admission.judge import Case
+from strongroom.registry.admission.case import Case
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.content import Broken, ContentStore
 from strongroom.registry.datasets import files, tables

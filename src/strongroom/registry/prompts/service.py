@@ -12,7 +12,8 @@ from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission import tables as admission_tables
-from strongroom.registry.admission.judge import Case, counted
+from strongroom.registry.admission.case import Case
+from strongroom.registry.admission.judge import counted
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.model import APPROVALS, Reason, Risk, Standing, Subject
 from strongroom.registry.admission.statements import Terms, approved
