@@ -146,6 +146,7 @@ MAY = {
     Role.APPROVER: {
         Action.MODEL_LIST,
         Action.MODEL_APPROVE,
+        Action.EVIDENCE_READ,
         Action.MODEL_QUALITY,
         Action.PROMPT_LIST,
         Action.PROMPT_READ,
@@ -179,6 +180,7 @@ MAY = {
         Action.TENANT_LIST,
         Action.ACCOUNT_LIST,
         Action.MODEL_LIST,
+        Action.EVIDENCE_READ,
         Action.PROVIDER_READ,
         Action.CHANNEL_READ,
         Action.AUDIT_READ_PLATFORM,

@@ -9,7 +9,6 @@ from typing import Any
 from tests.unit.registry.evidence_samples import PARTS, cyclonedx
 
 from strongroom.app.environment import environment
-from strongroom.app.testing import ControlPlane
 
 Run = Any
 
@@ -32,9 +31,7 @@ keys = ['''{key}''']
 """
 
 
-def test_evidence_is_signed_demanded_taken_in_and_verified(
-    run: Run, inside: Run, plane: ControlPlane, tmp_path: Path
-) -> None:
+def test_evidence_is_signed_demanded_taken_in_and_verified(run: Run, inside: Run, tmp_path: Path) -> None:
     keys, bill, runtime = (tmp_path / name for name in ("scanner.pem", "bill.cdx.json", "runtime.cdx.json"))
     made = inside("signing", "new-key", str(keys))
     assert made.code == 0, made.err
