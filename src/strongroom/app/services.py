@@ -46,8 +46,10 @@ from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
 from strongroom.registry.admission.model import OwnKeys
 from strongroom.registry.admission.registrar import Registrar
+from strongroom.registry.admission.signed import Approvals
 from strongroom.registry.bills import Bills
 from strongroom.registry.channels.memory import Memory
+from strongroom.registry.channels.reader import Reader
 from strongroom.registry.channels.service import Channels
 from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
@@ -257,10 +259,12 @@ def make_services(
     if provider is not None:
         signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock)
     registry_keys = RegistryKeys(keys)
-    prompts = Prompts(gate, registry_keys, PromptSeals(keys), clock)
+    memory = Memory(channels)
+    approvals = Approvals(registry_keys, clock, Reader(registry_keys, clock, memory), own or OwnKeys())
+    prompts = Prompts(gate, approvals, PromptSeals(keys), clock)
     evaluations = Evaluations(gate, registry_keys, prompts, clock)
     others = EvidenceReader(registry_keys, look, image)
-    admission = Admission(gate, registry_keys, clock, Memory(channels), own, evaluations, others)
+    admission = Admission(gate, registry_keys, clock, memory, own, evaluations, others)
     seals = {APPROVAL.name: admission.seal_policy}
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
@@ -281,7 +285,7 @@ def make_services(
         gate, keys, training_files, releases, pool or Pool(), clock, admit=door.admit, refresh=follower.refresh
     )
     rows = ContentStore((content or Path("/nonexistent")) / "datasets", vault, Use.DATASET)
-    datasets = Datasets(gate, registry_keys, rows, clock)
+    datasets = Datasets(gate, registry_keys, approvals, rows, clock)
     return Services(
         identity=identity,
         accounts=accounts,

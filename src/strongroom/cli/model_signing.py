@@ -140,7 +140,7 @@ def verify_signature(
     if (public_key, roots, trusted_root).count(None) != 2:  # noqa: PLR2004 - of three, one
         raise usage("Say whom to trust: --public-key, --roots or --trusted-root, one of the three.")
     if trusted_root is not None:
-        trust = _service(trusted_root, identity, issuer, crl, at)
+        trust: Trust = _service(trusted_root, identity, issuer, crl, at)
     elif issuer is not None:
         raise usage("--issuer goes with --trusted-root.")
     else:

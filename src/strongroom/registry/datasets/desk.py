@@ -12,9 +12,8 @@ from strongroom.kernel.principal import Environment
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import EVERY, Ask, Kind, Resource
 from strongroom.registry import dsse
-from strongroom.registry.admission import tables as admission_tables
-from strongroom.registry.admission.case import Case
 from strongroom.registry.admission.keys import RegistryKeys
+from strongroom.registry.admission.signed import Approvals
 from strongroom.registry.content import Broken, ContentStore
 from strongroom.registry.datasets import files, tables
 from strongroom.registry.datasets.judge import Standing, judge
@@ -29,8 +28,9 @@ _MOST_REASON: Final = 1000
 class Desk:
     """Looks data sets up, inside the transactions of whoever asks."""
 
-    def __init__(self, keys: RegistryKeys, store: ContentStore, clock: Clock) -> None:
+    def __init__(self, keys: RegistryKeys, approvals: Approvals, store: ContentStore, clock: Clock) -> None:
         self._keys: Final = keys
+        self._approvals: Final = approvals
         self._store: Final = store
         self._clock: Final = clock
 
@@ -55,8 +55,7 @@ class Desk:
         return [(kept, await self._standing(tx, kept)) for kept in await tables.datasets(tx)]
 
     async def _standing(self, tx: TenantTx, kept: Kept) -> Standing:
-        people = await admission_tables.approvers(tx)
-        case = Case(subject_of(kept), (), people, self._keys, "", self._clock.now())
+        case = await self._approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
         return judge(kept, case, tx.tenant, await tables.approvals(tx, kept.digest))
 
     async def _shown(self, tx: TenantTx, kept: Kept) -> Shown:
