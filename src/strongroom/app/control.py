@@ -201,6 +201,7 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         admission=services.admission,
         releases=services.releases,
         overview=services.overview,
+        registrar=services.registrar,
         keeping=services.keeping,
         channels=services.channels,
         rules=services.rules,

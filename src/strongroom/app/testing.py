@@ -179,6 +179,7 @@ def _parts(services: Services, engine: Engine) -> Parts:
         admission=services.admission,
         releases=services.releases,
         overview=services.overview,
+        registrar=services.registrar,
         keeping=services.keeping,
         channels=services.channels,
         rules=services.rules,

@@ -37,6 +37,7 @@ from strongroom.policy import Action, Ask, Engine, Gate, LogReader, Resource
 from strongroom.providers import Providers
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission
+from strongroom.registry.admission.registrar import Registrar
 from strongroom.registry.channels.service import Channels
 from strongroom.registry.releases import Keeping, Overview, Releases
 from strongroom.retention import Retention
@@ -82,6 +83,7 @@ class Parts:
     admission: Admission
     releases: Releases
     overview: Overview
+    registrar: Registrar
     keeping: Keeping
     channels: Channels
     rules: Rules

@@ -69,7 +69,7 @@ def test_a_scan_and_vex_in_cyclonedx_are_told_apart() -> None:
 
 
 def test_a_rating_that_nobody_can_read_counts_as_the_worst() -> None:
-    ratings = [{"severity": "unknown"}], [], [{"score": 5.0, "severity": "low"}]
+    ratings: list[list[dict[str, Any]]] = [[{"severity": "unknown"}], [], [{"score": 5.0, "severity": "low"}]]
     said = [vulnerability(f"CVE-{index}") | {"ratings": each} for index, each in enumerate(ratings)]
     found = facts(signed(cyclonedx(vulnerabilities=said))).findings
     assert [each.severity for each in found] == ["critical", "critical", "medium"]
