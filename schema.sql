@@ -1898,7 +1898,9 @@ CREATE TABLE registry.deployment (
     kind text,
     prompt_digest text,
     own_digest text,
+    runtime text,
     CONSTRAINT deployment_kind_check CHECK ((kind = ANY (ARRAY['chat'::text, 'embedding'::text, 'moderation'::text, 'infer'::text]))),
+    CONSTRAINT deployment_runtime_check CHECK ((runtime ~ '^sha256:[0-9a-f]{64}$'::text)),
     CONSTRAINT deployment_serves CHECK ((num_nonnulls(release_digest, own_digest, kind) = 1))
 );
 
@@ -2030,6 +2032,25 @@ ALTER TABLE registry.lineage_run OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.lineage_run IS 'training runs of a tenant, those that this installation ran and those that somebody told of';
 
+CREATE TABLE registry.outside_evidence (
+    subject_digest text NOT NULL,
+    id uuid NOT NULL,
+    about text NOT NULL,
+    document text NOT NULL,
+    seal bytea NOT NULL,
+    sealed bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT outside_evidence_about_check CHECK ((about = ANY (ARRAY['release'::text, 'runtime'::text, 'image'::text]))),
+    CONSTRAINT outside_evidence_document_check CHECK ((document ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT outside_evidence_seal_check CHECK (((octet_length(seal) >= 1) AND (octet_length(seal) <= 8388608))),
+    CONSTRAINT outside_evidence_sealed_check CHECK (((octet_length(sealed) >= 1) AND (octet_length(sealed) <= 8388608))),
+    CONSTRAINT outside_evidence_subject_digest_check CHECK ((subject_digest ~ '^sha256:[0-9a-f]{64}$'::text))
+);
+
+ALTER TABLE registry.outside_evidence OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.outside_evidence IS 'signed documents of others about releases of the installation, about itself and its image; added, never changed; of the installation, not of a tenant';
+
 CREATE TABLE registry.own_evidence (
     tenant_id uuid NOT NULL,
     release_digest text NOT NULL,
@@ -2048,6 +2069,27 @@ ALTER TABLE ONLY registry.own_evidence FORCE ROW LEVEL SECURITY;
 ALTER TABLE registry.own_evidence OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.own_evidence IS 'manifests of a tenant''s releases and signed statements about them; added, never changed';
+
+CREATE TABLE registry.own_outside_evidence (
+    tenant_id uuid NOT NULL,
+    subject_digest text NOT NULL,
+    id uuid NOT NULL,
+    about text NOT NULL,
+    document text NOT NULL,
+    seal bytea NOT NULL,
+    sealed bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT own_outside_evidence_about_check CHECK ((about = 'release'::text)),
+    CONSTRAINT own_outside_evidence_document_check CHECK ((document ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT own_outside_evidence_seal_check CHECK (((octet_length(seal) >= 1) AND (octet_length(seal) <= 8388608))),
+    CONSTRAINT own_outside_evidence_sealed_check CHECK (((octet_length(sealed) >= 1) AND (octet_length(sealed) <= 8388608)))
+);
+
+ALTER TABLE ONLY registry.own_outside_evidence FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.own_outside_evidence OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.own_outside_evidence IS 'signed documents of others about a tenant''s own releases; added, never changed';
 
 CREATE TABLE registry.own_release (
     tenant_id uuid NOT NULL,
@@ -2719,8 +2761,20 @@ ALTER TABLE ONLY registry.lineage_edge
 ALTER TABLE ONLY registry.lineage_run
     ADD CONSTRAINT lineage_run_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY registry.outside_evidence
+    ADD CONSTRAINT outside_evidence_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY registry.outside_evidence
+    ADD CONSTRAINT outside_evidence_subject_digest_about_document_key UNIQUE (subject_digest, about, document);
+
 ALTER TABLE ONLY registry.own_evidence
     ADD CONSTRAINT own_evidence_pkey PRIMARY KEY (tenant_id, release_digest, id);
+
+ALTER TABLE ONLY registry.own_outside_evidence
+    ADD CONSTRAINT own_outside_evidence_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY registry.own_outside_evidence
+    ADD CONSTRAINT own_outside_evidence_tenant_id_subject_digest_about_documen_key UNIQUE (tenant_id, subject_digest, about, document);
 
 ALTER TABLE ONLY registry.own_release
     ADD CONSTRAINT own_release_name_version UNIQUE (tenant_id, name, version);
@@ -2893,7 +2947,11 @@ CREATE UNIQUE INDEX lineage_edge_once ON registry.lineage_edge USING btree (tena
 
 CREATE INDEX lineage_run_environment ON registry.lineage_run USING btree (tenant_id, environment);
 
+CREATE INDEX outside_evidence_made ON registry.outside_evidence USING btree (subject_digest, made_at DESC, id DESC);
+
 CREATE INDEX own_evidence_made ON registry.own_evidence USING btree (tenant_id, release_digest, made_at DESC, id DESC);
+
+CREATE INDEX own_outside_evidence_made ON registry.own_outside_evidence USING btree (tenant_id, subject_digest, made_at DESC, id DESC);
 
 CREATE INDEX prompt_approval_made ON registry.prompt_approval USING btree (tenant_id, digest, made_at DESC);
 
@@ -3077,6 +3135,9 @@ ALTER TABLE ONLY registry.lineage_run
 
 ALTER TABLE ONLY registry.own_evidence
     ADD CONSTRAINT own_evidence_tenant_id_release_digest_fkey FOREIGN KEY (tenant_id, release_digest) REFERENCES registry.own_release(tenant_id, digest);
+
+ALTER TABLE ONLY registry.own_outside_evidence
+    ADD CONSTRAINT own_outside_evidence_tenant_id_subject_digest_fkey FOREIGN KEY (tenant_id, subject_digest) REFERENCES registry.own_release(tenant_id, digest);
 
 ALTER TABLE ONLY registry.own_release
     ADD CONSTRAINT own_release_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -3436,11 +3497,15 @@ CREATE POLICY operator_read ON registry.evaluation FOR SELECT TO sr_operator USI
 
 CREATE POLICY operator_read ON registry.own_evidence FOR SELECT TO sr_operator USING (true);
 
+CREATE POLICY operator_read ON registry.own_outside_evidence FOR SELECT TO sr_operator USING (true);
+
 CREATE POLICY operator_read ON registry.own_release FOR SELECT TO sr_operator USING (true);
 
 CREATE POLICY operator_read ON registry.target FOR SELECT TO sr_operator USING (true);
 
 ALTER TABLE registry.own_evidence ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.own_outside_evidence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.own_release ENABLE ROW LEVEL SECURITY;
 
@@ -3465,6 +3530,8 @@ CREATE POLICY own_tenant ON registry.lineage_edge TO sr_control USING ((tenant_i
 CREATE POLICY own_tenant ON registry.lineage_run TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.own_evidence TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
+CREATE POLICY own_tenant ON registry.own_outside_evidence TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.own_release TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
@@ -4169,8 +4236,14 @@ GRANT UPDATE(ended_at) ON TABLE registry.lineage_run TO sr_control;
 
 GRANT UPDATE(facts) ON TABLE registry.lineage_run TO sr_control;
 
+GRANT SELECT ON TABLE registry.outside_evidence TO sr_control;
+GRANT SELECT,INSERT ON TABLE registry.outside_evidence TO sr_operator;
+
 GRANT SELECT,INSERT ON TABLE registry.own_evidence TO sr_control;
 GRANT SELECT ON TABLE registry.own_evidence TO sr_operator;
+
+GRANT SELECT,INSERT ON TABLE registry.own_outside_evidence TO sr_control;
+GRANT SELECT ON TABLE registry.own_outside_evidence TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE registry.own_release TO sr_control;
 GRANT SELECT ON TABLE registry.own_release TO sr_operator;

@@ -46,6 +46,7 @@ from strongroom.registry.bills import routes as bill_routes
 from strongroom.registry.channels import routes as channel_routes
 from strongroom.registry.datasets import routes as dataset_routes
 from strongroom.registry.evaluations import routes as evaluation_routes
+from strongroom.registry.evidence import routes as outside_routes
 from strongroom.registry.lineage import routes as lineage_routes
 from strongroom.registry.prompts import routes as prompt_routes
 from strongroom.registry.releases import routes as release_routes
@@ -95,6 +96,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *channel_routes.ROUTES,
             *evaluation_routes.ROUTES,
             *bill_routes.ROUTES,
+            *outside_routes.ROUTES,
             *provider_routes.ROUTES,
             *rules_routes.ROUTES,
             *usage_routes.ROUTES,
@@ -161,6 +163,7 @@ def _offered(services: Services) -> dict[str, object]:
         "channels": services.channels,
         "evaluations": services.evaluations,
         "bills": services.bills,
+        "evidence": services.evidence,
         "training_files": services.training_files,
         "training_jobs": services.training_jobs,
         "providers": services.providers,

@@ -16,8 +16,9 @@ from strongroom.kernel.principal import Environment
 from strongroom.registry import tables as registry_tables
 from strongroom.registry.admission import Admission
 from strongroom.registry.admission import tables as admission_tables
+from strongroom.registry.admission.case import Case
 from strongroom.registry.admission.demanded import Policy
-from strongroom.registry.admission.judge import Case, judge, tenants_in
+from strongroom.registry.admission.judge import judge, tenants_in
 from strongroom.registry.admission.model import PROMOTABLE, Found, Subject
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.channels.model import Channel

@@ -12,14 +12,14 @@ _KEY = r"^[0-9a-f]{32}$(?!\n)"
 
 
 class ApprovalsSection(Section, frozen=True, kw_only=True):
-    """Whose keys count under approvals of releases."""
+    """Whose keys count under approvals of releases, system prompts and data sets."""
 
     own_keys: Annotated[
         bool | None,
         Meta(
             description=(
-                "Whether an approval of a release counts only when its approver signed it with a key of their own; null: in "
-                "production."
+                "Whether an approval (of a release, a system prompt, a data set) counts only when its approver signed it with a "
+                "key of their own; null: in production."
             )
         ),
     ] = None

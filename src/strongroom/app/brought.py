@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from strongroom.app.contents import content_store, s3_key
+from strongroom.app.environment import environment
 from strongroom.app.installer import remembered
 from strongroom.app.layout import Layout
 from strongroom.app.serving import Parts, Serving
@@ -15,6 +17,7 @@ from strongroom.kernel.clock import SystemClock
 from strongroom.policy import Engine, Gate
 from strongroom.registry.admission import Admission, RegistryKeys
 from strongroom.registry.admission.model import OwnKeys
+from strongroom.registry.evidence.reader import EvidenceReader
 from strongroom.registry.releases import Shelf
 from strongroom.runtime.supervise import WorkerHost
 from strongroom.store import Database, Dsn
@@ -53,6 +56,7 @@ async def serving_brought(
         settings=settings,
         sockets=places.worker_sockets,
         tell=tell,
+        runtime=EvidenceReader(RegistryKeys(keys), partial(environment, settings.evidence.lock)).runtime,
     )
     serving = Serving(parts)
     follower = Follower(control, clock, serving.apply)

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from strongroom.app.api import control_app
 from strongroom.app.checks import Check
 from strongroom.app.doctor import online
+from strongroom.app.environment import environment
 from strongroom.app.geo import source
 from strongroom.app.handover import Handover
 from strongroom.app.identity_section import proof_nonces, provider
@@ -108,6 +110,8 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         channels=Path(handover.channels),
         patience=handover.settings.keys.patience,
         own=OwnKeys(demanded=handover.settings.own_keys, trusted=frozenset(handover.settings.approvals.keys)),
+        look=partial(environment, handover.settings.evidence.lock),
+        image=handover.settings.evidence.image or "",
     )
     parts = _parts(services, engine, handover)
     follower.start()
@@ -224,6 +228,7 @@ def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
         releases=services.releases,
         overview=services.overview,
         lineage=services.lineage,
+        registrar=services.registrar,
         keeping=services.keeping,
         channels=services.channels,
         rules=services.rules,

@@ -31,7 +31,7 @@ from strongroom.providers import Providers
 from strongroom.registry import Operation, Registry, Release
 from strongroom.registry.admission import Admission, Risk
 from strongroom.registry.admission.model import PROMOTABLE, PROVEN
-from strongroom.registry.admission.service import MAX_DAYS
+from strongroom.registry.admission.signed import MAX_DAYS
 from strongroom.registry.channels.model import Channel
 from strongroom.registry.channels.service import Channels
 from strongroom.rules import Level, Rules

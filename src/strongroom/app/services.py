@@ -50,13 +50,17 @@ from strongroom.registry import Registry
 from strongroom.registry.admission import Admission, RegistryKeys
 from strongroom.registry.admission.model import OwnKeys
 from strongroom.registry.admission.registrar import Registrar
+from strongroom.registry.admission.signed import Approvals
 from strongroom.registry.bills import Bills
 from strongroom.registry.channels.memory import Memory
+from strongroom.registry.channels.reader import Reader
 from strongroom.registry.channels.service import Channels
 from strongroom.registry.content import ContentStore
 from strongroom.registry.content.quarantine import Quarantine
 from strongroom.registry.datasets import Datasets
 from strongroom.registry.evaluations import Evaluations
+from strongroom.registry.evidence.reader import EvidenceReader, Look
+from strongroom.registry.evidence.service import EvidenceService
 from strongroom.registry.lineage import Claims, Lineage
 from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.registry.releases import Keeping, Overview, Releases, Shelf
@@ -133,6 +137,7 @@ class Services:
     channels: Channels
     evaluations: Evaluations
     bills: Bills
+    evidence: EvidenceService
     training_files: TrainingFiles
     training_jobs: TrainingJobs
     providers: Providers
@@ -265,6 +270,8 @@ def make_services(
     own: OwnKeys | None = None,
     patience: Patience = PATIENCE,
     pool: Pool | None = None,
+    look: Look | None = None,
+    image: str = "",
 ) -> Services:
     """Return the services over one database, with the directory that `follower` keeps."""
     narrowed = None if rulebook is None else narrowed_by(rulebook, production=engine.production)
@@ -284,9 +291,12 @@ def make_services(
     if provider is not None:
         signon = SignOn(provider, issuers, gate, directory.find_tenant, follower.refresh, clock, directory.still)
     registry_keys = RegistryKeys(keys)
-    prompts = Prompts(gate, registry_keys, PromptSeals(keys), clock)
+    memory = Memory(channels)
+    approvals = Approvals(registry_keys, clock, Reader(registry_keys, clock, memory), own or OwnKeys())
+    prompts = Prompts(gate, approvals, PromptSeals(keys), clock)
     evaluations = Evaluations(gate, registry_keys, prompts, clock)
-    admission = Admission(gate, registry_keys, clock, Memory(channels), own, evaluations)
+    others = EvidenceReader(registry_keys, look, image)
+    admission = Admission(gate, registry_keys, clock, memory, own, evaluations, others)
     seals = {APPROVAL.name: admission.seal_policy}
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
@@ -303,7 +313,9 @@ def make_services(
     door = Door(directory, follower, gate, signers, nonces)
     # On this machine, whatever is set: what was erased from them is destroyed, which no bucket can promise.
     training_files = TrainingFiles(gate, ContentStore(root / "training", vault), vault, rulebook, clock)
-    datasets = Datasets(gate, registry_keys, ContentStore(root / "datasets", vault, Use.DATASET), vault, clock)
+    datasets = Datasets(
+        gate, registry_keys, approvals, ContentStore(root / "datasets", vault, Use.DATASET), vault, clock
+    )
     releases = Releases(gate, admission, quarantine, clock, bounds, Claims(datasets))
     inputs = Inputs(training_files, datasets)
     training_jobs = TrainingJobs(
@@ -336,7 +348,7 @@ def make_services(
         ),
         proposals=Proposals(gate, clock, {Proposed.RULES: documents, Proposed.POLICY: proposing.in_force}),
         notices=notices,
-        registry=Registry(gate, clock, admission, prompts),
+        registry=Registry(gate, clock, admission, prompts, others.runtime),
         admission=admission,
         prompts=prompts,
         datasets=datasets,
@@ -360,6 +372,7 @@ def make_services(
         ),
         evaluations=evaluations,
         bills=Bills(admission, evaluations),
+        evidence=EvidenceService(gate, registry_keys, vault, others, clock),
         usage=UsageReader(gate, clock),
         taken=TakenReader(gate, rulebook or Rulebook(), clock),
         audit=AuditReader(gate, sidecars),

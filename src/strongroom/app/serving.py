@@ -80,6 +80,7 @@ class Parts:
         settings: bounds of workers.
         sockets: where they listen.
         tell: says what happens, to whoever watches the supervisor.
+        runtime: tells the digest of the installation, which each load and attestation is recorded with.
         may_serve: what besides admission may speak against a release: revocation, a frozen channel.
     """
 
@@ -90,6 +91,7 @@ class Parts:
     settings: Settings
     sockets: Path
     tell: Callable[[str], None]
+    runtime: Callable[[], Awaitable[str]]
     may_serve: MayServe | None = None
 
 
@@ -316,7 +318,8 @@ class Serving:
     @asynccontextmanager
     async def _permitted(self, action: Action, place: Wanted, tenant: TenantId) -> AsyncGenerator[TenantTx]:
         resource = Resource(kind=Kind.RELEASE, id=place.digest, tenant=tenant)
-        ask = Ask(detail={"environment": str(place.environment), "worker": place.mark})
+        runtime = await self._parts.runtime()
+        ask = Ask(detail={"environment": str(place.environment), "worker": place.mark, "runtime": runtime})
         async with self._parts.gate.permit(INSTALLER, action, resource, ask) as tx:
             yield tx
 

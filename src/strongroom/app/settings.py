@@ -26,6 +26,7 @@ from strongroom.app.approvals_section import ApprovalsSection
 from strongroom.app.audit_section import AuditSection
 from strongroom.app.content_section import ContentSection, check_content
 from strongroom.app.elevation_section import ElevationSection, check_elevation
+from strongroom.app.evidence_section import EvidenceSection
 from strongroom.app.identity_section import IdentitySection, check_identity, check_networks
 from strongroom.app.keys_section import KeysSection
 from strongroom.app.logs.model import LogsSection
@@ -191,6 +192,7 @@ class Settings(Section, frozen=True, kw_only=True):
     keys: KeysSection = KeysSection()
     elevation: ElevationSection = ElevationSection()
     approvals: ApprovalsSection = ApprovalsSection()
+    evidence: EvidenceSection = EvidenceSection()
     logs: LogsSection = LogsSection()
 
     @property

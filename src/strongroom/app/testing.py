@@ -12,12 +12,14 @@ import threading
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from strongroom.app.api import control_app
 from strongroom.app.checks import Check, Status
+from strongroom.app.environment import environment
 from strongroom.app.seed import INSTALLER
 from strongroom.app.services import Services, make_services
 from strongroom.app.settings import Loaded, Settings
@@ -168,6 +170,7 @@ async def _serve(
         issuer_networks=Networks(["127.0.0.0/8"]),
         provider=None if people is None else people(url),
         look_up=loopback_look_up,
+        look=partial(environment, None),
     )
     stack.push_async_callback(services.training_jobs.close)
     follower.start()
@@ -192,6 +195,7 @@ def _parts(services: Services, engine: Engine) -> Parts:
         releases=services.releases,
         overview=services.overview,
         lineage=services.lineage,
+        registrar=services.registrar,
         keeping=services.keeping,
         channels=services.channels,
         rules=services.rules,

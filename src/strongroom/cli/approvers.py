@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,6 +25,9 @@ KEY: Final = App(
     name="key", help_epilogue="", help="Register and look at the keys that approvers sign with themselves."
 )
 APPROVER.command(KEY)
+OwnKey = Annotated[
+    Path | None, Parameter(help="File with your own private key, which signs here [default: the installation signs].")
+]
 _COLUMNS: Final = ("approver", "id", "algorithm", "status", "registered_at", "expires_at")
 _LIMIT: Final = 16 * 1024
 
@@ -75,6 +80,34 @@ def list_keys(*, session: Session = HERE) -> None:
         output.raw(body)
     else:
         output.listing(decoded(body)["data"], _COLUMNS, empty="No approver has registered a key.")
+
+
+def signed(session: Session, subject: tuple[str, str, str], fields: Mapping[str, object], key: Path) -> str:
+    """Return an approval, signed here: of the digest that was just asked for, which is shown.
+
+    Args:
+        session: who approves.
+        subject: digest, name as approvals write it, and version of what is approved.
+        fields: `environment`, `tenant` (by id; None: for all), `days` and `reason`.
+        key: file with the private key.
+    """
+    from strongroom.kernel.principal import Environment  # noqa: PLC0415 - `--help` must not wait for them
+    from strongroom.registry.admission.model import Subject  # noqa: PLC0415 - as above
+    from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved  # noqa: PLC0415 - as above
+
+    secret = read_key(key)
+    digest, name, version = subject
+    output.note(f"You sign for {name}@{version}, {digest}.")
+    now = datetime.now(UTC)
+    terms = Terms(
+        approver=get(session, place("whoami"))["name"],
+        environment=Environment(str(fields["environment"])),
+        tenant=EVERY_TENANT if fields["tenant"] is None else str(fields["tenant"]),
+        expires=now + timedelta(days=int(str(fields["days"]))),
+        reason=str(fields["reason"]),
+        version=version,
+    )
+    return approved(Subject(digest=digest, name=name, version=version), terms, now, secret).decode()
 
 
 def read_key(path: Path) -> SecretKey:

@@ -12,7 +12,8 @@ import msgspec
 from cyclopts import App, Parameter, validators
 
 from strongroom.cli import output
-from strongroom.cli.calls import answered, ask, place
+from strongroom.cli.approvers import OwnKey, signed
+from strongroom.cli.calls import answered, ask, get, place
 from strongroom.cli.failures import FAILED, OK, Failure, usage
 from strongroom.cli.options import Tenant
 from strongroom.cli.progress import over_bytes
@@ -163,6 +164,7 @@ def approve(
     tenant: Tenant,
     reason: _Because,
     days: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=400), help="How long it lasts.")] = 90,
+    key: OwnKey = None,
     session: Session = HERE,
 ) -> None:
     """Approve a data set, as an approver: never who brought it, and each person counts once.
@@ -172,9 +174,18 @@ def approve(
         tenant: whose.
         reason: why; it is signed with the rest.
         days: how long.
+        key: your own private key; with it, the tenant is named by its id.
         session: how to ask.
     """
     fields: dict[str, object] = {"reason": reason, "days": days}
+    if key is not None:
+        from strongroom.registry.datasets.statements import subject_of
+
+        shown = get(session, _place(dataset, tenant))
+        manifest = shown["manifest"]
+        subject = subject_of(shown["digest"], manifest["name"], manifest["version"])
+        terms = {**fields, "tenant": tenant, "environment": manifest["environment"]}
+        fields["statement"] = signed(session, (subject.digest, subject.name, subject.version), terms, key)
     _answer(session, ask(session, "POST", _place(dataset, tenant, "approvals"), fields))
 
 

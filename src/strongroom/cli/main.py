@@ -33,6 +33,7 @@ from strongroom.cli.captures import CAPTURE
 from strongroom.cli.channels import CHANNEL
 from strongroom.cli.datasets import DATASET
 from strongroom.cli.elevation import ELEVATION
+from strongroom.cli.evidence import EVIDENCE
 from strongroom.cli.exports import EXPORTS
 from strongroom.cli.failures import FAILED, OK, USAGE, Failure
 from strongroom.cli.federation import FEDERATION
@@ -137,6 +138,7 @@ def application() -> App:
         ACCOUNT,
         MODEL,
         RUNTIME,
+        EVIDENCE,
         APPROVER,
         CHANNEL,
         DEPLOYMENT,

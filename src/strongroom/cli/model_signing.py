@@ -21,7 +21,7 @@ from strongroom.cli.session import Json
 from strongroom.cli.signing import read
 
 if TYPE_CHECKING:
-    from strongroom.registry.oms import SigningKey
+    from strongroom.registry.oms import RevocationLists, SigningKey, SigstoreRoot
     from strongroom.registry.oms.keys import Trust
 
 _Made = TypeVar("_Made")
@@ -39,7 +39,9 @@ _VERIFY_EPILOGUE: Final = """
 Examples:
   strongroom model verify-signature ./my-model --signature my-model.sig --public-key signer.pub
   strongroom model verify-signature ./my-model --signature my-model.sig --roots ca.pem \\
-      --identity models@example.com
+      --identity models@example.com --crl ca.crl
+  strongroom model verify-signature ./my-model --signature my-model.sig --trusted-root trusted_root.json \
+      --identity models@example.com --issuer https://login.example.com
 
 Exit codes: 0 it is what was signed, 1 it is not, 2 wrong usage, 3 a file could not be read.
 """
@@ -100,6 +102,16 @@ def verify_signature(
     identity: Annotated[
         str | None, Parameter(help="Whom the certificate must name: e-mail address, URI, DNS name or common name.")
     ] = None,
+    trusted_root: Annotated[
+        Path | None, Parameter(help="trusted_root.json of the Sigstore service to trust; nothing is fetched.")
+    ] = None,
+    issuer: Annotated[
+        str | None, Parameter(help="Who must have vouched for the identity; goes with --trusted-root.")
+    ] = None,
+    crl: Annotated[
+        Path | None,
+        Parameter(help="File with lists of revoked certificates, one of each issuer [default: nobody asks]."),
+    ] = None,
     at: Annotated[datetime | None, Parameter(help="When the certificate must count [default: now].")] = None,
     name: Annotated[str | None, Parameter(help=_NAME)] = None,
     json: Json = False,
@@ -115,6 +127,9 @@ def verify_signature(
         public_key: the keys to trust.
         roots: the root certificates to trust.
         identity: whom the certificate must name.
+        trusted_root: the Sigstore service to trust.
+        issuer: who must have vouched for the identity.
+        crl: lists of revoked certificates; without one that counts today a certificate does not count.
         at: when the certificate must count.
         name: what the model must have been signed as.
         json: print the finding as JSON.
@@ -122,7 +137,14 @@ def verify_signature(
     """
     from strongroom.registry import oms
 
-    trust = _trust(public_key, roots, identity, at)
+    if (public_key, roots, trusted_root).count(None) != 2:  # noqa: PLR2004 - of three, one
+        raise usage("Say whom to trust: --public-key, --roots or --trusted-root, one of the three.")
+    if trusted_root is not None:
+        trust: Trust = _service(trusted_root, identity, issuer, crl, at)
+    elif issuer is not None:
+        raise usage("--issuer goes with --trusted-root.")
+    else:
+        trust = _trust(public_key, roots, identity, crl, at)
     called, bundle = _called(path, name), read(signature)
     try:
         with over_bytes(quiet=quiet) as moved:
@@ -152,21 +174,50 @@ def _key(key: Path, certificates: Path | None) -> SigningKey:
         raise usage(f"The key in {key} cannot be used: {error}.") from None
 
 
-def _trust(public_key: Path | None, roots: Path | None, identity: str | None, at: datetime | None) -> Trust:
+def _lists(crl: Path | None) -> RevocationLists | None:
+    from strongroom.kernel.clock import SystemClock
+    from strongroom.registry import oms
+    from strongroom.registry.oms.revoked import BadList
+
+    try:
+        return None if crl is None else oms.RevocationLists.read(read(crl), SystemClock().now())
+    except BadList as error:
+        raise usage(f"{crl} cannot be used: {error}.") from None
+
+
+def _service(
+    root: Path, identity: str | None, issuer: str | None, crl: Path | None, at: datetime | None
+) -> SigstoreRoot:
+    from strongroom.registry import oms
+    from strongroom.registry.oms.keys import BadKey
+
+    if identity is None or issuer is None:
+        raise usage(
+            "Say who must have signed: --identity and --issuer. Without these anybody who can log in there could."
+        )
+    if at is not None:
+        raise usage("--at goes with --roots: the log of a Sigstore service dates its signatures.")
+    try:
+        return oms.SigstoreRoot.read(read(root), identity, issuer, _lists(crl))
+    except BadKey as error:
+        raise usage(f"{root} cannot be used: {error}.") from None
+
+
+def _trust(
+    public_key: Path | None, roots: Path | None, identity: str | None, crl: Path | None, at: datetime | None
+) -> Trust:
     from strongroom.kernel.clock import SystemClock
     from strongroom.registry import oms
     from strongroom.registry.oms.keys import BadKey
 
-    if (public_key is None) == (roots is None):
-        raise usage("Say whom to trust: --public-key or --roots, one of the two.")
-    if public_key is not None and (identity is not None or at is not None):
-        raise usage("--identity and --at go with --roots: a bare key names nobody and has no end.")
+    if public_key is not None and (identity, crl, at) != (None, None, None):
+        raise usage("--identity, --crl and --at go with --roots: a bare key names nobody and has no end.")
     try:
         if public_key is not None:
             return oms.PublicKeys.read(read(public_key))
         assert roots is not None  # noqa: S101 - one of the two
         moment = at.astimezone() if at is not None else SystemClock().now()
-        return oms.Certificates.read(read(roots), moment, identity)
+        return oms.Certificates.read(read(roots), moment, identity, _lists(crl))
     except BadKey as error:
         raise usage(f"{public_key or roots} cannot be used: {error}.") from None
 

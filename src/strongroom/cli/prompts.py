@@ -11,6 +11,7 @@ import msgspec
 from cyclopts import App, Parameter, validators
 
 from strongroom.cli import output
+from strongroom.cli.approvers import OwnKey, signed
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import FAILED, OK, usage
 from strongroom.cli.options import Environment, Tenant
@@ -130,6 +131,8 @@ def diff(before: str, after: str, /, *, tenant: Tenant, session: Session = HERE)
 Example:
   strongroom prompt approve service-desk@1.0.0 --tenant acme --env prod \\
       --reason "read it, ticket 4711" --token-file approver.token
+  strongroom prompt approve service-desk@1.0.0 --tenant 0197f2a0-0000-7000-8000-000000000000 --env prod \\
+      --reason "read it, ticket 4711" --key approver.pem --token-file approver.token
 """,
 )
 def approve(
@@ -140,6 +143,7 @@ def approve(
     environment: Environment,
     reason: Annotated[str, Parameter(help="Why, in your words; it is signed with the rest.")],
     days: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=400), help="How long it lasts.")] = 90,
+    key: OwnKey = None,
     session: Session = HERE,
 ) -> None:
     """Approve a system prompt for an environment, as an approver: never its author, and each person counts once.
@@ -150,9 +154,18 @@ def approve(
         environment: where it may be deployed.
         reason: why.
         days: how long.
+        key: your own private key; with it, the tenant is named by its id.
         session: how to ask; an approver's token.
     """
     fields: dict[str, object] = {"environment": environment, "reason": reason, "days": days}
+    if key is not None:
+        from strongroom.registry.prompts.model import subject_of  # noqa: PLC0415 - `--help` must not wait for it
+
+        found = get(session, _place(prompt, tenant))
+        subject = subject_of(found["digest"], found["name"], found["version"])
+        fields["statement"] = signed(
+            session, (subject.digest, subject.name, subject.version), {**fields, "tenant": tenant}, key
+        )
     body = ask(session, "POST", f"{_place(prompt, tenant)}/approvals", fields)
     if session.json:
         output.raw(body)

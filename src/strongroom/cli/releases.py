@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,7 +9,7 @@ import msgspec
 from cyclopts import Parameter, validators
 
 from strongroom.cli import output
-from strongroom.cli.approvers import read_key
+from strongroom.cli.approvers import signed
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import FAILED, OK
 from strongroom.cli.models import MODEL
@@ -116,7 +115,8 @@ def approve(
     name, version = named(release)
     fields: dict[str, object] = {"environment": environment, "reason": reason, "tenant": tenant, "days": days}
     if key is not None:
-        fields["statement"] = _signed(session, (name, version), fields, key)
+        digest = get(session, place("models", name, version, tenant=tenant))["digest"]
+        fields["statement"] = signed(session, (digest, name, version), fields, key)
     body = ask(session, "POST", place("models", name, version, "approvals"), fields)
     if session.json:
         output.raw(body)
@@ -147,28 +147,6 @@ def diff(before: str, after: str, /, *, tenant: Whose = None, session: Session =
     else:
         output.listing(rows, ("change", "path"), empty="The files are the same.")
     return FAILED if rows else OK
-
-
-def _signed(session: Session, release: tuple[str, str], fields: dict[str, object], key: Path) -> str:
-    """Return an approval, signed here: of the digest that the catalogue names, which is shown before."""
-    from strongroom.kernel.principal import Environment as Place  # noqa: PLC0415 - `--help` must not wait for them
-    from strongroom.registry.admission.model import Subject  # noqa: PLC0415 - as above
-    from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved  # noqa: PLC0415 - as above
-
-    secret = read_key(key)
-    name, version = release
-    digest = get(session, place("models", name, version, tenant=fields["tenant"]))["digest"]
-    output.note(f"You sign for {name}@{version}, {digest}.")
-    now = datetime.now(UTC)
-    terms = Terms(
-        approver=get(session, place("whoami"))["name"],
-        environment=Place(str(fields["environment"])),
-        tenant=EVERY_TENANT if fields["tenant"] is None else str(fields["tenant"]),
-        expires=now + timedelta(days=int(str(fields["days"]))),
-        reason=str(fields["reason"]),
-        version=version,
-    )
-    return approved(Subject(digest=digest, name=name, version=version), terms, now, secret).decode()
 
 
 def _files(session: Session, release: str, tenant: str | None) -> dict[str, Any]:

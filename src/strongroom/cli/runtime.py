@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from cyclopts import App, Parameter
@@ -15,6 +15,9 @@ from strongroom.cli.failures import FAILED, OK, usage
 from strongroom.cli.local import LOCAL
 from strongroom.cli.options import OutFile
 from strongroom.cli.session import Json
+
+if TYPE_CHECKING:
+    from strongroom.registry.bills.rebuilt import Rebuilt
 
 RUNTIME: Final = App(
     name="runtime",
@@ -68,6 +71,7 @@ def bom(
 Examples:
   strongroom runtime check runtime.cdx.json
   strongroom runtime check runtime.cdx.json --no-files --json
+  strongroom runtime check runtime.cdx.json --lock uv.lock --wheels ./wheels
 
 Exit codes: 0 it is what the bill tells of, 1 it is not, 2 the file is no such bill.
 """,
@@ -79,6 +83,13 @@ def check(
     files: Annotated[
         bool, Parameter(help="Hash every installed file too, and hold it against its package's record.")
     ] = True,
+    lock: Annotated[
+        Path | None, Parameter(help="A uv.lock: every package is one that it pins [default: it is not asked].")
+    ] = None,
+    wheels: Annotated[
+        Path | None,
+        Parameter(help="Directory of wheels, fetched or built anew: installed files are theirs; needs --lock."),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Hold this installation against a bill that was written of it: what was added, is gone, or has other bytes.
@@ -86,6 +97,8 @@ def check(
     Args:
         bill: as `runtime bom` wrote it.
         files: hash every file too.
+        lock: hold packages against a lock file too.
+        wheels: and their files against wheels that the lock file allows, or that were built anew.
         json: print JSON.
     """
     from strongroom.confinement.tree import site_packages  # noqa: PLC0415 - `--help` must not wait for it
@@ -96,18 +109,39 @@ def check(
         before = read_bill(_read(bill))
     except NotABill as error:
         raise usage(f"{bill}: {error}") from None
+    if wheels is not None and lock is None:
+        raise usage("Which wheels count stands in a lock file.", "Name it: --lock uv.lock.")
     places = site_packages()
     now = look(places)
     said = compared(before, now)
     if files:
         said += [f"{each} is not what its package's record says." for each in altered(places)]
+    built = None if lock is None else _rebuilt(places, lock, wheels)
+    said += [] if built is None else built.differences
     if json:
-        output.raw(msgspec.json.encode({"same": not said, "differences": said, "environment": now.digest}))
+        told: dict[str, object] = {"same": not said, "differences": said, "environment": now.digest}
+        if built is not None:
+            told |= {"rebuilt": built.same, "not_compared": built.untold}
+        output.raw(msgspec.json.encode(told))
     else:
         for each in said:
             print(output.text(each))
+        if built is not None:
+            output.note(
+                f"As their wheels: {len(built.same)} packages; without a wheel to compare: {len(built.untold)}."
+            )
         output.note("It is NOT what the bill tells of." if said else "It is what the bill tells of.")
     return FAILED if said else OK
+
+
+def _rebuilt(places: tuple[Path, ...], lock: Path, wheels: Path | None) -> Rebuilt:
+    from strongroom.registry.bills.installed import BadLock  # noqa: PLC0415 - `--help` must not wait for it
+    from strongroom.registry.bills.rebuilt import rebuilt  # noqa: PLC0415 - as above
+
+    try:
+        return rebuilt(places, _read(lock), [] if wheels is None else sorted(wheels.glob("*.whl")))
+    except BadLock as error:
+        raise usage(f"{lock}: {error}", "Name the uv.lock that this was installed by.") from None
 
 
 def _read(path: Path) -> bytes:

@@ -19,7 +19,7 @@ from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment
 from strongroom.kernel.refusal import Refusal, Refused, invalid
 from strongroom.policy import Action, Kind, Resource
-from strongroom.registry.admission.service import MAX_DAYS
+from strongroom.registry.admission.signed import MAX_DAYS
 from strongroom.registry.releases.overview import Dossier, Surveyed
 from strongroom.registry.scan.rules import RULES
 
@@ -111,8 +111,9 @@ async def waiting(visit: Visit) -> Answer:
         )
         for each in found
     ]
+    keys = await visit.parts.registrar.list(visit.who, visit.ask())
     return visit.render(
-        "approvals.html", rows=rows, may_approve=visit.may(Action.MODEL_APPROVE, Resource(kind=Kind.RELEASE))
+        "approvals.html", rows=rows, keys=keys, may_approve=visit.may(Action.MODEL_APPROVE, Resource(kind=Kind.RELEASE))
     )
 
 

@@ -36,6 +36,7 @@ from strongroom.policy import FRESH_S, Action, Ask, Engine, Gate, LogReader, Res
 from strongroom.providers import Providers
 from strongroom.registry import Registry
 from strongroom.registry.admission import Admission
+from strongroom.registry.admission.registrar import Registrar
 from strongroom.registry.channels.service import Channels
 from strongroom.registry.lineage import Lineage
 from strongroom.registry.releases import Keeping, Overview, Releases
@@ -83,6 +84,7 @@ class Parts:
     admission: Admission
     releases: Releases
     overview: Overview
+    registrar: Registrar
     keeping: Keeping
     channels: Channels
     lineage: Lineage

@@ -138,6 +138,8 @@ class Action(StrEnum):
         "Ask again, while a worker serves a release, whether it is that release and may be served.",
     )
     MODEL_APPROVE = ("model.approve", Kind.RELEASE, "Say that a release may be deployed in an environment.")
+    EVIDENCE_ADD = ("evidence.add", Kind.RELEASE, "Take in evidence that others made: bills, scans, provenance.")
+    EVIDENCE_READ = ("evidence.read", Kind.RELEASE, "Read others' evidence, and have it verified anew.")
     MODEL_EVALUATE = (
         "model.evaluate",
         Kind.DEPLOYMENT,

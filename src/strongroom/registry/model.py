@@ -134,3 +134,5 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None = None
     """The system prompt that is put before every request, NAME@VERSION."""
     prompt_digest: Digest | None = None
+    runtime: Digest | None = None
+    """Digest of the installation when the deployment was made, as `runtime bom` tells it."""

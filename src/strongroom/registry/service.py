@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -30,12 +31,28 @@ _Found = TypeVar("_Found")
 class Registry:
     """Releases of the installation, deployments of its tenants."""
 
-    def __init__(self, gate: Gate, clock: Clock, admission: Admission, prompts: Prompts | None = None) -> None:
-        """Take what is needed; without `prompts`, no deployment can have one."""
+    def __init__(
+        self,
+        gate: Gate,
+        clock: Clock,
+        admission: Admission,
+        prompts: Prompts | None = None,
+        runtime: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
+        """Take what is needed.
+
+        Args:
+            gate: gives transactions.
+            clock: dates.
+            admission: judges releases.
+            prompts: without it, no deployment can have one.
+            runtime: tells the digest of the installation, which each deployment is kept with; empty: it cannot be told.
+        """
         self._gate = gate
         self._clock = clock
         self._admission = admission
         self._prompts = prompts
+        self._runtime = runtime
 
     async def admit(
         self, who: Principal, release: Release, ask: Ask, prove: Callable[[Subject], Proof] | None = None
@@ -101,9 +118,11 @@ class Registry:
                 is not scanned, signed and approved for it, or such a prompt; CONFLICT when the name is taken there.
         """
         deployment, now = DeploymentId(new_uuid()), self._clock.now()
+        runtime = "" if self._runtime is None else await self._runtime()
+        said = replace(ask, detail={**ask.detail, "runtime": runtime}) if runtime else ask
         resource = Resource(kind=Kind.DEPLOYMENT, id=name, tenant=tenant, environment=environment)
         try:
-            async with self._gate.permit(who, Action.DEPLOYMENT_CREATE, resource, ask) as tx:
+            async with self._gate.permit(who, Action.DEPLOYMENT_CREATE, resource, said) as tx:
                 if not await identity_tables.living(tx):  # the directory may lag a deletion by a moment
                     raise Refused(hidden(f"tenant {tenant} is gone"))
                 found = await tables.deployable(tx, digest)
@@ -123,7 +142,7 @@ class Registry:
                     brought=found.brought,
                     prompt=pinned,
                 )
-                await tables.insert_deployment(tx, deployment, route, now)
+                await tables.insert_deployment(tx, deployment, route, now, runtime or None)
                 await tables.served(tx, deployment, None, digest, by=str(who), at=now)
                 if await tables.deployable(tx, digest) is None:  # deleted meanwhile; from here on it cannot be
                     raise Refused(invalid("No release with this digest was admitted.", param="release"))

@@ -14,7 +14,7 @@ from strongroom.store import OperatorTx, Record, TenantTx
 
 _DEPLOYMENT = """SELECT d.id, d.environment, d.name, coalesce(d.release_digest, d.own_digest) AS digest, d.created_at,
                         coalesce(r.name, o.name) AS model, coalesce(r.version, o.version) AS version,
-                        coalesce(r.kind, o.kind, d.kind) AS kind, d.prompt_digest,
+                        coalesce(r.kind, o.kind, d.kind) AS kind, d.prompt_digest, d.runtime,
                         p.name || '@' || p.version AS prompt
                  FROM registry.deployment d LEFT JOIN registry.release r ON r.digest = d.release_digest
                  LEFT JOIN registry.own_release o ON o.tenant_id = d.tenant_id AND o.digest = d.own_digest
@@ -98,12 +98,14 @@ async def release_format(tx: OperatorTx | TenantTx, digest: str) -> Format | Non
     return None if written is None else Format(written)
 
 
-async def insert_deployment(tx: TenantTx, deployment: DeploymentId, route: RouteDocument, at: datetime) -> None:
-    """Add a deployment of a release, with the digest of the prompt that goes before every request."""
+async def insert_deployment(
+    tx: TenantTx, deployment: DeploymentId, route: RouteDocument, at: datetime, runtime: str | None
+) -> None:
+    """Add a deployment of a release, with the digests of the prompt before every request, and of the installation."""
     await tx.execute(
         """INSERT INTO registry.deployment
-               (tenant_id, id, environment, name, release_digest, own_digest, created_at, prompt_digest)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+               (tenant_id, id, environment, name, release_digest, own_digest, created_at, prompt_digest, runtime)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
         tx.tenant,
         deployment,
         str(route.environment),
@@ -112,6 +114,7 @@ async def insert_deployment(tx: TenantTx, deployment: DeploymentId, route: Route
         route.release if route.own else None,
         at,
         None if route.prompt is None else route.prompt.digest,
+        runtime,
     )
 
 
@@ -215,4 +218,5 @@ def _deployment(row: Record, targets: dict[UUID, list[Target]]) -> Deployment:
         targets=targets.get(row["id"], []),
         prompt=row["prompt"],
         prompt_digest=row["prompt_digest"],
+        runtime=row["runtime"],
     )

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from strongroom.kernel.principal import Environment
+from strongroom.rules.evidence import EvidenceDemand, check_demands
 from strongroom.rules.kind import Document, Kind, Said
 from strongroom.rules.model import DocumentError, Level, NamePattern, Rule
 
@@ -72,6 +73,7 @@ class ApprovalRule(Rule, frozen=True, kw_only=True):
         approval_days: how long an approval counts at most, whatever it says itself.
         own_keys: whether approvals must be signed by approvers' own keys.
         promoted_only: whether only what a channel has promoted is deployed, and so no release of a tenant's own.
+        evidence: what others must have found and signed of the release, of the installation, or of its image.
     """
 
     risks: tuple[RiskClass, ...] = ()
@@ -82,6 +84,7 @@ class ApprovalRule(Rule, frozen=True, kw_only=True):
     approval_days: Annotated[int, Meta(ge=1, le=MOST_DAYS)] | None = None
     own_keys: bool = False
     promoted_only: bool = False
+    evidence: Annotated[tuple[EvidenceDemand, ...], Meta(max_length=10)] = ()
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +102,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
     approval_days: int = MOST_DAYS
     own_keys: bool = False
     promoted_only: bool = False
+    evidence: tuple[EvidenceDemand, ...] = ()
     closed: bool = False
 
     def meet(self, other: Demands) -> Demands:
@@ -111,6 +115,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
             approval_days=min(self.approval_days, other.approval_days),
             own_keys=self.own_keys or other.own_keys,
             promoted_only=self.promoted_only or other.promoted_only,
+            evidence=tuple(sorted({*self.evidence, *other.evidence}, key=msgspec.json.encode)),
             closed=self.closed or other.closed,
         )
 
@@ -133,6 +138,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
             said.append("approvals are signed by approvers' own keys")
         if self.promoted_only:
             said.append("only what is promoted is deployed, and no release of a tenant's own")
+        said += [each.words for each in self.evidence]
         return ["nothing is admitted: the document cannot be read"] if self.closed else said
 
 
@@ -154,7 +160,7 @@ class ApprovalKind(Kind[ApprovalRule, Approving]):
     """The kind `approval`: all rules that fit hold together."""
 
     name = "approval"
-    meaning = "What is demanded before a release serves: approvals, evaluations, a cool-off."
+    meaning = "What is demanded before a release serves: approvals, evaluations, a cool-off, evidence of others."
     rule = ApprovalRule
     levels = frozenset({Level.DEFAULT})
 
@@ -201,6 +207,7 @@ class ApprovalKind(Kind[ApprovalRule, Approving]):
             if rule.approvers is not None and rule.approvers < FLOOR[environment]:
                 tell = f"At least {FLOOR[environment]} people approve in {environment}: no document can demand fewer"
                 raise DocumentError(tell, f"{place}.approvers")
+        check_demands(rule.evidence, place)
         names = [each.name for each in rule.groups]
         for index, each in enumerate(rule.groups):
             here = f"{place}.groups[{index}]"
@@ -240,6 +247,7 @@ def _said(rule: ApprovalRule) -> Demands:
         approval_days=rule.approval_days or MOST_DAYS,
         own_keys=rule.own_keys,
         promoted_only=rule.promoted_only,
+        evidence=tuple(sorted(set(rule.evidence), key=msgspec.json.encode)),
     )
 
 

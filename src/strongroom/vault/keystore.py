@@ -50,6 +50,7 @@ class Use(StrEnum):
     SUBJECT_REQUEST = "subject-request"  # what was said of a person's request
     DATASET = "dataset"  # training data at rest
     WEIGHTS = "weights"  # a release's files at rest
+    EVIDENCE = "evidence"  # documents of others about releases
     CAPTURE = "capture"  # raw requests and answers that two others allowed to be captured
     VALUE_LIST = "value-list"  # what values of a tenant's own lists are hashed with
     WEBHOOK = "webhook"  # what notices are signed with

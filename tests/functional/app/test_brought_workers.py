@@ -125,6 +125,7 @@ def house(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Gen
                         settings=Settings(),
                         sockets=home,
                         tell=lambda line: held[0].said.append(line) if held else None,
+                        runtime=plane.services.evidence.reader.runtime,
                         may_serve=may_serve,
                     )
                     serving = Serving(parts)

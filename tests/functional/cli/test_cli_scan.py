@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from tests.unit.registry.sigstore_service import EMAIL, ISSUER, NOW, Service
 
 from strongroom.cli.main import run
-from strongroom.registry import dsse
+from strongroom.registry import dsse, oms
 from strongroom.registry.scan.testing.build import call, safetensors, tensor
 from strongroom.signatures import SecretKey
 
@@ -136,3 +138,24 @@ def test_a_model_is_signed_and_told_from_what_was_not_signed(
     assert said(capsys)["because"] == 'the model is not what was signed (changed: "config.json")'
     assert run(verify[:-2]) == 2
     assert run([*verify, "--roots", str(public)]) == 2
+
+
+def test_a_signature_through_a_private_service_is_verified_by_its_trusted_root_alone(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = Service()
+    root, signature, crl = tmp_path / "trusted_root.json", tmp_path / "model.sig", tmp_path / "ca.crl"
+    root.write_text(json.dumps(service.trusted_root()))
+    signature.write_text(json.dumps(service.sign(model.name, oms.digests(model))))
+    verify = ["model", "verify-signature", str(model), "--signature", str(signature), "--trusted-root", str(root)]
+    who = ["--identity", EMAIL, "--issuer", ISSUER]
+    assert run([*verify, *who]) == 0
+    assert EMAIL in capsys.readouterr().out
+    assert run([*verify, "--identity", EMAIL, "--issuer", "https://login.other.example"]) == 1
+    assert run(verify) == 2
+    assert run([*verify, *who, "--at", "2026-11-27"]) == 2
+    crl.write_bytes(service.root.revoke() + service.authority.revoke(at=NOW - timedelta(days=400)))
+    assert run([*verify, *who, "--crl", str(crl)]) == 1
+    assert "cannot be told" in capsys.readouterr().err
+    crl.write_text("nothing")
+    assert run([*verify, *who, "--crl", str(crl)]) == 2

@@ -11,13 +11,16 @@ from strongroom.app.testing import RELEASE, ControlPlane
 from strongroom.kernel.principal import Principal
 from strongroom.policy import Ask
 from strongroom.registry import Release
+from strongroom.registry.admission.ownkeys import claim
 from strongroom.registry.admission.testing import digest_of, prover
 from strongroom.registry.content.quarantine import Part, Stage
 from strongroom.registry.releases import NewRelease, Progress
 from strongroom.registry.scan.testing.build import safetensors
+from strongroom.signatures.keys import SecretKey
 
 WEIGHTS: Final = safetensors({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, b"\0" * 4)
 TEMPLATE: Final = "{% for message in messages %}\n{{ message.role }}: {{ message.content }}\n{% endfor %}\nBe brief.\n"
+OWN_KEY: Final = SecretKey.of_seed(b"c" * 32)
 SECOND: Final = TEMPLATE.replace("Be brief.", "Answer in full.")
 
 
@@ -56,8 +59,11 @@ def bring(plane: ControlPlane, who: str, name: str, version: str, files: dict[st
 
 
 def furnish(plane: ControlPlane) -> None:
-    """Bring one of each: a newer release of the installation's, two of a tenant's own, and one that is refused."""
+    """Bring one of each: a newer release of the installation's, two of a tenant's own, one that is refused; an own key."""
     newer(plane)
+    who = person(plane, "approver")
+    shown = claim(who.name, OWN_KEY).decode()
+    plane.run(plane.services.registrar.add(who, OWN_KEY.public.pem(), shown, 30, Ask()))
     for version, template in (("1", TEMPLATE), ("2", SECOND)):
         files = {"model.safetensors": WEIGHTS, "chat_template.jinja": template.encode()}
         assert bring(plane, "acme-admin", "support-bot", version, files).stage is Stage.ADMITTED

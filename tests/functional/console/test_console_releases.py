@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.functional.console.releases import furnish, person
+from tests.functional.console.releases import OWN_KEY, furnish, person
 
 from strongroom.app.seed import INSTALLER
 from strongroom.app.testing import ControlPlane
@@ -36,6 +36,9 @@ def test_an_approver_finds_what_waits_and_answers_for_the_digest_that_was_shown(
     here.expected |= {"status of 400", "status of 409"}
     here.go("/approvals")
     expect(here.page.locator("tbody tr").filter(has_text="tiny@2")).to_contain_text("0 of 1 approvals that dev demands")
+    own = here.page.locator("tbody tr").filter(has_text=OWN_KEY.public.id)
+    expect(own).to_contain_text("ed25519")
+    expect(own).to_contain_text("active")
     here.page.get_by_role("link", name="tiny@2").click()
     expect(here.page.locator("h1")).to_contain_text("tiny")
     here.page.locator("input[name=digest]").evaluate("each => { each.value = 'sha256:' + '0'.repeat(64) }")

@@ -317,7 +317,7 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     stack.push_async_callback(db.close)
     gate = Gate(db, Engine.load(), clock)
     admission = Admission(gate, RegistryKeys(keys), clock)
-    prompts = Prompts(gate, RegistryKeys(keys), PromptSeals(keys), clock)
+    prompts = Prompts(gate, admission.approvals, PromptSeals(keys), clock)
     identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock, admission, prompts)
     channels = Channels(gate, admission, RegistryKeys(keys), clock)
     rules = Rules(gate, clock)

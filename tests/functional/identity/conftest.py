@@ -26,6 +26,8 @@ from strongroom.vault import FileKeystore, Keyring, Purpose, PurposeKeys
 DEV = Environment.DEV
 ASK = Ask()
 HERE = "127.0.0.1"
+RUNTIME = f"sha256:{'e' * 64}"
+IMAGE = f"sha256:{'1' * 64}"
 
 
 @dataclass
@@ -74,7 +76,7 @@ async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]
 
     services = make_services(
         db, follower, known, Engine.load(), keys, keystore, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor,
-        content=tmp_path / "content",
+        content=tmp_path / "content", look=lambda: RUNTIME, image=IMAGE,
     )  # fmt: skip
     follower.start()
     yield House(services, database, keys, tmp_path / "content")

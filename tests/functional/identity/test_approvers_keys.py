@@ -37,7 +37,7 @@ MINE, THEIRS = SecretKey.of_seed(b"1" * 32), SecretKey.of_seed(b"2" * 32)
 async def opened(house: House, *, trusted: frozenset[str] = frozenset()) -> None:
     """Have a release proven, and approvals demanded by own keys."""
     services = house.services
-    services.admission._own = OwnKeys(demanded=True, trusted=trusted)
+    services.admission.approvals.rule = OwnKeys(demanded=True, trusted=trusted)
     assert await services.channels.renew(INSTALLER, ASK) == {}
     for who in (ONE, TWO):
         await services.accounts.create(INSTALLER, Name(who.name), Role.APPROVER, ask=ASK)

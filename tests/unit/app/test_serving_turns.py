@@ -30,6 +30,10 @@ BAD, GOOD, THIRD = (
 GENEROUS_S = 20.0
 
 
+async def _nothing() -> str:
+    return ""
+
+
 class Gate:
     """Permits everything."""
 
@@ -60,7 +64,7 @@ class Tried(Serving):
         super().__init__(
             Parts(
                 gate=cast("Any", Gate()), admission=cast("Any", None), shelf=cast("Any", None), host=cast("Any", self.host),
-                settings=cast("Any", None), sockets=home, tell=told.append,
+                settings=cast("Any", None), sockets=home, tell=told.append, runtime=_nothing,
             )
         )  # fmt: skip
         self.judge: Callable[[Wanted], None] = lambda _: None

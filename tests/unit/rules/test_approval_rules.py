@@ -18,8 +18,10 @@ from strongroom.rules.kind import encode
 from strongroom.rules.model import DocumentError, Level
 from strongroom.rules.narrower import objection
 from strongroom.rules.resolve import Held, Standing
+from strongroom.signatures.keys import SecretKey
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
+KEY = SecretKey.of_seed(b"k" * 32).public.pem()
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"environments": ["prod"]}, "rules[0]"),
     "callers": ({"approvers": 3, "workloads": ["w"]}, "rules[0]"),
@@ -31,6 +33,52 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "rules[0].groups[0].approvals",
     ),
     "the author's own word": ({"approvers": 2, "author_counts": True}, "rules[0]"),
+    "evidence that says nothing": ({"evidence": [{"about": "image", "keys": [KEY]}]}, "rules[0].evidence[0]"),
+    "evidence by nobody": ({"evidence": [{"about": "release", "bill": True}]}, "rules[0].evidence[0].keys"),
+    "evidence by what is no key": (
+        {"evidence": [{"about": "release", "bill": True, "keys": ["x"]}]},
+        "rules[0].evidence[0].keys[0]",
+    ),
+    "a severity without a scan": (
+        {"evidence": [{"about": "release", "severity": "high", "keys": [KEY]}]},
+        "rules[0].evidence[0]",
+    ),
+    "grace from nothing": (
+        {"evidence": [{"about": "release", "scanned_days": 7, "grace_days": 3, "keys": [KEY]}]},
+        "rules[0].evidence[0].severity",
+    ),
+    "a source without a builder": (
+        {"evidence": [{"about": "release", "bill": True, "sources": ["x"], "keys": [KEY]}]},
+        "rules[0].evidence[0].builders",
+    ),
+    "an exception until no day": (
+        {
+            "evidence": [
+                {
+                    "about": "release",
+                    "scanned_days": 7,
+                    "severity": "low",
+                    "keys": [KEY],
+                    "exceptions": [{"vulnerability": "C", "owner": "o", "reason": "r", "expires": "2026-02-30"}],
+                }
+            ]
+        },
+        "rules[0].evidence[0].exceptions[0].expires",
+    ),
+    "an exception of nobody's": (
+        {
+            "evidence": [
+                {
+                    "about": "release",
+                    "scanned_days": 7,
+                    "severity": "low",
+                    "keys": [KEY],
+                    "exceptions": [{"vulnerability": "C", "reason": "r", "expires": "2026-02-20"}],
+                }
+            ]
+        },
+        "rules[0].evidence[0].exceptions[0]",
+    ),
     "a suite by a path": ({"evaluations": ["../leaks"]}, "rules[0].evaluations[0]"),
 }
 
@@ -38,6 +86,10 @@ environments = st.lists(st.sampled_from(sorted(Environment)), max_size=2, unique
 names = st.sampled_from(["ann", "bob", "cid"])
 groups: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"name": st.just("g"), "accounts": st.lists(names, min_size=1, max_size=1)}
+)
+evidence: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"about": st.sampled_from(["release", "runtime"]), "bill": st.just(value=True), "keys": st.just([KEY])},
+    optional={"scanned_days": st.integers(1, 9), "digests": st.just([f"sha256:{'0' * 64}"])},
 )
 rules: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"environments": environments, "evaluations": st.lists(st.sampled_from(["leaks", "refusals"]), max_size=2)},
@@ -49,6 +101,7 @@ rules: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "approval_days": st.integers(1, 400),
         "own_keys": st.booleans(),
         "promoted_only": st.booleans(),
+        "evidence": st.lists(evidence, max_size=2),
     },
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
@@ -12,10 +12,12 @@ from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission.demanded import Policy
-from strongroom.registry.admission.model import Risk, Standing, Subject
+from strongroom.registry.admission.model import Found, Risk, Standing, Subject
 from strongroom.registry.admission.ownkeys import Certificate
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.channels.model import Content
+from strongroom.registry.evidence.model import Outside
+from strongroom.store import OperatorTx, TenantTx
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,3 +57,11 @@ class Around(NamedTuple):
     revocations: Content | Untrusted
     own: dict[UUID, list[Certificate]]
     policy: Policy
+
+
+class Others(Protocol):
+    """Tells what others' evidence there is (`EvidenceReader`)."""
+
+    async def outside(self, tx: OperatorTx | TenantTx, found: Found) -> Outside:
+        """Return what there is about a release, and about the installation that would serve it."""
+        ...

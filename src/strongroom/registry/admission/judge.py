@@ -3,7 +3,8 @@
 1. the manifest is the one that the release is named by;
 2. the verdict is clean, of today's rules, over exactly the manifest's files, and says whose release it is;
 3. the signature is over the same files, by this installation, under the release's name and version;
-4. enough people have approved it here, none of them its author, and it has what else the installation demands;
+4. enough people have approved it here, none of them its author, and it has what else the installation demands, evidence
+   of others among it;
 5. neither it nor who signed it is revoked, and that can be told;
 6. it is the release of its name that the environment's channel has promoted last, and nothing is frozen there.
 """
@@ -12,8 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -23,69 +24,22 @@ import msgspec
 from strongroom.kernel.principal import Environment
 from strongroom.registry import dsse, oms
 from strongroom.registry.admission import manifest as manifests
-from strongroom.registry.admission.demanded import Policy, further, missing_groups, unreadable
-from strongroom.registry.admission.keys import RegistryKeys
+from strongroom.registry.admission.case import Case
+from strongroom.registry.admission.demanded import further, missing_groups, unreadable
 from strongroom.registry.admission.model import (
     Evidence,
     EvidenceKind,
-    OwnKeys,
     Reason,
     Standing,
-    Subject,
     Word,
 )
-from strongroom.registry.admission.ownkeys import Certificate, read_receipt
+from strongroom.registry.admission.outside import reasons as outside_reasons
+from strongroom.registry.admission.ownkeys import read_receipt
 from strongroom.registry.admission.statements import EVERY_TENANT, Approved, Scanned, Terms, read_approval, read_scan
 from strongroom.registry.channels.client import Untrusted
-from strongroom.registry.channels.model import Content, Revoked
 from strongroom.registry.oms.service import verify_statement
 from strongroom.rules.approval import MOST_DAYS
 from strongroom.signatures.keys import PublicKey
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Everything that a judgement takes.
-
-    Attributes:
-        subject: the release, as the catalogue names it.
-        evidence: what there is about it, newest first.
-        approvers: accounts that may approve now.
-        keys: whose signatures count.
-        ruleset: of today's scanner.
-        now: the time.
-        channels: what the environments' channels say, or why one cannot be used.
-        revocations: what is revoked, or why that cannot be told.
-        own: approvers' own keys, by account.
-        rule: whose keys count.
-        serving: whether it is only to go on: then what was promoted once may, and nothing frozen stops it.
-        policy: what the installation demands.
-        passed: suites that it has passed, by name.
-        promotes: whether it must be promoted: a tenant's own is deployed where it is approved for its tenant.
-    """
-
-    subject: Subject
-    evidence: tuple[Evidence, ...]
-    approvers: frozenset[UUID]
-    keys: RegistryKeys
-    ruleset: str
-    now: datetime
-    channels: Mapping[Environment, Content | Untrusted] = field(default_factory=dict[Environment, Content | Untrusted])
-    revocations: Content | Untrusted = field(default_factory=Content)
-    own: Mapping[UUID, Sequence[Certificate]] = field(default_factory=dict[UUID, Sequence[Certificate]])
-    rule: OwnKeys = field(default_factory=OwnKeys)
-    policy: Policy = field(default_factory=Policy)
-    passed: frozenset[str] = frozenset()
-    promotes: bool = True
-    serving: bool = False
-
-    def revoked_signer(self, signer: str) -> Revoked | None:
-        """Return why nothing of a signer counts, if so."""
-        return None if isinstance(self.revocations, Untrusted) else self.revocations.revoked_signer(signer)
-
-    def of(self, kind: EvidenceKind) -> Iterator[Evidence]:
-        """Yield the evidence of one kind."""
-        return (each for each in self.evidence if each.kind is kind)
 
 
 def judge(case: Case, environment: Environment, tenant: str | None) -> Standing:
@@ -217,6 +171,8 @@ def _approvals(
     reasons.append(Reason(demand="approval", met=met, because=said))
     if not case.serving:  # what was let in goes on: it ends by what is revoked, and by approvals that end
         reasons.extend(further(demands, wanted, people, case.passed | _at_promotion(case, environment), case.now))
+        revoked = case.revoked_signer
+        reasons.extend(outside_reasons(demands.evidence, case.outside, case.now, lambda key: revoked(key) is not None))
 
 
 def _at_promotion(case: Case, environment: Environment) -> frozenset[str]:

@@ -56,6 +56,14 @@ class RegistryKeys:
         """Return whose seals count."""
         return [SecretKey.of_seed(_derived(root, "policymaker")).public for root in self._roots]
 
+    def receiver(self) -> SecretKey:
+        """Return the key that seals what was read of others' evidence."""
+        return SecretKey.of_seed(_derived(self._roots[0], "receiver"))
+
+    def receivers(self) -> list[PublicKey]:
+        """Return by whose seals others' evidence was taken in."""
+        return [SecretKey.of_seed(_derived(root, "receiver")).public for root in self._roots]
+
     def signer(self) -> SigningKey:
         """Return the key that signs models."""
         return SigningKey(_p256(self._roots[0]))

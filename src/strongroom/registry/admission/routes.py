@@ -17,11 +17,20 @@ from strongroom.registry.admission.answers import Shown
 from strongroom.registry.admission.model import Standing
 from strongroom.registry.admission.registrar import MAX_DAYS as KEY_DAYS
 from strongroom.registry.admission.registrar import OwnKey, Registrar
-from strongroom.registry.admission.service import MAX_DAYS, Admission
+from strongroom.registry.admission.service import Admission
+from strongroom.registry.admission.signed import MAX_DAYS
 
 TheAdmission: TypeAlias = NamedDependency[Admission]
 TheRegistrar: TypeAlias = NamedDependency[Registrar]
 TheFinder: TypeAlias = NamedDependency[Finder]
+
+
+Signed: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=65536, description="The approval as a DSSE envelope, signed by your own key."
+    ),
+]
 
 
 class Approve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,15 +40,7 @@ class Approve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="Why, in your words.")]
     tenant: Annotated[str, msgspec.Meta(min_length=1, max_length=63)] | None = None
     days: Annotated[int, msgspec.Meta(ge=1, le=MAX_DAYS, description="How long it lasts.")] = 90
-    statement: (
-        Annotated[
-            str,
-            msgspec.Meta(
-                min_length=1, max_length=65536, description="The approval as a DSSE envelope, signed by your own key."
-            ),
-        ]
-        | None
-    ) = None
+    statement: Signed | None = None
 
 
 class AddKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

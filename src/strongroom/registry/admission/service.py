@@ -7,12 +7,9 @@ import re
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
-from uuid import UUID
-
-import msgspec
 
 from strongroom.identity import account_tables
 from strongroom.kernel.clock import Clock
@@ -23,13 +20,14 @@ from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.registry import dsse
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission import tables
-from strongroom.registry.admission.answers import Admitted, Around, Proved, Shown
+from strongroom.registry.admission.answers import Admitted, Around, Others, Proved, Shown
+from strongroom.registry.admission.case import Case
 from strongroom.registry.admission.demanded import Passing, policy, seal, told
-from strongroom.registry.admission.judge import Case, judge
+from strongroom.registry.admission.judge import judge
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.model import PROVEN, EvidenceKind, Found, OwnKeys, Proof, Risk, Standing, Subject
-from strongroom.registry.admission.ownkeys import Receipt, received
-from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved, read_approval, read_scan, scanned
+from strongroom.registry.admission.signed import MAX_DAYS, Approvals
+from strongroom.registry.admission.statements import EVERY_TENANT, Terms, read_scan, scanned
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.channels.memory import Memory
 from strongroom.registry.channels.model import Channel, Content
@@ -40,8 +38,6 @@ from strongroom.registry.scan.rules import ruleset_digest
 from strongroom.registry.scan.service import scan_files
 from strongroom.rules.model import Version
 from strongroom.store import OperatorTx, TenantTx
-
-MAX_DAYS: Final = 400
 
 
 class Admission:
@@ -55,6 +51,7 @@ class Admission:
         memory: Memory | None = None,
         own: OwnKeys | None = None,
         evaluations: Passing | None = None,
+        others: Others | None = None,
     ) -> None:
         """Make it.
 
@@ -65,10 +62,12 @@ class Admission:
             memory: what this machine remembers of the channels; None: nothing but what this object sees.
             own: whose keys count under approvals; None: any.
             evaluations: tells what a release has passed; None: nothing.
+            others: tells what others' evidence there is; None: it cannot be told.
         """
         self.channels = Reader(keys, clock, memory or Memory())
-        self._own = own or OwnKeys()
+        self.approvals: Final = Approvals(keys, clock, self.channels, own or OwnKeys())
         self._evaluations = evaluations
+        self._others = others
         self._gate = gate
         self._keys = keys
         self._clock = clock
@@ -181,10 +180,7 @@ class Admission:
                 reason=reason,
                 version=version,
             )
-            if statement is None:
-                made = self._made(case, account.id, terms, now)
-            else:
-                made = self._taken(case, account.id, terms, statement, now)
+            made = self.approvals.statement(case, account.id, terms, statement, "model approve")
             if found.owner is None:
                 await tables.insert(tx, subject.digest, EvidenceKind.APPROVAL, made, account.id, now)
                 return judge(await self.case(tx, found), environment, None if tenant is None else str(tenant))
@@ -255,32 +251,6 @@ class Admission:
                     return Proved(manifest, said.author, said.risk, said.provenance)
         raise Refused(invalid("Its manifest or its verdict is missing: bring it again.", param="version"))
 
-    def _made(self, case: Case, account: UUID, terms: Terms, now: datetime) -> bytes:
-        """Return an approval by the key that is derived for an account, where that is enough."""
-        if case.rule.demanded:
-            tell = "Approve with your own key here: `strongroom approver key add`, then `model approve --key FILE`."
-            raise Refused(invalid(tell, param="statement"))
-        return approved(case.subject, terms, now, self._keys.approver(account))
-
-    def _taken(self, case: Case, account: UUID, wanted: Terms, statement: bytes, now: datetime) -> bytes:
-        """Return the receipt of an approval that its approver signed, for just what was asked."""
-        living = [
-            each.public
-            for each in case.own.get(account, ())
-            if now < each.expires and case.revoked_signer(each.public.id) is None
-        ]
-        try:
-            found, _ = read_approval(statement, living)
-        except dsse.BadEnvelope:
-            tell = "No living key that you have registered signed this. `strongroom approver key list` shows them."
-            raise Refused(invalid(tell, param="statement")) from None
-        said = msgspec.structs.replace(found.terms, expires=wanted.expires)
-        if found.subject != case.subject or said != wanted:
-            raise Refused(invalid("What was signed is not what is asked for.", param="statement"))
-        if not now < found.terms.expires <= now + timedelta(days=MAX_DAYS):
-            raise Refused(invalid(f"An approval lasts 1 to {MAX_DAYS} days.", param="statement"))
-        return received(Receipt(account=account, received=now, statement=statement), self._keys.registrar())
-
     def _refuse_author(self, case: Case, name: str) -> None:
         for each in case.of(EvidenceKind.SCAN):
             author = ""
@@ -320,9 +290,10 @@ class Admission:
             known.channels,
             known.revocations,
             known.own,
-            self._own,
+            self.approvals.rule,
             known.policy,
             await self.passed(tx, found.subject.digest),
+            None if self._others is None else await self._others.outside(tx, found),
             promotes=found.owner is None,
         )
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from strongroom.kernel.principal import Environment
 from strongroom.registry import dsse, oms
 from strongroom.registry.admission import manifest as manifests
-from strongroom.registry.admission.judge import Case, holding, judge
+from strongroom.registry.admission.case import Case
+from strongroom.registry.admission.judge import holding, judge
 from strongroom.registry.admission.model import EvidenceKind
 from strongroom.registry.admission.statements import EVERY_TENANT, Scanned, read_scan
 from strongroom.registry.bills.model import ApprovalFact, ChannelFact, Described, ScanFact

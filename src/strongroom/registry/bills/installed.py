@@ -87,12 +87,12 @@ def look(places: Sequence[Path], lock: bytes | None = None) -> Installed:
     Raises:
         BadLock: when it is none.
     """
-    pinned = {} if lock is None else _pinned(lock)
+    allowed = {} if lock is None else pinned(lock)
     found: dict[str, Package] = {}
     for each in distributions(path=[str(place) for place in places]):
-        name = _normal(each.name)
+        name = normal(each.name)
         if name not in found:  # the first in import order is the one that is imported
-            found[name] = _package(each, name, pinned.get((name, each.version), ()))
+            found[name] = _package(each, name, allowed.get((name, each.version), ()))
     try:
         release = platform.freedesktop_os_release()
     except OSError:
@@ -175,7 +175,12 @@ class _Lock(msgspec.Struct):
     package: list[_LockedPackage]
 
 
-def _pinned(lock: bytes) -> dict[tuple[str, str], tuple[str, ...]]:
+def pinned(lock: bytes) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the SHA-256 of each wheel that a lock file allows, by package and version.
+
+    Raises:
+        BadLock: when it is none.
+    """
     if len(lock) > _MOST_LOCK:
         raise BadLock("The lock file is too large.")
     try:
@@ -183,7 +188,7 @@ def _pinned(lock: bytes) -> dict[tuple[str, str], tuple[str, ...]]:
     except (ValueError, RecursionError):  # of TOML, UTF-8 and the shape
         raise BadLock("It is no lock file of uv.") from None
     return {
-        (_normal(each.name), each.version): tuple(
+        (normal(each.name), each.version): tuple(
             wheel.hash.removeprefix("sha256:")
             for wheel in each.wheels
             if re.fullmatch(r"sha256:[0-9a-f]{64}", wheel.hash)
@@ -255,5 +260,6 @@ def _hex(value: str) -> str:
     return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
+    """Return a package's name as PyPI writes it."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -18,7 +18,8 @@ from strongroom.kernel.principal import Elevation, Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry import tables as registry_tables
-from strongroom.registry.admission.judge import Case, judge, tenants_in
+from strongroom.registry.admission.case import Case
+from strongroom.registry.admission.judge import judge, tenants_in
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.model import PROMOTABLE, EvidenceKind, Found, Subject
 from strongroom.registry.admission.service import Admission

@@ -13,9 +13,8 @@ from strongroom.kernel.principal import Environment
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import EVERY, Ask, Kind, Resource
 from strongroom.registry import dsse
-from strongroom.registry.admission import tables as admission_tables
-from strongroom.registry.admission.judge import Case
 from strongroom.registry.admission.keys import RegistryKeys
+from strongroom.registry.admission.signed import Approvals
 from strongroom.registry.content import Broken, ContentStore
 from strongroom.registry.content.versions import Versions
 from strongroom.registry.datasets import tables
@@ -32,8 +31,11 @@ _MOST_REASON: Final = 1000
 class Desk:
     """Looks data sets up, inside the transactions of whoever asks."""
 
-    def __init__(self, keys: RegistryKeys, store: ContentStore, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, keys: RegistryKeys, approvals: Approvals, store: ContentStore, vault: Vault, clock: Clock
+    ) -> None:
         self._keys: Final = keys
+        self._approvals: Final = approvals
         self._store: Final = store
         self._vault: Final = vault
         self._versions: Final = Versions(store)
@@ -61,8 +63,7 @@ class Desk:
         return [(kept, await self._standing(tx, kept)) for kept in await tables.datasets(tx)]
 
     async def _standing(self, tx: TenantTx, kept: Kept) -> Standing:
-        people = await admission_tables.approvers(tx)
-        case = Case(subject_of(kept), (), people, self._keys, "", self._clock.now())
+        case = await self._approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
         return judge(kept, case, tx.tenant, await tables.approvals(tx, kept.digest))
 
     async def _shown(self, tx: TenantTx, kept: Kept) -> Shown:

@@ -15,6 +15,7 @@ from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
 from strongroom.policy import Action, Ask, Gate, Surface
 from strongroom.registry.admission.keys import RegistryKeys
+from strongroom.registry.admission.signed import Approvals
 from strongroom.registry.content import ContentStore
 from strongroom.registry.datasets import tables
 from strongroom.registry.datasets.desk import Desk, broken, resource_of
@@ -27,8 +28,10 @@ from strongroom.vault import Vault
 class Giving(Desk):
     """Gives rows to who may have them; whom each is about stays here, but in an export."""
 
-    def __init__(self, gate: Gate, keys: RegistryKeys, store: ContentStore, vault: Vault, clock: Clock) -> None:
-        super().__init__(keys, store, vault, clock)
+    def __init__(
+        self, gate: Gate, keys: RegistryKeys, approvals: Approvals, store: ContentStore, vault: Vault, clock: Clock
+    ) -> None:
+        super().__init__(keys, approvals, store, vault, clock)
         self._gate: Final = gate
 
     async def export(

@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 from strongroom.kernel.ids import TenantId
 from strongroom.registry import dsse
-from strongroom.registry.admission.judge import Case, counted
+from strongroom.registry.admission.case import Case
+from strongroom.registry.admission.judge import counted
 from strongroom.registry.admission.model import Evidence, Reason
 from strongroom.registry.datasets.model import BadDataset, Kept, Manifest, State, Tier, read_manifest
 from strongroom.registry.datasets.statements import Judged, read_judged

@@ -15,10 +15,12 @@ from strongroom.identity.bodies import Body, NameText
 from strongroom.identity.http import Asked, Listing, Who, name_of
 from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.principal import Environment, Role
+from strongroom.registry.admission.routes import Signed
+from strongroom.registry.admission.signed import MAX_DAYS
 from strongroom.registry.content import PART
 from strongroom.registry.datasets.derived import MOST_BYTES
 from strongroom.registry.datasets.model import MAX_BYTES, Contract, Format, Listed, Shown, Source, Tier
-from strongroom.registry.datasets.service import MAX_DAYS, Datasets, NewDataset
+from strongroom.registry.datasets.service import Datasets, NewDataset
 
 TheDatasets: TypeAlias = NamedDependency[Datasets]
 TheFinder: TypeAlias = NamedDependency[Finder]
@@ -75,6 +77,7 @@ class ApproveDataset(Body, frozen=True, kw_only=True):
     MULTILINE: ClassVar[frozenset[str]] = frozenset({"reason"})
     reason: _Reason
     days: Annotated[int, msgspec.Meta(ge=1, le=MAX_DAYS, description="How long it lasts.")] = 90
+    statement: Signed | None = None
 
 
 class WithdrawDataset(Body, frozen=True, kw_only=True):
@@ -233,7 +236,10 @@ async def approve_dataset(
 ) -> Shown:
     """Say as an approver that a data set may be used in its environment, until a day."""
     place = await finder.tenant(who, tenant, ask)
-    return await datasets.approve(who, place, name, version, days=data.days, reason=data.reason, ask=ask)
+    statement = None if data.statement is None else data.statement.encode()
+    return await datasets.approve(
+        who, place, name, version, days=data.days, reason=data.reason, ask=ask, statement=statement
+    )
 
 
 @post(

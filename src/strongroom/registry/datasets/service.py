@@ -22,7 +22,8 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission.keys import RegistryKeys
-from strongroom.registry.admission.statements import Terms, approved
+from strongroom.registry.admission.signed import MAX_DAYS, Approvals
+from strongroom.registry.admission.statements import Terms
 from strongroom.registry.content import ContentStore, people
 from strongroom.registry.content.versions import remove
 from strongroom.registry.datasets import files, tables
@@ -49,7 +50,6 @@ from strongroom.registry.prompts.tables import approver
 from strongroom.store import Conflict, TenantTx
 from strongroom.vault import KeysDestroyed, Scope, Use, Vault, VaultUnavailable
 
-MAX_DAYS: Final = 400
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
 
 
@@ -71,8 +71,10 @@ class NewDataset:
 class Datasets(Giving):
     """The sources and data sets of tenants. One event loop, and one process that writes."""
 
-    def __init__(self, gate: Gate, keys: RegistryKeys, store: ContentStore, vault: Vault, clock: Clock) -> None:
-        super().__init__(gate, keys, store, vault, clock)
+    def __init__(
+        self, gate: Gate, keys: RegistryKeys, approvals: Approvals, store: ContentStore, vault: Vault, clock: Clock
+    ) -> None:
+        super().__init__(gate, keys, approvals, store, vault, clock)
         self._arrivals: Final = files.Arrivals(clock)
         self._looking: Final = asyncio.Semaphore(1)
 
@@ -200,7 +202,9 @@ class Datasets(Giving):
                     digest=manifest.digest, name=new.name, version=new.version, environment=new.environment,
                     manifest=manifest.encoded(), verdict=b"", added_at=self._clock.now(),
                 )  # fmt: skip
-                signed = judged(subject_of(kept), outcome.verdict, source, self._keys.scanner())
+                signed = judged(
+                    subject_of(kept.digest, kept.name, kept.version), outcome.verdict, source, self._keys.scanner()
+                )
                 kept = Kept(
                     digest=kept.digest, name=kept.name, version=kept.version, environment=kept.environment,
                     manifest=kept.manifest, verdict=signed, added_at=kept.added_at,
@@ -244,9 +248,18 @@ class Datasets(Giving):
             return await self._shown(tx, await self._named(tx, name, version))
 
     async def approve(
-        self, who: Principal, tenant: TenantId, name: str, version: str, *, days: int, reason: str, ask: Ask
+        self,
+        who: Principal,
+        tenant: TenantId,
+        name: str,
+        version: str,
+        *,
+        days: int,
+        reason: str,
+        ask: Ask,
+        statement: bytes | None = None,
     ) -> Shown:
-        """Approve a data set: one person's word, signed by that person's key.
+        """Approve a data set: one person's word, signed by that person's key (`statement`), or by one that is derived.
 
         Raises:
             Refused: hidden for one that there is not, FORBIDDEN for who brought it, INVALID for one that is quarantined or
@@ -271,8 +284,9 @@ class Datasets(Giving):
                 approver=who.name, environment=kept.environment, tenant=str(tenant), expires=now + timedelta(days=days),
                 reason=reason, version=version,
             )  # fmt: skip
-            statement = approved(subject_of(kept), terms, now, self._keys.approver(account))
-            await tables.insert_approval(tx, kept.digest, account, statement, now)
+            case = await self._approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
+            made = self._approvals.statement(case, account, terms, statement, "dataset approve")
+            await tables.insert_approval(tx, kept.digest, account, made, now)
             return await self._shown(tx, kept)
 
     async def withdraw(

@@ -8,7 +8,7 @@ import msgspec
 
 from strongroom.registry import dsse
 from strongroom.registry.admission.model import Subject
-from strongroom.registry.datasets.model import Kept, Source, Verdict
+from strongroom.registry.datasets.model import Source, Verdict
 from strongroom.registry.scan.statement import PREDICATE as TEST_RESULT
 from strongroom.registry.scan.statement import STATEMENT
 from strongroom.signatures.keys import PublicKey, SecretKey
@@ -53,9 +53,9 @@ class Judged(msgspec.Struct, frozen=True):
     source: Source
 
 
-def subject_of(kept: Kept) -> Subject:
+def subject_of(digest: str, name: str, version: str) -> Subject:
     """Return what statements call a data set."""
-    return Subject(digest=kept.digest, name=f"{_TOLD_APART}{kept.name}", version=kept.version)
+    return Subject(digest=digest, name=f"{_TOLD_APART}{name}", version=version)
 
 
 def judged(subject: Subject, verdict: Verdict, source: Source, key: SecretKey) -> bytes:

@@ -8,20 +8,25 @@ Always true here:
 - who signed is a public key that the caller trusts, or a certificate under a root that the caller trusts, at the time
   that the caller names; what a bundle says of itself decides nothing.
 
-Bundles of `model-signing` 1.x verify here, and ours verify there. Signatures through a Sigstore service are not read.
+Bundles of `model-signing` 1.x verify here, and ours verify there. Of signatures through a Sigstore service those are read whose
+authority and log a trusted root of the caller's own names.
 """
 
 from strongroom.registry.oms.bundle import BadSignature
 from strongroom.registry.oms.files import NotAModel, digests
 from strongroom.registry.oms.keys import Certificates, PublicKeys, SigningKey
+from strongroom.registry.oms.revoked import RevocationLists
 from strongroom.registry.oms.service import Verified, sign, verify
+from strongroom.registry.oms.trustedroot import SigstoreRoot
 
 __all__ = [
     "BadSignature",
     "Certificates",
     "NotAModel",
     "PublicKeys",
+    "RevocationLists",
     "SigningKey",
+    "SigstoreRoot",
     "Verified",
     "digests",
     "sign",

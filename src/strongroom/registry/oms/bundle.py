@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -15,6 +15,7 @@ _READ: Final = frozenset(
     {MEDIA_TYPE, *(f"application/vnd.dev.sigstore.bundle+json;version=0.{minor}" for minor in (1, 2, 3))}
 )
 _CERTIFICATES: Final = 16
+_Number = Annotated[int, msgspec.Meta(ge=0)]  # protobuf writes 64 bits as texts
 
 
 class BadSignature(ValueError):  # noqa: N818 - said to a person
@@ -33,6 +34,41 @@ class _Chain(msgspec.Struct, frozen=True):
     certificates: tuple[_Certificate, ...] = ()
 
 
+class _Id(msgspec.Struct, frozen=True, rename="camel"):
+    key_id: bytes
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    kind: str
+    version: str
+
+
+class _Promise(msgspec.Struct, frozen=True, rename="camel"):
+    signed_entry_timestamp: bytes
+
+
+class _Checkpoint(msgspec.Struct, frozen=True):
+    envelope: str
+
+
+class _Proof(msgspec.Struct, frozen=True, rename="camel"):
+    log_index: _Number
+    root_hash: bytes
+    tree_size: _Number
+    hashes: Annotated[tuple[bytes, ...], msgspec.Meta(max_length=64)] = ()
+    checkpoint: _Checkpoint = _Checkpoint("")
+
+
+class _Entry(msgspec.Struct, frozen=True, rename="camel"):
+    log_index: _Number
+    log_id: _Id
+    kind_version: _Kind
+    integrated_time: _Number
+    inclusion_promise: _Promise
+    inclusion_proof: _Proof
+    canonicalized_body: bytes
+
+
 class _Material(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     public_key: _Hint | None = None
     x509_certificate_chain: _Chain | None = msgspec.field(name="x509CertificateChain", default=None)
@@ -46,6 +82,38 @@ class _Bundle(msgspec.Struct, frozen=True, rename="camel"):
     dsse_envelope: msgspec.Raw
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """An entry of a transparency log, nothing of it verified.
+
+    Attributes:
+        log: SHA-256 of the log's key.
+        kind: of the entry.
+        version: of that.
+        index: its number in the log.
+        at: when the log took it in, in seconds.
+        body: its bytes.
+        promise: the log's signature over all of that.
+        proof_index: its number in the tree of the proof.
+        size: how many leaves that tree has.
+        root: of the tree.
+        hashes: the proof.
+        checkpoint: what the log signed of the tree.
+    """
+
+    log: bytes
+    kind: str
+    version: str
+    index: int
+    at: int
+    body: bytes
+    promise: bytes
+    proof_index: int
+    size: int
+    root: bytes
+    hashes: tuple[bytes, ...]
+    checkpoint: str
+
+
 class Bundle(msgspec.Struct, frozen=True):
     """What a bundle holds, nothing of it verified.
 
@@ -55,6 +123,7 @@ class Bundle(msgspec.Struct, frozen=True):
         signature: DER.
         certificates: DER, the signer's first; none where a bare key signed.
         hint: SHA-256 of the key's PEM, for people.
+        entry: of the log of the Sigstore service that it was signed through; None: it was not.
     """
 
     payload: bytes
@@ -62,6 +131,7 @@ class Bundle(msgspec.Struct, frozen=True):
     signature: bytes
     certificates: tuple[bytes, ...]
     hint: str
+    entry: Entry | None = None
 
 
 def read(data: bytes) -> Bundle:
@@ -84,7 +154,7 @@ def read(data: bytes) -> Bundle:
         raise BadSignature("it holds several signatures, and OMS has one")
     material = found.verification_material
     if material.certificate is not None:
-        raise BadSignature("it was signed through a Sigstore service, which is not read here")
+        return _of_a_service(material, material.certificate, (payload, message, signatures[0]))
     chain = material.x509_certificate_chain.certificates if material.x509_certificate_chain else ()
     if len(chain) > _CERTIFICATES or bool(chain) == (material.public_key is not None):
         raise BadSignature("it holds neither one key nor one chain of certificates")
@@ -94,6 +164,25 @@ def read(data: bytes) -> Bundle:
         raise BadSignature("a certificate in it is not in base64") from None
     hint = material.public_key.hint if material.public_key is not None else None
     return Bundle(payload, message, signatures[0], certificates, hint or "")
+
+
+def _of_a_service(material: _Material, certificate: _Certificate, parts: tuple[bytes, bytes, bytes]) -> Bundle:
+    if material.public_key is not None or material.x509_certificate_chain is not None:
+        raise BadSignature("it holds neither one key nor one chain of certificates")
+    try:
+        (found,) = msgspec.convert(material.tlog_entries or [], tuple[_Entry, ...], strict=False)
+        raw = base64.b64decode(certificate.raw_bytes, validate=True)
+    except (msgspec.ValidationError, binascii.Error, ValueError):
+        raise BadSignature(
+            "it was signed through a Sigstore service, and holds not just one entry of its log"
+        ) from None
+    proof, kind = found.inclusion_proof, found.kind_version
+    entry = Entry(
+        found.log_id.key_id, kind.kind, kind.version, found.log_index, found.integrated_time, found.canonicalized_body,
+        found.inclusion_promise.signed_entry_timestamp, proof.log_index, proof.tree_size, proof.root_hash, proof.hashes,
+        proof.checkpoint.envelope,
+    )  # fmt: skip
+    return Bundle(*parts, (raw,), "", entry)
 
 
 def write(payload: bytes, signature: bytes, *, certificates: tuple[bytes, ...], hint: str) -> bytes:

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
+from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
 from strongroom.registry.oms.bundle import BadSignature, Bundle
+from strongroom.registry.oms.revoked import RevocationLists
 
 _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "secp256r1": hashes.SHA256(),
@@ -140,21 +141,27 @@ class Certificates:
         roots: what is trusted.
         at: when the signer's certificate must count.
         identity: who the signer must be: a subject's common name, or an e-mail address, URI or DNS name; None: anybody.
+        revoked: lists of revoked certificates, of which each issuer must have one that counts; None: nobody asks.
+        between: certificates between signers and roots, beside those that a bundle brings.
     """
 
     roots: tuple[x509.Certificate, ...]
     at: datetime
     identity: str | None = None
+    revoked: RevocationLists | None = None
+    between: tuple[x509.Certificate, ...] = ()
 
     @classmethod
-    def read(cls, data: bytes, at: datetime, identity: str | None = None) -> Certificates:
+    def read(
+        cls, data: bytes, at: datetime, identity: str | None = None, revoked: RevocationLists | None = None
+    ) -> Certificates:
         """Read roots in PEM.
 
         Raises:
             BadKey: when there is none.
         """
         try:
-            return cls(tuple(x509.load_pem_x509_certificates(data)), at, identity)
+            return cls(tuple(x509.load_pem_x509_certificates(data)), at, identity, revoked)
         except ValueError:
             raise BadKey("there is no certificate in PEM in it") from None
 
@@ -162,12 +169,24 @@ class Certificates:
         """Return whom the certificate names, as `Trust` says."""
         if not bundle.certificates:
             raise BadSignature("it was signed by a bare key: name the key to trust, not roots")
+        if bundle.entry is not None:
+            raise BadSignature("it was signed through a Sigstore service: name its trusted root")
+        return self.certified(bundle)
+
+    def certified(self, bundle: Bundle) -> str:
+        """Return whom the certificate of a bundle names, whichever way it came by it.
+
+        Raises:
+            BadSignature: as `Trust` says.
+        """
         try:
             leaf, *between = map(x509.load_der_x509_certificate, bundle.certificates)
             key = _checked(leaf.public_key())
         except (ValueError, UnsupportedAlgorithm):
             raise BadSignature("a certificate in it is none that is taken here") from None
-        self._chained(leaf, between)
+        chain = self._chained(leaf, [*between, *self.between])
+        if self.revoked is not None:
+            self.revoked.check(chain)
         if not _may_sign(leaf):
             raise BadSignature("its certificate is not for signing")
         if not _verifies(key, bundle):
@@ -177,24 +196,38 @@ class Certificates:
             raise BadSignature("its certificate names somebody else")
         return f"certificate of {names[0] if names else leaf.serial_number}"
 
-    def _chained(self, leaf: x509.Certificate, between: list[x509.Certificate]) -> None:
+    def _chained(self, leaf: x509.Certificate, between: list[x509.Certificate]) -> list[x509.Certificate]:
         policy = (
             PolicyBuilder()
             .store(Store(list(self.roots)))
             .time(self.at)
             .max_chain_depth(4)
             .extension_policies(
-                ca_policy=ExtensionPolicy.webpki_defaults_ca(),
+                ca_policy=ExtensionPolicy.webpki_defaults_ca().may_be_present(
+                    # The default asks for authorities of clients; those of a Sigstore service are for signing code.
+                    x509.ExtendedKeyUsage,
+                    Criticality.AGNOSTIC,
+                    _for_signing,
+                ),
                 # A signer's certificate names a person or a team and no host; what it is for is looked at by `_may_sign`.
                 ee_policy=ExtensionPolicy.permit_all(),
             )
         )
         try:
-            policy.build_client_verifier().verify(leaf, between)
+            return policy.build_client_verifier().verify(leaf, between).chain
         except VerificationError as error:
             raise BadSignature(
                 f"its certificate does not lead to a root that is trusted, or does not count ({error})"
             ) from None
+
+
+def _for_signing(policy: Policy, certificate: x509.Certificate, purposes: x509.ExtendedKeyUsage | None) -> None:
+    """Refuse an authority that names purposes, and neither signing code nor any among them."""
+    del policy, certificate
+    if purposes is not None and not {ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {
+        *purposes
+    }:
+        raise ValueError("an authority in it is not for signing")
 
 
 def _may_sign(leaf: x509.Certificate) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from strongroom.leaks import Detector
 from strongroom.privacy import KINDS, Classification, Engine
-from strongroom.registry.admission.model import Standing
+from strongroom.registry.admission.model import Standing, Subject
 from strongroom.registry.model import Digest
 
 MAX_BYTES: Final = 32 * 1024
@@ -19,6 +19,7 @@ MAX_BYTES: Final = 32 * 1024
 
 _TYPE: Final = "strongroom/prompt/1"
 _MOST_TOLD: Final = 8
+_TOLD_APART: Final = "prompt/"  # no release is called so: an approval of the one is none of the other
 # A bait is planted where it is to be found: one in a prompt opens nothing, and tells when the prompt has leaked.
 _LOOKED_FOR: Final = frozenset(
     kind.name for kind in KINDS.values() if kind.classification is Classification.SECRET and kind.name != "honeytoken"
@@ -71,6 +72,11 @@ def read(document: bytes, digest: str) -> Prompt:
         return _decoder.decode(document)
     except msgspec.MsgspecError:
         raise BadPrompt("it is no prompt") from None
+
+
+def subject_of(digest: str, name: str, version: str) -> Subject:
+    """Return what approvals call a prompt."""
+    return Subject(digest=digest, name=f"{_TOLD_APART}{name}", version=version)
 
 
 def secrets_in(text: str) -> tuple[str, ...]:

@@ -15,8 +15,10 @@ from strongroom.identity.http import Asked, Listing, Who, name_of
 from strongroom.identity.problems import READ, WRITE
 from strongroom.kernel.principal import Environment
 from strongroom.registry.admission.model import Standing
+from strongroom.registry.admission.routes import Signed
+from strongroom.registry.admission.signed import MAX_DAYS
 from strongroom.registry.prompts.model import MAX_BYTES, Listed, Shown
-from strongroom.registry.prompts.service import MAX_DAYS, Prompts
+from strongroom.registry.prompts.service import Prompts
 
 ThePrompts: TypeAlias = NamedDependency[Prompts]
 TheFinder: TypeAlias = NamedDependency[Finder]
@@ -37,6 +39,7 @@ class ApprovePrompt(Body, frozen=True, kw_only=True):
     environment: Environment
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1000, description="Why, in your words.")]
     days: Annotated[int, msgspec.Meta(ge=1, le=MAX_DAYS, description="How long it lasts.")] = 90
+    statement: Signed | None = None
 
 
 class PromptList(Listing, frozen=True, kw_only=True):
@@ -101,7 +104,15 @@ async def approve_prompt(
     """Say as an approver that a system prompt may be deployed in an environment, until a day."""
     place = await finder.tenant(who, tenant, ask)
     return await prompts.approve(
-        who, place, name_of(name), version, data.environment, days=data.days, reason=data.reason, ask=ask
+        who,
+        place,
+        name_of(name),
+        version,
+        data.environment,
+        days=data.days,
+        reason=data.reason,
+        ask=ask,
+        statement=None if data.statement is None else data.statement.encode(),
     )
 
 

@@ -11,31 +11,28 @@ from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource, Surface
-from strongroom.registry.admission import tables as admission_tables
-from strongroom.registry.admission.judge import Case, counted
-from strongroom.registry.admission.keys import RegistryKeys
-from strongroom.registry.admission.model import APPROVALS, Reason, Risk, Standing, Subject
-from strongroom.registry.admission.statements import Terms, approved
+from strongroom.registry.admission.judge import counted
+from strongroom.registry.admission.model import APPROVALS, Reason, Risk, Standing
+from strongroom.registry.admission.signed import MAX_DAYS, Approvals
+from strongroom.registry.admission.statements import Terms
 from strongroom.registry.prompts import tables
-from strongroom.registry.prompts.model import MAX_BYTES, BadPrompt, Kept, Listed, Prompt, Shown, secrets_in
+from strongroom.registry.prompts.model import MAX_BYTES, BadPrompt, Kept, Listed, Prompt, Shown, secrets_in, subject_of
 from strongroom.registry.prompts.seals import PromptSeals
 from strongroom.store import Conflict, TenantTx
 
-MAX_DAYS: Final = 400
 MOST: Final = 1000
 """How many versions of prompts a tenant may have."""
 
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
 _MOST_REASON: Final = 1000
-_TOLD_APART: Final = "prompt/"  # no release is called so: an approval of the one is none of the other
 
 
 class Prompts:
     """The system prompts of tenants."""
 
-    def __init__(self, gate: Gate, keys: RegistryKeys, seals: PromptSeals, clock: Clock) -> None:
+    def __init__(self, gate: Gate, approvals: Approvals, seals: PromptSeals, clock: Clock) -> None:
         self._gate = gate
-        self._keys = keys
+        self._approvals = approvals
         self._seals = seals
         self._clock = clock
 
@@ -106,8 +103,20 @@ class Prompts:
         days: int,
         reason: str,
         ask: Ask,
+        statement: bytes | None = None,
     ) -> Standing:
         """Approve a prompt for an environment, until a day: one person's word, signed by that person's key.
+
+        Args:
+            who: the approver.
+            tenant: whose prompt.
+            name: of the prompt.
+            version: of the prompt.
+            environment: where it may be deployed.
+            days: how long.
+            reason: why, in the approver's words.
+            ask: the request.
+            statement: the approval, signed by the approver's own key; None: the installation signs, by a key that it derives.
 
         Raises:
             Refused: hidden for a prompt that there is not, FORBIDDEN for its author, INVALID for one that holds a secret
@@ -137,8 +146,9 @@ class Prompts:
                 reason=reason,
                 version=version,
             )
-            statement = approved(_subject(kept), terms, now, self._keys.approver(account))
-            await tables.insert_approval(tx, kept.digest, account, statement, now)
+            case = await self._approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
+            made = self._approvals.statement(case, account, terms, statement, "prompt approve")
+            await tables.insert_approval(tx, kept.digest, account, made, now)
             return await self._standing(tx, kept, environment)
 
     async def demand(self, tx: TenantTx, name: str, version: str, environment: Environment) -> Prompt:
@@ -212,7 +222,7 @@ class Prompts:
             found = secrets_in(text)
             said = f"It holds what is secret: {'; '.join(found)}." if found else "It holds no secret by today's rules."
             reasons.append(Reason(demand="secrets", met=not found, because=said))
-        case = Case(_subject(kept), (), await admission_tables.approvers(tx), self._keys, "", self._clock.now())
+        case = await self._approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
         given = await tables.approvals(tx, kept.digest)
         wanted = APPROVALS[Risk.STANDARD][environment]
         people, left = counted(case, kept.author, environment, str(tx.tenant), given)
@@ -235,10 +245,6 @@ class Prompts:
         if kept is None:
             raise Refused(hidden(f"no prompt {name}@{version}"))
         return kept
-
-
-def _subject(kept: Kept) -> Subject:
-    return Subject(digest=kept.digest, name=f"{_TOLD_APART}{kept.name}", version=kept.version)
 
 
 def _resource(tenant: TenantId, name: str, version: str) -> Resource:

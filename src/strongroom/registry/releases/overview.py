@@ -18,7 +18,8 @@ from strongroom.kernel.refusal import Refused, hidden
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry import dsse, oms
 from strongroom.registry import tables as registry_tables
-from strongroom.registry.admission.judge import Case, judge, words
+from strongroom.registry.admission.case import Case
+from strongroom.registry.admission.judge import judge, words
 from strongroom.registry.admission.manifest import File
 from strongroom.registry.admission.model import (
     PROVEN,
