@@ -340,6 +340,29 @@ ALTER FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenant
 
 COMMENT ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) IS 'hands out shares of limits to a gateway; the one way to a counter for a role that serves';
 
+CREATE FUNCTION limits.take(of_party text, of_surface text, at timestamp with time zone, more_rows bigint, more_octets bigint) RETURNS TABLE(party text, span text, began timestamp with time zone, row_count bigint, octets bigint, times bigint)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    insert into limits.taken as t (tenant_id, party, surface, span, began, row_count, octets, times)
+    select coalesce(nullif(current_setting('strongroom.tenant', true), '')::uuid, '00000000-0000-0000-0000-000000000000'),
+           w.party, of_surface, w.span, date_trunc(w.span, at at time zone 'utc') at time zone 'utc', more_rows, more_octets, 1
+    from (values (of_party, 'day'), (of_party, 'hour'), ('tenant', 'day'), ('tenant', 'hour')) as w (party, span)
+    where more_rows >= 0 and more_octets >= 0 -- nobody takes less than nothing, and so makes room
+    order by w.party, w.span
+    -- A clock that is set back begins no new hour: the younger beginning stays, and so does what was counted since.
+    on conflict (tenant_id, party, surface, span) do update set
+        row_count = excluded.row_count + case when t.began >= excluded.began then t.row_count else 0 end,
+        octets = excluded.octets + case when t.began >= excluded.began then t.octets else 0 end,
+        times = excluded.times + case when t.began >= excluded.began then t.times else 0 end,
+        began = greatest(t.began, excluded.began)
+    returning t.party, t.span, t.began, t.row_count, t.octets, t.times
+$$;
+
+ALTER FUNCTION limits.take(of_party text, of_surface text, at timestamp with time zone, more_rows bigint, more_octets bigint) OWNER TO sr_owner;
+
+COMMENT ON FUNCTION limits.take(of_party text, of_surface text, at timestamp with time zone, more_rows bigint, more_octets bigint) IS 'adds to what was taken out of the tenant that is set, and returns what that comes to';
+
 CREATE FUNCTION registry.drop_labels(of_subject text, before timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1910,6 +1933,8 @@ ALTER TABLE registry.deployment OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.deployment IS 'which release a tenant calls by which name in which environment';
 
+COMMENT ON COLUMN registry.deployment.runtime IS 'digest of the installation as it was when the deployment was made; none: before this column, or of targets outside';
+
 CREATE TABLE registry.deployment_served (
     tenant_id uuid NOT NULL,
     deployment_id uuid NOT NULL,
@@ -3475,6 +3500,8 @@ ALTER TABLE registry.dataset_grant ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.deployment ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE registry.deployment_served ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY erased_by ON registry.content_subject FOR DELETE TO sr_owner USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY erased_by ON registry.label FOR DELETE TO sr_owner USING (((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid) AND (subject IS NOT NULL)));
@@ -3699,6 +3726,11 @@ GRANT ALL ON FUNCTION gateway.part_records(of_subject text, before timestamp wit
 
 REVOKE ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION limits.lease(holder uuid, processes bigint, ttl_us bigint, tenants uuid[], subjects text[], measures text[], amounts bigint[], bursts bigint[], backs bigint[], back_periods bigint[], needs bigint[], demands bigint[], wants bigint[]) TO sr_gateway;
+
+REVOKE ALL ON FUNCTION limits.take(of_party text, of_surface text, at timestamp with time zone, more_rows bigint, more_octets bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION limits.take(of_party text, of_surface text, at timestamp with time zone, more_rows bigint, more_octets bigint) TO sr_control;
+GRANT ALL ON FUNCTION limits.take(of_party text, of_surface text, at timestamp with time zone, more_rows bigint, more_octets bigint) TO sr_operator;
+GRANT ALL ON FUNCTION limits.take(of_party text, of_surface text, at timestamp with time zone, more_rows bigint, more_octets bigint) TO sr_gateway;
 
 REVOKE ALL ON FUNCTION registry.drop_labels(of_subject text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.drop_labels(of_subject text, before timestamp with time zone) TO sr_control;
