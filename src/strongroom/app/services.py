@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 from strongroom.app.content_section import ContentSection
 from strongroom.app.contents import content_store
-from strongroom.app.dryrun import Compared
+from strongroom.app.dryrun import Compared, dropped
 from strongroom.app.probes import Prover
-from strongroom.app.rehearsal import Rehearsal, dropped
+from strongroom.app.rehearsal import Rehearsal
 from strongroom.audit.sidecar import Sidecars
 from strongroom.canaries import CanaryService
 from strongroom.captures.service import CaptureSessions
