@@ -87,7 +87,8 @@ async def test_an_older_copy_of_the_keys_brings_nobody_back(people: People) -> N
     shutil.rmtree(people.home / "vault")
     shutil.copytree(kept, people.home / "vault")
     subject = await people.name(ACME, JANE)
-    assert await people.keystore.open_subject(ACME, subject, Use.KEPT_RESPONSE, make=False), "the positive control"
+    opened = await people.keystore.open_subject(ACME, subject, Use.KEPT_RESPONSE, make=False)
+    assert opened.incarnation, "the positive control"
     for row in rows:
         await people.sql(
             "update gateway.record set subject = $2, subject_salt = $3 where id = $1",
