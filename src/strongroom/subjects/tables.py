@@ -244,6 +244,16 @@ async def held_by(tx: TenantTx, subject: str) -> str | None:
     return found
 
 
+async def erased(tx: TenantTx) -> dict[str, datetime]:
+    """Return when each subject was erased last, by what was certified."""
+    rows = await tx.fetch(
+        """select subject, max((certificate::jsonb ->> 'erased_at')::timestamptz) as at from subjects.request
+           where tenant_id = $1 and kind = 'erase' and certificate is not null group by subject""",
+        tx.tenant,
+    )
+    return {row["subject"]: row["at"] for row in rows}
+
+
 async def searchable(tx: TenantTx) -> list[tuple[str, bool]]:
     """Return the tables with rows of tenants, and whether this transaction may search each."""
     rows = await tx.fetch("select place, searchable from subjects.places()")

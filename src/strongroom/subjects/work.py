@@ -46,6 +46,8 @@ from strongroom.valuelists.personal import lists_with
 from strongroom.vault import KeysDestroyed, Keystore, Use, Vault, VaultUnavailable
 
 _log = logging.getLogger(__name__)
+_SAME_S: Final = 1.0
+"""A mark that is so much older than its certificate is of the same erasure: keys go after rows."""
 RECORDS: Final = "gateway.record"
 """The largest table, which is searched day by day."""
 
@@ -238,10 +240,16 @@ class Work:
         return *proven, NoteKey.parse(vkey).named(proven[1].checkpoint.origin)
 
     async def replay(self, who: Principal, ask: Ask) -> int:
-        """Erase again what a restored backup brought back, or what came late; return how many things that were."""
+        """Erase again what a restored backup brought back, or what came late; return how many things that were.
+
+        Who was erased is told by the marks that lie with the keys, and by what the database has certified: an older copy of
+        either does not bring anybody back, only older copies of both do.
+        """
         total = 0
         for holding in (await self._keystore.condition()).holdings:
-            marks = {} if holding.destroyed else await self._keystore.erased(holding.tenant)
+            if holding.destroyed:
+                continue
+            marks = await self._marked(who, holding.tenant, ask)
             if not marks:
                 continue
             came_back = dict[str, datetime]()
@@ -254,13 +262,28 @@ class Work:
                 total += await self._again(who, holding.tenant, subject, before, ask)
         return total
 
+    async def _marked(self, who: Principal, tenant: TenantId, ask: Ask) -> dict[str, float]:
+        """Return when each subject was erased last; a mark that is missing is made again, and the keys that came back go."""
+        marks = dict(await self._keystore.erased(tenant))
+        async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant), ask) as tx:
+            certified = await tables.erased(tx)
+        for subject, at in certified.items():
+            if marks.get(subject, 0.0) < at.timestamp() - _SAME_S:
+                _log.warning("subjects: an erasure was not marked with the keys, and is done again: tenant %s", tenant)
+                await self._keystore.destroy_subject(tenant, subject, at.timestamp())
+                self._vault.forget(tenant, subject)
+                marks[subject] = at.timestamp()
+        return marks
+
     async def _again(self, who: Principal, tenant: TenantId, subject: str, before: datetime, ask: Ask) -> int:
         try:
             async with self._gate.permit(who, Action.SUBJECT_REPLAY, resource(tenant), ask) as tx:
                 return sum([await each.erase(tx, subject, before) for each in self._holders])
         except Unfit:
             _log.warning("subjects: what was erased came back, and is held there: %s of tenant %s", subject, tenant)
-            return 0
+        except Refused as refused:  # a file that cannot be read: everybody else is erased all the same
+            _log.warning("subjects: what was erased came back, and stays: %s", refused.refusal.reason)
+        return 0
 
     async def _may(self, tx: TenantTx, request: UUID, kind: RequestKind, now: datetime) -> tuple[Request, str]:
         asked = (await found(tx, request, now)).request

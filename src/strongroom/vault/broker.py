@@ -77,6 +77,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int | None = None
     content: bytes = b""
     unit: str = ""
+    at: float | None = None
 
     def __repr__(self) -> str:
         """Show no token."""
@@ -218,7 +219,7 @@ class Broker:
         tenant = TenantId(question.tenant)
         if question.verb == "erased":
             return Answer(erased=await self._keystore.erased(tenant))
-        return Answer(uses=await self._keystore.destroy_subject(tenant, question.subject))
+        return Answer(uses=await self._keystore.destroy_subject(tenant, question.subject, question.at))
 
     async def _asked(self, question: Question) -> Answer:
         tenant, keystore = TenantId(question.tenant), self._keystore
@@ -266,9 +267,9 @@ class BrokeredKeystore:
         answer = await self._ask(Question(self._token, "open", tenant, use, subject=subject, make=make))
         return Material(answer.incarnation, answer.generations, answer.current)
 
-    async def destroy_subject(self, tenant: TenantId, subject: str) -> list[str]:
+    async def destroy_subject(self, tenant: TenantId, subject: str, at: float | None = None) -> list[str]:
         """Destroy a subject's keys."""
-        return (await self._ask(Question(self._token, "destroy_subject", tenant, subject=subject))).uses
+        return (await self._ask(Question(self._token, "destroy_subject", tenant, subject=subject, at=at))).uses
 
     async def erased(self, tenant: TenantId) -> dict[str, float]:
         """Return which subjects were erased, and when."""

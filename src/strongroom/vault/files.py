@@ -87,10 +87,11 @@ class FileKeystore:
         async with self._writing:
             return await asyncio.to_thread(self._opened_subject, tenant, subject, use, make=make)
 
-    async def destroy_subject(self, tenant: TenantId, subject: str) -> list[str]:
+    async def destroy_subject(self, tenant: TenantId, subject: str, at: float | None = None) -> list[str]:
         """Mark a subject as erased and remove its keys."""
         async with self._writing:
-            return await asyncio.to_thread(self._subjects.destroy, tenant, subject, self._clock.now().timestamp())
+            when = self._clock.now().timestamp() if at is None else at
+            return await asyncio.to_thread(self._subjects.destroy, tenant, subject, when)
 
     def gone(self, tenant: TenantId) -> bool:
         """Whether a tenant's keys were destroyed here: for who brings back what they sealed. It makes none."""

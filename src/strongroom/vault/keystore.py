@@ -120,8 +120,14 @@ class Keystore(Protocol):
         """Return the key of one subject for `use`; made at the first call if `make`, else `KeysDestroyed` when there is none."""
         ...
 
-    async def destroy_subject(self, tenant: TenantId, subject: str) -> list[str]:
-        """Destroy every key of a subject, note that it was erased now, and return the uses that it had keys of."""
+    async def destroy_subject(self, tenant: TenantId, subject: str, at: float | None = None) -> list[str]:
+        """Destroy every key of a subject, note when it was erased, and return the uses that it had keys of.
+
+        Args:
+            tenant: whose.
+            subject: the subject.
+            at: when it was erased, in seconds since 1970, where a note of that was lost; None: now.
+        """
         ...
 
     async def erased(self, tenant: TenantId) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -19,6 +20,7 @@ from strongroom.registry.evaluations import tables
 from strongroom.registry.evaluations.model import Label
 from strongroom.store import Database, Unfit
 from strongroom.subjects import HoldKind, RequestKind
+from strongroom.vault import KeysDestroyed, Use
 
 if TYPE_CHECKING:
     from tests.functional.subjects.conftest import People
@@ -73,6 +75,33 @@ async def test_a_label_that_a_restore_brought_back_is_erased_again(people: Peopl
     )
     assert await people.work.replay(OPERATOR, ASK) == 1
     assert await labels(people, ACME) == set()
+
+
+async def test_an_older_copy_of_the_keys_brings_nobody_back(people: People) -> None:
+    await people.asked(ACME, JANE)
+    kept = people.home / "older"
+    shutil.copytree(people.home / "vault", kept)
+    rows = await people.sql("select id, subject, subject_salt from gateway.record where subject is not null")
+    await people.erase(await people.take())
+    await people.take(JOHN)
+    shutil.rmtree(people.home / "vault")
+    shutil.copytree(kept, people.home / "vault")
+    subject = await people.name(ACME, JANE)
+    opened = await people.keystore.open_subject(ACME, subject, Use.KEPT_RESPONSE, make=False)
+    assert opened.incarnation, "the positive control"
+    for row in rows:
+        await people.sql(
+            "update gateway.record set subject = $2, subject_salt = $3 where id = $1",
+            row["id"], row["subject"], row["subject_salt"],
+        )  # fmt: skip
+    later = await people.asked(ACME, JANE)
+    assert await people.work.replay(OPERATOR, ASK) == 1
+    with pytest.raises(KeysDestroyed):
+        await people.keystore.open_subject(ACME, subject, Use.KEPT_RESPONSE, make=False)
+    left = await people.sql("select id from gateway.record where subject = $1", subject)
+    assert [row["id"] for row in left] == [later], "what came after the erasure is of who came back"
+    assert list(await people.keystore.erased(ACME)) == [subject], "and of nobody else"
+    assert await people.work.replay(OPERATOR, ASK) == 0, "once is enough"
 
 
 async def test_why_somebody_was_refused_and_held_is_sealed_told_and_goes_with_them(

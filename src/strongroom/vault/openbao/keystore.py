@@ -142,13 +142,13 @@ class OpenBaoKeystore:
         wrapping = await self.open(tenant, Use.SUBJECT_KEY)
         return await self._subjects.open(await self._places.of(tenant), tenant, wrapping, subject, use, make=make)
 
-    async def destroy_subject(self, tenant: TenantId, subject: str) -> list[str]:
+    async def destroy_subject(self, tenant: TenantId, subject: str, at: float | None = None) -> list[str]:
         """Mark a subject as erased and delete its keys."""
         place = await self._places.of(tenant)
         if not await self._places.exists(place):
             raise KeysDestroyed("this tenant's keys were destroyed, or never made")
-        now = self._clock.now().timestamp()
-        return await self._subjects.destroy(place, subject, now)
+        when = self._clock.now().timestamp() if at is None else at
+        return await self._subjects.destroy(place, subject, when)
 
     async def erased(self, tenant: TenantId) -> dict[str, float]:
         """Return when each subject was erased last."""
