@@ -243,12 +243,16 @@ class Snapshot:
         return digest in self._revoked
 
     def placed(self, digest: str) -> set[tuple[Environment, str, TenantId | None]]:
-        """Return where workers of a release are, or were: environment, digest, and the tenant whose own it is."""
-        return {
-            (route.environment, digest, route.tenant if route.own else None)
-            for route in self._by_id.values()
-            if route.release == digest
+        """Return where workers of a release may be: environment, digest, and the tenant whose own it is.
+
+        One of the installation's may have them in every environment, deployed or not.
+        """
+        own = {
+            (each.environment, digest, each.tenant)
+            for each in self._by_id.values()
+            if each.release == digest and each.own
         }
+        return own | {(each, digest, None) for each in Environment}
 
     def terms(self, who: Principal, route: Route) -> Terms:
         """Return what holds for a workload that asks `route`: one that policy lets ask it. Kept as decisions are."""

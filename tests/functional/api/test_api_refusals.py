@@ -436,6 +436,7 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("POST", "/api/channels/{environment}/unfreezes"): ("/api/channels/prod/unfreezes", {"reason": "because"}, 404),
     ("POST", "/api/channels/{channel}/recoveries"): ("/api/channels/prod/recoveries", {"reason": "because"}, 404),
     ("POST", "/api/revocations"): ("/api/revocations", {"digest": "none", "reason": "because"}, 404),
+    ("POST", "/api/revocations/prove"): ("/api/revocations/prove", {"digest": "none", "reason": "because"}, 404),
     ("GET", "/api/tenants/{tenant}/providers"): ("/api/tenants/globex/providers", None, 404),
     ("GET", "/api/accounts"): ("/api/accounts", None, 404),
     ("POST", "/api/accounts"): ("/api/accounts", {"name": "x", "role": "operator"}, 404),
@@ -575,7 +576,11 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     if case == ("GET", "/api/approver-keys"):
         open_to_it |= {"/api/approver-keys"}
     expected = 403 if case in asks else 200 if case[1] in open_to_it else 404
-    stops = {"/api/revocations": 400, channels + "freezes": 201}  # the one has no digest, the other no release
+    stops = {
+        "/api/revocations": 400,
+        "/api/revocations/prove": 400,
+        channels + "freezes": 201,
+    }  # the one has no digest, the other no release
     if case == ("POST", "/api/approver-keys"):
         expected = 400  # its own to add to, and this is no key
     assert answer.status == stops.get(case[1], expected), answer.text

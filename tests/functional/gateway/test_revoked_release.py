@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from strongroom.app.revoking import ending_revoked
+from strongroom.kernel.principal import Environment
 from strongroom.policy import Ask
 from strongroom.registry import REVOKED, RevokedDocument
 from strongroom.registry.channels.model import RevokedKind
@@ -45,7 +46,9 @@ async def test_a_revoked_release_is_refused_at_once_and_nothing_else_is(plane: P
     assert (answer.status, answer.error["code"]) == (403, "model_revoked")
     assert OPERATOR_SAYS not in answer.body.decode()
     assert plane.snapshot.revoked(digest)
-    assert {digest for _, digest, _ in plane.snapshot.placed(digest)} == {digest}  # where its workers are asked for
+    assert plane.snapshot.placed(digest) == {
+        (each, digest, None) for each in Environment
+    }  # where its workers are looked for
     assert (await plane.ask(body=CHAT)).status == 200
     assert all(route.release != digest for route in plane.snapshot.routes())  # no worker of it is waited for
     asked = len(plane.vectors.asked)
