@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec import Meta
@@ -22,7 +22,7 @@ About: TypeAlias = Literal["release", "runtime", "image"]
 """What evidence is about: the release that is deployed, the installation that serves it, the image that this runs in."""
 
 Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
-SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
+SEVERITIES: Final = cast("tuple[Severity, ...]", ("low", "medium", "high", "critical"))
 """Least first."""
 
 MOST_DAYS: Final = 3650

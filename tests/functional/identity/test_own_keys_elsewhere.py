@@ -44,7 +44,7 @@ def statement(key: SecretKey, tenant: TenantId, subject: Subject, reason: str = 
 async def test_a_prompt_is_approved_by_an_own_key_alone_and_not_by_one_that_was_revoked(house: House) -> None:
     acme = await prompts.ready(house)
     service = house.services.prompts
-    service._approvals.rule = OwnKeys(demanded=True)
+    service.approvals.rule = OwnKeys(demanded=True)
     shown = await service.show(INSTALLER, acme, prompts.DESK, "1", ASK)
     subject = subject_of(shown.digest, "desk", "1")
     await register(house, ONE, MINE)
@@ -76,7 +76,7 @@ async def test_a_prompt_is_approved_by_an_own_key_alone_and_not_by_one_that_was_
 async def test_own_keys_count_for_nothing_while_what_is_revoked_cannot_be_told(house: House) -> None:
     acme = await sets.ready(house)
     service = house.services.datasets
-    service._approvals.rule = OwnKeys(demanded=True)
+    service.approvals.rule = OwnKeys(demanded=True)
     waits = await sets.add(house, acme)
     subject = set_subject(waits.digest, "d", "1")
     await register(house, ONE, MINE)

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -174,12 +174,13 @@ def _unsigned(envelope: bytes) -> bytes:
 
 def test_a_statement_of_another_kind_or_version_is_none() -> None:
     statement = json.loads(base64.b64decode(json.loads(signed(vulns()))["payload"]))
-    for change, because in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"_type": "https://in-toto.io/Statement/v9"}, "unknown version"),
         ({"predicateType": "https://example.com/x"}, "not one of"),
         ({"subject": []}, "no in-toto statement"),
         ({"subject": [{"name": SUBJECT, "digest": {"sha512": "a" * 64}}]}, "something else"),
-    ):
+    )
+    for change, because in cases:
         with pytest.raises(BadEvidence, match=because):
             facts(enveloped(json.dumps(statement | change).encode()))
 
@@ -225,22 +226,31 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+def spoil(place: Any, data: st.DataObject) -> None:
+    """Put anything in the place of a part, at some depth."""
+    keys = members_of(place)
+    if keys:
+        key = keys[data.draw(st.integers(0, len(keys) - 1))]
+        deeper: bool = data.draw(st.booleans())
+        if deeper and members_of(place[key]):
+            spoil(place[key], data)
+        else:
+            place[key] = data.draw(JSON_VALUES)
+
+
+def members_of(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return sorted(cast("dict[str, Any]", value))
+    listed: list[Any] = value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType] - decoded JSON
+    return list(range(len(listed)))
+
+
 @settings(max_examples=40)
 @given(st.sampled_from([cyclonedx(components=PARTS), vulns({"id": "C"}), sarif({"ruleId": "x"}), slsa()]), st.data())
 def test_a_document_with_anything_in_the_place_of_a_part_is_read_or_refused_in_words(
     document: dict[str, Any], data: st.DataObject
 ) -> None:
-    changed = json.loads(json.dumps(document))
-    place, steps = changed, data.draw(st.integers(1, 4))
-    for _ in range(steps):
-        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
-        if not keys:
-            break
-        key = data.draw(st.sampled_from(keys))
-        if isinstance(place[key], dict | list) and data.draw(st.booleans()):
-            place = place[key]
-            continue
-        place[key] = data.draw(JSON_VALUES)
-        break
+    changed: Any = json.loads(json.dumps(document))
+    spoil(changed, data)
     with contextlib.suppress(BadEvidence):  # and nothing else
         facts(signed(changed))

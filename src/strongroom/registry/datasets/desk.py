@@ -35,7 +35,7 @@ class Desk:
         self, keys: RegistryKeys, approvals: Approvals, store: ContentStore, vault: Vault, clock: Clock
     ) -> None:
         self._keys: Final = keys
-        self._approvals: Final = approvals
+        self.approvals: Final = approvals
         self._store: Final = store
         self._vault: Final = vault
         self._versions: Final = Versions(store)
@@ -63,7 +63,7 @@ class Desk:
         return [(kept, await self._standing(tx, kept)) for kept in await tables.datasets(tx)]
 
     async def _standing(self, tx: TenantTx, kept: Kept) -> Standing:
-        case = await self._approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
+        case = await self.approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
         return judge(kept, case, tx.tenant, await tables.approvals(tx, kept.digest))
 
     async def _shown(self, tx: TenantTx, kept: Kept) -> Shown:

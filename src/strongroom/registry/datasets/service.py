@@ -284,8 +284,8 @@ class Datasets(Giving):
                 approver=who.name, environment=kept.environment, tenant=str(tenant), expires=now + timedelta(days=days),
                 reason=reason, version=version,
             )  # fmt: skip
-            case = await self._approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
-            made = self._approvals.statement(case, account, terms, statement, "dataset approve")
+            case = await self.approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
+            made = self.approvals.statement(case, account, terms, statement, "dataset approve")
             await tables.insert_approval(tx, kept.digest, account, made, now)
             return await self._shown(tx, kept)
 

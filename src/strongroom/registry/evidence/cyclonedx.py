@@ -9,7 +9,7 @@ Always true here:
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 
@@ -25,6 +25,7 @@ from strongroom.registry.evidence.model import (
     short,
     worst,
 )
+from strongroom.rules.evidence import Severity
 
 _MOST_PARTS: Final = 5000
 
@@ -61,10 +62,14 @@ class _Named(msgspec.Struct, frozen=True):
     ref: str = msgspec.field(default="", name="bom-ref")
 
 
+class _Tools(msgspec.Struct, frozen=True):
+    components: tuple[_Named, ...] = ()
+
+
 class _Metadata(msgspec.Struct, frozen=True):
     timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
     component: _Named | None = None
-    tools: Any = None
+    tools: _Tools | tuple[_Named, ...] | None = None
 
 
 class _Document(msgspec.Struct, frozen=True, rename="camel"):
@@ -114,11 +119,13 @@ def read(document: Any) -> Facts:
 def _without_addresses(value: Any) -> Any:
     """Return the same document with short addresses: holding each against its grammar takes tens of milliseconds."""
     if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
         return {
             key: "u" if key == "url" and isinstance(each, str) and each else _without_addresses(each)
-            for key, each in value.items()
+            for key, each in members.items()
         }
-    return [_without_addresses(each) for each in value] if isinstance(value, list) else value
+    listed: list[Any] = value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType] - decoded JSON
+    return [_without_addresses(each) for each in listed] if isinstance(value, list) else value
 
 
 def _open(each: _Vulnerability) -> bool:
@@ -126,7 +133,7 @@ def _open(each: _Vulnerability) -> bool:
 
 
 def _finding(each: _Vulnerability, whole: str) -> Finding:
-    said = [severity_of(score) for rating in each.ratings for score in rating.said]
+    said: list[Severity] = [severity_of(score) for rating in each.ratings for score in rating.said]
     return Finding(id=short(each.id), severity=worst(said), published=each.published, parts=_parts(each, whole))
 
 
@@ -139,8 +146,7 @@ def _parts(each: _Vulnerability, whole: str) -> tuple[str, ...]:
     return () if whole and whole in parts else parts
 
 
-def _tool(tools: Any) -> str:
+def _tool(tools: _Tools | tuple[_Named, ...] | None) -> str:
     """Return what made it: before version 1.5 a list, and then an object that lists components."""
-    listed = tools.get("components") if isinstance(tools, dict) else tools
-    first = listed[0] if isinstance(listed, list) and listed else {}
-    return short(first.get("name", "")) if isinstance(first, dict) else ""
+    listed = tools.components if isinstance(tools, _Tools) else tools or ()
+    return short(listed[0].name) if listed else ""

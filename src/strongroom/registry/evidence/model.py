@@ -21,6 +21,10 @@ MOST_KEPT: Final = 200
 """Pieces about one thing."""
 
 _CVSS: Final[tuple[tuple[float, Severity], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"))
+_WORDS: Final[dict[str, Severity]] = {
+    "low": "low", "medium": "medium", "high": "high", "critical": "critical",
+    "moderate": "medium", "none": "low", "info": "low", "negligible": "low", "note": "low",
+}  # fmt: skip
 _LONGEST: Final = 200
 
 
@@ -150,22 +154,24 @@ class Outside(NamedTuple):
 def severity_of(score: str) -> Severity:
     """Return how bad a score is: a number of CVSS (from 0 to 10), or a word; what is neither counts as the worst."""
     text = score.strip().lower()
-    word = {"moderate": "medium", "none": "low", "info": "low", "negligible": "low", "note": "low"}.get(text, text)
-    for known in SEVERITIES:
-        if word == known:
-            return known
+    known = _WORDS.get(text)
+    if known is not None:
+        return known
     try:
         number = float(text)
     except ValueError:
         return "critical"
     if not 0 <= number <= 10:  # noqa: PLR2004 - CVSS; not a number too
         return "critical"
-    return next((severity for least, severity in _CVSS if number >= least), "low")
+    for least, severity in _CVSS:
+        if number >= least:
+            return severity
+    return "low"
 
 
 def worst(severities: list[Severity]) -> Severity:
     """Return the worst of them; of none: critical."""
-    return max(severities, key=SEVERITIES.index, default="critical")
+    return SEVERITIES[max((SEVERITIES.index(each) for each in severities), default=len(SEVERITIES) - 1)]
 
 
 def short(text: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 
@@ -64,12 +64,15 @@ def _sources(parameters: dict[str, Any]) -> tuple[str, ...]:
     Those are what SLSA has the verifier compare; what a build resolved besides is the builder's own affair. Builders write it
     in different places: `source`, `source.uri`, and GitHub `workflow.repository`.
     """
-    source, workflow = parameters.get("source"), parameters.get("workflow")
     said = [
-        source,
-        source.get("uri") if isinstance(source, dict) else None,
-        source.get("repository") if isinstance(source, dict) else None,
-        workflow.get("repository") if isinstance(workflow, dict) else None,
+        parameters.get("source"),
+        _member(parameters.get("source"), "uri"),
+        _member(parameters.get("source"), "repository"),
+        _member(parameters.get("workflow"), "repository"),
         parameters.get("repository"),
     ]
     return tuple(sorted({each for each in said if isinstance(each, str) and each}))
+
+
+def _member(value: Any, name: str) -> Any:
+    return cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None

@@ -20,6 +20,7 @@ from strongroom.registry.evidence.model import (
     short,
     worst,
 )
+from strongroom.rules.evidence import Severity
 
 PREDICATES = frozenset({f"https://in-toto.io/attestation/vulns/v0.{minor}" for minor in (1, 2)})
 
@@ -75,7 +76,7 @@ def read(predicate: Any) -> Facts:
 
 
 def _finding(each: _Result) -> Finding:
-    said = [severity_of(str(score.score)) for score in each.severity]
+    said: list[Severity] = [severity_of(str(score.score)) for score in each.severity]
     return Finding(id=short(each.id), severity=worst(said), published=_published(each))
 
 

@@ -32,7 +32,7 @@ class Prompts:
 
     def __init__(self, gate: Gate, approvals: Approvals, seals: PromptSeals, clock: Clock) -> None:
         self._gate = gate
-        self._approvals = approvals
+        self.approvals: Final = approvals
         self._seals = seals
         self._clock = clock
 
@@ -146,8 +146,8 @@ class Prompts:
                 reason=reason,
                 version=version,
             )
-            case = await self._approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
-            made = self._approvals.statement(case, account, terms, statement, "prompt approve")
+            case = await self.approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
+            made = self.approvals.statement(case, account, terms, statement, "prompt approve")
             await tables.insert_approval(tx, kept.digest, account, made, now)
             return await self._standing(tx, kept, environment)
 
@@ -222,7 +222,7 @@ class Prompts:
             found = secrets_in(text)
             said = f"It holds what is secret: {'; '.join(found)}." if found else "It holds no secret by today's rules."
             reasons.append(Reason(demand="secrets", met=not found, because=said))
-        case = await self._approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
+        case = await self.approvals.case(tx, subject_of(kept.digest, kept.name, kept.version))
         given = await tables.approvals(tx, kept.digest)
         wanted = APPROVALS[Risk.STANDARD][environment]
         people, left = counted(case, kept.author, environment, str(tx.tenant), given)
