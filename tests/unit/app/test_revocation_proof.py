@@ -185,7 +185,10 @@ async def gateway(rig: Rig, name: str) -> tuple[Gateway, asyncio.Server]:
 
 
 @pytest.mark.parametrize("stays", ["nothing", "a gateway", "a worker"])
-async def test_a_release_is_seen_to_stop_at_every_gateway_and_worker_or_nothing_is_proven(rig: Rig, stays: str) -> None:
+async def test_a_release_is_seen_to_stop_at_every_gateway_and_worker_or_nothing_is_proven(
+    rig: Rig, stays: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "_IN_A_ROW", 2)
     first, second = await gateway(rig, "gateway-1"), await gateway(rig, "gateway-2")
     async with rig.prover.watching_release(DIGEST) as watch:
         first[0].gone = True
@@ -193,7 +196,7 @@ async def test_a_release_is_seen_to_stop_at_every_gateway_and_worker_or_nothing_
         second[0].gone = stays != "a gateway"
         if stays != "a worker":
             asyncio.get_running_loop().call_later(0.05, second[1].close)
-        proof = await watch.proof(datetime.now(UTC), 5.0 if stays == "nothing" else 0.5)
+        proof = await watch.proof(datetime.now(UTC), 20.0 if stays == "nothing" else 2.0)
     states = {each.name: each.state for each in proof.processes}
     kept = {"a gateway": "gateway-2", "a worker": "gateway-2 workers"}.get(stays)
     assert {name for name, state in states.items() if state != "refused"} == ({kept} if kept else set())
