@@ -247,12 +247,11 @@ class Snapshot:
 
         One of the installation's may have them in every environment, deployed or not.
         """
-        own = {
-            (each.environment, digest, each.tenant)
-            for each in self._by_id.values()
-            if each.release == digest and each.own
-        }
-        return own | {(each, digest, None) for each in Environment}
+        found: set[tuple[Environment, str, TenantId | None]] = {(each, digest, None) for each in Environment}
+        for route in self._by_id.values():
+            if route.release == digest and route.own:
+                found.add((route.environment, digest, route.tenant))
+        return found
 
     def terms(self, who: Principal, route: Route) -> Terms:
         """Return what holds for a workload that asks `route`: one that policy lets ask it. Kept as decisions are."""
