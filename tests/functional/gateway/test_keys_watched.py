@@ -51,6 +51,7 @@ class Watcher:
     rotation: Rotation
     audit: AuditReader
     incidents: Incidents
+    gate: Gate
 
     async def workload(self, name: str, environment: Environment = TEST) -> Any:
         tenant = self.plane.tenants["acme"]
@@ -91,7 +92,7 @@ async def watcher(plane: Plane, shared_database: TestDatabase) -> AsyncGenerator
     keys = Keyring.open(plane.sockets / "keyring.json").derive(Purpose.KEY_PEPPER)
     custody, rotation = Custody(gate, Engine.load(), clock), Rotation(gate, keys, clock)
     incidents = Incidents(gate, custody, plane.identity, rotation, clock)
-    yield Watcher(plane, custody, rotation, AuditReader(gate), incidents)
+    yield Watcher(plane, custody, rotation, AuditReader(gate), incidents, gate)
     await db.close()
 
 
@@ -169,8 +170,8 @@ async def test_a_key_that_nobody_uses_is_told_once_and_again_when_it_was_used_an
     async def looked(days: float) -> list[tuple[str, str]]:
         """Look so many days on; return what the log was told of these two meanwhile."""
         before = len(await told())
-        custody = Custody(watcher.incidents._gate, Engine.load(), Later(days))
-        await Neglect(watcher.incidents._gate, custody, Later(days), PATIENCE).watch(acme, ASK)
+        custody = Custody(watcher.gate, Engine.load(), Later(days))
+        await Neglect(watcher.gate, custody, Later(days), PATIENCE).watch(acme, ASK)
         return (await told())[before:]
 
     async def told() -> list[tuple[str, str]]:
@@ -188,8 +189,8 @@ async def test_a_key_that_nobody_uses_is_told_once_and_again_when_it_was_used_an
     assert await looked(2) == [("never", "key-never-used")]
     assert await looked(2.5) == [], "once"
     soon = Patience(stale=dict.fromkeys(Environment, timedelta(days=3)), unused=PATIENCE.unused)
-    custody = Custody(watcher.incidents._gate, Engine.load(), Later(4))
-    neglect = Neglect(watcher.incidents._gate, custody, Later(4), soon)
+    custody = Custody(watcher.gate, Engine.load(), Later(4))
+    neglect = Neglect(watcher.gate, custody, Later(4), soon)
     await asyncio.gather(neglect.watch(acme, ASK), neglect.watch(acme, ASK))
     assert [each for each in await told() if each[0] == "used"] == [("used", "key-stale")], "two looks write one"
     connection = await asyncpg.connect(**shared_database.admin.arguments())
@@ -226,7 +227,7 @@ async def test_of_a_leaked_key_it_is_told_which_classes_of_data_it_could_reach_a
     bystanders = [{"role": "user", "content": "My card is 4111 1111 1111 1111"}]
     assert (await plane.ask(body={"model": "tiny", "messages": bystanders}, key=other.secret)).status == 200
     await watcher.written()
-    await Flows(watcher.incidents._gate, SystemClock()).watch(acme)
+    await Flows(watcher.gate, SystemClock()).watch(acme)
     dealt = await watcher.incidents.key_leak(
         OPERATOR, acme, KeyId(leaked.key.id), freeze=False, rotate=False, reason="on a forum", ask=ASK
     )

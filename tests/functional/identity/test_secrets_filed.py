@@ -31,6 +31,7 @@ async def stored(house: House, name: str = NAME) -> tuple[bytes | None, int]:
         row = await connection.fetchrow(
             "SELECT secret, secret_version FROM providers.provider WHERE name = $1 ORDER BY created_at DESC", name
         )
+        assert row is not None
         return row["secret"], row["secret_version"]
     finally:
         await connection.close()
