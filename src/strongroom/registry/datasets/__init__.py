@@ -13,7 +13,7 @@ Always true here:
 `Datasets.demand` is what training asks.
 """
 
-from strongroom.registry.datasets.model import Contract, Manifest, Shown, Source, State, Tier
-from strongroom.registry.datasets.service import Datasets, NewDataset
+from strongroom.registry.datasets.model import Contract, Manifest, NewDataset, Shown, Source, State, Tier
+from strongroom.registry.datasets.service import Datasets
 
 __all__ = ["Contract", "Datasets", "Manifest", "NewDataset", "Shown", "Source", "State", "Tier"]

@@ -7,6 +7,7 @@ were taken, which were rejected and why, by which rules. So none of it changes w
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import Annotated, Final, TypeAlias
@@ -15,6 +16,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from strongroom.kernel.ids import Name
 from strongroom.kernel.principal import Environment
 from strongroom.registry.admission.model import Reason
 from strongroom.registry.model import Digest
@@ -275,3 +277,18 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn_at: datetime | None = None
     withdrawn_by: str | None = None
     withdrawn_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDataset:
+    """A data set to be. `parent`: NAME@VERSION of what it was made from, with `transformation`, the record of how."""
+
+    environment: Environment
+    name: Name
+    version: str
+    source: str
+    format: Format
+    size: int
+    contract: Contract
+    parent: str = ""
+    transformation: bytes = b""

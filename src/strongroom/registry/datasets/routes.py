@@ -19,8 +19,8 @@ from strongroom.registry.admission.routes import Signed
 from strongroom.registry.admission.signed import MAX_DAYS
 from strongroom.registry.content import PART
 from strongroom.registry.datasets.derived import MOST_BYTES
-from strongroom.registry.datasets.model import MAX_BYTES, Contract, Format, Listed, Shown, Source, Tier
-from strongroom.registry.datasets.service import Datasets, NewDataset
+from strongroom.registry.datasets.model import MAX_BYTES, Contract, Format, Listed, NewDataset, Shown, Source, Tier
+from strongroom.registry.datasets.service import Datasets
 
 TheDatasets: TypeAlias = NamedDependency[Datasets]
 TheFinder: TypeAlias = NamedDependency[Finder]

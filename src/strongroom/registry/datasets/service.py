@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -34,11 +34,10 @@ from strongroom.registry.datasets.model import (
     MAX_BYTES,
     MOST,
     BadDataset,
-    Contract,
-    Format,
     Kept,
     Listed,
     Manifest,
+    NewDataset,
     Shown,
     Source,
     Tier,
@@ -51,21 +50,6 @@ from strongroom.store import Conflict, TenantTx
 from strongroom.vault import KeysDestroyed, Scope, Use, Vault, VaultUnavailable
 
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDataset:
-    """A data set to be. `parent`: NAME@VERSION of what it was made from, with `transformation`, the record of how."""
-
-    environment: Environment
-    name: Name
-    version: str
-    source: str
-    format: Format
-    size: int
-    contract: Contract
-    parent: str = ""
-    transformation: bytes = b""
 
 
 class Datasets(Giving):
