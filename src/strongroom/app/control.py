@@ -18,9 +18,10 @@ from strongroom.app.geo import source
 from strongroom.app.handover import Handover
 from strongroom.app.identity_section import proof_nonces, provider
 from strongroom.app.metrics import Collected, is_token
-from strongroom.app.services import Services, make_services
+from strongroom.app.services import Services
 from strongroom.app.settings import Explained, Loaded
-from strongroom.console import Parts, missing, pages
+from strongroom.app.wiring import make_services, parts_of
+from strongroom.console import missing, pages
 from strongroom.identity import Directory
 from strongroom.identity.elevation.notices import Hook
 from strongroom.identity.signers import Signers
@@ -113,7 +114,13 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         look=partial(environment, handover.settings.evidence.lock),
         image=handover.settings.evidence.image or "",
     )
-    parts = _parts(services, engine, handover)
+    parts = parts_of(
+        services,
+        engine,
+        secure=handover.tls is not None,
+        demo=handover.demo,
+        tokens=not handover.settings.identity.sso_only,
+    )
     follower.start()
     await _erase_again(services)  # before anybody is answered: what a restored backup brought back is not to be seen
     services.releases.resume()
@@ -217,51 +224,6 @@ async def _renew_in_time(services: Services) -> None:
             _log.warning("channels: %s", type(error).__name__)
             pause = _RENEW_AGAIN_S
         await asyncio.sleep(pause)
-
-
-def _parts(services: Services, engine: Engine, handover: Handover) -> Parts:
-    return Parts(
-        identity=services.identity,
-        accounts=services.accounts,
-        registry=services.registry,
-        admission=services.admission,
-        releases=services.releases,
-        overview=services.overview,
-        lineage=services.lineage,
-        registrar=services.registrar,
-        keeping=services.keeping,
-        channels=services.channels,
-        rules=services.rules,
-        usage=services.usage,
-        taken=services.taken,
-        pages=services.notices.pages,
-        providers=services.providers,
-        logs=services.logs,
-        subjects=services.subjects,
-        retention=services.retention,
-        federation=services.federation,
-        elevations=services.elevations,
-        proposals=services.proposals,
-        rehearse=services.rehearsal.run,
-        custody=services.custody,
-        incidents=services.incidents,
-        rotation=services.rotation,
-        records=services.records,
-        canaries=services.canaries,
-        finder=services.finder,
-        end_tenant=services.end_tenant,
-        gate=services.gate,
-        engine=engine,
-        directory=services.directory,
-        door=services.door,
-        lease=services.follower,
-        clock=services.clock,
-        command_lines=services.command_lines,
-        secure=handover.tls is not None,
-        demo=handover.demo,
-        signon=services.signon,
-        tokens=not handover.settings.identity.sso_only,
-    )
 
 
 async def _connected(handover: Handover) -> Database:

@@ -21,9 +21,10 @@ from strongroom.app.api import control_app
 from strongroom.app.checks import Check, Status
 from strongroom.app.environment import environment
 from strongroom.app.seed import INSTALLER
-from strongroom.app.services import Services, make_services
+from strongroom.app.services import Services
 from strongroom.app.settings import Loaded, Settings
-from strongroom.console import Parts, missing, pages
+from strongroom.app.wiring import make_services, parts_of
+from strongroom.console import missing, pages
 from strongroom.identity import Directory
 from strongroom.identity.accesstoken import public_keys
 from strongroom.identity.people import Provider
@@ -175,7 +176,7 @@ async def _serve(
     stack.push_async_callback(services.training_jobs.close)
     follower.start()
     stack.push_async_callback(follower.close)
-    parts = _parts(services, engine)
+    parts = parts_of(services, engine, secure=False, demo=True)
     bridge = await stack.enter_async_context(
         AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan()
     )
@@ -184,50 +185,6 @@ async def _serve(
     if not await follower.ensure(10.0):
         raise RuntimeError("the feed could not be read")
     return services, server.port
-
-
-def _parts(services: Services, engine: Engine) -> Parts:
-    return Parts(
-        identity=services.identity,
-        accounts=services.accounts,
-        registry=services.registry,
-        admission=services.admission,
-        releases=services.releases,
-        overview=services.overview,
-        lineage=services.lineage,
-        registrar=services.registrar,
-        keeping=services.keeping,
-        channels=services.channels,
-        rules=services.rules,
-        usage=services.usage,
-        taken=services.taken,
-        pages=services.notices.pages,
-        providers=services.providers,
-        logs=services.logs,
-        subjects=services.subjects,
-        retention=services.retention,
-        federation=services.federation,
-        elevations=services.elevations,
-        proposals=services.proposals,
-        rehearse=services.rehearsal.run,
-        custody=services.custody,
-        incidents=services.incidents,
-        rotation=services.rotation,
-        records=services.records,
-        canaries=services.canaries,
-        finder=services.finder,
-        end_tenant=services.end_tenant,
-        gate=services.gate,
-        engine=engine,
-        directory=services.directory,
-        door=services.door,
-        lease=services.follower,
-        clock=services.clock,
-        command_lines=services.command_lines,
-        secure=False,
-        demo=True,
-        signon=services.signon,
-    )
 
 
 def _made(directory: Path) -> Path:

@@ -14,8 +14,9 @@ import msgspec
 import pytest
 
 from strongroom.app.seed import INSTALLER
-from strongroom.app.services import Services, make_services
+from strongroom.app.services import Services
 from strongroom.app.settings import Loaded, Settings
+from strongroom.app.wiring import make_services
 from strongroom.identity import Directory
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import Name, TenantId

@@ -16,8 +16,9 @@ from strongroom.app.checks import Check
 from strongroom.app.installer import approver_anew, own_accounts
 from strongroom.app.refusals import CannotStart
 from strongroom.app.seed import INSTALLER
-from strongroom.app.services import Services, make_services
+from strongroom.app.services import Services
 from strongroom.app.settings import Loaded, Settings
+from strongroom.app.wiring import make_services
 from strongroom.identity import Directory
 from strongroom.identity.approvals import Request, State
 from strongroom.identity.approvals.second import Waits

@@ -18,7 +18,7 @@ import msgspec
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import Name, TenantId
-from strongroom.kernel.principal import Environment, Principal, Role
+from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission.keys import RegistryKeys
@@ -34,6 +34,7 @@ from strongroom.registry.datasets.model import (
     MAX_BYTES,
     MOST,
     BadDataset,
+    Contract,
     Kept,
     Listed,
     Manifest,
