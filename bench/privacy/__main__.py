@@ -69,7 +69,7 @@ def engines(model: str) -> dict[str, Find]:
 
 def analyzer(model: str) -> Any:
     """Return Presidio's analyser with a model of spaCy's that is installed: nothing is fetched for it."""
-    suffixes = import_module("tldextract")
+    suffixes: Any = import_module("tldextract")
     suffixes.extract = suffixes.TLDExtract(suffix_list_urls=())  # else it asks the internet for its list
     engine = import_module("presidio_analyzer.nlp_engine").NlpEngineProvider(
         nlp_configuration={"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": model}]}
