@@ -178,7 +178,9 @@ class RecordReader:
         """Return who asked what how often: of the `NEWEST` records, or of those since a moment, `MOST_SINCE` at most."""
         resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
         async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
-            return await asked(tx, since)
+            found = await asked(tx, since)
+            await self._gate.taken(tx, who, Surface.RECORDS, rows=len(found), octets=octets_of(found))
+            return found
 
     async def met(self, who: Principal, tenant: TenantId, ask: Ask, since: datetime) -> list[Met]:
         """Return what personal data and secrets the requests of `tenant` met since a moment: types and numbers, no content."""
