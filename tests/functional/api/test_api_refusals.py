@@ -58,6 +58,7 @@ WORKLOAD: Final = {"name": "x", "environment": "dev", "role": "inference", "owne
 
 # Each route, as acme's administrator would have to write it to reach globex or the installation: path, body, and the
 # status it gets. 200 stands beside the few that everybody may ask.
+EVIDENCE: Final = {"about": "release", "subject": f"sha256:{'0' * 64}", "envelope": "{}", "tenant": "globex"}
 CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("GET", "/api/whoami"): ("/api/whoami", None, 200),
     ("POST", "/api/sign-out"): ("/api/sign-out", None, 404),
@@ -406,6 +407,9 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
         None,
         403,
     ),
+    ("GET", "/api/evidence"): ("/api/evidence?tenant=globex", None, 404),
+    ("POST", "/api/evidence"): ("/api/evidence", EVIDENCE, 404),
+    ("GET", "/api/evidence/{piece}"): (f"/api/evidence/{NOBODY}?tenant=globex", None, 404),
     ("GET", "/api/uploads"): ("/api/uploads", None, 200),
     ("POST", "/api/uploads"): ("/api/uploads", UPLOAD, 404),
     ("GET", "/api/uploads/{upload}"): (f"/api/uploads/{NOBODY}", None, 404),
@@ -558,7 +562,8 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     read |= {"/api/captures", captures}
     asks |= {("POST", "/api/captures"), ("GET", f"{captures}/{{capture}}/entries")}
     asks |= {("GET", f"{captures}/{{capture}}/entries/{{entry}}")}
-    read |= {f"{release}/bom", f"{release}/card"}
+    read |= {f"{release}/bom", f"{release}/card", "/api/evidence"}
+    asks |= {("POST", "/api/evidence")}
     open_to_it |= read if case[0] == "GET" else set[str]()
     training = "/api/tenants/{tenant}/datasets"  # it looks, and says yes
     open_to_it |= {training, "/api/tenants/{tenant}/sources"} if case[0] == "GET" else set[str]()
