@@ -14,7 +14,7 @@ from tests.functional.identity import s3
 from tests.functional.identity.s3 import BUCKET, KEY, Store
 from tests.unit.registry.test_content import sent
 
-from strongroom.app import services as wiring
+from strongroom.app import wiring
 from strongroom.app.content_section import ContentSection, check_content
 from strongroom.app.contents import content_store, s3_key
 from strongroom.app.seed import INSTALLER
