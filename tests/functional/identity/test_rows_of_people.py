@@ -118,6 +118,9 @@ async def test_whoever_is_erased_is_gone_from_rows_and_rejects_and_the_old_bytes
     assert certificate["verdict"] == "erased", certificate["residual"]
     assert found(certificate, "rows of data sets") == (7, 7, 0)
     assert "files: rows of data sets" in certificate["residual"]["searched"]
+    assert "stay readable in older backups of the content" in certificate["backups"], (
+        "these hold rows under the tenant's key"
+    )
     assert "Model weights trained on the data set d@1 while the rows were in it: m@1." in certificate["not_covered"]
     rows = await exported(house, acme)
     assert [row["who"] for row in rows].count(john) == 3, "somebody else's stay"
