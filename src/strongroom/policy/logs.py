@@ -98,14 +98,14 @@ class LogReader:
     ) -> list[tuple[Entry, int | None, int | None]]:
         """Return entries that fit, the newest first, with their places."""
         async with self._open(who, tenant, ask) as tx:
-            return await self._found(tx, who, wanted, limit, before)
+            return await self._taken(tx, who, wanted, limit, before)
 
     async def explore(
         self, who: Principal, tenant: TenantId | None, ask: Ask, wanted: Wanted, *, limit: int, before: UUID | None
     ) -> Explored:
         """Return what `search` does, with how the log stands: one reading, one entry."""
         async with self._open(who, tenant, ask) as tx:
-            entries = await self._found(tx, who, wanted, limit, before)
+            entries = await self._taken(tx, who, wanted, limit, before)
             signed = {each.epoch: each.signed_size for each in await reading.epochs(tx)}
             return Explored(entries=entries, signed=signed, pulse=await tables.pulse(tx))
 
@@ -131,7 +131,7 @@ class LogReader:
         async with self._gate.permit_platform(who, Action.AUDIT_RECOVER, Resource(kind=Kind.AUDIT_LOG), ask):
             pass
 
-    async def _found(
+    async def _taken(
         self, tx: Tx, who: Principal, wanted: Wanted, limit: int, before: UUID | None
     ) -> list[tuple[Entry, int | None, int | None]]:
         """Return entries that fit, with the words that go with them, once all of that is counted as taken."""
