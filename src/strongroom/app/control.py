@@ -154,10 +154,10 @@ def _duties(services: Services, collected: Collected) -> list[asyncio.Task[None]
     return [asyncio.create_task(duty, name=name) for name, duty in duties.items()]
 
 
-async def _erase_again(services: Services) -> None:
+async def _erase_again(services: Services, *, files: bool = False) -> None:
     """Erase what was erased before and came back. A keystore that is away is told, and asked again in time."""
     try:
-        again = await services.subject_work.replay(SCHEDULE, Ask())
+        again = await services.subject_work.replay(SCHEDULE, Ask(), files=files)
         if again:
             _log.warning("subjects: %d things that were erased had come back, and were erased again", again)
     except (Refused, StoreError, VaultUnavailable, KeysDestroyed) as error:
@@ -174,7 +174,7 @@ async def _drop_in_time(services: Services) -> None:
                 _log.info("retention: dropped %d days of records", len(dropped))
         except (Refused, StoreError) as error:
             _log.warning("retention: %s", type(error).__name__)
-        await _erase_again(services)
+        await _erase_again(services, files=True)
         await asyncio.sleep(_EVERY_S)
 
 

@@ -33,7 +33,7 @@ from strongroom.wire import ClientError, UnixTarget
 CODE: Final = "privacy_unavailable"
 TIMEOUT_S: Final = 5.0
 MOST_HELD: Final = 1 << 20
-"""Characters of a stream that are held for the model."""
+"""Characters of a stream that are held for the model, and events: each counts as one."""
 _REMEMBERED: Final = 8192
 _MAX_ANSWER: Final = 16 << 20
 _REASON: Final = "a model of names"
@@ -220,6 +220,7 @@ class Whole:
     def take(self, events: Iterable[Event]) -> bool:
         """Take events; say whether they may still be held."""
         for event in events:
+            self.characters += 1  # an event that says nothing is held, too
             if isinstance(event, TextDelta | ReasoningDelta):
                 self.characters += len(event.text)
             elif isinstance(event, CallDelta):

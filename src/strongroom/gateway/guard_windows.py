@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from strongroom.gateway.exchange.answers import CallDelta, Event, Finished, ReasoningDelta, TextDelta
 from strongroom.gateway.guard_looks import JSON_BEGINS
-from strongroom.gateway.guard_names import Whole
+from strongroom.gateway.guard_names import MOST_HELD, Whole
 from strongroom.privacy.stream import Held
 from strongroom.privacy.windows import Placed, Window, Windows
 
@@ -50,6 +50,7 @@ class Windowed:
         self._json: Final = json
         self._texts: dict[Place, Text] = {}
         self._begun: dict[Place, list[TextDelta | ReasoningDelta]] = {}  # white space so far
+        self._blank = 0  # of that: characters, and events
         self._late: set[Place] = set()  # what of these comes waits for the end
         self.whole: Final = Whole()
 
@@ -63,7 +64,7 @@ class Windowed:
                 for kind in (TextDelta, ReasoningDelta):
                     self._end((event.choice, kind))
             self.whole.take([event])
-        return self.whole.fits
+        return self.whole.fits and self._blank <= MOST_HELD
 
     def ready(self) -> list[tuple[Text, Window]]:
         """Return what is to be read now, in order; each once."""
@@ -95,6 +96,7 @@ class Windowed:
         if text is None:
             before = self._begun.setdefault(place, [])
             before.append(event)
+            self._blank += 1 + len(event.text)
             begins = event.text.lstrip()[:1]
             if not begins:
                 return

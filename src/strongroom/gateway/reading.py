@@ -210,6 +210,8 @@ class RecordReader:
         resource = Resource(kind=Kind.AUDIT_LOG, id="records", tenant=tenant)
         async with self._gate.permit(who, Action.RECORDS_READ, resource, ask) as tx:
             found = await prove(tx, record)
+            if found is not None:  # the proof holds all of the record
+                await self._gate.taken(tx, who, Surface.RECORDS, rows=1, octets=octets_of(found.record))
         if found is None:
             raise Refused(hidden("no such record, or it is not sealed yet: that takes ten seconds"))
         return found

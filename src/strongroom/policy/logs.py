@@ -98,23 +98,14 @@ class LogReader:
     ) -> list[tuple[Entry, int | None, int | None]]:
         """Return entries that fit, the newest first, with their places."""
         async with self._open(who, tenant, ask) as tx:
-            found = await reading.search(tx, wanted, limit, before)
-            await self._gate.taken(tx, who, Surface.AUDIT, rows=len(found), octets=octets_of(found))
-            if self._sidecars is None or not isinstance(tx, TenantTx):
-                return found
-            told = await self._sidecars.back(tx, [entry for entry, *_ in found])
-            return [(entry, epoch, seq) for entry, (_, epoch, seq) in zip(told, found, strict=True)]
+            return await self._taken(tx, who, wanted, limit, before)
 
     async def explore(
         self, who: Principal, tenant: TenantId | None, ask: Ask, wanted: Wanted, *, limit: int, before: UUID | None
     ) -> Explored:
         """Return what `search` does, with how the log stands: one reading, one entry."""
         async with self._open(who, tenant, ask) as tx:
-            entries = await reading.search(tx, wanted, limit, before)
-            await self._gate.taken(tx, who, Surface.AUDIT, rows=len(entries), octets=octets_of(entries))
-            if self._sidecars is not None and isinstance(tx, TenantTx):
-                told = await self._sidecars.back(tx, [entry for entry, *_ in entries])
-                entries = [(entry, epoch, seq) for entry, (_, epoch, seq) in zip(told, entries, strict=True)]
+            entries = await self._taken(tx, who, wanted, limit, before)
             signed = {each.epoch: each.signed_size for each in await reading.epochs(tx)}
             return Explored(entries=entries, signed=signed, pulse=await tables.pulse(tx))
 
@@ -139,6 +130,17 @@ class LogReader:
         """Let forked logs begin anew: the entry of this is what the keeper waits for. `ask` carries the reason."""
         async with self._gate.permit_platform(who, Action.AUDIT_RECOVER, Resource(kind=Kind.AUDIT_LOG), ask):
             pass
+
+    async def _taken(
+        self, tx: Tx, who: Principal, wanted: Wanted, limit: int, before: UUID | None
+    ) -> list[tuple[Entry, int | None, int | None]]:
+        """Return entries that fit, with the words that go with them, once all of that is counted as taken."""
+        found = await reading.search(tx, wanted, limit, before)
+        if self._sidecars is not None and isinstance(tx, TenantTx):
+            told = await self._sidecars.back(tx, [entry for entry, *_ in found])
+            found = [(entry, epoch, seq) for entry, (_, epoch, seq) in zip(told, found, strict=True)]
+        await self._gate.taken(tx, who, Surface.AUDIT, rows=len(found), octets=octets_of(found))
+        return found
 
     @asynccontextmanager
     async def _open(self, who: Principal, tenant: TenantId | None, ask: Ask) -> AsyncGenerator[Tx, None]:

@@ -30,8 +30,9 @@ class AuditReader:
         resource = Resource(kind=Kind.AUDIT_LOG, tenant=tenant)
         async with self._gate.permit(who, Action.AUDIT_READ, resource, ask) as tx:
             entries = await audit.recent(tx, limit, before)
-            await self._gate.taken(tx, who, Surface.AUDIT, rows=len(entries), octets=octets_of(entries))
-            return entries if self._sidecars is None else await self._sidecars.back(tx, entries)
+            told = entries if self._sidecars is None else await self._sidecars.back(tx, entries)
+            await self._gate.taken(tx, who, Surface.AUDIT, rows=len(told), octets=octets_of(told))
+            return told
 
     async def of_platform(
         self, who: Principal, ask: Ask, *, limit: int = 50, before: UUID | None = None

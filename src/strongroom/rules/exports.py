@@ -36,6 +36,9 @@ Taker: TypeAlias = Annotated[
 ANYBODY: Final = ""
 """Stands for every taker that no rule names."""
 
+WATCHED: Final = frozenset(Surface) - {Surface.RESPONSES}
+"""From where undeclared flows can be blocked: a gateway, which gives workloads their own kept answers, knows of no declarations."""
+
 TENANT: Final = "tenant"
 """The counter of all that a tenant's takers take together."""
 
@@ -80,7 +83,7 @@ class ExportsRule(Rule, frozen=True, kw_only=True):
         rows_per_hour: records, entries, answers, pieces of files of 8 MiB; `rows_per_day` likewise.
         bytes_per_hour: as they are told; `bytes_per_day` likewise.
         times_per_hour: how often anything is taken, however little; `times_per_day` likewise.
-        undeclared: `block`: nothing leaves to an account for which no file of flows declares it.
+        undeclared: `block`: nothing leaves to whom no file of flows declares it; of what the control process hands out (`WATCHED`).
     """
 
     surfaces: tuple[Surface, ...] = ()
@@ -186,7 +189,7 @@ _CLOSED: Final = Exports(
             Bound(surface=each, per=Per.TENANT, measure=Measure.TIMES_HOUR, taker=ANYBODY, amount=0) for each in Surface
         )
     ),
-    declared=tuple(sorted(Surface)),
+    declared=tuple(sorted(WATCHED)),
 )
 
 
@@ -251,6 +254,9 @@ class ExportsKind(Kind[ExportsRule, Exports]):
             raise DocumentError(
                 "Flows say themselves whom they lead to; leave out `takers` and `per`", f"{place}.undeclared"
             )
+        if rule.undeclared is not None and rule.surfaces and not WATCHED.issuperset(rule.surfaces):
+            tell = "Kept responses go to the workload that had them kept, declared or not; bound them, or leave `responses` out"
+            raise DocumentError(tell, f"{place}.surfaces")
         if rule.undeclared is None and not any(rule.amount(each) is not None for each in Measure):
             raise DocumentError("It says nothing: give an amount, or undeclared", place)
 
@@ -296,7 +302,7 @@ def _spoken(rules: Sequence[ExportsRule]) -> _Table:
 
 
 def _declared(rules: Sequence[ExportsRule]) -> set[Surface]:
-    return {surface for rule in rules if rule.undeclared is not None for surface in rule.stores}
+    return {surface for rule in rules if rule.undeclared is not None for surface in rule.stores} & WATCHED
 
 
 def _table(bounds: Iterable[Bound]) -> _Table:

@@ -30,7 +30,9 @@ NOT_COVERED: Final = (
 BACKUPS: Final = (
     "What was sealed under the destroyed keys is unreadable in every backup of the database, for the keys are in none. "
     "Pseudonyms in older backups stay there until these are deleted; a restore erases them again before the control API answers, "
-    "from the list of erasures that is kept with the keys."
+    "from the list of erasures that is kept with the keys. Rows of data sets and training files are sealed under the tenant's key, not "
+    "the person's: they stay readable in older backups of the content, and in what a backup that was killed left of it, until these are "
+    "deleted; a restore gives them to nobody, and takes them out again."
 )
 _IN_THE_CLEAR: Final = (
     "Records of requests, rules, names and the audit log, which are not sealed: they hold no prompt and no answer, stand under "
@@ -43,7 +45,7 @@ OF_A_TENANT: Final = (
 )
 BACKUPS_OF_A_TENANT: Final = (
     "What was sealed under the tenant's key, and under every key that hangs from it, is unreadable in every backup of the "
-    "database, for the key is in none."
+    "database and of the content, for the key is in none."
 )
 
 

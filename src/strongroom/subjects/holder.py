@@ -10,12 +10,12 @@ A room with a new table of personal data writes one of these, and adds it to `HO
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from strongroom.kernel.ids import TenantId
-from strongroom.registry.content.people import File
+from strongroom.registry.content.people import File, Whose
 from strongroom.store import TenantTx
 from strongroom.vault import Vault
 
@@ -65,6 +65,14 @@ class FilesHolder(Holder, Protocol):
 
     async def files(self, tx: TenantTx) -> Sequence[File]:
         """Return the files that there are, to be searched."""
+        ...
+
+    async def whose(self, tenant: TenantId, files: Sequence[File], subjects: Collection[str]) -> list[Whose]:
+        """Return in which of some files rows of some people stand, whatever the database says."""
+        ...
+
+    async def link(self, tx: TenantTx, found: Sequence[Whose], at: Mapping[str, datetime]) -> None:
+        """Say again whose rows stand in files, and since when."""
         ...
 
     async def search(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -19,6 +19,7 @@ from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused, hidden
 from strongroom.policy import Action, Ask, Gate, Surface, octets_of
+from strongroom.registry.content import people
 from strongroom.store import TenantTx, Unfit
 from strongroom.subjects import tables
 from strongroom.subjects.certificate import (
@@ -73,6 +74,7 @@ class Work:
         self._keystore: Final = keystore
         self._holders: Final = tuple(holders)
         self._clock: Final = clock
+        self._looked_through: Final = set[TenantId]()
 
     async def export(self, who: Principal, tenant: TenantId, name: str, request: UUID, ask: Ask) -> str:
         """Return what is kept of a person, as text whose digest is in the tenant's log.
@@ -146,6 +148,7 @@ class Work:
         destroyed_at = self._clock.now()
         needles = {"pseudonym": subject, **({"name": person} if person is not None and person != subject else {})}
         async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant, request), ask) as tx:
+            await people.settled(tx)  # rows that were on their way stand there now, or never will
             left = [await each.count(tx, subject) for each in self._holders]
         residual = await self._search(who, tenant, request, needles, ask)
         places = tuple(
@@ -239,11 +242,12 @@ class Work:
             raise Refused(hidden("nothing was certified, or its head is not signed yet"))
         return *proven, NoteKey.parse(vkey).named(proven[1].checkpoint.origin)
 
-    async def replay(self, who: Principal, ask: Ask) -> int:
+    async def replay(self, who: Principal, ask: Ask, *, files: bool = False) -> int:
         """Erase again what a restored backup brought back, or what came late; return how many things that were.
 
         Who was erased is told by the marks that lie with the keys, and by what the database has certified: an older copy of
-        either does not bring anybody back, only older copies of both do.
+        either does not bring anybody back, only older copies of both do. With `files` these are looked through once, as
+        they may be older than the rows that say whose they hold.
         """
         total = 0
         for holding in (await self._keystore.condition()).holdings:
@@ -252,6 +256,8 @@ class Work:
             marks = await self._marked(who, holding.tenant, ask)
             if not marks:
                 continue
+            if files:
+                await self._look_through(who, holding.tenant, marks, ask)
             came_back = dict[str, datetime]()
             async with self._gate.permit(who, Action.SUBJECT_READ, resource(holding.tenant), ask) as tx:
                 for subject, at in marks.items():
@@ -261,6 +267,19 @@ class Work:
             for subject, before in came_back.items():
                 total += await self._again(who, holding.tenant, subject, before, ask)
         return total
+
+    async def _look_through(self, who: Principal, tenant: TenantId, marks: Mapping[str, float], ask: Ask) -> None:
+        """Have rows of the erased that stand in files counted among what came back: once, for content is restored while nothing runs."""
+        if tenant in self._looked_through:
+            return
+        at = {subject: datetime.fromtimestamp(each, UTC) for subject, each in marks.items()}
+        async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant), ask) as tx:
+            held = [(each, await each.files(tx)) for each in self._holders if isinstance(each, FilesHolder)]
+        for holder, of in held:
+            if found := await holder.whose(tenant, of, at.keys()):
+                async with self._gate.permit(who, Action.SUBJECT_REPLAY, resource(tenant), ask) as tx:
+                    await holder.link(tx, found, at)
+        self._looked_through.add(tenant)
 
     async def _marked(self, who: Principal, tenant: TenantId, ask: Ask) -> dict[str, float]:
         """Return when each subject was erased last; a mark that is missing is made again, and the keys that came back go."""

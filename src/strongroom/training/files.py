@@ -95,6 +95,7 @@ class TrainingFiles:
                 await _refuse_full(tx, made.bytes)
                 await self._write(place.tenant, path, kept)
                 await tables.insert_file(tx, made)
+                await self._refuse_erased(tx, of)
                 await people.note(tx, file_called(identity), "rows", of, made.created_at)
         except BaseException:
             path.unlink(missing_ok=True)
@@ -190,6 +191,12 @@ class TrainingFiles:
             keys = await self._vault.keys(Scope(tenant, Use.SUBJECT_NAME))
             return People(column, keys.pseudonym, frozenset(await self._vault.erased(tenant)))
         except (VaultUnavailable, KeysDestroyed) as error:
+            raise _unsealed(error) from None
+
+    async def _refuse_erased(self, tx: TenantTx, of: dict[str, int]) -> None:
+        try:
+            await people.refuse_erased(tx, self._vault, of)
+        except VaultUnavailable as error:
             raise _unsealed(error) from None
 
     def _path(self, tenant: TenantId, which: UUID) -> Path:

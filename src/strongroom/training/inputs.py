@@ -3,6 +3,7 @@
 Always true here:
 - a data set is asked for three times by the job's own workload: when the job is asked for, when it is read, and before what
   was made of it is delivered; a grant that was revoked, or a set that was withdrawn meanwhile, ends the job;
+- it is read a second time before that: what has lost rows since, for somebody in it was erased, makes no model;
 - what is read of a data set goes through the same look as a file before anything is trained with it.
 """
 

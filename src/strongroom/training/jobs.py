@@ -11,6 +11,7 @@ A job that ran when the process ended is found by the next look at its tenant's 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -235,8 +236,8 @@ class TrainingJobs:
         who: Principal | None = None
         try:
             async with self._pool.slot:
-                who, made, facts = await self._trained(run, ask)
-                await self._delivered(run, who, made, facts, ask)
+                who, made, facts, digest = await self._trained(run, ask)
+                await self._delivered(run, who, made, facts, digest, ask)
         except Refused as refused:
             await self._fail(run, who, "refused", refused.refusal.tell, ask)
         except Failed as failed:
@@ -246,8 +247,8 @@ class TrainingJobs:
             said = f"It could not go on ({type(error).__name__}): create it again, or ask the operator."
             await self._fail(run, who, "unavailable", said, ask)
 
-    async def _trained(self, run: _Run, ask: Ask) -> tuple[Principal, Made, dict[str, str]]:
-        """Read the file, or the data set, by the job's own credential, and train."""
+    async def _trained(self, run: _Run, ask: Ask) -> tuple[Principal, Made, dict[str, str], bytes]:
+        """Read the file, or the data set, by the job's own credential, and train; besides: the digest of what was read."""
         await self._refresh(1.0)
         who = await self._admit(run.token, _HERE, ask)
         job, now = run.job, self._clock.now()
@@ -260,15 +261,26 @@ class TrainingJobs:
             await begun(tx, job, run.plan, now)
             await tables.say(tx, job.id, [self._event("Running, in a process of its own.")])
         data, read = await self._inputs.content(who, run.place, found)
-        return who, await self._pool.train(run.plan, data), read
+        return who, await self._pool.train(run.plan, data), read, hashlib.sha256(data).digest()
 
-    async def _delivered(self, run: _Run, who: Principal, made: Made, read: dict[str, str], ask: Ask) -> None:
+    async def _delivered(
+        self, run: _Run, who: Principal, made: Made, read: dict[str, str], digest: bytes, ask: Ask
+    ) -> None:
         """Put what was made into quarantine, if the credential still counts, and say what became of it."""
         who = await self._admit(run.token, _HERE, ask)
         async with self._gate.permit(
             who, Action.TRAINING_RUN, run.about, _with(ask, delivers=str(len(made.model)))
         ) as tx:
-            await self._inputs.found(tx, run.job.environment, run.job.input, run.job.workload)  # it may have ended
+            found = await self._inputs.found(
+                tx, run.job.environment, run.job.input, run.job.workload
+            )  # it may have ended
+            data, _ = await self._inputs.content(who, run.place, found)
+            if (
+                hashlib.sha256(data).digest() != digest
+            ):  # no certificate names what is made of rows that were erased by now
+                raise Failed(
+                    "changed", "What it trained with has lost rows since, or is masked otherwise: create it again."
+                )
             if not await tables.deliver(tx, run.job.id):
                 raise Failed("cancelled", "It was cancelled.")
         release, provenance = release_of(run.job, made), provenance_of(run.job, run.plan, made, read)

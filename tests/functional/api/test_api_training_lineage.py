@@ -23,6 +23,7 @@ from strongroom.registry.datasets import Contract, NewDataset, Tier
 from strongroom.registry.datasets.model import Format
 from strongroom.registry.releases import NewRelease
 from strongroom.registry.scan.testing.build import safetensors
+from strongroom.subjects import RequestKind
 from strongroom.training.pool import Failed, Made
 
 Ask: TypeAlias = Any
@@ -30,14 +31,15 @@ Client: TypeAlias = openai.OpenAI
 DEV, ASK = Environment.DEV, Facts()
 
 
-def rows(count: int = 120) -> bytes:
+def rows(count: int = 120, about: str = "") -> bytes:
     """Return rows whose label follows from their numbers, mostly."""
     drawn = random.Random(11)  # noqa: S311 - made-up numbers
     lines: list[str] = []
     for _ in range(count):
         income, debt = drawn.gauss(0, 1), drawn.gauss(0, 1)
         outcome = "repaid" if income - debt + drawn.gauss(0, 0.5) > 0 else "defaulted"
-        lines.append(json.dumps({"income": round(income, 3), "debt": round(debt, 3), "outcome": outcome}))
+        row = {"income": round(income, 3), "debt": round(debt, 3), "outcome": outcome}
+        lines.append(json.dumps(row | ({about: f"customer-{len(lines) % 9}"} if about else {})))
     return "\n".join(lines).encode() + b"\n"
 
 
@@ -46,14 +48,14 @@ def admin(plane: ControlPlane, tenant: str) -> Principal:
     return Principal(role=Role.TENANT_ADMIN, name=f"{tenant}-data", credential=KeyId(""), tenant=plane.tenants[tenant])
 
 
-def bring(plane: ControlPlane, name: str, *, environment: Environment = DEV) -> Any:
+def bring(plane: ControlPlane, name: str, *, environment: Environment = DEV, about: str = "") -> Any:
     """Admit a data set of acme's."""
-    data, services = rows(), plane.services
+    data, services = rows(about=about), plane.services
 
     async def made() -> Any:
         new = NewDataset(
             environment=environment, name=Name(name), version="1", source="ledger", format=Format.JSONL, size=len(data),
-            contract=Contract(max_rejected=1.0),  # short rows look alike to the check for copies
+            contract=Contract(max_rejected=1.0, subject=about or None),  # short rows look alike to the check for copies
         )  # fmt: skip
         who, acme = admin(plane, "acme"), plane.tenants["acme"]
         upload = await services.datasets.begin(who, acme, new, ASK)
@@ -250,6 +252,32 @@ def test_a_grant_that_is_revoked_or_a_set_that_is_withdrawn_while_a_job_trains_e
         if name != "broke":
             with pytest.raises(openai.PermissionDeniedError):
                 begun(acme, f"{name}@1")
+
+
+def test_what_is_made_of_rows_that_were_erased_while_a_job_trained_is_not_delivered(
+    plane: ControlPlane, client: Callable[[str], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, who, whose = plane.services, admin(plane, "acme"), plane.tenants["acme"]
+    verdicts = list[str]()
+
+    async def erase() -> None:
+        request = await services.subjects.take(who, whose, RequestKind.ERASE, "customer-3", "", "", ASK)
+        text = await services.subject_work.erase(who, whose, "acme", request.id, "customer-3", ASK)
+        verdicts.append(json.loads(text)["verdict"])
+
+    async def meanwhile(_: Any, data: bytes) -> Made:
+        assert b"sub_" not in data, "nobody stands in what is trained with"
+        if not verdicts:
+            await erase()
+        return Made(model=b"never looked at", figures={})
+
+    bring(plane, "people", about="who")
+    granted(plane, "people")
+    monkeypatch.setattr(services.training_jobs._pool, "train", meanwhile)
+    job = ended(plane, client("acme-fitter"), begun(client("acme-fitter"), "people@1").id)
+    assert (job.error.code, job.fine_tuned_model, verdicts) == ("changed", None, ["erased"])
+    again = ended(plane, client("acme-fitter"), begun(client("acme-fitter"), "people@1").id)
+    assert again.error.code != "changed", "the positive control: it goes on to be scanned, and is no model"
 
 
 def test_what_a_brought_release_was_trained_on_is_said_with_it_and_a_wrong_word_is_told_before_a_byte_is_sent(

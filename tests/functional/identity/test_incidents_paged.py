@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from tests.functional.identity.test_datasets import alter
 
 from strongroom.app.seed import INSTALLER
 from strongroom.identity.elevation.notices import Hook, Notices, signature
@@ -80,3 +82,31 @@ async def test_each_kind_of_incident_pages_once_signed_and_again_until_it_is_tak
     ) as tx:
         assert await tx.fetchval("select count(*) from identity.notice") == len(SIGNALS) + 1
     assert heard.empty(), "taken, and not sent again"
+
+
+async def test_a_tenant_with_many_incidents_or_one_that_no_hook_takes_keeps_nobody_elses_page_back(
+    house: House,
+) -> None:
+    heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def pager(request: Request, reply: Reply) -> None:
+        told = msgspec.json.decode(request.body)
+        await heard.put(told)
+        await reply.send(400 if told.get("subject") == "0" else 204, [])
+
+    store = "insert into identity.notice (id, body, created_at) select gen_random_uuid(), $1::jsonb, $2::timestamptz"
+    bodies = [{"type": "incident.opened", "tenant": "loud", "subject": str(number)} for number in range(30)]
+    bodies += [{"type": "incident.opened", "tenant": "quiet"}, {"type": "elevation.break_glass", "tenant": "quiet"}]
+    for second, body in enumerate(bodies):
+        at = datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC)
+        await alter(house, store, msgspec.json.encode(body).decode(), at)
+    server = await serve_tcp(pager)
+    hook = Hook(f"http://127.0.0.1:{server.port}/page", b"s" * 32)
+    paging = asyncio.create_task(Notices(house.services.gate, house.services.clock, hook, look_s=0.01).run())
+    try:
+        first = [await asyncio.wait_for(heard.get(), 20) for _ in range(4)]
+    finally:
+        paging.cancel()
+        await asyncio.gather(paging, return_exceptions=True)
+        await server.close()
+    assert first == [bodies[31], bodies[0], bodies[30], bodies[1]], "the glass, each tenant's oldest, and on after a no"

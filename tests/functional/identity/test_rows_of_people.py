@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import msgspec
 import pytest
 from tests.functional.identity.test_datasets import ASK, DEV, add, admin, alter, ready
@@ -15,8 +17,10 @@ from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
-from strongroom.registry.content import ContentStore
+from strongroom.policy import Action, Kind, Resource
+from strongroom.registry.content import ContentStore, people
 from strongroom.registry.datasets import Contract, Shown, State, Tier
+from strongroom.registry.datasets.personal import file_of
 from strongroom.store import Unfit
 from strongroom.subjects import HoldKind, RequestKind
 from strongroom.training.form import Sent
@@ -114,6 +118,9 @@ async def test_whoever_is_erased_is_gone_from_rows_and_rejects_and_the_old_bytes
     assert certificate["verdict"] == "erased", certificate["residual"]
     assert found(certificate, "rows of data sets") == (7, 7, 0)
     assert "files: rows of data sets" in certificate["residual"]["searched"]
+    assert "stay readable in older backups of the content" in certificate["backups"], (
+        "these hold rows under the tenant's key"
+    )
     assert "Model weights trained on the data set d@1 while the rows were in it: m@1." in certificate["not_covered"]
     rows = await exported(house, acme)
     assert [row["who"] for row in rows].count(john) == 3, "somebody else's stay"
@@ -160,6 +167,101 @@ async def test_the_erased_come_back_neither_in_a_new_version_nor_with_older_rows
     assert (new.manifest.taken, new.manifest.rejected) == (6, 6)
     assert jane not in str(await exported(house, acme, "e")) + str(await exported(house, acme, "e", rejects=True))
     assert {row["why"] for row in await exported(house, acme, "e", rejects=True)} == {"its person was erased"}
+
+
+async def test_rows_of_who_is_erased_while_they_are_looked_at_are_not_taken(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    who, datasets, training = await trainer(house, acme), house.services.datasets, house.services.training_files
+    admit, write, verdicts = datasets._admit, training._write, list[str]()
+
+    async def meanwhile(*given: Any) -> Any:
+        verdicts.append((await asked(house, acme, JANE))["verdict"])
+        return await admit(*given)
+
+    monkeypatch.setattr(datasets, "_admit", meanwhile)
+    with pytest.raises(Refused) as no:
+        await brought(house, acme)
+    assert (no.value.refusal.kind, verdicts) == (RefusalKind.CONFLICT, ["erased"])
+    assert await datasets.every(admin(acme), acme, ASK) == []
+    left = [each for each in house.content.rglob("*") if each.is_file() and "datasets" in each.parts]
+    assert len(left) == 1, "the empty rejects; the rows that had been kept are destroyed"
+    monkeypatch.setattr(datasets, "_admit", admit)
+    assert (await brought(house, acme)).manifest.taken == 6, "without her it is taken"
+
+    async def written(*given: Any) -> None:
+        await write(*given)
+        verdicts.append((await asked(house, acme, JOHN))["verdict"])
+
+    monkeypatch.setattr(training, "_write", written)
+    with pytest.raises(Refused) as no:
+        await sent(house, who)
+    assert (no.value.refusal.kind, verdicts) == (RefusalKind.CONFLICT, ["erased", "erased"])
+    assert list(house.content.rglob("*.table")) == []
+
+
+async def test_an_erasure_waits_for_rows_that_are_being_noted_and_claims_nothing_of_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    shown = await brought(house, acme, data=ROWS.replace(JANE.encode(), b"someone"))
+    jane, vault = await pseudonym(house, acme, JANE), house.services.datasets._vault
+    marked = asyncio.Event()
+    monkeypatch.setattr(house.services.subject_work._vault, "forget", lambda *_: marked.set())
+    about = Resource(kind=Kind.DATASET, tenant=acme)
+    async with asyncio.timeout(30):
+        async with house.services.gate.permit(admin(acme), Action.DATASET_LIST, about, ASK) as tx:
+            await people.refuse_erased(tx, vault, [jane])
+            erasing = asyncio.create_task(asked(house, acme, JANE))
+            await marked.wait()
+            while not await waits(house):
+                pass
+            await people.note(tx, file_of(shown.digest), "rows", {jane: 1}, SystemClock().now())
+        certificate = await erasing
+    assert (certificate["verdict"], found(certificate, "rows of data sets")) == ("incomplete", (0, 0, 1))
+
+
+async def waits(house: House) -> bool:
+    """Whether somebody waits for a lock by name."""
+    connection = await asyncpg.connect(**house.database.admin.arguments())
+    try:
+        found: bool = await connection.fetchval(
+            "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+        )
+        return found
+    finally:
+        await connection.close()
+
+
+async def test_what_a_crash_or_an_older_copy_left_beside_a_file_is_destroyed(house: House) -> None:
+    acme = await ready(house)
+    shown = await brought(house, acme)
+    (path,) = files(house, shown.manifest.rows)
+    sealed, jane, john = path.read_bytes(), await pseudonym(house, acme, JANE), await pseudonym(house, acme, JOHN)
+    await asked(house, acme, JANE)
+    # Killed after the new version counted and before the old one was removed: neither was the database told.
+    path.write_bytes(sealed)
+    back = f"insert into registry.content_subject values ($1, $2, 'dataset:{shown.digest}', 'rows', 6, now())"  # noqa: S608 - a digest
+    await alter(house, back, acme, jane)
+    assert (await asked(house, acme, JANE))["verdict"] == "erased"
+    assert not path.exists()
+    # Content of before, beside rows of after: nothing in the database says whose rows they hold.
+    for each in files(house, shown.manifest.rows):
+        each.unlink()
+    path.write_bytes(sealed)
+    work = house.services.subject_work
+    assert await work.replay(INSTALLER, ASK) == 0, "the positive control: what is asked first is the database"
+    assert await work.replay(INSTALLER, ASK, files=True) == 6
+    assert not path.exists()
+    assert [row["who"] for row in await exported(house, acme)].count(john) == 3
+    (now,) = [each for each in files(house, shown.manifest.rows) if each.suffix == ".v1"]
+    assert jane.encode() not in await house.services.datasets._versions.read(acme, path, shown.manifest.rows)
+    path.write_bytes(sealed)
+    assert await work.replay(INSTALLER, ASK, files=True) == 0, "once for a process: content comes back while none runs"
+    work._looked_through.clear()
+    assert await work.replay(INSTALLER, ASK, files=True) == 0
+    assert (path.exists(), now.exists()) == (False, True), "what lay beside the version that counts"
 
 
 async def test_a_hold_keeps_rows_and_files_whoever_asks_and_by_whatever_way(house: House) -> None:

@@ -15,6 +15,7 @@ from strongroom.app.dryrun import stopped
 from strongroom.audit.reading import Wanted
 from strongroom.flows.service import declares
 from strongroom.gateway.reading import RecordReader, RecordRow
+from strongroom.gateway.record_seals import RecordSealer
 from strongroom.gateway.tables import Common, RequestRecord, insert_records
 from strongroom.kernel.ids import KeyId, TenantId, new_uuid
 from strongroom.kernel.principal import Elevation, Principal, Role
@@ -29,6 +30,7 @@ from strongroom.rules.taken import Taken, TakenReader
 from strongroom.rules.taking import Taking
 from strongroom.store import Appender, Database, migrate
 from strongroom.store.feed import FeedEntry
+from strongroom.store.sealer import Sealer
 from strongroom.store.testing import TestDatabase
 
 ACME, GLOBEX = TenantId(UUID(int=0x0190 << 112 | 1)), TenantId(UUID(int=0x0190 << 112 | 2))
@@ -135,6 +137,25 @@ async def test_many_small_readings_are_stopped_where_one_large_one_is(
         (ACME, "export-limit", "tenant-admin/ann")
     ], "one, however often"
     assert "10 is the limit" in opened[0]["reason"]
+
+
+async def test_a_record_that_is_taken_as_its_proof_counts_as_one_that_is_read(
+    stored: Database, clock: Day, database: TestDatabase
+) -> None:
+    sealer = await Sealer.connect(database.keeper)
+    assert await RecordSealer(sealer, clock, every_s=0).round() == 60
+    await sealer.close()
+    house = House(stored, clock, TEN)
+    found = await house.read(ANN, 9)
+    assert isinstance(found, list)
+    assert str(found[0].workload) in (await house.records.prove(ANN, ACME, ASK, found[0].id)).record
+    with pytest.raises(Refused) as no:
+        await house.records.prove(ANN, ACME, ASK, found[1].id)
+    assert no.value.refusal.kind is RefusalKind.LIMITED
+    assert (await house.taken())["account:tenant-admin/ann", "rows_per_hour"].used == 10
+    with pytest.raises(Refused) as no:
+        await house.records.prove(ANN, ACME, ASK, new_uuid())
+    assert no.value.refusal.kind is RefusalKind.HIDDEN, "what is not there takes nothing"
 
 
 async def test_others_are_not_counted_with_who_was_stopped(stored: Database, clock: Day) -> None:

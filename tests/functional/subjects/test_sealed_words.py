@@ -13,7 +13,7 @@ from strongroom.audit.sidecar import ERASED, SEALED, WITHHELD, Sidecars
 from strongroom.audit.tlog import NoteKey
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.refusal import RefusalKind, Refused
-from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogReader, Resource
+from strongroom.policy import Action, Ask, AuditReader, Engine, Gate, Kind, LogReader, Resource, octets_of
 from strongroom.store import Database, Unfit
 from strongroom.subjects import HoldKind, RequestKind, Subjects
 from strongroom.vault import Scope, VaultUnavailable
@@ -49,6 +49,22 @@ async def reasons(people: People, gate: Gate, who: Any = ADA) -> list[str]:
     said = [each.detail["reason"] for each in told if each.action == "key.revoke"]
     assert said == [entry.detail["reason"] for entry, *_ in found]
     return said
+
+
+async def test_words_count_with_what_is_taken_of_a_log(people: People, db: Database) -> None:
+    taken = list[int]()
+
+    async def meter(_tx: Any, _who: Any, _surface: Any, _rows: int, octets: int) -> None:
+        taken.append(octets)
+
+    gate, sidecars = Gate(db, Engine.load(), SystemClock(), meter=meter), Sidecars(people.vault)
+    await revoked(gate_of(people, db), said="why " * 50)
+    wanted, page = reading.Wanted(action="key.revoke"), {"limit": 9, "before": None}
+    listed = await AuditReader(gate, sidecars).of_tenant(ADA, ACME, ASK)
+    found = await LogReader(gate, sidecars).search(ADA, ACME, ASK, wanted, **page)
+    seen = await LogReader(gate, sidecars).explore(ADA, ACME, ASK, wanted, **page)
+    assert taken == [octets_of(listed), octets_of(found), octets_of(seen.entries)]
+    assert "why why" in str(listed), "the words are among it"
 
 
 async def test_words_stand_beside_the_log_and_go_with_their_author(

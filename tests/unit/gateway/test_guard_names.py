@@ -241,8 +241,21 @@ async def test_a_stream_that_is_too_long_to_be_held_ends(tmp_path: Path) -> None
         guard = made.guard(terms(output_names=Reading.ON))
         assert guard.events([TextDelta(0, "[" + "x" * MOST_HELD)]) == TOO_LONG
         calls = made.guard(terms(output_names=Reading.ON))
-        assert calls.events([CallDelta(0, 0, "c", "f", "x" * MOST_HELD)]) == []
+        assert calls.events([CallDelta(0, 0, "c", "f", "x" * (MOST_HELD - 1))]) == []
         assert isinstance(calls.events([CallDelta(0, 0, None, None, "x")]), Refusal)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [TextDelta(0, " " * 1024), TextDelta(0, ""), CallDelta(0, 0, None, None, "")],
+    ids=["white space", "no text", "no arguments"],
+)
+async def test_a_stream_that_says_nothing_for_ever_is_not_held_for_ever(tmp_path: Path, nothing: Event) -> None:
+    async with room(tmp_path) as made:
+        guard = made.guard(terms(output_names=Reading.ON))
+        some = [nothing] * 1024
+        answers = (guard.events(some) for _ in range(MOST_HELD // 1024 + 1))
+        assert next(each for each in answers if each != []) == TOO_LONG
 
 
 PROSE = "This is what there is to say, and it is of nobody. "

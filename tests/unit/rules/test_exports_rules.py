@@ -84,6 +84,7 @@ def test_a_document_that_cannot_be_read_lets_nothing_out() -> None:
         ({"rows_per_hour": 1, "per": "tenant", "takers": [EVE]}, "rules[0].takers"),
         ({"undeclared": "block", "takers": [EVE]}, "rules[0].undeclared"),
         ({"undeclared": "tell"}, "rules[0].undeclared"),
+        ({"undeclared": "block", "surfaces": ["audit", "responses"]}, "rules[0].surfaces"),
     ],
 )
 def test_what_means_nothing_is_refused_where_it_stands(rule: dict[str, Any], place: str) -> None:
@@ -152,6 +153,11 @@ def test_a_document_is_said_in_plain_words_and_explained_by_its_rules() -> None:
     assert why["records.taker"].value[f"rows_per_hour {EVE}"] == 5
     assert (why["undeclared"].value, why["undeclared"].by) == (["audit"], ("flows",))
     assert why["audit.tenant"].by == ()
+
+
+def test_a_rule_for_each_store_claims_no_flow_to_be_blocked_that_nobody_could_block() -> None:
+    declared = EXPORTS.own(rules({"undeclared": "block"}).rules).declared
+    assert set(declared) == set(Surface) - {Surface.RESPONSES}
 
 
 def test_what_holds_ends_with_its_hour() -> None:

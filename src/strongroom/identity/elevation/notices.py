@@ -110,15 +110,17 @@ class Notices:
         resource = Resource(kind=Kind.ELEVATION, id="notices")
         async with self._gate.permit_platform(_PAGER, Action.ELEVATION_READ, resource, Ask()) as tx:
             waiting = await tables.undelivered(tx)
+        taken = True
         for notice, body in waiting:
             if not await self._sent(hook, notice, body.encode()):
-                return False
+                taken = False  # what a hook refuses keeps nobody else's back
+                continue
             about = Resource(kind=Kind.ELEVATION, id=str(notice))
             async with self._gate.permit_platform(
                 _PAGER, Action.ELEVATION_READ, about, Ask(detail={"paged": "yes"})
             ) as tx:
                 await tables.delivered(tx, notice, self._clock.now())
-        return True
+        return taken
 
     async def _sent(self, hook: Hook, notice: UUID, body: bytes) -> bool:
         parts = urlsplit(hook.url)

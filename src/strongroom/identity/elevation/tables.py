@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,13 @@ from strongroom.identity.approvals import Request
 from strongroom.identity.elevation.model import Asked, Elevated, phase_of
 from strongroom.kernel.ids import KeyId
 from strongroom.store import OperatorTx, Record
+
+_UNDELIVERED: Final[LiteralString] = """
+    SELECT id, body FROM identity.notice WHERE delivered_at IS NULL
+    ORDER BY body ->> 'type' = 'incident.opened',
+             row_number() OVER (PARTITION BY body ->> 'tenant' ORDER BY created_at, id), created_at, id
+    LIMIT 10
+"""
 
 
 async def insert(tx: OperatorTx, request: UUID, *, break_glass: bool, review_due_at: datetime | None) -> None:
@@ -83,10 +91,11 @@ async def insert_notice(tx: OperatorTx, notice: UUID, body: str, at: datetime) -
 
 
 async def undelivered(tx: OperatorTx) -> list[tuple[UUID, str]]:
-    """Return the notices that nobody has got, oldest first."""
-    rows = await tx.fetch(
-        "SELECT id, body FROM identity.notice WHERE delivered_at IS NULL ORDER BY created_at LIMIT 100"
-    )
+    """Return the first ten notices that nobody has got.
+
+    A broken glass goes before incidents, which a tenant can make many of; of these each tenant's oldest, then each one's next.
+    """
+    rows = await tx.fetch(_UNDELIVERED)
     return [(UUID(str(row["id"])), str(row["body"])) for row in rows]
 
 

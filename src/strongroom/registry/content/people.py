@@ -3,14 +3,16 @@
 Always true here:
 - a row names its person by the tenant's pseudonym, and by nothing else that was declared to name one;
 - the database is asked first whether anything holds the person, and forgets in the same transaction whose the rows were;
-- a file that loses rows is written anew without them, and what it was is destroyed (`Versions`).
+- a file that loses rows is written anew without them, and what it was is destroyed (`Versions`);
+- rows of who was erased are noted no more, however long before that they were looked at (`refuse_erased`, `settled`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, LiteralString, NamedTuple
@@ -26,6 +28,7 @@ from strongroom.vault import Vault
 SEARCH_S: Final = 60.0
 """How long all files of a kind may be searched; what takes longer was not searched."""
 _SHOWN: Final = 5000
+_PSEUDONYM: Final = re.compile(rb"sub_[0-9a-f]{32}")
 
 _COUNT: Final[LiteralString] = """
     select coalesce(sum(rows), 0)::bigint from registry.content_subject
@@ -39,6 +42,13 @@ _INSERT: Final[LiteralString] = """
     insert into registry.content_subject (tenant_id, subject, file, part, rows, at)
     select $1, f.subject, $2, $3, f.rows, $4 from unnest($5::text[], $6::int[]) f (subject, rows)
 """
+_LINK: Final[LiteralString] = f"{_INSERT} on conflict do nothing"
+_NOTING: Final[LiteralString] = """
+    select pg_advisory_xact_lock_shared(hashtextextended('registry.content_subject ' || $1::uuid::text, 0))
+"""
+_SETTLED: Final[LiteralString] = """
+    select pg_advisory_xact_lock(hashtextextended('registry.content_subject ' || $1::uuid::text, 0))
+"""
 
 
 class File(NamedTuple):
@@ -49,6 +59,32 @@ class File(NamedTuple):
     called: str
     path: Path
     sha256: str
+
+
+class Whose(NamedTuple):
+    """How many rows of one part of a file are whose."""
+
+    file: str
+    part: str
+    rows: Mapping[str, int]
+
+
+async def refuse_erased(tx: TenantTx, vault: Vault, people: Iterable[str]) -> None:
+    """Refuse rows of who was erased while they were looked at: asked before they are noted, in the same transaction.
+
+    Raises:
+        Refused: CONFLICT.
+        VaultUnavailable: when the keystore cannot be asked.
+    """
+    await tx.fetchval(_NOTING, tx.tenant)
+    if not (await vault.erased(tx.tenant)).keys().isdisjoint(people):
+        tell = "Somebody in it was erased while it was looked at: send it again, without them."
+        raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
+
+
+async def settled(tx: TenantTx) -> None:
+    """Wait for whoever is noting rows: who asks after an erasure was marked sees them, or they were refused."""
+    await tx.fetchval(_SETTLED, tx.tenant)
 
 
 async def note(tx: TenantTx, file: str, part: str, people: Mapping[str, int], at: datetime) -> None:
@@ -123,8 +159,34 @@ class RowsOfPeople(ABC):
                 kept, rows = await asyncio.to_thread(self.without, data, frozenset({subject}))
                 if rows:
                     await self._versions.rewrite(tx.tenant, each.path, each.sha256, kept, rows)
+                else:  # it lost them before a crash, perhaps, and that left what it was
+                    await self._versions.tidy(tx.tenant, each.path, each.sha256)
                 gone += rows
         return gone
+
+    async def whose(self, tenant: TenantId, files: Sequence[File], subjects: Collection[str]) -> list[Whose]:
+        """Return in which files rows of some people stand, whatever the database says; what lies beside them is destroyed.
+
+        A file that cannot be read is left out: who asks for it is told.
+        """
+        found, wanted = list[Whose](), {each.encode() for each in subjects}
+        for each in files:
+            try:
+                async with self._one:
+                    data = await self._read(tenant, each)
+                    await self._versions.tidy(tenant, each.path, each.sha256)
+            except (Refused, Broken, OSError):
+                continue
+            met = [name.decode() for name in wanted.intersection(_PSEUDONYM.findall(data))]
+            if met:
+                found.append(Whose(each.file, each.part, {name: len(self.rows(data, name)) or 1 for name in met}))
+        return found
+
+    async def link(self, tx: TenantTx, found: Sequence[Whose], at: Mapping[str, datetime]) -> None:
+        """Say again whose rows stand in files: those that are known stay as they are; the others were there `at`."""
+        for each in found:
+            for subject, rows in each.rows.items():
+                await tx.execute(_LINK, tx.tenant, each.file, each.part, at[subject], [subject], [rows])
 
     async def search(
         self, tenant: TenantId, files: Sequence[File], needles: Sequence[str]

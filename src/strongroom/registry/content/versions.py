@@ -96,9 +96,19 @@ class Versions:
         now = _Now(of=path.name, version=old.version + 1, sha256=digest, gone=old.gone + gone)
         await self._put(owner, _beside(path, f".v{now.version}"), data)
         await self._put(owner, _beside(path, _NOW), msgspec.json.encode(now))
-        await asyncio.to_thread(
-            _destroy, [each for each in all_of(path) if each.suffix not in {f".v{now.version}", _NOW}]
-        )
+        await self.tidy(owner, path, sha256)
+
+    async def tidy(self, owner: Owner, path: Path, sha256: str) -> None:
+        """Destroy what does not count: what a crash left of the version before, or an older copy brought back.
+
+        Raises:
+            Broken, VaultUnavailable: as `current`.
+            OSError: when it cannot be removed.
+        """
+        now = await self.current(owner, path, sha256)
+        if now.path.exists():  # or it is broken, and nobody has said that the rest may go
+            counts = {now.path, _beside(path, _NOW)}
+            await asyncio.to_thread(_destroy, [each for each in all_of(path) if each not in counts])
 
     async def _bytes(self, owner: Owner, now: Version) -> bytes:
         held = await self._store.opened(owner, now.path, now.sha256)

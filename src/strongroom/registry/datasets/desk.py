@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -15,8 +16,8 @@ from strongroom.policy import EVERY, Ask, Kind, Resource
 from strongroom.registry import dsse
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.signed import Approvals
-from strongroom.registry.content import Broken, ContentStore
-from strongroom.registry.content.versions import Versions
+from strongroom.registry.content import Broken, ContentStore, people
+from strongroom.registry.content.versions import Versions, remove
 from strongroom.registry.datasets import tables
 from strongroom.registry.datasets.judge import Standing, judge
 from strongroom.registry.datasets.model import Kept, Manifest, Shown, Source
@@ -99,6 +100,24 @@ class Desk:
         if manifest is None:
             raise Refused(invalid(f"There is no data set {called}.", param="parent"))
         return manifest
+
+    async def _refuse_erased(self, tx: TenantTx, parts: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """Refuse a data set with rows of who was erased while it was looked at, and destroy what was kept of it meanwhile.
+
+        Args:
+            tx: that is to note whose the rows are, before it holds the data set.
+            parts: digests of what was kept, each with whose rows are in it.
+        """
+        no: Refused | None = None
+        for sha256, of in parts:
+            try:
+                await people.refuse_erased(tx, self._vault, of)
+            except Refused as refused:
+                no, place = refused, self._store.place(tx.tenant, sha256)
+                if place not in {each.path for each in await self.of_people.files(tx)}:
+                    await asyncio.to_thread(remove, place)
+        if no is not None:
+            raise no
 
     async def _opened(self, tenant: TenantId, called: str, sha256: str) -> bytes:
         """Return the bytes behind a digest as they are now, without rows of people who were erased, wherever these come from."""

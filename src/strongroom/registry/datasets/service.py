@@ -194,6 +194,7 @@ class Datasets(Giving):
                     digest=kept.digest, name=kept.name, version=kept.version, environment=kept.environment,
                     manifest=kept.manifest, verdict=signed, added_at=kept.added_at,
                 )  # fmt: skip
+                await self._refuse_erased(tx, ((sums[1], outcome.people), (sums[2], outcome.rejected_people)))
                 await tables.insert(tx, kept)
                 await people.note(tx, file_of(kept.digest), "rows", outcome.people, kept.added_at)
                 await people.note(tx, file_of(kept.digest), "rejects", outcome.rejected_people, kept.added_at)
