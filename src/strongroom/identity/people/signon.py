@@ -199,8 +199,10 @@ class SignOn:
             claims, proven_s, refresh = await self._claims(said["code"], pending)
         except (BadToken, NoKeys) as error:
             raise _refused(str(error)) from None
-        credential = await self._let_in(claims, ask, proven_s, refresh)
+        credential, mapping = await self._let_in(claims, ask, proven_s, again=refresh != "")
         await self.known()  # the session that hangs on it is looked up in this process next
+        if refresh:  # not before: whoever asks again forgets what does not count, and this would not yet
+            self.remember(credential, refresh, claims["sub"], mapping)
         return SignedOn(credential, pending.after, proven_s)
 
     async def _claims(self, code: str, pending: _Pending) -> tuple[dict[str, Any], float | None, str]:
@@ -289,12 +291,12 @@ class SignOn:
             return None if proven is None else max(0.0, now - proven)
         if proven is None or proven < now - FRESH_S:
             raise BadToken("fresh proof was asked for, and the provider's is old")
-        return 0.0
+        return max(0.0, now - proven)  # its age counts: what was let do is not fresh for twice as long
 
     async def _let_in(
-        self, claims: dict[str, Any], ask: Ask, proven_s: float | None = None, refresh: str = ""
-    ) -> KeyId:
-        """Do steps 5 and 6."""
+        self, claims: dict[str, Any], ask: Ask, proven_s: float | None, *, again: bool
+    ) -> tuple[KeyId, Mapping]:
+        """Do steps 5 and 6; `again`: whether the provider can be asked about them again."""
         now = self._clock.now()
         mapping = first_fitting(self.provider.mappings, claims, now)
         if mapping is None:
@@ -303,7 +305,7 @@ class SignOn:
         if mapping.tenant is not None and tenant is None:
             raise _refused(f"the mapping's tenant {mapping.tenant} is gone")
         again_s = self.provider.recheck_s  # whom nobody can be asked about again is not let in for longer
-        ends = now + timedelta(seconds=min(self.provider.session_s, again_s if again_s and not refresh else math.inf))
+        ends = now + timedelta(seconds=min(self.provider.session_s, again_s if again_s and not again else math.inf))
         ends = ends if mapping.until is None else min(ends, mapping.until)
         digest = self.subject_of(claims)
         credential, name = new_key_id(), name_of(claims, digest)
@@ -323,9 +325,7 @@ class SignOn:
                 proven_at=None if proven_s is None else now.timestamp() - proven_s,
                 subject=digest[:32],
             )
-        if refresh:
-            self.remember(credential, refresh, claims["sub"], mapping)
-        return credential
+        return credential, mapping
 
     async def end(self, sign_on: KeyId, ask: Ask) -> None:
         """End a sign-on, and with it the command lines that were signed in from it.
