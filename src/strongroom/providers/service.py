@@ -202,7 +202,8 @@ class Providers:
         Raises:
             Refused: UNAVAILABLE when the vault cannot be used; what was moved until then is.
         """
-        async with self._gate.permit_platform(who, Action.PROVIDER_LIST, _resource(EVERY), ask) as tx:
+        # Not who may only look: what was left in the vault is destroyed before anything else is asked of the gate.
+        async with self._gate.permit_platform(who, Action.PROVIDER_UPDATE, _resource(EVERY), ask) as tx:
             old = [Name(row.name) for row in await tables.every(tx) if _is_unfiled(row)]
             ended = await tables.undropped(tx)
         for row in ended:
