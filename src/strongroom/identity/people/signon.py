@@ -97,6 +97,7 @@ class _Pending:
     fresh: bool
     began: float
     peer: str
+    before: tuple[KeyId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,13 @@ class SignedOn:
         credential: what their session hangs on.
         after: where they wanted to go.
         proven_s: how many seconds ago they proved who they are; None: nobody knows.
+        before: what the session of the same browser hung on, when they began.
     """
 
     credential: KeyId
     after: str
     proven_s: float | None
+    before: tuple[KeyId, ...] = ()
 
 
 class SignOn:
@@ -138,8 +141,12 @@ class SignOn:
         """Takes what a new sign-on is asked about again with."""
         self._pending: Final[OrderedDict[bytes, _Pending]] = OrderedDict()
 
-    async def begin(self, after: str, *, peer: str, fresh: bool = False) -> tuple[str, str]:
+    async def begin(
+        self, after: str, *, peer: str, fresh: bool = False, before: tuple[KeyId, ...] = ()
+    ) -> tuple[str, str]:
         """Return where to send the browser at address `peer`, and the secret that it must bring back in a cookie.
+
+        `before`: what its session hangs on now, if it has one.
 
         Raises:
             Refused: UNAVAILABLE when the provider cannot be asked.
@@ -160,7 +167,7 @@ class SignOn:
             len(self._pending) >= _MOST_PENDING or next(iter(self._pending.values())).began < now - _PENDING_S
         ):
             self._pending.popitem(last=False)
-        self._pending[_hashed(state)] = _Pending(_hashed(browser), nonce, verifier, after, fresh, now, peer)
+        self._pending[_hashed(state)] = _Pending(_hashed(browser), nonce, verifier, after, fresh, now, peer, before)
         asked = {
             "response_type": "code",
             "client_id": self.provider.client_id,
@@ -203,7 +210,7 @@ class SignOn:
         await self.known()  # the session that hangs on it is looked up in this process next
         if refresh:  # not before: whoever asks again forgets what does not count, and this would not yet
             self.remember(credential, refresh, claims["sub"], mapping)
-        return SignedOn(credential, pending.after, proven_s)
+        return SignedOn(credential, pending.after, proven_s, pending.before)
 
     async def _claims(self, code: str, pending: _Pending) -> tuple[dict[str, Any], float | None, str]:
         """Do steps 3 and 4; return how long ago they proved who they are, too, and what is asked again with."""
