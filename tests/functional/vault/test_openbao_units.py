@@ -15,7 +15,8 @@ from strongroom.kernel.ids import Name, TenantId, new_uuid
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.store import Database
-from strongroom.vault import FileKeystore, Keyring, KeysDestroyed, Purpose, Scope, Use, Vault, VaultUnavailable
+from strongroom.vault import Broker, FileKeystore, Keyring, KeysDestroyed, Purpose, Scope, Use, Vault, VaultUnavailable
+from strongroom.vault.broker import Question
 from strongroom.vault.openbao import AppRole, Client, OpenBaoKeystore, Units
 from strongroom.vault.openbao.testing import Bao
 
@@ -158,6 +159,22 @@ async def test_a_unit_that_takes_its_login_away_keeps_no_other_from_anything(
         (logins / "away").rename(logins / "sulking")
         await units.close()
         await client.close()
+
+
+async def test_what_a_units_own_people_write_is_no_fault_of_ours(
+    bao: Bao, logins: Path, keystore: OpenBaoKeystore
+) -> None:
+    shop, broker = tenant(), Broker(keystore)
+    await keystore.settle(shop, "retail")
+    assert await keystore.put_secret(shop, SECRET, "one", b"sealed") == 1
+    own = of_unit(bao, logins, "retail", "units/retail")
+    await own.ask("POST", f"strongroom-kv/data/t-{shop}/filed/{SECRET}/one", {"data": {"sealed": "abcde"}})
+    await own.close()
+    token = broker.admit("gateway-1", {SECRET})
+    for version, no in ((1, ""), (2, "unavailable")):
+        answer = await broker.answer(Question(token, "secret", shop, SECRET, name="one", version=version))
+        assert answer is not None
+        assert answer.no == no
 
 
 async def test_an_operator_makes_tenants_of_a_unit_and_dissolves_it_when_none_lives(

@@ -358,7 +358,7 @@ class OpenBaoKeystore:
         for tenant in await self._tenants():
             try:
                 await act(tenant)
-            except VaultUnavailable as error:
+            except (VaultUnavailable, ValueError) as error:  # what a unit's own people wrote need not be readable
                 await self.check()  # it is not the server itself
                 missed.append(str(error))
         if missed:
