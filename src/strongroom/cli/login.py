@@ -42,6 +42,7 @@ _NONCE: Final = b"dpop-nonce"
 _MISSING: Final = 404
 _OK: Final = (200, 201)
 _SLOWER_S: Final = 5
+_ANOTHERS: Final = "The server names another's page to sign in at; nothing was sent there."
 
 
 def login(
@@ -124,6 +125,7 @@ class _Desk:
 
     def __init__(self, line: Line, url: SplitResult, prover: Prover) -> None:
         self._line: Final = line
+        self._host: Final = url.hostname or ""
         self._server: Final = f"{url.scheme}://{url.netloc}"
         self._prover: Final = prover
         self._nonce: str | None = None
@@ -132,7 +134,8 @@ class _Desk:
         """Return where people sign in.
 
         Raises:
-            Failure: when nowhere, or at a place that is not one server's own.
+            Failure: when nowhere, or at a place that is not this server's own: one that passes another's page on would get what
+                is allowed there (RFC 8414 §3.3). What is reached through this machine may be a tunnel's other end.
         """
         status, body = self._line.ask("GET", _METADATA, [(b"accept", b"application/json")], b"")
         if status == _MISSING:
@@ -142,9 +145,12 @@ class _Desk:
                 FAILED,
             )
         found: dict[str, Any] = decoded(body)
-        page = urlsplit(str(found.get("authorization_endpoint", "")))
+        issuer, page = (_place(found.get(name)) for name in ("issuer", "authorization_endpoint"))
         if page.scheme != "https" and not (page.scheme == "http" and is_loopback(page.hostname or "")):
             raise Failure("The server names no page to sign in at that is safe.", "Check --control.", UNDETERMINED)
+        own = is_loopback(self._host) or issuer.hostname == self._host
+        if not own or (issuer.scheme, issuer.netloc) != (page.scheme, page.netloc):
+            raise Failure(_ANOTHERS, "Name with --control the server as its console is named.", UNDETERMINED)
         return found
 
     def by_browser(self, where: dict[str, Any], *, fresh: bool, opens: bool, port: int) -> dict[str, Any]:
@@ -179,6 +185,8 @@ class _Desk:
                 "Use `--no-browser --port N` with `ssh -L N:127.0.0.1:N`, or `identity.sso_device_codes`.",
             )
         said = self._asked(_DEVICE, {})
+        if _place(said["verification_uri"]).netloc != _place(where.get("issuer")).netloc:
+            raise Failure(_ANOTHERS, "Check --control.", UNDETERMINED)
         output.note(f"Open {said['verification_uri']} and type {said['user_code']}; only you, and only now.")
         form, pause = {"grant_type": _DEVICE_GRANT, "device_code": said["device_code"]}, int(said["interval"])
         until = time.monotonic() + int(said["expires_in"])
@@ -215,6 +223,13 @@ class _Desk:
         status, said, body = self._line.answer("POST", path, [*_FORM, (b"dpop", proof.encode())], content)
         self._nonce = next((value.decode("latin-1") for name, value in said if name.lower() == _NONCE), self._nonce)
         return status, body
+
+
+def _place(text: object) -> SplitResult:
+    try:
+        return urlsplit(str(text or ""))
+    except ValueError:
+        return urlsplit("")
 
 
 def _given(status: int, body: bytes) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from strongroom.cli.failures import Failure, usage
 
 _PATH: Final = "/callback"
 _SAID: Final = (
-    b"<!doctype html><html lang=en><meta charset=utf-8><title>Strongroom</title><p>You can close this window and go back to "
-    b"the command line.\n"
+    b"<!doctype html><html lang=en><meta charset=utf-8><link rel=icon href=data:,><title>Strongroom</title>"  # nothing more is asked
+    b"<p>You can close this window and go back to the command line.\n"
 )
 _LOOK_S: Final = 0.5
 _SLOW_S: Final = 10.0

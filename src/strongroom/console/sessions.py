@@ -25,6 +25,7 @@ LIMIT: Final = 1024
 PER_CREDENTIAL: Final = 8
 
 _ID_BYTES: Final = 32
+_EARLIER: Final = 100  # in five minutes each, more than a session lasts
 _FORMS: Final = 64  # forms of one session that may be open and unsent; an older one must be loaded again
 
 
@@ -38,13 +39,17 @@ class Notice:
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class Session:
-    """One signed-in browser. `proven_at`: when its person proved who they are; None: nobody knows."""
+    """One signed-in browser. `proven_at`: when its person proved who they are; None: nobody knows.
+
+    `earlier`: the sign-ons that this browser came from by proving itself anew; they end with it.
+    """
 
     credential: KeyId
     began: float
     seen: float
     proven_at: float | None
     by_provider: bool = False
+    earlier: tuple[KeyId, ...] = ()
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(_ID_BYTES))
     notice: Notice | None = None
     _forms: dict[str, None] = field(default_factory=dict[str, None])
@@ -84,13 +89,21 @@ class Sessions:
         """Return how many there are."""
         return len(self._living)
 
-    def begin(self, credential: KeyId, *, by_provider: bool = False, proven_s: float | None = 0.0) -> str:
+    def begin(
+        self,
+        credential: KeyId,
+        *,
+        by_provider: bool = False,
+        proven_s: float | None = 0.0,
+        earlier: tuple[KeyId, ...] = (),
+    ) -> str:
         """Start a session; return the id for the cookie.
 
         Args:
             credential: what it hangs on.
             by_provider: whether its person signed on elsewhere.
             proven_s: how many seconds ago they proved who they are; None: nobody knows.
+            earlier: what this browser's session hung on before.
         """
         now = self._clock.boottime()
         self._sweep(now)
@@ -102,7 +115,12 @@ class Sessions:
         text = secrets.token_urlsafe(_ID_BYTES)
         proven_at = None if proven_s is None else now - proven_s
         self._living[_hashed(text)] = Session(
-            credential=credential, began=now, seen=now, proven_at=proven_at, by_provider=by_provider
+            credential=credential,
+            began=now,
+            seen=now,
+            proven_at=proven_at,
+            by_provider=by_provider,
+            earlier=earlier[-_EARLIER:],
         )
         return text
 

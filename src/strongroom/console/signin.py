@@ -53,7 +53,8 @@ async def end(visit: Visit) -> Answer:
     visit.desk.sessions.end(visit.cookie)
     if session.by_provider and signon is not None:
         try:
-            await signon.end(session.credential, visit.ask(event="sign-out", by=str(visit.who)))
+            for each in (session.credential, *session.earlier):
+                await signon.end(each, visit.ask(event="sign-out", by=str(visit.who)))
         except Unavailable:
             return replace(failed(visit, "/", _LEFT), status=503, session="")
     return Answer(status=303, headers={"location": "/sign-in"}, session="")

@@ -17,7 +17,10 @@ async def start(visit: Visit) -> Answer:
     if signon is None:
         return errors.page(visit, errors.MISSING)
     fresh = visit.query.get("fresh") == "1"
-    to, browser = await signon.begin(signin.own_path(visit.query.get("next", "")), peer=visit.peer, fresh=fresh)
+    former = visit.desk.sessions.find(visit.cookie) if visit.cookie else None  # on the way back no cookie names it
+    before = (*former.earlier, former.credential) if former is not None and former.by_provider else ()
+    after = signin.own_path(visit.query.get("next", ""))
+    to, browser = await signon.begin(after, peer=visit.peer, fresh=fresh, before=before)
     return Answer(status=303, headers={"location": to}, sso=browser)
 
 
@@ -38,6 +41,8 @@ async def finish(visit: Visit) -> Answer:
         )
     await signin.record(visit, who)
     visit.desk.sessions.end(visit.cookie)
-    session = visit.desk.sessions.begin(found.credential, by_provider=True, proven_s=found.proven_s)
+    session = visit.desk.sessions.begin(
+        found.credential, by_provider=True, proven_s=found.proven_s, earlier=found.before
+    )
     answer = visit.render("sso-done.html", next=found.after)
     return Answer(status=200, body=answer.body, session=session, sso="")

@@ -162,7 +162,7 @@ class Accounts:
             await approvals.withdraw_of(tx, [key_id], now)
             found = await _token(tx, key_id, now)
             if found.revoked_at is None:  # no table has it: somebody's who has signed on elsewhere
-                await publish.sign_on_gone(tx, key_id)
+                await approvals.withdraw_of(tx, await publish.sign_on_gone(tx, key_id), now)
                 found = msgspec.structs.replace(found, status="revoked", revoked_at=now, revoked_reason=reason)
             return found
 

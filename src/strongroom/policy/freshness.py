@@ -20,6 +20,7 @@ _WANT_FRESH_PROOF: Final = frozenset(
     {
         Action.TENANT_DELETE,
         Action.TENANT_SHRED,
+        Action.VAULT_DISSOLVE,
         Action.ACCOUNT_CREATE,
         Action.RULES_WRITE_CEILING,
         Action.ELEVATION_DECIDE,

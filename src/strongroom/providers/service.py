@@ -30,6 +30,7 @@ from strongroom.vault import KeysDestroyed, PurposeKeys, SealBroken, Vault, Vaul
 from strongroom.wire.addresses import AddressRefused, LookUp, Networks, Resolver, parse_base, system_look_up
 
 _RESOLVE_S: Final = 5.0
+_LOOKS: Final = "This credential does not permit destroying what ended providers left in the vault."
 _log: Final = logging.getLogger(__name__)
 _DROP: Final = {ProviderKind.OPENAI: "/v1", ProviderKind.ANTHROPIC: "/v1", ProviderKind.OIP: "/v2"}
 
@@ -205,6 +206,8 @@ class Providers:
         async with self._gate.permit_platform(who, Action.PROVIDER_LIST, _resource(EVERY), ask) as tx:
             old = [Name(row.name) for row in await tables.every(tx) if _is_unfiled(row)]
             ended = await tables.undropped(tx)
+            if ended:  # not for who may only look
+                self._gate.demand(who, Action.PROVIDER_DELETE, _resource(EVERY), _LOOKS)
         for row in ended:
             await self._destroy(who, row, ask)
         moved = broken = 0

@@ -188,6 +188,8 @@ class Broker:
             return Answer(no="unavailable", why=str(error))
         except KeysDestroyed as error:
             return Answer(no="destroyed", why=str(error))
+        except ValueError as error:  # a document that others can write, as in a business unit's own namespace
+            return Answer(no="unavailable", why=f"what the keystore keeps cannot be read ({type(error).__name__})")
 
     async def _done(self, question: Question) -> Answer:
         if question.verb == "open":

@@ -305,6 +305,10 @@ def test_what_cannot_be_undone_needs_fresh_proof(
     person("platform")
     assert here.back(issuer, here.begin("?fresh=1")) == 200
     assert here.get("/tenants/acme/delete")[0] == 200
+    person("platform", auth_time=int(time.time()) - 200)  # let do, and as old as it is from now on
+    assert here.back(issuer, here.begin("?fresh=1")) == 200
+    monkeypatch.setattr("strongroom.console.visit.FRESH_S", 100.0)
+    assert here.get("/tenants/acme/delete")[0] == 303
 
 
 def test_who_decides_on_others_proves_first_who_they_are_and_comes_back(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 
 from strongroom.app.seed import INSTALLER
-from strongroom.identity import documents, publish
+from strongroom.identity import approvals, documents, publish
 from strongroom.identity.federation.issuers import Issuers
 from strongroom.identity.model import AccountToken
 from strongroom.identity.people import Provider, SignOn, parse_mapping
@@ -87,7 +88,7 @@ async def test_the_next_sign_on_withdraws_sessions_that_have_ended_and_no_others
         services.follower.refresh,
         services.clock,
     )
-    new = await signon._let_in({"sub": "1", "groups": ["platform"]}, ASK)
+    new, _ = await signon._let_in({"sub": "1", "groups": ["platform"]}, ASK, None, again=False)
     resource = Resource(kind=Kind.KEY, id="*")
     async with services.gate.permit_platform(INSTALLER, Action.KEY_READ, resource, ASK) as tx:
         told = {key_id for key_id, _ in await feed.living(tx, documents.CREDENTIAL)}
@@ -120,3 +121,21 @@ async def test_a_command_line_gets_nothing_of_a_sign_on_that_ends_at_the_same_mo
     assert not await getting
     async with gate.permit_platform(INSTALLER, Action.KEY_READ, resource, ASK) as tx:
         assert sorted(await publish.sign_on_gone(tx, lives)) == sorted([lives, made])
+
+
+async def test_a_revoked_sign_on_takes_back_what_its_command_line_proposed(house: House) -> None:
+    sign_on, lives, held, other = await signed_on(house), await signed_on(house), new_key_id(), new_key_id()
+    gate, resource, now = house.services.gate, Resource(kind=Kind.KEY, id="*"), datetime.now(UTC)
+    asked: list[UUID] = []
+    async with gate.permit_platform(INSTALLER, Action.KEY_READ, resource, ASK) as tx:
+        for each, of in ((held, sign_on), (other, lives)):
+            assert await publish.held(tx, each, held_by(of))
+            mallory = Principal(role=Role.OPERATOR, name="mallory", credential=each)
+            request = await approvals.ask(
+                tx, mallory, approvals.Kind.PROVIDER, {"summary": str(each)}, about=None, ticket="", reason="mine", now=now, needed=1
+            )  # fmt: skip
+            asked.append(request.id)
+    await house.services.finder.revoke_credential(INSTALLER, sign_on, None, "stolen laptop", ASK)
+    async with gate.permit_platform(INSTALLER, Action.KEY_READ, resource, ASK) as tx:
+        found = [await approvals.by_id(tx, approvals.Kind.PROVIDER, each, now) for each in asked]
+    assert [each.state for each in found] == [approvals.State.WITHDRAWN, approvals.State.OPEN]

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from strongroom.app.seed import INSTALLER
-from strongroom.kernel.ids import Name
+from strongroom.kernel.ids import KeyId, Name
+from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask
 from strongroom.providers import ProviderKind
@@ -119,6 +120,10 @@ async def test_with_the_vault_away_no_secret_is_taken_and_what_was_ended_is_dest
     assert version_of((await stored(house))[0] or b"") == 1, "what is to be destroyed stays known"
     filed.parent.unlink()
     away.rename(filed.parent)
+    auditor = Principal(role=Role.AUDITOR, name="auditor", credential=KeyId(""))
+    with pytest.raises(Refused):
+        await house.services.providers.move_secrets(auditor, 1, Ask())
+    assert filed.exists(), "who may only look destroys nothing"
     assert (await house.services.providers.move_secrets(INSTALLER, 1, Ask())).left == 0
     assert (await stored(house))[0] is None
     assert not filed.exists()

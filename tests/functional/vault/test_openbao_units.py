@@ -15,7 +15,8 @@ from strongroom.kernel.ids import Name, TenantId, new_uuid
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.store import Database
-from strongroom.vault import FileKeystore, Keyring, KeysDestroyed, Purpose, Scope, Use, Vault, VaultUnavailable
+from strongroom.vault import Broker, FileKeystore, Keyring, KeysDestroyed, Purpose, Scope, Use, Vault, VaultUnavailable
+from strongroom.vault.broker import Question
 from strongroom.vault.openbao import AppRole, Client, OpenBaoKeystore, Units
 from strongroom.vault.openbao.testing import Bao
 
@@ -126,6 +127,54 @@ async def test_a_dissolved_unit_opens_nothing_takes_nobody_and_leaves_its_neighb
     with pytest.raises(LookupError):  # both engines are gone
         await bao.ask("GET", "strongroom-kv/config", inside="units/short-lived")
     assert ended in {each.tenant for each in (await keystore.condition()).holdings if each.destroyed}
+
+
+async def test_a_unit_that_takes_its_login_away_keeps_no_other_from_anything(
+    bao: Bao, login: AppRole, logins: Path, keystore: OpenBaoKeystore
+) -> None:
+    await bao.unit("sulking", POLICY, logins)
+    await bao.unit("short", POLICY, logins)
+    sulking, others = tenant(), [tenant(), tenant()]
+    await keystore.settle(sulking, "sulking")
+    await keystore.settle(others[0], "short")
+    for each in (sulking, *others):
+        await keystore.open(each, SECRET)
+    (logins / "sulking").rename(logins / "away")
+    client = bao.client(login)
+    units = Units(logins, lambda namespace, its: bao.client(its, namespace))
+    begun_anew = OpenBaoKeystore(client, SystemClock(), units=units)
+    try:
+        before = {each.tenant: each.version for each in (await begun_anew.condition()).holdings}
+        with pytest.raises(VaultUnavailable, match="left out, all others done"):
+            await begun_anew.turn()
+        with pytest.raises(VaultUnavailable, match="left out, all others done"):
+            await begun_anew.rewrap(100)
+        found = await begun_anew.condition()
+        after = {each.tenant: (each.version, each.pending) for each in found.holdings}
+        assert {each: after[each] for each in others} == {each: (before[each] + 1, False) for each in others}
+        assert sulking not in after
+        assert "the business unit sulking has no login" in found.detail
+        assert await begun_anew.dissolve("short") == 1
+    finally:
+        (logins / "away").rename(logins / "sulking")
+        await units.close()
+        await client.close()
+
+
+async def test_what_a_units_own_people_write_is_no_fault_of_ours(
+    bao: Bao, logins: Path, keystore: OpenBaoKeystore
+) -> None:
+    shop, broker = tenant(), Broker(keystore)
+    await keystore.settle(shop, "retail")
+    assert await keystore.put_secret(shop, SECRET, "one", b"sealed") == 1
+    own = of_unit(bao, logins, "retail", "units/retail")
+    await own.ask("POST", f"strongroom-kv/data/t-{shop}/filed/{SECRET}/one", {"data": {"sealed": "abcde"}})
+    await own.close()
+    token = broker.admit("gateway-1", {SECRET})
+    for version, no in ((1, ""), (2, "unavailable")):
+        answer = await broker.answer(Question(token, "secret", shop, SECRET, name="one", version=version))
+        assert answer is not None
+        assert answer.no == no
 
 
 async def test_an_operator_makes_tenants_of_a_unit_and_dissolves_it_when_none_lives(

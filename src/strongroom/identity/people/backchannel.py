@@ -59,8 +59,12 @@ class BackChannel:
             raise Refused(invalid(_TELL)) from None
         subject = signon.subject_of(claims)[:32]
         told = Ask(request_id=ask.request_id, detail={"via": "back-channel logout", "subject": subject})
-        async with self._gate.permit_platform(DESK, Action.KEY_REVOKE, Resource(kind=Kind.KEY), told) as tx:
-            ended = await publish.subject_gone(tx, subject)
+        try:
+            async with self._gate.permit_platform(DESK, Action.KEY_REVOKE, Resource(kind=Kind.KEY), told) as tx:
+                ended = await publish.subject_gone(tx, subject)
+        except BaseException:
+            self._seen.pop(claims["jti"], None)  # nothing was done: the provider may show it again
+            raise
         await signon.known()
         return len(ended)
 

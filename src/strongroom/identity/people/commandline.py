@@ -198,10 +198,11 @@ class CommandLines:
         permit = self._gate.permit_platform if who.tenant is None else self._gate.permit
         async with permit(who, Action.WHOAMI, resource, ask):
             pass  # who says so is written down before it counts
+        standing = self.find(wish.id)  # another's word may have come first meanwhile
         if not yes:
-            self._wishes.deny(wish)
+            self._wishes.deny(standing)
             return ""
-        return self._wishes.grant(self.find(wish.id), who.credential, self._clock.boottime())
+        return self._wishes.grant(standing, who.credential, self._clock.boottime())
 
     async def redeem(self, form: dict[str, str], shown: Shown, peer: str, ask: Ask) -> SignedIn | NotYet:
         """Return the token for a code or a device code, or why not yet.

@@ -19,6 +19,7 @@ from strongroom.identity.people.signon import SignOn
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId
 from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask
 from strongroom.signatures.jose import BadToken
 from strongroom.store import StoreError
@@ -59,7 +60,7 @@ class Rechecks:
                     await self._signon.end_all(Ask(detail={"via": "recheck", "why": "the process began anew"}))
                     begun = True
                 await self.look()
-            except StoreError as error:
+            except (Refused, StoreError) as error:
                 _log.warning("sign-ons cannot be looked at again: %s", type(error).__name__)
             await asyncio.sleep(every)
 

@@ -97,6 +97,7 @@ class _Pending:
     fresh: bool
     began: float
     peer: str
+    before: tuple[KeyId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,13 @@ class SignedOn:
         credential: what their session hangs on.
         after: where they wanted to go.
         proven_s: how many seconds ago they proved who they are; None: nobody knows.
+        before: what the session of the same browser hung on, when they began.
     """
 
     credential: KeyId
     after: str
     proven_s: float | None
+    before: tuple[KeyId, ...] = ()
 
 
 class SignOn:
@@ -138,8 +141,12 @@ class SignOn:
         """Takes what a new sign-on is asked about again with."""
         self._pending: Final[OrderedDict[bytes, _Pending]] = OrderedDict()
 
-    async def begin(self, after: str, *, peer: str, fresh: bool = False) -> tuple[str, str]:
+    async def begin(
+        self, after: str, *, peer: str, fresh: bool = False, before: tuple[KeyId, ...] = ()
+    ) -> tuple[str, str]:
         """Return where to send the browser at address `peer`, and the secret that it must bring back in a cookie.
+
+        `before`: what its session hangs on now, if it has one.
 
         Raises:
             Refused: UNAVAILABLE when the provider cannot be asked.
@@ -160,7 +167,7 @@ class SignOn:
             len(self._pending) >= _MOST_PENDING or next(iter(self._pending.values())).began < now - _PENDING_S
         ):
             self._pending.popitem(last=False)
-        self._pending[_hashed(state)] = _Pending(_hashed(browser), nonce, verifier, after, fresh, now, peer)
+        self._pending[_hashed(state)] = _Pending(_hashed(browser), nonce, verifier, after, fresh, now, peer, before)
         asked = {
             "response_type": "code",
             "client_id": self.provider.client_id,
@@ -199,9 +206,11 @@ class SignOn:
             claims, proven_s, refresh = await self._claims(said["code"], pending)
         except (BadToken, NoKeys) as error:
             raise _refused(str(error)) from None
-        credential = await self._let_in(claims, ask, proven_s, refresh)
+        credential, mapping = await self._let_in(claims, ask, proven_s, again=refresh != "")
         await self.known()  # the session that hangs on it is looked up in this process next
-        return SignedOn(credential, pending.after, proven_s)
+        if refresh:  # not before: whoever asks again forgets what does not count, and this would not yet
+            self.remember(credential, refresh, claims["sub"], mapping)
+        return SignedOn(credential, pending.after, proven_s, pending.before)
 
     async def _claims(self, code: str, pending: _Pending) -> tuple[dict[str, Any], float | None, str]:
         """Do steps 3 and 4; return how long ago they proved who they are, too, and what is asked again with."""
@@ -289,12 +298,12 @@ class SignOn:
             return None if proven is None else max(0.0, now - proven)
         if proven is None or proven < now - FRESH_S:
             raise BadToken("fresh proof was asked for, and the provider's is old")
-        return 0.0
+        return max(0.0, now - proven)  # its age counts: what was let do is not fresh for twice as long
 
     async def _let_in(
-        self, claims: dict[str, Any], ask: Ask, proven_s: float | None = None, refresh: str = ""
-    ) -> KeyId:
-        """Do steps 5 and 6."""
+        self, claims: dict[str, Any], ask: Ask, proven_s: float | None, *, again: bool
+    ) -> tuple[KeyId, Mapping]:
+        """Do steps 5 and 6; `again`: whether the provider can be asked about them again."""
         now = self._clock.now()
         mapping = first_fitting(self.provider.mappings, claims, now)
         if mapping is None:
@@ -303,7 +312,7 @@ class SignOn:
         if mapping.tenant is not None and tenant is None:
             raise _refused(f"the mapping's tenant {mapping.tenant} is gone")
         again_s = self.provider.recheck_s  # whom nobody can be asked about again is not let in for longer
-        ends = now + timedelta(seconds=min(self.provider.session_s, again_s if again_s and not refresh else math.inf))
+        ends = now + timedelta(seconds=min(self.provider.session_s, again_s if again_s and not again else math.inf))
         ends = ends if mapping.until is None else min(ends, mapping.until)
         digest = self.subject_of(claims)
         credential, name = new_key_id(), name_of(claims, digest)
@@ -323,9 +332,7 @@ class SignOn:
                 proven_at=None if proven_s is None else now.timestamp() - proven_s,
                 subject=digest[:32],
             )
-        if refresh:
-            self.remember(credential, refresh, claims["sub"], mapping)
-        return credential
+        return credential, mapping
 
     async def end(self, sign_on: KeyId, ask: Ask) -> None:
         """End a sign-on, and with it the command lines that were signed in from it.

@@ -171,7 +171,7 @@ class Wishes:
         if wish.state is State.OPEN:
             return NotYet.PENDING
         self._drop(wish)
-        return wish.sign_on or NotYet.DENIED
+        return NotYet.DENIED if wish.state is State.DENIED or wish.sign_on is None else wish.sign_on
 
     def _keep(self, wish: Wish, now: float) -> Wish:
         own = [each for each in self._standing.values() if each.peer == wish.peer]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -38,56 +38,20 @@ from strongroom.vault.openbao.client import CasMissedError, Client, Document
 from strongroom.vault.openbao.engines import Engines
 from strongroom.vault.openbao.filed import FiledDocuments
 from strongroom.vault.openbao.places import Places, Units, as_shape, name_of
+from strongroom.vault.openbao.shapes import (
+    Dek,
+    Deks,
+    Item,
+    Items,
+    Kept,
+    KeptIncarnation,
+    Names,
+    TransitKey,
+)
 from strongroom.vault.openbao.subjects import SubjectDocuments
 
 _BATCH: Final = 120  # requests of more than 1,000 strings are refused, and an item has four
 _ACTIVE: Final = 200
-
-
-class _Dek(msgspec.Struct, frozen=True):
-    made_at: float
-    sealed: str
-
-
-class _Deks(msgspec.Struct, frozen=True):
-    incarnation: str
-    generations: dict[str, _Dek]
-
-
-class _Version(msgspec.Struct, frozen=True):
-    version: int
-
-
-class _Kept(msgspec.Struct, frozen=True):
-    data: _Deks
-    metadata: _Version
-
-
-class _Incarnation(msgspec.Struct, frozen=True):
-    incarnation: str
-
-
-class _KeptIncarnation(msgspec.Struct, frozen=True):
-    data: _Incarnation
-
-
-class _TransitKey(msgspec.Struct, frozen=True):
-    latest_version: int
-    min_decryption_version: int = 1
-
-
-class _Names(msgspec.Struct, frozen=True):
-    keys: list[str] = []
-
-
-class _Item(msgspec.Struct, frozen=True):
-    ciphertext: str = ""
-    plaintext: str = ""
-    error: str = ""
-
-
-class _Items(msgspec.Struct, frozen=True):
-    batch_results: list[_Item]
 
 
 class OpenBaoKeystore:
@@ -180,7 +144,7 @@ class OpenBaoKeystore:
         """Destroy what every tenant of a unit has, and both engines in its namespace; nobody is put there again."""
         place = self._places.unit(unit)
         await self._client.ask("POST", f"{self._kv}/data/units/{unit}", {"data": {"is": "dissolved"}})
-        its = [each for each in await self._tenants() if (await self._places.of(each)).unit == unit]
+        its = [each for each in await self._tenants() if await self._places.unit_of(each) == unit]
         for tenant in its:
             await self.destroy(tenant)
         for mount in (self._transit, self._kv):
@@ -196,21 +160,24 @@ class OpenBaoKeystore:
 
     async def turn(self) -> None:
         """Add a version to every tenant's key."""
-        for tenant in await self._tenants():
-            await self._on_key(tenant, "rotate", {})
+        await self._of_each(lambda tenant: self._on_key(tenant, "rotate", {}))
 
     async def rewrap(self, most: int) -> int:
         """Bring up to `most` tenants' data keys under the newest version of the tenant's key."""
         done = left = 0
-        for tenant in await self._tenants():
+
+        async def bring(tenant: TenantId) -> None:
+            nonlocal done, left
             key = await self._key(tenant)
             if key is None or key.min_decryption_version >= key.latest_version:
-                continue
+                return
             if done < most:
                 await self._brought(tenant, grow=False)
                 done += 1
             else:
                 left += 1
+
+        await self._of_each(bring)
         return left
 
     async def destroy(self, tenant: TenantId) -> None:
@@ -244,7 +211,8 @@ class OpenBaoKeystore:
         """Say what is held."""
         detail = await self.check()
         holdings: list[Holding] = []
-        for tenant in await self._tenants():
+
+        async def hold(tenant: TenantId) -> None:
             key = await self._key(tenant)
             if key is not None:
                 behind = key.min_decryption_version < key.latest_version
@@ -254,10 +222,15 @@ class OpenBaoKeystore:
                         tenant=tenant, destroyed=False, version=key.latest_version, uses=uses, pending=behind, unit=unit
                     )
                 )
+
+        try:
+            await self._of_each(hold)
+        except VaultUnavailable as error:
+            detail = f"{detail}; {error}"
         gone = await self._client.ask("LIST", f"{self._kv}/metadata/destroyed")
         holdings.extend(
             Holding(tenant=_tenant(name), destroyed=True, version=0, uses=0, pending=False)
-            for name in ([] if gone is None else as_shape(gone, _Names).keys)
+            for name in ([] if gone is None else as_shape(gone, Names).keys)
         )
         return Condition(kind="openbao", detail=detail, holdings=tuple(holdings))
 
@@ -275,7 +248,7 @@ class OpenBaoKeystore:
             safe = {"type": "aes256-gcm96", "exportable": False, "allow_plaintext_backup": False}
             await place.ask("POST", f"{self._transit}/keys/{name}", safe)
         incarnation = await self._incarnation(tenant)
-        dek = _Deks(incarnation, {"1": await self._grown(tenant, incarnation, use, "1")})
+        dek = Deks(incarnation, {"1": await self._grown(tenant, incarnation, use, "1")})
         await self._write(tenant, use, dek, 0)
 
     async def _refuse_destroyed(self, tenant: TenantId) -> None:
@@ -292,16 +265,16 @@ class OpenBaoKeystore:
         found = await place.ask("GET", path)
         if found is None:
             raise VaultUnavailable("OpenBao does not give back what it was given to keep")
-        return as_shape(found, _KeptIncarnation).data.incarnation
+        return as_shape(found, KeptIncarnation).data.incarnation
 
     # --- data keys
 
-    async def _deks(self, tenant: TenantId, use: str) -> _Kept | None:
+    async def _deks(self, tenant: TenantId, use: str) -> Kept | None:
         path = f"{self._kv}/data/{name_of(tenant)}/deks/{use}"
         found = await (await self._places.of(tenant)).ask("GET", path)
-        return None if found is None else as_shape(found, _Kept)
+        return None if found is None else as_shape(found, Kept)
 
-    async def _write(self, tenant: TenantId, use: str, deks: _Deks, version: int) -> None:
+    async def _write(self, tenant: TenantId, use: str, deks: Deks, version: int) -> None:
         body = {"options": {"cas": version}, "data": msgspec.to_builtins(deks)}
         path = f"{self._kv}/data/{name_of(tenant)}/deks/{use}"
         try:
@@ -309,10 +282,10 @@ class OpenBaoKeystore:
         except CasMissedError:
             return  # another process was first, and its keys count
 
-    async def _grown(self, tenant: TenantId, incarnation: str, use: str, generation: str) -> _Dek:
+    async def _grown(self, tenant: TenantId, incarnation: str, use: str, generation: str) -> Dek:
         plain = secrets.token_bytes(box.KEY_BYTES)
         sealed = await self._wrapped(tenant, [(plain, _bound(tenant, incarnation, use, generation))])
-        return _Dek(self._clock.now().timestamp(), sealed[0])
+        return Dek(self._clock.now().timestamp(), sealed[0])
 
     async def _brought(self, tenant: TenantId, *, grow: bool) -> None:
         """Wrap every data key of `tenant` anew, then let older versions of its key open nothing more."""
@@ -326,13 +299,13 @@ class OpenBaoKeystore:
                 tenant, [(plain[n], _bound(tenant, incarnation, use, str(n))) for n in numbers]
             )
             generations = {
-                str(n): _Dek(kept.data.generations[str(n)].made_at, sealed)
+                str(n): Dek(kept.data.generations[str(n)].made_at, sealed)
                 for n, sealed in zip(numbers, wrapped, strict=True)
             }
             if grow:
                 youngest = str(numbers[-1] + 1)
                 generations[youngest] = await self._grown(tenant, incarnation, use, youngest)
-            await self._write(tenant, use, _Deks(incarnation, generations), kept.metadata.version)
+            await self._write(tenant, use, Deks(incarnation, generations), kept.metadata.version)
         key = await self._key(tenant)
         if key is not None:
             await self._on_key(tenant, "config", {"min_decryption_version": key.latest_version})
@@ -341,7 +314,7 @@ class OpenBaoKeystore:
         items = [{"plaintext": _b64(key), "associated_data": _b64(bound)} for key, bound in keys]
         return [item.ciphertext for item in await self._batched(tenant, "encrypt", items)]
 
-    async def _unwrapped(self, tenant: TenantId, use: str, deks: _Deks) -> dict[int, bytes]:
+    async def _unwrapped(self, tenant: TenantId, use: str, deks: Deks) -> dict[int, bytes]:
         items = [
             {"ciphertext": dek.sealed, "associated_data": _b64(_bound(tenant, deks.incarnation, use, number))}
             for number, dek in deks.generations.items()
@@ -351,13 +324,13 @@ class OpenBaoKeystore:
             int(number): base64.b64decode(item.plaintext) for number, item in zip(deks.generations, opened, strict=True)
         }
 
-    async def _batched(self, tenant: TenantId, verb: str, items: Sequence[dict[str, str]]) -> list[_Item]:
-        results: list[_Item] = []
+    async def _batched(self, tenant: TenantId, verb: str, items: Sequence[dict[str, str]]) -> list[Item]:
+        results: list[Item] = []
         for start in range(0, len(items), _BATCH):
             body = {"batch_input": list(items[start : start + _BATCH])}
             path = f"{self._transit}/{verb}/{name_of(tenant)}"
             reply = await (await self._places.of(tenant)).ask("POST", path, body)
-            results.extend(as_shape(reply or {}, _Items).batch_results)
+            results.extend(as_shape(reply or {}, Items).batch_results)
         if len(results) != len(items) or any(item.error for item in results):
             raise VaultUnavailable(
                 "OpenBao does not open a tenant's data keys: their key was changed or replaced there"
@@ -366,23 +339,39 @@ class OpenBaoKeystore:
 
     # --- places
 
-    async def _key(self, tenant: TenantId) -> _TransitKey | None:
+    async def _key(self, tenant: TenantId) -> TransitKey | None:
         path = f"{self._transit}/keys/{name_of(tenant)}"
         found = await (await self._places.of(tenant)).ask("GET", path)
-        return None if found is None else as_shape(found, _TransitKey)
+        return None if found is None else as_shape(found, TransitKey)
 
     async def _on_key(self, tenant: TenantId, what: str, body: Document) -> None:
         path = f"{self._transit}/keys/{name_of(tenant)}/{what}"
         await (await self._places.of(tenant)).ask("POST", path, body)
 
+    async def _of_each(self, act: Callable[[TenantId], Awaitable[None]]) -> None:
+        """Do something for every tenant. A unit that took its login away, or sealed its namespace, keeps nobody else from it.
+
+        Raises:
+            VaultUnavailable: when the server is away, or, once it is done for all others, for whom it could not be.
+        """
+        missed: list[str] = []
+        for tenant in await self._tenants():
+            try:
+                await act(tenant)
+            except (VaultUnavailable, ValueError) as error:  # what a unit's own people wrote need not be readable
+                await self.check()  # it is not the server itself
+                missed.append(str(error))
+        if missed:
+            raise VaultUnavailable(f"{len(missed)} tenants are left out, all others done: {missed[0]}")
+
     async def _tenants(self) -> list[TenantId]:
         found = await self._client.ask("LIST", f"{self._kv}/metadata/tenants")
-        return [_tenant(name) for name in ([] if found is None else as_shape(found, _Names).keys)]
+        return [_tenant(name) for name in ([] if found is None else as_shape(found, Names).keys)]
 
     async def _uses(self, tenant: TenantId) -> list[str]:
         path = f"{self._kv}/metadata/{name_of(tenant)}/deks"
         found = await (await self._places.of(tenant)).ask("LIST", path)
-        return [] if found is None else as_shape(found, _Names).keys
+        return [] if found is None else as_shape(found, Names).keys
 
 
 def _tenant(name: str) -> TenantId:

@@ -94,12 +94,19 @@ class Places:
     async def of(self, tenant: TenantId) -> Place:
         """Return where a tenant's keys stand, or would."""
         if tenant not in self._known:
-            found = await self._client.ask("GET", f"{self._kv}/data/tenants/{name_of(tenant)}")
-            place = self._place(tenant, "" if found is None else as_shape(found, _KeptTenant).data.unit)
-            if found is None:
+            unit = await self.unit_of(tenant)
+            place = self._place(tenant, unit or "")
+            if unit is None:
                 return place
             self._known[tenant] = place
         return self._known[tenant]
+
+    async def unit_of(self, tenant: TenantId) -> str | None:
+        """Return of which unit a tenant is, reachable or not; empty: of none; None: nothing is written down of it."""
+        if tenant in self._known:
+            return self._known[tenant].unit
+        found = await self._client.ask("GET", f"{self._kv}/data/tenants/{name_of(tenant)}")
+        return None if found is None else as_shape(found, _KeptTenant).data.unit
 
     async def note(self, tenant: TenantId, unit: str = "") -> None:
         """Write down that there is a tenant, and of which unit; what was said first counts."""
