@@ -174,9 +174,9 @@ def _not_affected(finding: Finding, words: Sequence[Word]) -> bool:
 
 
 def _in_grace(demand: EvidenceDemand, finding: Finding, now: datetime) -> bool:
-    if demand.grace_days is None or finding.published is None:
+    if demand.grace_days is None or finding.published is None or finding.published > now:  # it cannot be: nothing is told
         return False
-    return now < finding.published + timedelta(days=demand.grace_days)
+    return now - finding.published < timedelta(days=demand.grace_days)
 
 
 def _excepted(demand: EvidenceDemand, finding: Finding, now: datetime) -> str | None:
