@@ -174,7 +174,9 @@ def _not_affected(finding: Finding, words: Sequence[Word]) -> bool:
 
 
 def _in_grace(demand: EvidenceDemand, finding: Finding, now: datetime) -> bool:
-    if demand.grace_days is None or finding.published is None or finding.published > now:  # it cannot be: nothing is told
+    if demand.grace_days is None or finding.published is None:
+        return False
+    if finding.published > now:  # it cannot be, so when it became known is not told
         return False
     return now - finding.published < timedelta(days=demand.grace_days)
 
