@@ -126,8 +126,10 @@ def copy_out(tar: tarfile.TarFile, listed: Iterable[Attached], to: Path | None, 
     for each in every:
         member = members.get(f"{UNDER}{each.name}")
         source = None if member is None else tar.extractfile(member)
-        if source is None:
+        if member is None or source is None:
             raise Unsafe(f"the backup is damaged: {each.name} is missing")
+        if member.size != each.size:  # before a byte is written: a sparse file of a few bytes would fill the disk
+            raise Unsafe(f"the backup is damaged: {each.name} is not what its list says")
         target = None if to is None else to / each.name
         if target is not None:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

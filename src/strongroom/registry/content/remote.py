@@ -103,7 +103,10 @@ class BucketStore(ContentStore):
     def end(self, owner: TenantId) -> None:
         """Remove everything of a tenant; what the bucket does not list or let go stays, without a key that opens it."""
         super().end(owner)
-        for each, _ in list(self._listed(owner)):
+        found = list[str]()
+        with contextlib.suppress(OSError):  # no bucket keeps a tenant from ending, nor its keys from being destroyed
+            found.extend(name for name, _ in self._listed(owner))
+        for each in found:
             with contextlib.suppress(OSError):
                 self._bucket.remove(each)
 
