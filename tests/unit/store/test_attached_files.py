@@ -155,3 +155,15 @@ def test_a_file_of_another_size_is_told_before_a_byte_of_it_is_read(made: Path, 
         assert read.getmember(name).size == 1 << 60
     with pytest.raises(Unsafe, match="damaged"):
         archive.unpack(out, work, Seal())
+
+
+def test_more_files_than_could_be_restored_are_told_when_the_backup_is_made(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attached, "_MOST_INDEX", 300)
+    with tarfile.open(tmp_path / "x.tar", "w") as tar, pytest.raises(Unsafe, match="too many files"):
+        attached.add(tar, tmp_path / "held")
+    work = tmp_path / "w"
+    work.mkdir()
+    with pytest.raises(Unsafe, match="damaged"):
+        archive.unpack(made, work, Seal())
