@@ -165,3 +165,15 @@ async def test_claims_crowd_nothing_out_that_was_seen_and_have_an_end(
     await refused(take(1), "5 links at most", RefusalKind.INVALID)
     found = await lineage.of(admin(acme), acme, "dataset", "raw@1", ASK)
     assert f"run:{seen}" in {each.id for each in found.graph.nodes}
+
+
+async def test_of_more_turns_than_there_is_room_for_the_last_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    await house.services.registry.deploy(INSTALLER, acme, DEV, Name("old"), RELEASE.digest, ASK)
+    await house.services.registry.deploy(INSTALLER, acme, DEV, Name("new"), RELEASE.digest, ASK)
+    monkeypatch.setattr(tables, "MOST", 1)
+    found = await house.services.lineage.of(admin(acme), acme, "release", CALLED, ASK)
+    (serves,) = [each for each in found.graph.edges if each.target.startswith("deployment:")]
+    assert serves.by == str(INSTALLER)

@@ -153,12 +153,13 @@ async def deployments(tx: TenantTx) -> tuple[list[Node], list[Edge]]:
         MOST,
     )
     turns = defaultdict[UUID, list[Record]](list)
-    for row in await tx.fetch(
+    latest = await tx.fetch(
         """SELECT deployment_id, before_digest, digest, said_by, reason, at FROM registry.deployment_served
-           WHERE tenant_id = $1 ORDER BY at, id LIMIT $2""",
+           WHERE tenant_id = $1 ORDER BY at DESC, id DESC LIMIT $2""",
         tx.tenant,
         MOST,
-    ):
+    )
+    for row in reversed(latest):  # of more than there is room for, what serves now is not left out
         turns[row["deployment_id"]].append(row)
     nodes = [
         Node(
