@@ -123,6 +123,8 @@ class RowsOfPeople(ABC):
                 kept, rows = await asyncio.to_thread(self.without, data, frozenset({subject}))
                 if rows:
                     await self._versions.rewrite(tx.tenant, each.path, each.sha256, kept, rows)
+                else:  # they were taken out before, and this was not written down: what it was may lie there still
+                    await self._versions.settle(tx.tenant, each.path, each.sha256)
                 gone += rows
         return gone
 

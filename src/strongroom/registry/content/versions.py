@@ -96,8 +96,18 @@ class Versions:
         now = _Now(of=path.name, version=old.version + 1, sha256=digest, gone=old.gone + gone)
         await self._put(owner, _beside(path, f".v{now.version}"), data)
         await self._put(owner, _beside(path, _NOW), msgspec.json.encode(now))
+        await self.settle(owner, path, sha256)
+
+    async def settle(self, owner: Owner, path: Path, sha256: str) -> None:
+        """Destroy what counts no more: what a rewriting leaves that ended before it had done so.
+
+        Raises:
+            Broken, VaultUnavailable: as `current`.
+            OSError: when something of it may be there still.
+        """
+        now = await self.current(owner, path, sha256)
         await asyncio.to_thread(
-            _destroy, [each for each in all_of(path) if each.suffix not in {f".v{now.version}", _NOW}]
+            _destroy, [each for each in all_of(path) if each not in {now.path, _beside(path, _NOW)}]
         )
 
     async def _bytes(self, owner: Owner, now: Version) -> bytes:
