@@ -33,17 +33,24 @@ async def bring_back(
     """
     made = places.content.lstat() if places.content.exists() else None
     with tempfile.TemporaryDirectory(dir=places.content.parent, prefix=".content-") as name:
-        fresh = Path(name) / "content"
+        fresh, before = Path(name) / "content", Path(name) / "before"
         fresh.mkdir(mode=0o700)
         archives.read_manifest(archive, seal, files=fresh, moved=moved)
         living = await _living(admin)
         for owner in [each for kind in _KINDS if (fresh / kind).is_dir() for each in (fresh / kind).iterdir()]:
-            if owner.name not in {*_KINDS, "installation"} and not _opens(owner.name, living, keystore):
+            if not owner.is_dir():
+                owner.unlink()  # nobody's
+            elif owner.name not in {*_KINDS, "installation"} and not _opens(owner.name, living, keystore):
                 shutil.rmtree(owner)
         if made is not None:
             _owned(fresh, made.st_uid, made.st_gid)
-            places.content.rename(Path(name) / "before")
-        fresh.rename(places.content)
+            places.content.rename(before)
+        try:
+            fresh.rename(places.content)
+        except OSError:
+            if made is not None:
+                before.rename(places.content)
+            raise
         make_private(places.content, owner=None if made is None else made.st_uid)
 
 

@@ -1,4 +1,4 @@
-"""The settings of where the bytes of releases and data sets rest."""
+"""The settings of where the bytes of releases rest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from strongroom.app.vault_section import LOOPBACK, Section, SettingsError
 
 
 class ContentSection(Section, frozen=True, kw_only=True):
-    """Where the sealed bytes of releases and data sets rest."""
+    """Where the sealed bytes of releases rest; data sets and training files rest on this machine."""
 
     s3_endpoint: Annotated[
         str | None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from strongroom.app.content_section import ContentSection
 from strongroom.app.vault_section import SettingsError
 from strongroom.registry.content import Bucket, BucketStore, ContentStore, Place
-from strongroom.vault import Use, Vault
+from strongroom.vault import Vault
 
 
 def s3_key(section: ContentSection) -> tuple[str, str] | None:
@@ -38,16 +38,14 @@ def s3_key(section: ContentSection) -> tuple[str, str] | None:
             )
 
 
-def content_store(
-    section: ContentSection, key: tuple[str, str] | None, root: Path, vault: Vault, use: Use = Use.WEIGHTS
-) -> ContentStore:
-    """Return where one kind of bytes rests: in the bucket that is set, or in the directory `root`.
+def content_store(section: ContentSection, key: tuple[str, str] | None, root: Path, vault: Vault) -> ContentStore:
+    """Return where the files of releases rest: in the bucket that is set, or in the directory `root`.
 
     Raises:
         SettingsError: when a bucket is set and there is no key of it, or no client.
     """
     if section.s3_endpoint is None:
-        return ContentStore(root, vault, use)
+        return ContentStore(root, vault)
     if key is None:
         raise SettingsError("`content.s3_key_file` was not read: the bucket cannot be opened")
     place = Place(
@@ -58,4 +56,4 @@ def content_store(
         bucket = Bucket(place)
     except ImportError:
         raise SettingsError("`content.s3_endpoint` needs the extra `s3`: pip install 'strongroom[s3]'") from None
-    return BucketStore(root, vault, bucket, use, under="" if use is Use.WEIGHTS else f"{use}/")
+    return BucketStore(root, vault, bucket)

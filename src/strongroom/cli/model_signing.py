@@ -191,7 +191,7 @@ def _service(
     from strongroom.registry import oms
     from strongroom.registry.oms.keys import BadKey
 
-    if identity is None or issuer is None:
+    if not identity or not issuer:
         raise usage(
             "Say who must have signed: --identity and --issuer. Without these anybody who can log in there could."
         )

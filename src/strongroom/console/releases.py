@@ -5,6 +5,7 @@ An approval names the digest of what the page showed: what the name stands for b
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -147,7 +148,7 @@ async def compare(visit: Visit) -> Answer:
         files=files,
         same=len({each.path for each in new.files} - {each.path for each in files}),
         readable=readable,
-        templates=_templates(before, after),
+        templates=await asyncio.to_thread(_templates, before, after),
         whose=None if where is None else where.name,
     )
 

@@ -165,9 +165,12 @@ def _small(tar: tarfile.TarFile, name: str) -> bytes:
 
 def _copy_dump(tar: tarfile.TarFile, manifest: Manifest, to: Path) -> None:
     # The bytes are copied, not extracted: no name, link or mode in the archive means anything here.
-    source = tar.extractfile(tar.getmember(DUMP))
+    member = tar.getmember(DUMP)
+    source = tar.extractfile(member)
     if source is None:
         raise tarfile.ReadError
+    if member.size != manifest.bytes:
+        raise Unsafe("the backup is damaged: its database is not what its manifest says")
     size, seen = 0, hashlib.sha256()
     with to.open("xb") as file:
         to.chmod(0o600)

@@ -25,7 +25,7 @@ from strongroom.store.errors import Unsafe
 INDEX: Final = "content.index"
 UNDER: Final = "content/"
 _CHUNK: Final = 1 << 20
-_MOST_INDEX: Final = 64 << 20
+_MOST_INDEX: Final = 256 << 20  # more than a million files
 _NAME: Final = re.compile(r"(?:[a-z0-9][a-z0-9-]{0,63}/){1,3}[a-z0-9][a-z0-9.]{0,127}")
 
 Moved: TypeAlias = Callable[[str, int, int], None]
@@ -64,7 +64,11 @@ def hold(root: Path, into: Path) -> None:
 
 
 def add(tar: tarfile.TarFile, held: Path, moved: Moved | None = None) -> bytes:
-    """Write every file that is held into an archive; return the list of them."""
+    """Write every file that is held into an archive; return the list of them.
+
+    Raises:
+        Unsafe: when there are more than could be restored.
+    """
     paths = sorted(each for each in held.rglob("*") if each.is_file() and not each.is_symlink())
     total, done = sum(each.stat().st_size for each in paths), 0
     listed = list[bytes]()
@@ -79,7 +83,12 @@ def add(tar: tarfile.TarFile, held: Path, moved: Moved | None = None) -> bytes:
         if moved is not None:
             moved(name, done, total)
         listed.append(msgspec.json.encode(Attached(name=name, size=member.size, sha256=reader.hash.hexdigest())))
-    return b"\n".join(listed)
+    index = b"\n".join(listed)
+    if len(index) > _MOST_INDEX:
+        raise Unsafe(
+            "there are too many files for one backup: make it with --without-content, and copy the content apart"
+        )
+    return index
 
 
 def read_index(text: bytes) -> list[Attached]:
@@ -126,8 +135,10 @@ def copy_out(tar: tarfile.TarFile, listed: Iterable[Attached], to: Path | None, 
     for each in every:
         member = members.get(f"{UNDER}{each.name}")
         source = None if member is None else tar.extractfile(member)
-        if source is None:
+        if member is None or source is None:
             raise Unsafe(f"the backup is damaged: {each.name} is missing")
+        if member.size != each.size:  # before a byte is written: a sparse file of a few bytes would fill the disk
+            raise Unsafe(f"the backup is damaged: {each.name} is not what its list says")
         target = None if to is None else to / each.name
         if target is not None:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

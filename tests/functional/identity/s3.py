@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
+from itertools import repeat
 from typing import Any, Final, TypeAlias
 
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -110,7 +111,7 @@ def serving() -> Generator[Store]:
 
         status, headers, content = (store.fault or _honest)(asked, really)
         start(status, headers)
-        return [content]
+        return [content] if isinstance(content, bytes) else content
 
     server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=_Quiet)
     store.port = server.server_port
@@ -151,6 +152,11 @@ def flipped(asked: Asked, really: Any) -> Any:
     if not _of_object(asked):
         return status, headers, content
     return status, headers, content[:-20] + bytes([content[-20] ^ 1]) + content[-19:]
+
+
+def endless(_: Asked, __: Any) -> Any:
+    """Answer with bytes that go on, and say nothing of how many there are: the end comes when the other side has gone."""
+    return "206 Partial Content", [("Content-Range", "bytes 0-99/100")], repeat(bytes(1 << 16))
 
 
 def overwriting(_: Asked, really: Any) -> Any:

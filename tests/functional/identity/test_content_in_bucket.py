@@ -108,6 +108,10 @@ async def test_the_same_twice_is_one_object_that_is_never_written_over(files: Qu
     for each in (b"one", b"two"):
         await kept(files, each)
     await kept(files, b"theirs", GLOBEX)
+    store.fault = s3.broken
+    files.store.end(ACME)  # no fault: a bucket that fails keeps no tenant from ending, and no keys from being destroyed
+    store.fault = None
+    assert len(files.store.names(ACME)) == 2
     files.store.end(ACME)
     assert (files.store.names(ACME), len(files.store.names(GLOBEX))) == ([], 1)
 
@@ -180,6 +184,13 @@ async def test_bytes_that_were_changed_exchanged_or_cut_off_are_never_read_as_th
         await asyncio.to_thread((await files.store.find(ACME, digest)).in_memory)
     store.raw("PUT", f"{under}/{digest}", mine)
     assert (await asyncio.to_thread(found.sums))[0] == digest
+
+
+def test_an_answer_that_never_ends_fills_no_memory(store: Store) -> None:
+    there = store.bucket()
+    store.fault = s3.endless
+    with pytest.raises(OSError, match="other bytes than it was asked for"):
+        there.read("x", 0, 100)
 
 
 async def test_a_store_that_overwrites_or_is_not_there_is_told_by_doctor(store: Store, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from tests.functional.identity.test_datasets import ASK, DEV, ONE, add, admin, ready, refused
 
 from strongroom.app.seed import INSTALLER
@@ -15,7 +16,7 @@ from strongroom.kernel.refusal import RefusalKind
 from strongroom.policy import Action, Kind, Resource
 from strongroom.registry.admission.testing import release_of
 from strongroom.registry.datasets import Tier
-from strongroom.registry.lineage import RunState, end_run, record_output, record_run
+from strongroom.registry.lineage import RunState, end_run, record_output, record_run, tables
 
 if TYPE_CHECKING:
     from tests.functional.identity.conftest import House
@@ -142,3 +143,37 @@ async def test_events_of_others_are_claims_and_overwrite_nothing_that_was_seen(h
     assert "s3://lake clicks" in {each.name for each in found.graph.nodes}
     await house.services.registry.deploy(INSTALLER, acme, DEV, Name("desk"), RELEASE.digest, ASK)
     assert [each.observed for each in await lineage.which_serves(admin(acme), acme, "raw@1", ASK)] == [True]
+
+
+async def test_claims_crowd_nothing_out_that_was_seen_and_have_an_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    lineage = house.services.lineage
+    raw = await add(house, acme, Tier.LOW, "raw")
+    seen = await trained(house, acme, raw.digest)
+    monkeypatch.setattr(tables, "MOST", 5)
+
+    async def take(count: int) -> Any:
+        said = [{"namespace": "s3://lake", "name": str(each)} for each in range(count)]
+        return await lineage.take(
+            admin(acme), acme, DEV, [event(str(new_uuid()), eventTime="2001-01-01T00:00:00Z", inputs=said)], ASK
+        )
+
+    await refused(take(6), "5 links at most", RefusalKind.INVALID)
+    await take(5)
+    await refused(take(1), "5 links at most", RefusalKind.INVALID)
+    found = await lineage.of(admin(acme), acme, "dataset", "raw@1", ASK)
+    assert f"run:{seen}" in {each.id for each in found.graph.nodes}
+
+
+async def test_of_more_turns_than_there_is_room_for_the_last_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    await house.services.registry.deploy(INSTALLER, acme, DEV, Name("old"), RELEASE.digest, ASK)
+    await house.services.registry.deploy(INSTALLER, acme, DEV, Name("new"), RELEASE.digest, ASK)
+    monkeypatch.setattr(tables, "MOST", 1)
+    found = await house.services.lineage.of(admin(acme), acme, "release", CALLED, ASK)
+    (serves,) = [each for each in found.graph.edges if each.target.startswith("deployment:")]
+    assert serves.by == str(INSTALLER)

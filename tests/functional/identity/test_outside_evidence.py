@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -97,9 +98,18 @@ async def test_forged_replayed_or_unnamed_evidence_is_refused_and_recorded(house
         assert (no.value.refusal.kind, no.value.refusal.param) == (RefusalKind.INVALID, "envelope")
     once = signed(vulns(at=now()), SUBJECT.digest)
     await add(house, once)
-    with pytest.raises(Refused) as no:
-        await add(house, once)
-    assert no.value.refusal.kind is RefusalKind.CONFLICT
+    envelope = json.loads(once)
+    other = {"sig": envelope["signatures"][0]["sig"], "keyid": "another"}
+    for again in (
+        once,
+        json.dumps(envelope, indent=1).encode(),
+        json.dumps(envelope | {"signatures": [other]}).encode(),
+    ):
+        with pytest.raises(
+            Refused
+        ) as no:  # in another envelope too: else whoever has one could fill all the room there is
+            await add(house, again)
+        assert no.value.refusal.kind is RefusalKind.CONFLICT
     with pytest.raises(Refused) as no:  # a key that is named for the installation speaks of nothing else
         await add(house, vulns(), About.IMAGE, IMAGE)
     log = await house.services.audit.of_platform(INSTALLER, ASK)

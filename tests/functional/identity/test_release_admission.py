@@ -268,3 +268,17 @@ async def test_a_release_is_shown_with_its_files_and_every_reason(house: House) 
     with pytest.raises(Refused) as error:
         await house.services.admission.show(ONE, "m", "9", None, ASK)
     assert error.value.refusal.kind is RefusalKind.HIDDEN
+
+
+async def test_a_tenant_is_told_of_no_approval_for_another(house: House) -> None:
+    acme, globex = await listed(house), await house.tenant("globex")
+    await approve(house, ONE)
+    await approve(house, ONE, tenant=acme, reason="acme asked for it")
+    await approve(house, ONE, tenant=globex, reason="globex asked for it")
+
+    async def told(who: Principal) -> set[str]:
+        return {each.reason for each in (await house.services.overview.dossier(who, "m", "1", None, ASK)).words}
+
+    assert "globex asked for it" in await told(ONE), "the positive control"
+    mine = Principal(role=Role.TENANT_ADMIN, name="acme-admin", credential=KeyId(""), tenant=acme)
+    assert await told(mine) == {"looked at it", "acme asked for it"}

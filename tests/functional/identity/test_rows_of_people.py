@@ -18,7 +18,7 @@ from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Action, Kind, Resource
-from strongroom.registry.content import ContentStore, people
+from strongroom.registry.content import ContentStore, people, versions
 from strongroom.registry.datasets import Contract, Shown, State, Tier
 from strongroom.registry.datasets.personal import file_of
 from strongroom.store import Unfit
@@ -132,6 +132,26 @@ async def test_whoever_is_erased_is_gone_from_rows_and_rejects_and_the_old_bytes
     assert found(await asked(house, acme, JOHN), "rows of data sets") == (3, 3, 0), "and again, behind the same name"
     assert len(await exported(house, acme)) == 3
     assert len(files(house, shown.manifest.rows)) == 2, "one version, and what says which"
+
+
+async def test_what_an_erasure_left_that_was_cut_off_is_destroyed_by_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    shown = await brought(house, acme)
+    (old,) = files(house, shown.manifest.rows)
+
+    def killed(_: object) -> None:
+        raise OSError("the process ends here")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(versions, "_destroy", killed)
+        with pytest.raises(OSError, match="ends here"):
+            await asked(house, acme, JANE)
+    assert old.exists(), "the positive control"
+    assert len(await exported(house, acme)) == 6, "the new version counts already"
+    await asked(house, acme, JANE)
+    assert not old.exists()
 
 
 async def test_who_trains_gets_rows_without_whom_they_are_about(house: House) -> None:

@@ -93,6 +93,9 @@ def test_what_is_less_severe_or_young_passes_and_what_has_no_day_does_not() -> N
     assert judged(SCANNED | {"grace_days": 14}, piece(young)) == (True, "")
     assert not judged(SCANNED | {"grace_days": 5}, piece(young))[0]
     assert not judged(SCANNED | {"grace_days": 3650}, piece(vulns(CVE)))[0]
+    for never in ("2026-06-02T00:00:00Z", "9999-12-31T23:59:59Z"):
+        ahead = vulns(CVE | {"annotations": [{"published": never}]})
+        assert not judged(SCANNED | {"grace_days": 3650}, piece(ahead))[0]
 
 
 def vex(state: str, at: str = "2026-05-30T00:00:00Z", **more: Any) -> dict[str, Any]:

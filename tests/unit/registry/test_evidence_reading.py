@@ -192,6 +192,10 @@ TRICKS: dict[str, tuple[bytes, str]] = {
     "nested without end": (b"[" * 1_000_000, "deeper"),
     "not a number": (b"[NaN]", "NaN"),
     "half a character": (rb'{"a":"\ud800"}', "half"),
+    "half a character in a list": (rb'{"a":[["\ud800"]]}', "half"),
+    # Begun anew at each quote, this would take hours, and hold up the whole process meanwhile.
+    "a text of quotes without an end": (b'"' + b'\\"' * 1_000_000, "no JSON"),
+    "and cut off in the middle of one": (b'"' + b'\\"' * 1_000_000 + b"\\", "no JSON"),
     "not UTF-8": (b'["\xff"]', "no JSON"),
     "two values": (b"{} {}", "no JSON"),
     "a byte order mark": (b"\xef\xbb\xbf{}", "no JSON"),

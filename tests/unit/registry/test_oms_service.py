@@ -132,8 +132,9 @@ def test_another_identity_issuer_service_or_time_does_not_count(service: Service
     with pytest.raises(oms.BadSignature, match="does not lead to a root"):  # the certificate had ended by then
         verify(model, late, trust(root))
     nobody = service.authority.leaf(service.signer.public_key(), issuer="")
-    with pytest.raises(oms.BadSignature, match="another issuer"):
-        verify(model, service.sign("sample", files, nobody), trust(root))
+    for named in (ISSUER, ""):  # a variable that was not set names nobody, and nobody vouched
+        with pytest.raises(oms.BadSignature, match="another issuer"):
+            verify(model, service.sign("sample", files, nobody), trust(root, issuer=named))
     stolen = service.authority.leaf(new_key().public_key())
     with pytest.raises(oms.BadSignature, match="has not signed it"):
         verify(model, service.sign("sample", files, stolen), trust(root))

@@ -128,3 +128,42 @@ def test_a_list_that_names_no_place_is_refused(name: str) -> None:
     assert len(attached.read_index(good)) == 1
     with pytest.raises(Unsafe, match="no place"):
         attached.read_index(good + b"\n" + good)
+
+
+@pytest.mark.parametrize("name", [f"{attached.UNDER}tenant-1/{ONE}", DUMP])
+def test_a_file_of_another_size_is_told_before_a_byte_of_it_is_read(made: Path, tmp_path: Path, name: str) -> None:
+    out, work = tmp_path / "sparse.tar", tmp_path / "w"
+    work.mkdir()
+    with tarfile.open(made) as source, tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as target:
+        for member in source.getmembers():
+            fresh = tarfile.TarInfo(member.name)
+            if member.name == name:  # nothing but a hole, of more than any disk has
+                fresh.pax_headers = {
+                    "GNU.sparse.major": "0",
+                    "GNU.sparse.minor": "1",
+                    "GNU.sparse.name": name,
+                    "GNU.sparse.size": str(1 << 60),
+                    "GNU.sparse.map": f"{1 << 60},0",
+                }
+                target.addfile(fresh)
+                continue
+            content = source.extractfile(member)
+            assert content is not None
+            fresh.size = member.size
+            target.addfile(fresh, content)
+    with tarfile.open(out) as read:
+        assert read.getmember(name).size == 1 << 60
+    with pytest.raises(Unsafe, match="damaged"):
+        archive.unpack(out, work, Seal())
+
+
+def test_more_files_than_could_be_restored_are_told_when_the_backup_is_made(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attached, "_MOST_INDEX", 300)
+    with tarfile.open(tmp_path / "x.tar", "w") as tar, pytest.raises(Unsafe, match="too many files"):
+        attached.add(tar, tmp_path / "held")
+    work = tmp_path / "w"
+    work.mkdir()
+    with pytest.raises(Unsafe, match="damaged"):
+        archive.unpack(made, work, Seal())

@@ -176,7 +176,9 @@ def _not_affected(finding: Finding, words: Sequence[Word]) -> bool:
 def _in_grace(demand: EvidenceDemand, finding: Finding, now: datetime) -> bool:
     if demand.grace_days is None or finding.published is None:
         return False
-    return now < finding.published + timedelta(days=demand.grace_days)
+    if finding.published > now:  # it cannot be, so when it became known is not told
+        return False
+    return now - finding.published < timedelta(days=demand.grace_days)
 
 
 def _excepted(demand: EvidenceDemand, finding: Finding, now: datetime) -> str | None:

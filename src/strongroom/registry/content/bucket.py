@@ -245,11 +245,13 @@ class Bucket:
             more = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page.get("NextVersionIdMarker", "")}
 
     def _bytes(self, answer: Any, at: int, length: int) -> bytes:
-        data = bytes(answer["Body"].read())
+        data = bytearray()
+        while len(data) <= length and (more := answer["Body"].read(length + 1 - len(data))):
+            data += more  # never more than was asked for, whatever is sent: it is not to fill the memory
         span = str(answer.get("ContentRange", ""))
         if not span.startswith(f"bytes {at}-") or len(data) > length:
             raise OSError(errno.EIO, "the store answered with other bytes than it was asked for")
-        return data
+        return bytes(data)
 
     def _ask(self, act: str, name: str | None, **more: Any) -> Any:
         named = {} if name is None else {"Key": self._prefix + name}

@@ -20,7 +20,7 @@ from strongroom.registry.content import sealed
 from strongroom.registry.content.bucket import Bucket, NoObject
 from strongroom.registry.content.sealed import Broken, Head
 from strongroom.registry.content.store import ContentStore, Owner, Stored, named, synced
-from strongroom.vault import Use, Vault
+from strongroom.vault import Vault
 
 _WINDOW: Final = 8 << 20
 """Bytes that are asked for at once: a chunk at a time would be a request for each MiB."""
@@ -52,10 +52,9 @@ class InBucket(Stored):
 class BucketStore(ContentStore):
     """Sealed files in a bucket; `root` is where they are on their way there."""
 
-    def __init__(self, root: Path, vault: Vault, bucket: Bucket, use: Use = Use.WEIGHTS, *, under: str = "") -> None:
-        super().__init__(root, vault, use)
+    def __init__(self, root: Path, vault: Vault, bucket: Bucket) -> None:
+        super().__init__(root, vault)
         self._bucket: Final = bucket
-        self._under: Final = under
         self._sizes: Final[dict[Owner, int]] = {}
 
     async def find(self, owner: Owner, sha256: str) -> Stored:
@@ -103,7 +102,10 @@ class BucketStore(ContentStore):
     def end(self, owner: TenantId) -> None:
         """Remove everything of a tenant; what the bucket does not list or let go stays, without a key that opens it."""
         super().end(owner)
-        for each, _ in list(self._listed(owner)):
+        found = list[str]()
+        with contextlib.suppress(OSError):  # no bucket keeps a tenant from ending, nor its keys from being destroyed
+            found.extend(name for name, _ in self._listed(owner))
+        for each in found:
             with contextlib.suppress(OSError):
                 self._bucket.remove(each)
 
@@ -121,10 +123,10 @@ class BucketStore(ContentStore):
         return "the bucket stores, reads, refuses to overwrite and removes"
 
     def _listed(self, owner: Owner) -> Iterator[tuple[str, int]]:
-        return self._bucket.listed(f"{self._under}{self.directory(owner).name}/")
+        return self._bucket.listed(f"{self.directory(owner).name}/")
 
     def _name(self, owner: Owner, sha256: str) -> str:
-        return f"{self._under}{self.directory(owner).name}/{named(sha256)}"
+        return f"{self.directory(owner).name}/{named(sha256)}"
 
 
 def windowed(bucket: Bucket, name: str) -> Callable[[int, int], bytes]:

@@ -208,8 +208,7 @@ class Datasets(Giving):
         """Return a tenant's data sets, and how far each is."""
         async with self._gate.permit(who, Action.DATASET_LIST, Resource(kind=Kind.DATASET, tenant=tenant), ask) as tx:
             found = list[Listed]()
-            for kept in await tables.datasets(tx):
-                standing = await self._standing(tx, kept)
+            for kept, standing in await self.standings(tx):
                 manifest, said = standing.manifest, standing.judged
                 found.append(
                     Listed(

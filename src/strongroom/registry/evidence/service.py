@@ -28,6 +28,8 @@ from strongroom.signatures.keys import PublicKey
 from strongroom.store import Conflict, OperatorTx, TenantTx
 from strongroom.vault import KeysDestroyed, Scope, SealBroken, Use, Vault, VaultUnavailable
 
+_BEFORE: Final = "This very document was taken in before."
+
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """A piece, as it is listed."""
@@ -112,9 +114,11 @@ class EvidenceService:
             sealed = (await self._vault.keys(_scope(tenant))).seal(envelope, str(taken.id))
             async with self._place(who, Action.EVIDENCE_ADD, subject, tenant, _noted(ask, about, subject, taken)) as tx:
                 await self._demand_subject(tx, about, subject, tenant)
+                if any(_says(each) == _says(taken) for each in await self._about(tx, subject)):
+                    raise _conflict(_BEFORE)  # in another envelope: nothing of that is signed, and room is bounded
                 await tables.insert(tx, taken, seals.sealed(taken, self._keys), sealed)
         except Conflict:
-            raise _conflict("This very document was taken in before.") from None
+            raise _conflict(_BEFORE) from None
         except (VaultUnavailable, KeysDestroyed) as error:
             raise _unavailable(error) from None
         return told(taken)
@@ -133,14 +137,18 @@ class EvidenceService:
     ) -> tuple[list[Told], str, str]:
         """Return what there is, newest first (about one digest, or all), and the digests of installation and image."""
         async with self._place(who, Action.EVIDENCE_READ, subject or EVERY, tenant, ask) as tx:
-            if subject is None:
-                rows = await tables.newest(tx)
-            elif isinstance(tx, TenantTx):
-                rows = await tables.own_seals(tx, tx.tenant, subject)
-            else:
-                rows = await tables.seals(tx, [subject])
-        found = [each for each in map(self.reader.read, rows) if each is not None]
+            found = await self._about(tx, subject)
         return [told(each) for each in found], await self.reader.runtime(), self.reader.image
+
+    async def _about(self, tx: OperatorTx | TenantTx, subject: str | None) -> tuple[Taken, ...]:
+        """Return what there is, newest first, whose seal holds: about one digest, or all."""
+        if subject is None:
+            rows = await tables.newest(tx)
+        elif isinstance(tx, TenantTx):
+            rows = await tables.own_seals(tx, tx.tenant, subject)
+        else:
+            rows = await tables.seals(tx, [subject])
+        return tuple(each for each in map(self.reader.read, rows) if each is not None)
 
     async def verify(self, who: Principal, piece: UUID, tenant: TenantId | None, ask: Ask) -> Verified:
         """Return a piece and its document, verified anew from the envelope on.
@@ -208,6 +216,11 @@ class EvidenceService:
         else:
             async with self._gate.permit_platform(who, action, resource, ask) as platform:
                 yield platform
+
+
+def _says(taken: Taken) -> tuple[object, ...]:
+    """Return what makes a piece another than one that says the same: who said what, of what."""
+    return taken.about, taken.subject, taken.owner, taken.signer, taken.facts
 
 
 def told(taken: Taken) -> Told:

@@ -91,10 +91,14 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
 
     def way(self, source: str, target: str) -> list[Edge]:
         """Return the shortest way from one node to another; of equally long ones, one that was observed where there is one."""
+        return _back(self.steps(source), target)
+
+    def steps(self, source: str) -> Mapping[str, Edge]:
+        """Return the last step of the way from one node to each that it reaches."""
         before: dict[str, Edge] = {}
         at = [source]
         onward = _onward(self.edges)
-        while at and target not in before:
+        while at:
             following = list[str]()
             for node in at:
                 for edge in onward.get(node, ()):
@@ -102,11 +106,7 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
                         before[edge.target] = edge
                         following.append(edge.target)
             at = following
-        way = list[Edge]()
-        while target in before:
-            way.append(before[target])
-            target = before[target].source
-        return way[::-1]
+        return before
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,8 +134,9 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 def served(graph: Graph, dataset: str) -> list[Served]:
     """Return every deployment that a node has reached, those that serve now first."""
     names = {each.id: each for each in graph.nodes}
-    reached = graph.downstream(dataset)
-    found = [_served(graph, names, dataset, each) for each in graph.edges if each.source in reached and _serves(each)]
+    steps = graph.steps(dataset)  # once: others say how many edges there are
+    reached = {dataset, *steps}
+    found = [_served(names, steps, each) for each in graph.edges if each.source in reached and _serves(each)]
     if dataset.startswith("deployment:") and dataset in names:
         found.append(_told(names[dataset], [], []))
     return sorted(found, key=lambda each: (each.until is not None, each.environment, each.deployment, each.release))
@@ -145,8 +146,8 @@ def _serves(edge: Edge) -> bool:
     return edge.target.startswith("deployment:")
 
 
-def _served(graph: Graph, names: Mapping[str, Node], dataset: str, last: Edge) -> Served:
-    way = [*graph.way(dataset, last.source), last]
+def _served(names: Mapping[str, Node], steps: Mapping[str, Edge], last: Edge) -> Served:
+    way = [*_back(steps, last.source), last]
     return _told(names[last.target], way, [names[each.source].name for each in way])
 
 
@@ -166,6 +167,14 @@ def _told(deployment: Node, way: list[Edge], through: list[str]) -> Served:
 def _between(nodes: list[Node], edges: Iterable[Edge]) -> Graph:
     ids = {each.id for each in nodes}
     return Graph(nodes=nodes, edges=[each for each in edges if each.source in ids and each.target in ids])
+
+
+def _back(steps: Mapping[str, Edge], target: str) -> list[Edge]:
+    way = list[Edge]()
+    while target in steps:
+        way.append(steps[target])
+        target = steps[target].source
+    return way[::-1]
 
 
 def _reached(start: str, steps: Iterable[tuple[str, str]]) -> set[str]:

@@ -117,7 +117,7 @@ class Lineage:
         """Take OpenLineage run events as what they are: claims of whoever brings them.
 
         Raises:
-            Refused: INVALID for what is no such event, CONFLICT when one is about a run that this installation saw itself, or
+            Refused: INVALID for what is no such event, or more than there is room for, CONFLICT when one is about a run that this installation saw itself, or
                 that somebody else told of.
         """
         async with self._gate.permit(who, Action.LINEAGE_LINK, _resource(tenant, "import"), ask) as tx:
@@ -125,6 +125,10 @@ class Lineage:
                 events = openlineage.read(documents)
             except BadEvent as error:
                 raise Refused(invalid(f"Not taken: {error}.", param="events")) from None
+            told = sum(len(each.inputs) + len(each.outputs) for each in events)
+            if await tables.claims(tx) + told > tables.MOST:
+                tell = f"Not taken: a tenant's lineage holds {tables.MOST} links at most that somebody says."
+                raise Refused(invalid(tell, param="events"))
             graph = await self._graph(tx)
             runs = sum([await self._event(tx, graph, each, environment, str(who)) for each in events])
             before = len(graph.edges)

@@ -18,7 +18,7 @@ async def runs(tx: TenantTx) -> list[Node]:
     """Return the tenant's runs, the newest first."""
     rows = await tx.fetch(
         """SELECT id, environment, name, said_by, observed, state, started_at, ended_at, facts::text AS facts
-           FROM registry.lineage_run WHERE tenant_id = $1 ORDER BY started_at DESC LIMIT $2""",
+           FROM registry.lineage_run WHERE tenant_id = $1 ORDER BY observed DESC, started_at DESC LIMIT $2""",
         tx.tenant,
         MOST,
     )
@@ -51,11 +51,18 @@ async def run_of(tx: TenantTx, run: UUID) -> tuple[bool, str] | None:
     return None if row is None else (row["observed"], row["said_by"])
 
 
+async def claims(tx: TenantTx) -> int:
+    """Return how many edges are somebody's word."""
+    return int(
+        await tx.fetchval("SELECT count(*) FROM registry.lineage_edge WHERE tenant_id = $1 AND NOT observed", tx.tenant)
+    )
+
+
 async def edges(tx: TenantTx) -> list[Edge]:
-    """Return the edges that somebody wrote down."""
+    """Return the edges that somebody wrote down: what was seen before what is claimed, so that no claims crowd it out."""
     rows = await tx.fetch(
         """SELECT source, target, said_by, reason, observed, at FROM registry.lineage_edge
-           WHERE tenant_id = $1 ORDER BY at LIMIT $2""",
+           WHERE tenant_id = $1 ORDER BY observed DESC, at DESC LIMIT $2""",
         tx.tenant,
         MOST,
     )
@@ -146,12 +153,13 @@ async def deployments(tx: TenantTx) -> tuple[list[Node], list[Edge]]:
         MOST,
     )
     turns = defaultdict[UUID, list[Record]](list)
-    for row in await tx.fetch(
+    latest = await tx.fetch(
         """SELECT deployment_id, before_digest, digest, said_by, reason, at FROM registry.deployment_served
-           WHERE tenant_id = $1 ORDER BY at, id LIMIT $2""",
+           WHERE tenant_id = $1 ORDER BY at DESC, id DESC LIMIT $2""",
         tx.tenant,
         MOST,
-    ):
+    )
+    for row in reversed(latest):  # of more than there is room for, what serves now is not left out
         turns[row["deployment_id"]].append(row)
     nodes = [
         Node(

@@ -140,7 +140,8 @@ class SigstoreRoot:
         except ValueError:
             raise BadSignature("its certificate is none that is taken here") from None
         at = self._logged(bundle.entry, bundle, leaf)
-        if _issuer(leaf) != self.issuer:
+        issuer = _issuer(leaf)
+        if not issuer or issuer != self.issuer:  # nobody vouching is no issuer, even where none was named
             raise BadSignature("its identity was vouched for by another issuer")
         why = BadSignature("no certificate authority was trusted when it was signed")
         for period, (*between, root) in self.authorities:

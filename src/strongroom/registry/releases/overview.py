@@ -173,7 +173,10 @@ class Overview:
                 for at, each in scans
             ),
             signatures=tuple(_signatures(case)),
-            words=tuple(words(case, author)),
+            # For whom else it was approved, and why, is nothing of a tenant's.
+            words=tuple(
+                each for each in words(case, author) if who.tenant is None or each.tenant in {None, str(who.tenant)}
+            ),
             demanded={}
             if risk is None or case.policy.trouble
             else {each: case.policy.of(each, risk).people(each, risk.value) for each in Environment},
