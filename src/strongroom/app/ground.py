@@ -38,7 +38,16 @@ from strongroom.vault import Broker, Keyring, Purpose, Use
 from strongroom.wire import Pool
 
 CONTROL_USES: Final = frozenset(
-    {Use.PROVIDER_SECRET, Use.WEBHOOK, Use.WEIGHTS, Use.DATASET, Use.CAPTURE, Use.SUBJECT_NAME, Use.VALUE_LIST}
+    {
+        Use.PROVIDER_SECRET,
+        Use.WEBHOOK,
+        Use.WEIGHTS,
+        Use.DATASET,
+        Use.EVIDENCE,
+        Use.CAPTURE,
+        Use.SUBJECT_NAME,
+        Use.VALUE_LIST,
+    }
 )
 GATEWAY_USES: Final = frozenset(
     {Use.PROVIDER_SECRET, Use.KEPT_RESPONSE, Use.CAPTURE, Use.PRIVACY_TOKEN, Use.SUBJECT_NAME, Use.VALUE_LIST}
