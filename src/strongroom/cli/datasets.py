@@ -371,5 +371,5 @@ def _told(found: dict[str, Any]) -> None:
     for each in found["reasons"]:
         print(f"  {'yes' if each['met'] else 'NO ':<4} {output.text(each['because'])}")
     for each in found["grants"]:
-        ended = f", revoked {each['revoked_at']}" if each.get("revoked_at") else ""
-        print(f"  {each['workload']} may read it, by {each['by']}, since {each['at']}{ended}")
+        ended = f", revoked {output.text(each['revoked_at'])}" if each.get("revoked_at") else ""
+        print(f"  {each['workload']} may read it, by {each['by']}, since {output.text(each['at'])}{ended}")

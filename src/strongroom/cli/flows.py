@@ -143,7 +143,7 @@ def declare(
                 waits(said, "The files behind it come when it is applied.")
             break
         if not session.json:
-            output.note(f"{file.name}: in force since {said['at']}, sha256:{said['digest'][:16]}.")
+            output.note(f"{file.name}: in force since {output.text(said['at'])}, sha256:{said['digest'][:16]}.")
     if session.json:
         import msgspec  # noqa: PLC0415 - only here
 

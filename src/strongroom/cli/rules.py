@@ -246,7 +246,7 @@ def check(
     if as_json:
         output.raw(_json({"ok": True, "kind": found.kind.name, "rules": len(found.document.get("rules", ()))}))
     else:
-        print(f"{file}: a {found.kind.name} document with {len(found.document.get('rules', ()))} rules")
+        print(f"{file}: a document of the kind {found.kind.name}, rules: {len(found.document.get('rules', ()))}")
     return 0
 
 

@@ -15,7 +15,7 @@ from strongroom.audit.reading import Sealed, Wanted
 from strongroom.audit.sealing import tables as sealing
 from strongroom.audit.tlog import NoteKey, Receipt
 from strongroom.kernel.clock import Clock
-from strongroom.kernel.ids import TenantId, new_uuid
+from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused, hidden
 from strongroom.policy import Action, Ask, Gate, Surface, octets_of
@@ -251,7 +251,7 @@ class Work:
         """
         total = 0
         for holding in (await self._keystore.condition()).holdings:
-            if holding.destroyed:
+            if holding.destroyed or holding.tenant == PLATFORM:  # the installation's own keys are of nobody's data
                 continue
             marks = await self._marked(who, holding.tenant, ask)
             if not marks:

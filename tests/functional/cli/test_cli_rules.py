@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_document_is_checked_without_a_server(inside: Run, file: Path) -> None:
     fine = inside("rules", "check", str(file))
-    assert (fine.code, fine.out) == (0, f"{file}: a disclosure document with 1 rules\n")
+    assert (fine.code, fine.out) == (0, f"{file}: a document of the kind disclosure, rules: 1\n")
     file.write_text(CEILING + "top_logprobs = 99\n")
     bad = inside("rules", "check", str(file))
     assert bad.code == 1

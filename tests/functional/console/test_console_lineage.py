@@ -50,6 +50,9 @@ def test_a_release_is_followed_by_eye_and_by_table_and_nothing_that_it_is_called
     here.page.locator("main").get_by_role("link", name=CALLED, exact=True).click()
     picture = here.page.get_by_role("img", name="What went into what")
     expect(picture).to_be_visible()
+    here.page.emulate_media(color_scheme="dark")
+    inks = picture.locator("text").evaluate_all("all => all.map(one => getComputedStyle(one).fill)")
+    assert set(inks) == {"rgb(17, 17, 17)", "rgb(85, 85, 85)"}, "its paper is white in the dark too"
     assert here.page.title() != "owned"
     expect(here.page.locator("script[src='']")).to_have_count(0)
     ways = here.page.get_by_role("region", name="What went into what").locator("tbody tr")

@@ -14,7 +14,7 @@ from tests.functional.subjects.conftest import ACME, ADA, ASK, BOB, GLOBEX, JANE
 from strongroom.audit import reading
 from strongroom.audit.sidecar import ERASED, Sidecars
 from strongroom.kernel.clock import SystemClock
-from strongroom.kernel.ids import TenantId
+from strongroom.kernel.ids import PLATFORM, TenantId
 from strongroom.policy import Engine, Gate, LogReader
 from strongroom.registry.evaluations import tables
 from strongroom.registry.evaluations.model import Label
@@ -102,6 +102,12 @@ async def test_an_older_copy_of_the_keys_brings_nobody_back(people: People) -> N
     assert [row["id"] for row in left] == [later], "what came after the erasure is of who came back"
     assert list(await people.keystore.erased(ACME)) == [subject], "and of nobody else"
     assert await people.work.replay(OPERATOR, ASK) == 0, "once is enough"
+
+
+async def test_what_came_back_is_erased_again_beside_keys_of_the_installation_itself(people: People) -> None:
+    await people.keystore.open(PLATFORM, Use.PROVIDER_SECRET)
+    assert PLATFORM in [each.tenant for each in (await people.keystore.condition()).holdings], "the positive control"
+    assert await people.work.replay(OPERATOR, ASK) == 0
 
 
 async def test_why_somebody_was_refused_and_held_is_sealed_told_and_goes_with_them(

@@ -36,7 +36,7 @@ def svg(graph: Graph) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'role="img" aria-label="What went into what" font-family="sans-serif" font-size="12">'
+        'role="img" aria-label="What went into what" font-family="sans-serif" font-size="12" fill="#111">'
         '<defs><marker id="to" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#555"/></marker></defs>'
         f'<rect width="{width}" height="{height}" fill="#fff"/>{heads}'
