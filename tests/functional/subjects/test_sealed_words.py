@@ -59,10 +59,10 @@ async def test_words_count_with_what_is_taken_of_a_log(people: People, db: Datab
 
     gate, sidecars = Gate(db, Engine.load(), SystemClock(), meter=meter), Sidecars(people.vault)
     await revoked(gate_of(people, db), said="why " * 50)
-    wanted, page = reading.Wanted(action="key.revoke"), {"limit": 9, "before": None}
+    wanted = reading.Wanted(action="key.revoke")
     listed = await AuditReader(gate, sidecars).of_tenant(ADA, ACME, ASK)
-    found = await LogReader(gate, sidecars).search(ADA, ACME, ASK, wanted, **page)
-    seen = await LogReader(gate, sidecars).explore(ADA, ACME, ASK, wanted, **page)
+    found = await LogReader(gate, sidecars).search(ADA, ACME, ASK, wanted, limit=9, before=None)
+    seen = await LogReader(gate, sidecars).explore(ADA, ACME, ASK, wanted, limit=9, before=None)
     assert taken == [octets_of(listed), octets_of(found), octets_of(seen.entries)]
     assert "why why" in str(listed), "the words are among it"
 
