@@ -283,6 +283,22 @@ async def test_a_hold_keeps_rows_and_files_whoever_asks_and_by_whatever_way(hous
     assert found(await asked(house, acme, JANE), "rows of data sets") == (6, 6, 0)
 
 
+async def test_a_hold_keeps_a_training_file_from_who_may_delete_it(house: House) -> None:
+    acme = await ready(house)
+    who = await trainer(house, acme)
+    kept, other = await sent(house, who), await sent(house, who, cells=[each for each in CELLS if JANE not in each])
+    training, subjects = house.services.training_files, house.services.subjects
+    hold = await subjects.hold(admin(acme), acme, JANE, HoldKind.HOLD, "legal@acme", "a matter", None, ASK)
+    with pytest.raises(Refused) as refused:
+        await training.delete(who, kept.id, ASK)
+    assert (refused.value.refusal.kind, JANE in refused.value.refusal.tell) == (RefusalKind.CONFLICT, False)
+    assert len((await training.content(acme, kept)).splitlines()) == 41
+    await training.delete(who, other.id, ASK)  # nobody in it is held
+    await subjects.release(admin(acme), acme, hold.id, ASK)
+    await training.delete(who, kept.id, ASK)
+    assert list(house.content.rglob("*.table*")) == []
+
+
 async def test_a_file_that_was_changed_is_told_and_nothing_is_claimed(house: House) -> None:
     acme = await ready(house)
     shown = await brought(house, acme)

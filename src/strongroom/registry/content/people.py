@@ -43,6 +43,10 @@ _INSERT: Final[LiteralString] = """
     select $1, f.subject, $2, $3, f.rows, $4 from unnest($5::text[], $6::int[]) f (subject, rows)
 """
 _LINK: Final[LiteralString] = f"{_INSERT} on conflict do nothing"
+_HELD: Final[LiteralString] = """
+    select exists (select from registry.content_subject
+                   where tenant_id = $1 and file = $2 and subjects.held_by(subject) is not null)
+"""
 _NOTING: Final[LiteralString] = """
     select pg_advisory_xact_lock_shared(hashtextextended('registry.content_subject ' || $1::uuid::text, 0))
 """
@@ -91,6 +95,12 @@ async def note(tx: TenantTx, file: str, part: str, people: Mapping[str, int], at
     """Say how many rows of a file are whose."""
     if people:
         await tx.execute(_INSERT, tx.tenant, file, part, at, list(people), list(people.values()))
+
+
+async def is_held(tx: TenantTx, file: str) -> bool:
+    """Whether something holds somebody whose rows stand in a file."""
+    held: bool = await tx.fetchval(_HELD, tx.tenant, file)
+    return held
 
 
 async def forget(tx: TenantTx, file: str | None) -> None:
