@@ -8,6 +8,7 @@ import hashlib
 import shutil
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -192,7 +193,7 @@ class TrainingFiles:
             return None
         try:
             keys = await self._vault.keys(Scope(tenant, Use.SUBJECT_NAME))
-            return People(column, keys.pseudonym, frozenset(await self._vault.erased(tenant)))
+            return People(column, partial(people.pseudonym_of, keys), frozenset(await self._vault.erased(tenant)))
         except (VaultUnavailable, KeysDestroyed) as error:
             raise _unsealed(error) from None
 

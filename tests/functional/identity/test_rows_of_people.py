@@ -169,6 +169,22 @@ async def test_the_erased_come_back_neither_in_a_new_version_nor_with_older_rows
     assert {row["why"] for row in await exported(house, acme, "e", rejects=True)} == {"its person was erased"}
 
 
+async def test_rows_that_are_exported_and_brought_again_are_about_whom_they_were(house: House) -> None:
+    acme = await ready(house)
+    await brought(house, acme)
+    jane = await pseudonym(house, acme, JANE)
+    data = await house.services.datasets.export(admin(acme), acme, "d", "1", ASK)
+    await brought(house, acme, name="e", data=data)
+    kept = await sent(house, await trainer(house, acme), cells=[each.replace(JANE, jane) for each in CELLS])
+    assert [row["who"] for row in await exported(house, acme, "e")].count(jane) == 6
+    certificate = await asked(house, acme, JANE)
+    assert certificate["verdict"] == "erased", certificate["residual"]
+    assert found(certificate, "rows of data sets") == (12, 6, 0), "two sets of the very same bytes are one file"
+    assert found(certificate, "rows of training files") == (20, 20, 0)
+    assert len(await exported(house, acme, "e")) == 6
+    assert len((await house.services.training_files.content(acme, kept)).splitlines()) == 21
+
+
 async def test_rows_of_who_is_erased_while_they_are_looked_at_are_not_taken(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

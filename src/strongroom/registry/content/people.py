@@ -23,7 +23,7 @@ from strongroom.registry.content.sealed import Broken
 from strongroom.registry.content.store import ContentStore
 from strongroom.registry.content.versions import Versions, all_of
 from strongroom.store import TenantTx
-from strongroom.vault import Vault
+from strongroom.vault import DataKeys, Vault, is_subject
 
 SEARCH_S: Final = 60.0
 """How long all files of a kind may be searched; what takes longer was not searched."""
@@ -71,6 +71,15 @@ class Whose(NamedTuple):
     file: str
     part: str
     rows: Mapping[str, int]
+
+
+def pseudonym_of(keys: DataKeys, name: str) -> str:
+    """Return what a row names somebody by.
+
+    What is a pseudonym already is itself: rows that were exported and come back are about whom they were, and not about the
+    pseudonym of a pseudonym, whom nobody would find.
+    """
+    return name if is_subject(name) else keys.pseudonym(name)
 
 
 async def refuse_erased(tx: TenantTx, vault: Vault, people: Iterable[str]) -> None:
