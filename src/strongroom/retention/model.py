@@ -106,6 +106,7 @@ KEPT: Final = MappingProxyType(
         "identity.environment": _LIFE,
         "identity.workload": _LIFE,
         "identity.key": _LIFE,
+        "identity.key_neglect": "as long as its tenant: when the log was told of a key that nobody uses",
         "identity.signer": _LIFE,
         "identity.account": _LIFE,
         "identity.account_key": _LIFE,

@@ -180,6 +180,7 @@ EXEMPT: Final = MappingProxyType(
         "identity.environment": _NAMES,
         "identity.workload": _NAMES,
         "identity.key": _NAMES,
+        "identity.key_neglect": _FIGURES,
         "identity.signer": _NAMES,
         "identity.account": _ACCOUNTS,
         "identity.account_key": _ACCOUNTS,

@@ -8,6 +8,7 @@ import hashlib
 import shutil
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -146,7 +147,7 @@ class TrainingFiles:
         """Delete a file of the caller's environment: its bytes are gone, what it was stays for the jobs it trained.
 
         Raises:
-            Refused: hidden for one that is not there, INVALID while a job trains with it.
+            Refused: hidden for one that is not there, INVALID while a job trains with it, CONFLICT while somebody in it is held.
         """
         place = await place_of(self._gate, who, ask)
         facts = replace(ask, detail={**ask.detail, "deleted": "file"})
@@ -155,6 +156,9 @@ class TrainingFiles:
                 raise Refused(hidden(f"no training file {which} in {place.environment}"))
             if await tables.used(tx, which):
                 raise Refused(invalid("A job trains with it: cancel that first, or wait for its end."))
+            if await people.is_held(tx, file_called(which)):
+                tell = "A hold keeps rows in it, and so the file. Your administrator knows more."
+                raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
             await tables.delete_file(tx, which, self._clock.now())
             await people.forget(tx, file_called(which))
         await asyncio.to_thread(remove, self._path(place.tenant, which))
@@ -189,7 +193,7 @@ class TrainingFiles:
             return None
         try:
             keys = await self._vault.keys(Scope(tenant, Use.SUBJECT_NAME))
-            return People(column, keys.pseudonym, frozenset(await self._vault.erased(tenant)))
+            return People(column, partial(people.pseudonym_of, keys), frozenset(await self._vault.erased(tenant)))
         except (VaultUnavailable, KeysDestroyed) as error:
             raise _unsealed(error) from None
 

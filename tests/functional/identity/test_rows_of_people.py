@@ -189,6 +189,22 @@ async def test_the_erased_come_back_neither_in_a_new_version_nor_with_older_rows
     assert {row["why"] for row in await exported(house, acme, "e", rejects=True)} == {"its person was erased"}
 
 
+async def test_rows_that_are_exported_and_brought_again_are_about_whom_they_were(house: House) -> None:
+    acme = await ready(house)
+    await brought(house, acme)
+    jane = await pseudonym(house, acme, JANE)
+    data = await house.services.datasets.export(admin(acme), acme, "d", "1", ASK)
+    await brought(house, acme, name="e", data=data)
+    kept = await sent(house, await trainer(house, acme), cells=[each.replace(JANE, jane) for each in CELLS])
+    assert [row["who"] for row in await exported(house, acme, "e")].count(jane) == 6
+    certificate = await asked(house, acme, JANE)
+    assert certificate["verdict"] == "erased", certificate["residual"]
+    assert found(certificate, "rows of data sets") == (12, 6, 0), "two sets of the very same bytes are one file"
+    assert found(certificate, "rows of training files") == (20, 20, 0)
+    assert len(await exported(house, acme, "e")) == 6
+    assert len((await house.services.training_files.content(acme, kept)).splitlines()) == 21
+
+
 async def test_rows_of_who_is_erased_while_they_are_looked_at_are_not_taken(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +317,22 @@ async def test_a_hold_keeps_rows_and_files_whoever_asks_and_by_whatever_way(hous
     assert len(await exported(house, acme)) == 12
     await house.services.subjects.release(admin(acme), acme, hold.id, ASK)
     assert found(await asked(house, acme, JANE), "rows of data sets") == (6, 6, 0)
+
+
+async def test_a_hold_keeps_a_training_file_from_who_may_delete_it(house: House) -> None:
+    acme = await ready(house)
+    who = await trainer(house, acme)
+    kept, other = await sent(house, who), await sent(house, who, cells=[each for each in CELLS if JANE not in each])
+    training, subjects = house.services.training_files, house.services.subjects
+    hold = await subjects.hold(admin(acme), acme, JANE, HoldKind.HOLD, "legal@acme", "a matter", None, ASK)
+    with pytest.raises(Refused) as refused:
+        await training.delete(who, kept.id, ASK)
+    assert (refused.value.refusal.kind, JANE in refused.value.refusal.tell) == (RefusalKind.CONFLICT, False)
+    assert len((await training.content(acme, kept)).splitlines()) == 41
+    await training.delete(who, other.id, ASK)  # nobody in it is held
+    await subjects.release(admin(acme), acme, hold.id, ASK)
+    await training.delete(who, kept.id, ASK)
+    assert list(house.content.rglob("*.table*")) == []
 
 
 async def test_a_file_that_was_changed_is_told_and_nothing_is_claimed(house: House) -> None:

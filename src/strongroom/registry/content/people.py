@@ -23,7 +23,7 @@ from strongroom.registry.content.sealed import Broken
 from strongroom.registry.content.store import ContentStore
 from strongroom.registry.content.versions import Versions, all_of
 from strongroom.store import TenantTx
-from strongroom.vault import Vault
+from strongroom.vault import DataKeys, Vault, is_subject
 
 SEARCH_S: Final = 60.0
 """How long all files of a kind may be searched; what takes longer was not searched."""
@@ -43,6 +43,10 @@ _INSERT: Final[LiteralString] = """
     select $1, f.subject, $2, $3, f.rows, $4 from unnest($5::text[], $6::int[]) f (subject, rows)
 """
 _LINK: Final[LiteralString] = f"{_INSERT} on conflict do nothing"
+_HELD: Final[LiteralString] = """
+    select exists (select from registry.content_subject
+                   where tenant_id = $1 and file = $2 and subjects.held_by(subject) is not null)
+"""
 _NOTING: Final[LiteralString] = """
     select pg_advisory_xact_lock_shared(hashtextextended('registry.content_subject ' || $1::uuid::text, 0))
 """
@@ -69,6 +73,15 @@ class Whose(NamedTuple):
     rows: Mapping[str, int]
 
 
+def pseudonym_of(keys: DataKeys, name: str) -> str:
+    """Return what a row names somebody by.
+
+    What is a pseudonym already is itself: rows that were exported and come back are about whom they were, and not about the
+    pseudonym of a pseudonym, whom nobody would find.
+    """
+    return name if is_subject(name) else keys.pseudonym(name)
+
+
 async def refuse_erased(tx: TenantTx, vault: Vault, people: Iterable[str]) -> None:
     """Refuse rows of who was erased while they were looked at: asked before they are noted, in the same transaction.
 
@@ -91,6 +104,12 @@ async def note(tx: TenantTx, file: str, part: str, people: Mapping[str, int], at
     """Say how many rows of a file are whose."""
     if people:
         await tx.execute(_INSERT, tx.tenant, file, part, at, list(people), list(people.values()))
+
+
+async def is_held(tx: TenantTx, file: str) -> bool:
+    """Whether something holds somebody whose rows stand in a file."""
+    held: bool = await tx.fetchval(_HELD, tx.tenant, file)
+    return held
 
 
 async def forget(tx: TenantTx, file: str | None) -> None:

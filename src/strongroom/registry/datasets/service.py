@@ -11,6 +11,7 @@ import hashlib
 import re
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -371,7 +372,7 @@ class Datasets(Giving):
         if contract.subject is None:
             return None
         keys = await self._vault.keys(Scope(tenant, Use.SUBJECT_NAME))
-        return People(contract.subject, keys.pseudonym, frozenset(await self._vault.erased(tenant)))
+        return People(contract.subject, partial(people.pseudonym_of, keys), frozenset(await self._vault.erased(tenant)))
 
     def _mine(self, who: Principal, tenant: TenantId, upload: UUID) -> tuple[files.Arriving, NewDataset]:
         found = self._arrivals.find(upload)
