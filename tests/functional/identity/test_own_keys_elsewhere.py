@@ -91,3 +91,16 @@ async def test_own_keys_count_for_nothing_while_what_is_revoked_cannot_be_told(h
     assert (await approve(statement(MINE, acme, subject))).usable
     await alter(house, "DELETE FROM registry.channel_metadata WHERE channel = 'revocations'")
     await sets.refused(sets.demanded(house, acme, waits.digest), "0 of 1 approvals", RefusalKind.FORBIDDEN)
+
+
+async def test_nobody_counts_while_what_is_revoked_cannot_be_told_nor_by_a_derived_key(house: House) -> None:
+    acme = await prompts.ready(house)
+    service = house.services.prompts
+    await service.approve(ONE, acme, prompts.DESK, "1", DEV, days=30, reason="read it", ask=ASK)
+    assert (await service.show(INSTALLER, acme, prompts.DESK, "1", ASK)).standing[0].may_serve, "the positive control"
+    await alter(
+        house, "DELETE FROM registry.channel_metadata WHERE channel = 'revocations'"
+    )  # with whose key was stolen
+    after = (await service.show(INSTALLER, acme, prompts.DESK, "1", ASK)).standing[0]
+    assert not after.may_serve
+    assert "what is revoked cannot be told" in next(e.because for e in after.reasons if e.demand == "approval")

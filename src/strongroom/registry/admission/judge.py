@@ -351,6 +351,8 @@ def _discounted(case: Case, account: UUID, terms: Terms, key: PublicKey, author:
         return f"one of {terms.approver}, who is no approver any more"
     if terms.approver == author:
         return f"one of {author}, who made it"
+    if isinstance(case.revocations, Untrusted):
+        return f"one of {terms.approver}, since what is revoked cannot be told"
     if case.revoked_signer(key.id) is not None:
         return f"one of {terms.approver}, by a key that was revoked"
     return None

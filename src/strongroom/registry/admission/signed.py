@@ -2,7 +2,7 @@
 
 Always true here:
 - an approver's own key counts where it was registered, had not ended when the approval came, and is not revoked; while what is
-  revoked cannot be told, no own key counts;
+  revoked cannot be told, nobody's counts, nor one that is derived;
 - what came signed is taken only for just what was asked.
 """
 
@@ -51,10 +51,11 @@ class Approvals:
     async def case(self, tx: OperatorTx | TenantTx, subject: Subject) -> Case:
         """Return what judging the approvals of something takes that is no release."""
         own = await tables.own_keys(tx, self._keys)
+        revocations: Content | Untrusted
         try:
             revocations = (await self._reader.open(tx, Channel.REVOCATIONS)).content
-        except Untrusted:
-            own, revocations = {}, Content()
+        except Untrusted as error:
+            revocations = error
         people, now = await tables.approvers(tx), self._clock.now()
         return Case(subject, (), people, self._keys, "", now, revocations=revocations, own=own, rule=self.rule)
 
@@ -84,7 +85,9 @@ class Approvals:
         living = [
             each.public
             for each in case.own.get(account, ())
-            if now < each.expires and case.revoked_signer(each.public.id) is None
+            if not isinstance(case.revocations, Untrusted)
+            and now < each.expires
+            and case.revoked_signer(each.public.id) is None
         ]
         try:
             found, _ = read_approval(statement, living)
