@@ -119,7 +119,8 @@ class Child:
             started = self._clock.boottime()
             code = await self._process.wait()
             pause = backoff.after(self._clock.boottime() - started)
-            self._tell(f"{self._spec.name} ended ({ending(code)}); starting it again in {pause:.1f} s")
+            name, again = self._spec.name, f"starting it again in {pause:.1f} s"
+            self._tell(f"{name} ended ({ending(code)}); {again}; `strongroom logs --process {name}` says more")
             self._process = await self._relaunched(pause, backoff)
 
     async def _relaunched(self, pause: float, backoff: Backoff) -> Process:

@@ -124,6 +124,7 @@ def test_a_gateway_process_is_killed(running: Installation, target: Target) -> N
     assert load.statuses() == {200, 404}
     assert len(load.broken) <= 3  # what the killed one was answering: at most one of each user
     assert "ended (signal SIGKILL); starting it again" in running.printed
+    assert "`strongroom logs --process gateway-" in running.printed, "where it stands why"
 
 
 def test_the_control_process_is_killed(running: Installation, target: Target) -> None:
