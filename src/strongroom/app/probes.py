@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -47,6 +48,7 @@ _ANSWER_S: Final = 1.0
 _IN_A_ROW: Final = 10
 _MOST_BYTES: Final = 4096
 _MOST_PROCESSES: Final = 1024
+_MOST_WATCHED: Final = 64
 _PREFIX: Final = "/keys/"
 _RELEASES: Final = "/releases/"
 _WORKERS: Final = "/workers"
@@ -144,6 +146,16 @@ def answering(figures: Handler, deciding: Deciding, clock: Clock) -> Handler:
 
 def answering_releases(others: Handler, serving: Serving, workers: Path, clock: Clock) -> Handler:
     """Return what answers of a release at `/releases/HEX`, and of its workers at `/releases/HEX/workers`; else `others`."""
+    known: OrderedDict[str, set[tuple[Environment, str, TenantId | None]]] = OrderedDict()
+
+    def places(digest: str) -> list[Path]:
+        """Return where its workers were seen to be: a deployment that goes back at the revocation leaves its worker there."""
+        found = known.setdefault(digest, set())
+        found.update(serving.placed(digest))
+        known.move_to_end(digest)
+        if len(known) > _MOST_WATCHED:
+            known.popitem(last=False)
+        return [worker_socket(workers, *each) for each in found]
 
     async def answer(request: Request, reply: Reply) -> None:
         asked = request.path.removeprefix(_RELEASES)
@@ -153,8 +165,7 @@ def answering_releases(others: Handler, serving: Serving, workers: Path, clock: 
         digest = f"sha256:{found}"
         if asked != found:
             at = clock.boottime()
-            places = [worker_socket(workers, *each) for each in serving.placed(digest)]
-            state: State = "accepted" if any([await _listens(each) for each in places]) else "refused"
+            state: State = "accepted" if any([await _listens(each) for each in places(digest)]) else "refused"
             return await reply.send(200, _TYPE, msgspec.json.encode(Seen(state=state, at=at)))
         state = "unavailable"
         if serving.valid() or await serving.ensure():

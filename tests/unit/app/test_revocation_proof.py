@@ -85,6 +85,7 @@ class Rig:
         self, *processes: Process, late: Process | None = None, late_s: float = 0.05
     ) -> probes.RevocationProof:
         async with self.prover.watching(KEY.id) as watch:
+            await watch.begin()
             for process in (self.own, *processes):
                 process.tell(deleted=True)
             if late is not None:
@@ -124,7 +125,7 @@ async def test_a_process_without_a_lease_takes_nothing(rig: Rig) -> None:
 
 @pytest.mark.parametrize("lives", [True, False], ids=["one that goes on taking it", "one that does not answer"])
 async def test_nothing_is_proven_by(rig: Rig, monkeypatch: pytest.MonkeyPatch, *, lives: bool) -> None:
-    monkeypatch.setattr(probes, "LATEST_S", 0.2)
+    monkeypatch.setattr(probes, "LATEST_S", 0.6)
     monkeypatch.setattr(probes, "_ANSWER_S", 0.1)
     good = await rig.process("gateway-1")
     await rig.serve("gateway-2", Process() if lives else None)
@@ -165,7 +166,10 @@ class Gateway(Process):
         return self.gone and digest == DIGEST
 
     def placed(self, digest: str) -> set[tuple[Environment, str, TenantId | None]]:
-        return {(Environment.DEV, digest, None)} if digest == DIGEST else set()
+        moved = (
+            self.gone
+        )  # its deployments went back with the revocation, and their workers end when they have answered
+        return {(Environment.DEV, digest, None)} if digest == DIGEST and not moved else set()
 
 
 async def gateway(rig: Rig, name: str, *, ends: bool = False) -> tuple[Gateway, asyncio.Server]:
@@ -193,6 +197,7 @@ async def test_a_release_is_seen_to_stop_at_every_gateway_and_worker_or_nothing_
     monkeypatch.setattr(probes, "_IN_A_ROW", 2)
     first, second = await gateway(rig, "gateway-1"), await gateway(rig, "gateway-2", ends=stays == "nothing")
     async with rig.prover.watching_release(DIGEST) as watch:
+        await watch.begin()
         first[0].gone = True
         first[1].close()
         second[0].gone = stays != "a gateway"
@@ -215,4 +220,5 @@ async def test_a_release_is_seen_to_stop_at_every_gateway_and_worker_or_nothing_
 
 async def test_a_release_is_not_proven_to_have_stopped_where_no_gateway_runs(rig: Rig) -> None:
     async with rig.prover.watching_release(DIGEST) as watch:
+        await watch.begin()
         assert not (await watch.proof(datetime.now(UTC))).proven
