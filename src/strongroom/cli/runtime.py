@@ -105,12 +105,17 @@ def check(
     from strongroom.registry.bills.installed import altered, compared, look  # noqa: PLC0415 - as above
     from strongroom.registry.bills.runtime import NotABill, read_bill  # noqa: PLC0415 - as above
 
+    if wheels is not None and lock is None:
+        raise usage("Which wheels count stands in a lock file.", "Name it: --lock uv.lock.")
+    if wheels is not None and not files:
+        raise usage(
+            "Wheels are held against records: whether the files are what these say is asked too.",
+            "Leave --no-files out.",
+        )
     try:
         before = read_bill(_read(bill))
     except NotABill as error:
         raise usage(f"{bill}: {error}") from None
-    if wheels is not None and lock is None:
-        raise usage("Which wheels count stands in a lock file.", "Name it: --lock uv.lock.")
     places = site_packages()
     now = look(places)
     said = compared(before, now)

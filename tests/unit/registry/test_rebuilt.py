@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.unit.registry.test_runtime_bill import install
 
+from strongroom.cli.failures import Failure
+from strongroom.cli.runtime import check
 from strongroom.registry.bills.installed import BadLock
 from strongroom.registry.bills.rebuilt import rebuilt
 
@@ -72,3 +74,10 @@ def test_another_wheel_or_a_package_that_is_not_pinned_is_told(place: Path, tmp_
     assert "cannot be read" in rebuilt([place], lock_of(("one", "1.0", wheel)), [wheel]).differences[0]
     with pytest.raises(BadLock):
         rebuilt([place], b"[", [])
+
+
+def test_wheels_are_not_asked_for_where_nobody_looks_whether_the_files_are_what_the_records_say(tmp_path: Path) -> None:
+    bill = tmp_path / "bill.json"
+    bill.write_bytes(b"{}")
+    with pytest.raises(Failure, match="Wheels are held against records"):
+        check(bill, files=False, lock=tmp_path / "uv.lock", wheels=tmp_path)

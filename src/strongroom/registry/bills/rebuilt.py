@@ -3,7 +3,7 @@
 Always true here:
 - a wheel is one that the lock file allows, by its SHA-256; where the lock file names none (this program itself), it is what
   somebody built anew;
-- what an installer adds (its own notes, scripts, bytecode) is no difference; every other file is;
+- what an installer adds (its own notes, scripts, bytecode) is no difference; every other file of a record is;
 - a package without a wheel to compare is told, and neither same nor different.
 """
 
