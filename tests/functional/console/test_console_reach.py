@@ -201,6 +201,7 @@ def examine_as(here: Visitor, look: Look, name: str) -> list[str]:
     return wrong + ([f"{where}: {wide} px wider than the window"] if wide > 0 else [])
 
 
+@pytest.mark.timeout(600)  # some forty pages in every look: two minutes of one core, and more on a busy machine
 def test_every_page_is_for_everybody(visit: Visit, pages: dict[str, str]) -> None:
     here = visit("operator")
     here.expected |= {"status of 404", BY_AXE}

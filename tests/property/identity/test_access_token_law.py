@@ -22,7 +22,7 @@ CLAIMS = st.builds(
     st.binary(min_size=16, max_size=16).map(lambda each: UUID(bytes=each)),
     st.integers(0, 2**32 - 1),
     st.integers(0, 2**32 - 1),
-    st.none() | st.builds(Confirmation, st.sampled_from(Proof), THUMBPRINTS),
+    st.none() | st.builds(Confirmation, st.sampled_from([Proof.DPOP, Proof.MTLS]), THUMBPRINTS),
 )
 
 

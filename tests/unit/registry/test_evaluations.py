@@ -207,7 +207,7 @@ class Records:
         assert "operation = 'infer' THEN input_tokens ELSE 1 END AS rows" in sql
         return [
             {"id": UUID(name), "deployment_id": UUID(int=1), "release_digest": RELEASE, "environment": "dev", "at": NOW,
-             "rows": rows if operation == "infer" else 1}
+             "subject": None, "rows": rows if operation == "infer" else 1}
             for name, operation, rows in self.answered if UUID(name) in ids
         ]  # fmt: skip
 
