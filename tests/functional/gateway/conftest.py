@@ -159,6 +159,12 @@ class Plane:
     def port(self) -> int:
         return self.server.port
 
+    async def written(self) -> None:
+        """Wait until what was recorded so far is in the database."""
+        async with asyncio.timeout(10):
+            while not await self.recorder.flush():  # noqa: ASYNC110 - the database is what is waited for
+                await asyncio.sleep(0.05)  # it is away, or busy, and tells nobody when it is not
+
     async def serve_tls(self, tls: TlsOptions) -> Server:
         """Serve the same gateway over TLS."""
         server = await _serve(self.gateway, Limits(), self.faults, tls)

@@ -72,9 +72,7 @@ class Watcher:
         return answer.status
 
     async def written(self) -> None:
-        async with asyncio.timeout(10):
-            while not await self.plane.recorder.flush():  # noqa: ASYNC110 - the database is what is waited for
-                await asyncio.sleep(0.05)
+        await self.plane.written()
 
     async def signals(self, key: Any) -> list[tuple[str, str]]:
         """Return what was told of a key, oldest first: a first round writes uses, and the next what is news of them."""

@@ -343,7 +343,7 @@ async def test_while_the_vault_does_not_give_the_secret_nobody_is_asked_and_as_s
     away.rename(filed)
     async with asyncio.timeout(30):
         while (await house.plane.ask("/v1/chat/completions", {"model": model, "messages": MESSAGES})).status != 200:  # noqa: ASYNC110 - it asks the vault once a second
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # and tells no caller when it has heard
     assert double.asked
 
 

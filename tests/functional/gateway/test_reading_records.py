@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -41,9 +40,7 @@ async def test_a_tenant_reads_its_own_records_and_no_others(plane: Plane, reader
     told = [await plane.ask(body=ASKED) for _ in range(3)]
     told += [await plane.ask(body={**ASKED, "stream": True}), await plane.ask(body={**ASKED, "temperature": 9})]
     await plane.ask(body=ASKED, key="globex")
-    async with asyncio.timeout(10):
-        while not await plane.recorder.flush():  # noqa: ASYNC110 - the database is what is waited for
-            await asyncio.sleep(0.05)
+    await plane.written()
 
     async def read(tenant: str = "acme", of: str = "acme", **sifted: Any) -> list[RecordRow]:
         return await reader.of_tenant(admin(plane, tenant), plane.tenants[of], Ask(), **{"since": began, **sifted})
@@ -90,9 +87,7 @@ async def test_a_record_says_how_much_was_met_by_direction_and_type_and_nothing_
     for body in (met, ASKED):
         assert (await plane.ask(body=body)).status == 200
         plane.chat.behaviour = says(whole(chat("Hello.")))
-    async with asyncio.timeout(10):
-        while not await plane.recorder.flush():  # noqa: ASYNC110 - the database is what is waited for
-            await asyncio.sleep(0.05)
+    await plane.written()
     plain, full = await reader.of_tenant(admin(plane, "acme"), plane.tenants["acme"], Ask(), since=began)
     assert full.findings == {"input": {"credit_card": 1, "email": 2}, "output": {"email": 1}}
     assert plain.findings == {}

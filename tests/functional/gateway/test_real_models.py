@@ -242,7 +242,7 @@ async def test_a_worker_that_is_killed_costs_its_requests_and_comes_back(
     assert died.value.code == "model_failed"
     async with asyncio.timeout(60):
         while (await module_plane.ask("/readyz", method="GET")).status != 200:  # noqa: ASYNC110 - all a caller can do
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # a worker starts anew: nothing tells a caller but the next question
     again = await client.chat.completions.create(model="tiny", messages=MESSAGES, **SURE)
     assert again.choices[0].message.content
 

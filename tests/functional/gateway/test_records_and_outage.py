@@ -27,9 +27,7 @@ ASKED: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content
 
 async def records(database: TestDatabase, plane: Plane, tenant: str) -> list[dict[str, Any]]:
     """Return what was recorded of `tenant`, once the queue is empty."""
-    async with asyncio.timeout(10):
-        while not await plane.recorder.flush():  # noqa: ASYNC110 - the database is what is waited for
-            await asyncio.sleep(0.05)
+    await plane.written()
     db = await Database.connect(database.control, database.operator)
     try:
         async with db.tenant(plane.tenants[tenant]) as tx:
@@ -114,7 +112,7 @@ class Load:
                 assert answer.headers["retry-after"] == "1"
             self.seen.append(answer.status)
             self.added.set()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # the pace of a steady caller
 
     async def until(self, status: int, count: int = 5) -> None:
         """Wait until the last `count` answers were all `status`."""

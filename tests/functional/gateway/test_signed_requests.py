@@ -196,7 +196,7 @@ async def reasons(rig: Rig, database: TestDatabase, answer: Answer) -> list[str]
             if rows:
                 assert {row["tenant_id"] for row in rows} == {rig.plane.tenants["acme"]}
                 return [row["reason"] for row in rows]
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # the recorder writes when it does: the log is asked again
 
 
 async def refused(rig: Rig, shot: Shot, *, asked: int = 0) -> Answer:

@@ -80,7 +80,7 @@ class Rig:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while await self.status() != 200:  # noqa: ASYNC110 - another process becomes ready
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.02)  # it says so to nobody but who asks
             yield process
         finally:
             with suppress(ProcessLookupError):
@@ -161,7 +161,7 @@ async def test_no_kill_at_any_moment_costs_a_strict_record_and_none_costs_anothe
     async with rig.gateway():
         async with asyncio.timeout(PATIENCE_S):
             while len(list(rig.spool.iterdir())) > 1:  # noqa: ASYNC110 - another process takes over what was left
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # it removes files and tells nobody
     assert list(rig.spool.iterdir()) == []  # after an end in order nothing waits
     missing = dict.fromkeys(rig.answered, 0)
     interrupted = 0
@@ -204,7 +204,7 @@ async def test_while_the_disk_is_full_strict_tenants_are_refused_and_others_serv
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limits)
         async with asyncio.timeout(PATIENCE_S):
             while await rig.status() != 200:  # noqa: ASYNC110 - another process looks at its disk
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # it removes files and tells nobody
         assert (await rig.say("acme"))[0] == 200
         assert [await rig.look(method, kept["acme"], "acme") for method in ("GET", "DELETE", "GET")] == [200, 200, 404]
     records = await rig.rows("acme", "select outcome, status, refusal from gateway.record order by id")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -48,9 +47,7 @@ async def subject_of(plane: Plane, tenant: str, name: str = JANE) -> str:
 
 
 async def row_of(plane: Plane, database: TestDatabase, answer: Answer) -> Any:
-    async with asyncio.timeout(10):
-        while not await plane.recorder.flush():  # noqa: ASYNC110 - the database is what is waited for
-            await asyncio.sleep(0.05)
+    await plane.written()
     record = UUID(answer.headers["x-request-id"].removeprefix("req_"))
     async with migrate.administrator(database.admin) as admin:
         row = await admin.fetchrow("select * from gateway.record where id = $1", record)
