@@ -131,7 +131,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             passwords = Passwords.generate()
             applied = await migrate(admin, passwords)
             await shape.shape_of_database(admin, settings, progress.line)
-            step.done(f"applied {', '.join(applied)}" if applied else "up to date")
+            step.done(_applied(applied))
         formats.record(places.home)
         host = await stack.enter_async_context(
             models.workers(releases, places, settings, tree, sandbox, tell=progress.line, log=sink.put)
@@ -201,3 +201,11 @@ async def _prepare(seed: Seed, releases: Sequence[models.LocalRelease], progress
         progress.line(
             f"Providers' secrets were not moved: {refused.refusal.reason}. `strongroom vault move-secrets` does it."
         )
+
+
+def _applied(migrations: Sequence[str]) -> str:
+    """Say how the schema came to its version in a line: a first start applies all of them."""
+    if not migrations:
+        return "up to date"
+    first, last = migrations[0], migrations[-1]
+    return f"applied {first}" if first == last else f"applied {first} to {last}"

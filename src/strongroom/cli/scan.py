@@ -159,7 +159,8 @@ def _sum(report: Report) -> None:
         output.note(f"The scanner's process was confined less than it could be: {', '.join(lacks)}.")
     words = {"clean": "Clean.", "refused": "Refused.", "undetermined": "Undetermined."}
     output.note(
-        f"{words[report.verdict]} {totals.files} files, {_size(totals.bytes)}: {totals.clean} clean, "
+        f"{words[report.verdict]} {totals.files} {'file' if totals.files == 1 else 'files'}, "
+        f"{_size(totals.bytes)}: {totals.clean} clean, "
         f"{totals.refused} refused, {totals.undetermined} undetermined, in {report.seconds:.1f} s."
     )
 
