@@ -1,18 +1,22 @@
-"""The settings of approvals."""
+"""The settings of approvals, and of what production demands besides."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
 from strongroom.app.vault_section import Section
+from strongroom.rules.approval import SuiteName
+
+SIMULATED: Final = ("extraction", "isolation")
+"""The product's own suites that every release can be asked: what production demands of prod."""
 
 _KEY = r"^[0-9a-f]{32}$(?!\n)"
 
 
 class ApprovalsSection(Section, frozen=True, kw_only=True):
-    """Whose keys count under approvals of releases, system prompts and data sets."""
+    """Whose keys count under approvals, and what a release has passed before it serves in prod."""
 
     own_keys: Annotated[
         bool | None,
@@ -32,3 +36,13 @@ class ApprovalsSection(Section, frozen=True, kw_only=True):
             )
         ),
     ] = ()
+    evaluations: Annotated[
+        tuple[SuiteName, ...] | None,
+        Meta(
+            description=(
+                "Suites that a release must have passed before it is promoted to prod, or deployed there, besides what rules of the "
+                "kind `approval` demand: by name, or by a suite's digest. null: in production `extraction` and `isolation`, "
+                "elsewhere none."
+            )
+        ),
+    ] = None

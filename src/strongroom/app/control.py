@@ -111,6 +111,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         channels=Path(handover.channels),
         patience=handover.settings.keys.patience,
         own=OwnKeys(demanded=handover.settings.own_keys, trusted=frozenset(handover.settings.approvals.keys)),
+        suites=handover.settings.evaluations,
         look=partial(environment, handover.settings.evidence.lock),
         image=handover.settings.evidence.image or "",
     )

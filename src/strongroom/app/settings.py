@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Meta
 
-from strongroom.app.approvals_section import ApprovalsSection
+from strongroom.app.approvals_section import SIMULATED, ApprovalsSection
 from strongroom.app.audit_section import AuditSection
 from strongroom.app.content_section import ContentSection, check_content
 from strongroom.app.elevation_section import ElevationSection, check_elevation
@@ -204,6 +204,12 @@ class Settings(Section, frozen=True, kw_only=True):
     def own_keys(self) -> bool:
         """Whether approvals count only by approvers' own keys."""
         return self.production if self.approvals.own_keys is None else self.approvals.own_keys
+
+    @property
+    def evaluations(self) -> frozenset[str]:
+        """The suites that a release must have passed before it serves in prod, whatever rules say."""
+        said = self.approvals.evaluations
+        return frozenset((SIMULATED if self.production else ()) if said is None else said)
 
     @property
     def full_sandbox(self) -> bool:

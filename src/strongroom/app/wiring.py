@@ -114,6 +114,7 @@ def make_services(
     upload_hours: int = 24,
     channels: Path | None = None,
     own: OwnKeys | None = None,
+    suites: frozenset[str] = frozenset(),
     patience: Patience = PATIENCE,
     pool: Pool | None = None,
     look: Look | None = None,
@@ -142,7 +143,7 @@ def make_services(
     prompts = Prompts(gate, approvals, PromptSeals(keys), clock)
     evaluations = Evaluations(gate, registry_keys, prompts, clock)
     others = EvidenceReader(registry_keys, look, image)
-    admission = Admission(gate, registry_keys, clock, memory, own, evaluations, others)
+    admission = Admission(gate, registry_keys, clock, memory, own, evaluations, others, suites)
     seals = {APPROVAL.name: admission.seal_policy}
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)

@@ -3,16 +3,16 @@
 Always true here:
 - nothing is scored: what came back is handed on as the caller was told it, with the id of each request;
 - a model is asked as its callers ask it, behind every rule that holds for the key: what a caller cannot get is not measured;
-- a case of isolation is one more request of this caller: for a name that is none of its models, beside one that nobody has.
+- a case of isolation or extraction is what this very caller can try (`probes`); nothing is measured with more rights.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, cast
 
 from strongroom.attack.http import Answer, Line
+from strongroom.attack.probes import EXTRACTION, ISOLATION, Caller, plain
 from strongroom.registry.evaluations.scoring import Told
 from strongroom.registry.evaluations.suite import Case, Head, Suite
 
@@ -21,7 +21,6 @@ ROWS: Final = 256
 
 _OK: Final = 200
 _NOT_THERE: Final = 404
-_SHORTEST: Final = 8
 Moved = Callable[[int, int], None]
 """Told how many cases have been asked, and how many there are."""
 
@@ -47,13 +46,14 @@ def run(
         Turned: when the gateway refuses the caller, not the case.
     """
     told: list[Told] = []
+    caller = Caller(line, key, model, foreign)
     for batch in _batches(suite.cases):
         if batch[0].inputs:
             told += _rows(line, key, model, suite.head, batch)
-        elif batch[0].isolation is not None:
-            told.append(_isolated(line, key, batch[0], foreign))
-        else:
+        elif batch[0].ask is not None:
             told.append(_text(line, key, model, suite.head, batch[0]))
+        else:
+            told.append(_tried(caller, batch[0]))
         if moved is not None:
             moved(len(told), len(suite.cases))
     return told
@@ -124,20 +124,14 @@ def _best(scores: list[Any], rows: int) -> list[float | None]:
     return [float(max(scores[at : at + width])) for at in range(0, len(scores), width)]
 
 
-def _isolated(line: Line, key: str, case: Case, foreign: Sequence[str]) -> Told:
-    """Ask for every foreign name; without one, nothing was tried, and the case has no answer."""
-    nothing = _asked(line, key, f"none-{secrets.token_hex(_SHORTEST)}")
-    hidden = bool(foreign) and nothing[0] == _NOT_THERE
-    for name in foreign:
-        hidden = hidden and _asked(line, key, name) == nothing
-    return Told(case=case.id, hidden=hidden)
-
-
-def _asked(line: Line, key: str, name: str) -> tuple[int, object, bytes]:
-    body = {"model": name, "messages": [{"role": "user", "content": "x"}], "max_tokens": 1}
-    status, fields, content = line.ask("POST", "/v1/chat/completions", key=key, data=body).likeness
-    lengths = tuple(field for field in fields if field[0] != "content-length")
-    return status, lengths, content.replace(name.encode(), b"")
+def _tried(caller: Caller, case: Case) -> Told:
+    """Carry out a case of isolation or extraction, or ask a plain question."""
+    if case.isolation is not None:
+        return Told(case=case.id, hidden=ISOLATION[case.isolation](caller))
+    if case.extraction is not None:
+        return Told(case=case.id, hidden=EXTRACTION[case.extraction](caller))
+    answer = plain(caller)
+    return Told(case=case.id, request=answer.request_id, text="") if answer.status == _OK else Told(case=case.id)
 
 
 def _answered(answer: Answer) -> Answer:

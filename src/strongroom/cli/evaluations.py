@@ -27,14 +27,14 @@ _DEFAULT: Final = "http://127.0.0.1:8400"
 _WAITS_S: Final = 30.0
 _LIMIT: Final = 4096
 _COLUMNS: Final = ("at", "name", "version", "environment", "suite", "passed", "cases", "expires")
-_SHIPPED: Final = ("credit-risk", "leaks", "refusals")
+_SHIPPED: Final = ("credit-risk", "extraction", "isolation", "leaks", "refusals")
 _EPILOGUE: Final = """
 Examples:
   strongroom model evaluate credit-risk@1.0.0 --suite credit-risk
   strongroom model evaluate smollm2@1.0.0 --suite my-suite.jsonl --tenant acme --env test \\
       --model chat --key-file evaluation.key
 
-Suites that come along: credit-risk, leaks, refusals.
+Suites that come along: credit-risk, extraction, isolation, leaks, refusals.
 
 Exit codes: 0 every threshold is met, 1 one is not, 3 the model or the control API did not answer.
 """
@@ -104,9 +104,7 @@ def evaluate(
         raise usage("Say whose deployment is asked.", "Add --tenant NAME.")
     deployment = _deployment(session, place_of, environment, wanted, model)
     key = _key(key_file, demo, place_of, environment)
-    url = gateway or os.environ.get("STRONGROOM_GATEWAY") or (demo.gateway if demo else _DEFAULT)
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise usage("That is no address of a gateway.", f"Write it like {_DEFAULT}.")
+    url = gateway_of(session, gateway)
     tls = client_context(ca=session.authorities) if url.startswith("https:") else None
     try:
         with Line(url, tls=tls) as line, _progress(quiet=session.json) as moved:
@@ -216,6 +214,19 @@ def quality(
     output.record({"release": release, "environment": environment, **{name: found[name] for name in names}})
     output.listing(found["by_day"], ("day", "labels", "accuracy"), empty="No label came back in this time.")
     output.listing(found["evaluations"], ("suite", "at", "expires", "metrics"), empty="No evaluation counts here.")
+
+
+def gateway_of(session: Session, given: str | None) -> str:
+    """Return the gateway to ask: what was given, else STRONGROOM_GATEWAY, else the demonstration's.
+
+    Raises:
+        Failure: when that is no address.
+    """
+    demo = _demo(session)
+    url = given or os.environ.get("STRONGROOM_GATEWAY") or (demo.gateway if demo else _DEFAULT)
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise usage("That is no address of a gateway.", f"Write it like {_DEFAULT}.")
+    return url
 
 
 def _show(result: dict[str, Any]) -> None:

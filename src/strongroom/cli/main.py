@@ -54,6 +54,7 @@ from strongroom.cli.retention import RETENTION
 from strongroom.cli.runtime import RUNTIME
 from strongroom.cli.scan import EPILOGUE as SCAN_EPILOGUE
 from strongroom.cli.scan import scan
+from strongroom.cli.selftest import SELFTEST
 from strongroom.cli.session import ONLINE
 from strongroom.cli.signers import SIGNER
 from strongroom.cli.sources import SOURCE
@@ -156,6 +157,7 @@ def application() -> App:
         ELEVATION,
         PROPOSAL,
         CAPTURE,
+        SELFTEST,
     ):
         app.command(room)
     return app

@@ -90,7 +90,7 @@ def scan(
         raise usage("A report is JSON or SARIF, not both.")
     if (key is None) != (statement is None):
         raise usage("To sign the verdict, say both --key and --statement.")
-    signer = None if key is None else _key(key)
+    signer = None if key is None else signing_key(key)
     report = _report(path, timeout=timeout, memory=memory, wanted=require or [], quiet=quiet)
     if signer is not None and statement is not None:
         from strongroom.registry.scan import signed
@@ -101,7 +101,12 @@ def scan(
     return _CODES[report.verdict]
 
 
-def _key(path: Path) -> SecretKey:
+def signing_key(path: Path) -> SecretKey:
+    """Return the private key in a file, to sign a result with.
+
+    Raises:
+        Failure: when there is none.
+    """
     from strongroom.signatures import BadKey, SecretKey
 
     try:

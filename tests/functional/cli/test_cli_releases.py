@@ -56,6 +56,9 @@ def test_a_tenants_release_is_brought_approved_deployed_and_deleted(
     early = run(*deploy, by="acme-admin")
     assert early.code == 1
     assert "0 of 1 approvals" in early.err
+    assert "Ask with a credential" not in early.err  # no other one would mend it
+    no = run("model", "approve", "mine@1", "--env", "dev", "--tenant", "acme", "--reason", "x", by="acme-admin")
+    assert "Ask with a credential" in no.err
     assert (
         run("model", "approve", "mine@1", "--env", "dev", "--tenant", "acme", "--reason", "x", by="approver").code == 0
     )

@@ -23,6 +23,7 @@ from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask
+from strongroom.registry.admission.demanded import product_suites
 from strongroom.rules import Level
 from strongroom.rules.proposing import Proposing
 
@@ -177,3 +178,25 @@ async def test_a_suite_that_is_named_as_the_products_is_not_that_one(
     assert await lacking(house) == ["The evaluation leaks is missing."]
     await demand(house, 1, {"environments": ["dev"], "evaluations": [Passed.suite_digest]})
     assert await lacking(house) == []
+
+
+async def test_what_the_settings_demand_of_prod_no_document_takes_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await listed(house)
+    monkeypatch.setattr(house.services.admission, "_suites", frozenset({"isolation"}))
+    await demand(house, 0, {"environments": ["prod"], "approvers": 2, "evaluations": ["leaks"]})
+    said = await lacking(house, environment=PROD)
+    assert said[-2:] == ["The evaluation isolation is missing.", "The evaluation leaks is missing."]
+    await approve(house, ONE)
+    assert await lacking(house) == []  # elsewhere nothing of it is demanded
+
+    class Passed:
+        suite, suite_digest = "isolation@1.0.0", product_suites()["isolation"]
+
+    async def passing(*_: object) -> tuple[Passed, ...]:
+        return (Passed(),)
+
+    monkeypatch.setattr(house.services.evaluations, "passing", passing)
+    assert (await lacking(house, environment=PROD))[-1] == "The evaluation leaks is missing."
+    assert "The evaluation isolation is missing." not in await lacking(house, environment=PROD)

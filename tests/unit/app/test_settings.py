@@ -46,6 +46,7 @@ def test_text_from_the_environment_is_read_by_the_settings_own_type(tmp_path: Pa
     assert loaded.settings.gateway.hosts == ("a.example", "b.example")
     assert loaded.settings.gateway.answer_timeout_s == 2.5
     assert loaded.settings.production
+    assert loaded.settings.evaluations == {"extraction", "isolation"}
     assert loaded.settings.full_sandbox
 
 
@@ -115,3 +116,11 @@ def test_an_origin_that_could_be_anybodys_is_refused(tmp_path: Path, origin: str
             load(write(tmp_path, f'[{port}]\norigins = ["https://a.example", "{origin}"]\n'), {})
         home = write(tmp_path, f'[{port}]\norigins = ["https://a.example", "http://[::1]:3000"]\n')
         assert len(getattr(load(home, {}).settings, port).origins) == 2
+
+
+def test_what_is_demanded_of_prod_besides_may_be_said_and_is_nothing_outside_production(tmp_path: Path) -> None:
+    assert load(tmp_path, {}).settings.evaluations == frozenset()
+    (tmp_path / "strongroom.toml").write_text(
+        '[installation]\nmode = "production"\n[approvals]\nevaluations = ["leaks"]\n', encoding="utf-8"
+    )
+    assert load(tmp_path, {}).settings.evaluations == {"leaks"}

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from strongroom.kernel.principal import Environment
 from strongroom.registry.admission.demanded import Policy
 from strongroom.registry.admission.keys import RegistryKeys
-from strongroom.registry.admission.model import Evidence, EvidenceKind, OwnKeys, Subject
+from strongroom.registry.admission.model import Evidence, EvidenceKind, OwnKeys, Risk, Subject
 from strongroom.registry.admission.ownkeys import Certificate
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.channels.model import Content, Revoked
 from strongroom.registry.evidence.model import Outside
+from strongroom.rules.approval import Demands
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Case:
         serving: whether it is only to go on: then what was promoted once may, and nothing frozen stops it.
         policy: what the installation demands.
         passed: suites that it has passed, by name.
+        suites: that it must have passed before it serves in prod, whatever the installation's document says.
         outside: what is known from others; None: it cannot be told here.
         promotes: whether it must be promoted: a tenant's own is deployed where it is approved for its tenant.
     """
@@ -52,8 +56,16 @@ class Case:
     policy: Policy = field(default_factory=Policy)
     passed: frozenset[str] = frozenset()
     outside: Outside | None = None
+    suites: frozenset[str] = frozenset()
     promotes: bool = True
     serving: bool = False
+
+    def demands(self, environment: Environment, risk: Risk) -> Demands:
+        """Return what is demanded in an environment of releases of a risk: by the document, and by the settings."""
+        found = self.policy.of(environment, risk)
+        if environment is not Environment.PROD or not self.suites:
+            return found
+        return msgspec.structs.replace(found, evaluations=tuple(sorted({*found.evaluations, *self.suites})))
 
     def revoked_signer(self, signer: str) -> Revoked | None:
         """Return why nothing of a signer counts, if so."""

@@ -150,7 +150,7 @@ def _approvals(
     if case.policy.trouble:
         reasons.append(unreadable(case.policy))
         return
-    demands = case.policy.of(environment, scan.risk)
+    demands = case.demands(environment, scan.risk)
     wanted = demands.people(environment, scan.risk.value)
     if demands.own_keys:
         case = replace(case, rule=msgspec.structs.replace(case.rule, demanded=True))

@@ -52,6 +52,7 @@ class Admission:
         own: OwnKeys | None = None,
         evaluations: Passing | None = None,
         others: Others | None = None,
+        suites: frozenset[str] = frozenset(),
     ) -> None:
         """Make it.
 
@@ -63,11 +64,13 @@ class Admission:
             own: whose keys count under approvals; None: any.
             evaluations: tells what a release has passed; None: nothing.
             others: tells what others' evidence there is; None: it cannot be told.
+            suites: what a release must have passed before it serves in prod, whatever rules say.
         """
         self.channels = Reader(keys, clock, memory or Memory())
         self.approvals: Final = Approvals(keys, clock, self.channels, own or OwnKeys())
         self._evaluations = evaluations
         self._others = others
+        self._suites = suites
         self._gate = gate
         self._keys = keys
         self._clock = clock
@@ -295,6 +298,7 @@ class Admission:
             await self.passed(tx, found.subject.digest),
             None if self._others is None else await self._others.outside(tx, found),
             promotes=found.owner is None,
+            suites=self._suites,
         )
 
     async def around(
