@@ -272,6 +272,7 @@ def parts_of(services: Services, engine: Engine, *, secure: bool, demo: bool, to
         releases=services.releases,
         overview=services.overview,
         lineage=services.lineage,
+        evaluations=services.evaluations,
         registrar=services.registrar,
         keeping=services.keeping,
         channels=services.channels,

@@ -106,10 +106,14 @@ def isolation(
     else:
         held = sum(each.passed for each in found.cases)
         output.note(f"{held} of {len(found.cases)} held, in {found.seconds:.0f} s.")
+    return ending(found)
+
+
+def ending(found: Told) -> int:
+    """Return the exit code of a result: what was not tried is no wall that held, and none that broke."""
     if found.passed:
         return OK
-    failed = [each for each in found.cases if not each.passed]
-    return UNDETERMINED if all(_undone(each) for each in failed) else FAILED
+    return FAILED if any(not (each.passed or _undone(each)) for each in found.cases) else UNDETERMINED
 
 
 def signed(found: Told, key: SecretKey) -> bytes:

@@ -38,6 +38,7 @@ from strongroom.registry import Registry
 from strongroom.registry.admission import Admission
 from strongroom.registry.admission.registrar import Registrar
 from strongroom.registry.channels.service import Channels
+from strongroom.registry.evaluations import Evaluations
 from strongroom.registry.lineage import Lineage
 from strongroom.registry.releases import Keeping, Overview, Releases
 from strongroom.retention import Retention
@@ -88,6 +89,7 @@ class Parts:
     keeping: Keeping
     channels: Channels
     lineage: Lineage
+    evaluations: Evaluations
     rules: Rules
     usage: UsageReader
     taken: TakenReader

@@ -127,6 +127,7 @@ def pages(plane: ControlPlane) -> dict[str, str]:
         "key": f"/tenants/acme/keys/{keys[0]}",
         "revoked key": f"/tenants/acme/keys/{keys[1]}",
         "deployments": "/tenants/acme/deployments",
+        "quality": "/tenants/acme/quality",
         "limits": "/tenants/acme/limits",
         "rules": "/tenants/acme/rules",
         "disclosure": "/tenants/acme/rules/disclosure",

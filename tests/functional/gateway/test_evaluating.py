@@ -98,7 +98,7 @@ async def scored(plane: Plane, of: Suite, model: str, **more: Any) -> Score:
 
 async def chatty(asked: Asked) -> None:
     """Answer as often as it is asked for, with what each token was worth."""
-    said = chat()
+    said: dict[str, Any] = chat()
     scores = {"content": [{"token": "x", "logprob": -0.1, "bytes": [120], "top_logprobs": []}], "refusal": None}
     (choice,) = said["choices"]
     logprobs = scores if asked.body.get("logprobs") else None
