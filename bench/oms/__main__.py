@@ -9,6 +9,7 @@ import asyncio
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -99,23 +100,35 @@ def main() -> int:
             "certificates: they sign", theirs(*sign, "--certificate_chain", paths["between"], "--signature", signature)
         )
         said("certificates: we verify what they signed", ours(signature, oms.Certificates((root,), NOW)))
-        files = oms.digests(model)
-        held = asyncio.run(_by_vault(place, files))
-        signature.write_bytes(held.bare)
-        public = place / "vault.pub"
-        public.write_text(held.public_key)
-        verify = ("verify", "key", model, "--signature", signature, "--public_key", public)
-        said("a key of the vault: they verify what it signed", theirs(*verify))
-        said("a key of the vault: we verify it", ours(signature, oms.PublicKeys.read(public.read_bytes())))
-        (model / "config.json").write_text("{ }")
-        said("a key of the vault: they refuse it when a file was changed", theirs(*verify), wanted=False)
-        (model / "config.json").write_text("{}")
-        signature.write_bytes(held.certified)
-        paths["root"].write_bytes(held.root.public_bytes(Encoding.PEM))
-        verify = ("verify", "certificate", model, "--signature", signature, "--certificate_chain", paths["root"])
-        said("a certificate that it asked for: they verify what it signed", theirs(*verify))
-        said("a certificate that it asked for: we verify it", ours(signature, oms.Certificates((held.root,), NOW)))
+        _vault(place, model, said, theirs, ours)
     return 1 if failed else 0
+
+
+def _vault(
+    place: Path,
+    model: Path,
+    said: Callable[..., None],
+    theirs: Callable[..., bool],
+    ours: Callable[[Path, oms.PublicKeys | oms.Certificates], bool],
+) -> None:
+    """Sign by a key of the embedded vault, bare and by a certificate that it asked for, and verify both ways."""
+    signature, root = place / "vault.sig", place / "vault-root.pem"
+    files = oms.digests(model)
+    held = asyncio.run(_by_vault(place, files))
+    signature.write_bytes(held.bare)
+    public = place / "vault.pub"
+    public.write_text(held.public_key)
+    verify = ("verify", "key", model, "--signature", signature, "--public_key", public)
+    said("a key of the vault: they verify what it signed", theirs(*verify))
+    said("a key of the vault: we verify it", ours(signature, oms.PublicKeys.read(public.read_bytes())))
+    (model / "config.json").write_text("{ }")
+    said("a key of the vault: they refuse it when a file was changed", theirs(*verify), wanted=False)
+    (model / "config.json").write_text("{}")
+    signature.write_bytes(held.certified)
+    root.write_bytes(held.root.public_bytes(Encoding.PEM))
+    verify = ("verify", "certificate", model, "--signature", signature, "--certificate_chain", root)
+    said("a certificate that it asked for: they verify what it signed", theirs(*verify))
+    said("a certificate that it asked for: we verify it", ours(signature, oms.Certificates((held.root,), NOW)))
 
 
 class _Held(NamedTuple):

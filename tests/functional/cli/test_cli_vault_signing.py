@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from strongroom.app.rig import Installation
 from strongroom.app.testing import RELEASE, ControlPlane
 from strongroom.registry.oms import BadSignature, Certificates, PublicKeys
 from strongroom.registry.oms.service import verify_statement
+from strongroom.vault import Keyring, Purpose, box
 
 Run = Any
 RELEASED = f"{RELEASE.name}@{RELEASE.version}"
@@ -191,3 +195,33 @@ def test_what_a_vault_cannot_give_is_said_and_nothing_is_written(run: Run, plane
     assert not signature.exists()
     held.chmod(0o600)
     assert run(*sign, "away").code == 0
+
+
+def test_a_running_installations_key_is_with_its_supervisor_and_in_no_argument_environment_or_log(
+    installation: Installation, inside: Run, tmp_path: Path
+) -> None:
+    env = {"STRONGROOM_HOME": str(installation.home)}
+    made = inside("vault", "signing-key", "create", "live", "--json", env=env)
+    assert made.code == 0, made.err
+    release = inside("model", "list", "--json", env=env).json["data"][0]
+    called, signature = f"{release['name']}@{release['version']}", tmp_path / "live.sig"
+    done = inside("model", "sign", called, "--vault-key", "live", "--signature", str(signature), env=env)
+    assert done.code == 0, done.err
+    found = verify_statement(signature.read_bytes(), PublicKeys.read(made.json["public_key"].encode()))
+    assert found.signed.name == called
+    places = installation.places
+    held = msgspec.json.decode((places.vault / "signing" / "live.json").read_bytes())["versions"]["1"]
+    root = Keyring.open(places.keyring).derive(Purpose.VAULT).key_of(Purpose.VAULT, held["root"])
+    assert root is not None
+    sealed = msgspec.convert(held["sealed"], bytes)
+    plain = box.disclose(root, b"strongroom/vault/signing/1", sealed, box.framed("signing", "live", "1"))
+    needles = (plain, plain.hex().encode(), base64.b64encode(plain)[:64])
+    seen = [
+        Path(f"/proc/{each.pid}/{what}").read_bytes()
+        for each in installation.processes()
+        for what in ("cmdline", "environ")
+    ]
+    seen += [each.read_bytes() for each in places.logs.rglob("*") if each.is_file()]
+    seen += [made.out.encode(), done.out.encode(), installation.printed.encode(), signature.read_bytes()]
+    assert any(str(places.home).encode() in each for each in seen), "what is looked for would be seen"
+    assert not [needle for needle in needles for each in seen if needle in each]

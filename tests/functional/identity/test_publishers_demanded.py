@@ -72,7 +72,7 @@ async def test_a_deployment_waits_for_the_publishers_signature_and_no_other_is_t
     await not_taken(house, b'{"dsseEnvelope": {}}', "no signature of a model")
     await not_taken(house, bundle(), "of a release", about=About.RUNTIME)
     log = [each for each in await house.services.audit.of_platform(INSTALLER, ASK) if each.action == "evidence.add"]
-    assert [each.outcome for each in log].count("refused") == 5
+    assert [each.outcome.value for each in log].count("refused") == 5
     assert await lacking(house) == [MISSING]
     piece = await add(house, bundle())
     assert (piece.form, piece.tool, piece.signer) == ("oms", "acme/m-1", fingerprint(KEY.public_key()))
