@@ -91,6 +91,7 @@ def test_what_its_publisher_signed_under_the_name_that_is_demanded_is_met_and_sa
         (signature(files={"config.json": "b" * 64}), 'other files ("model.safetensors")'),
         (signature(files=FILES | {"more.bin": "d" * 64}), 'other files ("more.bin")'),
         (signature(files={".": "a" * 64}), "other files"),
+        (signature(files={".": "b" * 64}), "other files"),
     ],
 )
 def test_another_key_name_or_file_is_said_and_not_met(bundle: bytes, because: str) -> None:
