@@ -57,15 +57,21 @@ def test_a_publishers_signature_is_brought_with_the_release_and_nothing_else_ser
     missing = "  NO   The signature of its publisher is missing, as acme/signed-1 by the key that is named."
     assert missing in run(*explain).out
     assert "publisher" not in run("model", "explain", "signed@1", "--env", "dev").out
-    other = run(*add, "--signature", str(wrong))
+    attach = ("evidence", "add", "--release", "signed@1")
+    other = run(*attach, str(wrong))
     assert (other.code, '"acme/signed-1" is demanded' in other.err) == (1, True), other.err
     assert missing in run(*explain).out
-    done = run(*add, "--signature", str(good))
+    done = run(*attach, str(good))
     assert done.code == 0, done.err
     assert "  yes  Its publisher has signed it as acme/signed-1: key " in run(*explain).out
     (piece,) = run("evidence", "list", "--release", "signed@1", "--json").json["data"]
     assert (piece["form"], piece["tool"]) == ("oms", "acme/signed-1")
     assert run("evidence", "verify", piece["id"]).code == 0
+    (model / "README.md").write_text("of a publisher, again")
+    assert inside(*sign, "--name", "acme/signed-2", "--signature", str(wrong)).code == 0
+    whole = run("model", "add", str(model), "--name", "signed", "--version", "2", "--signature", str(wrong))
+    assert whole.code == 0, whole.err
+    assert run("evidence", "list", "--release", "signed@2", "--json").json["data"][0]["tool"] == "acme/signed-2"
     assert run("model", "revoke", "--signer", piece["signer"], "--reason", "it was copied").code == 0
     assert "its signer was revoked" in run(*explain).out
     log = [each for each in run("audit", "list", "--json").json["data"] if each["action"] == "evidence.add"]
