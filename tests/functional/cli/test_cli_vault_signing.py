@@ -86,7 +86,7 @@ def test_nobody_but_an_operator_has_anything_signed_or_looks_at_the_keys(run: Ru
     assert run("vault", "signing-key", "create", "guarded").code == 0
     signature = tmp_path / "tiny.sig"
     sign = ("model", "sign", RELEASED, "--vault-key", "guarded", "--signature", str(signature))
-    for role in ("approver", "acme-admin", "acme-inference", "auditor"):
+    for role in ("approver", "acme-admin", "acme-inference"):
         for words in (
             sign, ("vault", "signing-key", "create", "theirs"), ("vault", "signing-key", "list"),
             ("vault", "signing-key", "show", "guarded"), ("vault", "signing-key", "rotate", "guarded"),

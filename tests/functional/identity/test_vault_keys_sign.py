@@ -16,7 +16,7 @@ from tests.functional.identity.test_release_admission import RELEASE, SUBJECT, a
 from strongroom.app.seed import INSTALLER
 from strongroom.identity.approvals import Request
 from strongroom.kernel.ids import KeyId
-from strongroom.kernel.principal import Principal, Role
+from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask
 from strongroom.registry.admission.testing import manifest_of
@@ -82,6 +82,34 @@ async def test_in_production_just_the_signature_that_somebody_else_approved_is_m
     assert [(each.detail["signing_key"], each.detail["key_version"], each.detail["digest"]) for each in did] == [
         ("releases", "1", SUBJECT.digest)
     ]
+
+
+async def test_no_other_role_signs_makes_or_looks_and_each_attempt_is_recorded(house: House) -> None:
+    acme = await listed(house)
+    keys = house.services.vault_keys
+    await keys.make(OPERATOR, "releases", ASK)
+    for role in [each for each in Role if each is not Role.OPERATOR]:
+        place: dict[str, Any] = {} if role in {Role.APPROVER, Role.AUDITOR} else {"tenant": acme}
+        place |= {"environment": Environment.DEV} if role.is_placed else {}
+        who = Principal(role=role, name=f"a-{role}", credential=KeyId("4123456789abcdef"), **place)
+        for asking in (
+            sign(house, who=who),
+            keys.make(who, "theirs", ASK),
+            keys.every(who, ASK),
+            keys.show(who, "releases", ASK),
+            keys.turn(who, "releases", ASK),
+            keys.request(who, "releases", "CN=mine", [], ASK),
+        ):
+            assert await kind(asking) in {RefusalKind.FORBIDDEN, RefusalKind.HIDDEN}, role
+    (only,) = await keys.every(OPERATOR, ASK)
+    assert (only.name, only.version) == ("releases", 1)
+    log = await house.services.audit.of_platform(INSTALLER, ASK, limit=200)
+    tried = [each for each in log if each.actor == "auditor/a-auditor"]
+    assert [(each.action, each.outcome.value) for each in reversed(tried)] == [
+        ("model.admit", "refused"), ("vault.rotate", "refused"), ("vault.read", "refused"), ("vault.read", "refused"),
+        ("vault.rotate", "refused"), ("vault.rotate", "refused"),
+    ]  # fmt: skip
+    assert (await sign(house)).key_version == 1, "who may, can"
 
 
 async def test_a_release_that_is_not_proven_or_is_revoked_is_not_signed(house: House) -> None:
