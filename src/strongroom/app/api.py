@@ -50,6 +50,7 @@ from strongroom.registry.evidence import routes as outside_routes
 from strongroom.registry.lineage import routes as lineage_routes
 from strongroom.registry.prompts import routes as prompt_routes
 from strongroom.registry.releases import routes as release_routes
+from strongroom.registry.vaultkeys import routes as vaultkey_routes
 from strongroom.retention import routes as retention_routes
 from strongroom.rules import routes as rules_routes
 from strongroom.rules import usage_routes
@@ -83,6 +84,7 @@ def control_app(services: Services, *, pages: Sequence[Router] = (), missing: Mi
             *capture_routes.ROUTES,
             *signer_routes.ROUTES,
             *tenantkey_routes.ROUTES,
+            *vaultkey_routes.ROUTES,
             *federation_routes.ROUTES,
             *people_routes.ROUTES,
             *elevation_routes.ROUTES,
@@ -146,6 +148,7 @@ def _offered(services: Services) -> dict[str, object]:
         "captures": services.captures,
         "signers": services.signers,
         "tenant_keys": services.tenant_keys,
+        "vault_keys": services.vault_keys,
         "federation": services.federation,
         "exchange": services.exchange,
         "command_lines": services.command_lines,

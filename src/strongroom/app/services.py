@@ -43,6 +43,7 @@ from strongroom.registry.evidence.service import EvidenceService
 from strongroom.registry.lineage import Lineage
 from strongroom.registry.prompts import Prompts
 from strongroom.registry.releases import Keeping, Overview, Releases
+from strongroom.registry.vaultkeys import VaultKeys
 from strongroom.retention import Retention
 from strongroom.rules import Rules
 from strongroom.rules.taken import TakenReader
@@ -82,6 +83,7 @@ class Services:
     captures: CaptureSessions
     signers: SignerService
     tenant_keys: TenantKeys
+    vault_keys: VaultKeys
     federation: FederationService
     exchange: Exchange
     signon: SignOn | None

@@ -58,6 +58,7 @@ from strongroom.registry.lineage import Claims, Lineage
 from strongroom.registry.prompts import Prompts, PromptSeals
 from strongroom.registry.releases import Keeping, Overview, Releases, Shelf
 from strongroom.registry.releases.service import Bounds
+from strongroom.registry.vaultkeys import VaultKeys
 from strongroom.retention import Retention
 from strongroom.rules import Rulebook, Rules
 from strongroom.rules.approval import APPROVAL
@@ -184,6 +185,7 @@ def make_services(
         captures=CaptureSessions(gate, Vault(keystore, clock), clock),
         signers=SignerService(gate, clock),
         tenant_keys=tenant_keys,
+        vault_keys=VaultKeys(gate, admission, keystore.signing, clock, production=production),
         federation=FederationService(gate, clock),
         signon=signon,
         rechecks=None if signon is None else Rechecks(signon, clock),

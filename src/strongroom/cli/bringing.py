@@ -37,6 +37,7 @@ Examples:
   strongroom model add ./tinyllama --name tinyllama --version 1.0.0 --source "our fine-tune of 2026-11"
   strongroom model add churn.onnx --name churn --version 3 --risk high
   strongroom model add churn.onnx --name churn --version 4 --trained-on loans@2 --trained-on payments@7
+  strongroom model add ./tinyllama --name tinyllama --version 1.0.0 --signature tinyllama.sig
   strongroom model add ./kit-layout --tag latest --name churn --version 4 --tenant acme
 
 PATH is a file, a directory, an OCI image layout, or a ModelKit in one. Interrupted, the same command goes on where it was.
@@ -72,6 +73,9 @@ def add(
             negative="", help="DATASET@VERSION that it was trained on; repeat for more. It is kept as your word."
         ),
     ] = None,
+    signature: Annotated[
+        Path | None, Parameter(help="Its publisher's signature (OpenSSF Model Signing), as the rules demand it.")
+    ] = None,
     run: Annotated[
         str | None, Parameter(help="Id of the training run, told of by `lineage import`, that it came out of.")
     ] = None,
@@ -90,12 +94,14 @@ def add(
         risk: how much may go wrong.
         tag: which image of a layout.
         trained_on: on which of the tenant's data sets it was trained.
+        signature: its publisher's signature.
         run: out of which run it came.
         session: how to ask.
     """
     from strongroom.cli.bundles import NoBundle, bundle
     from strongroom.cli.calling import Caller
 
+    signed = None if signature is None else _signature(signature)
     try:
         found = bundle(path, tag)
     except NoBundle as error:
@@ -118,7 +124,16 @@ def add(
             ended = sender.sent(found, quiet=session.json)
         except NoBundle as error:
             raise Failure(str(error), "Mend it and run the same command again.") from None
+        if signed is not None and ended["stage"] == "admitted":
+            sender.attach(ended["digest"], signed, tenant)
     return _told(ended, f"{name}@{version}", tenant, json=session.json)
+
+
+def _signature(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise Failure(f"The signature {path} cannot be read.", "Nothing was sent.", USAGE) from None
 
 
 class _Sender:
@@ -140,6 +155,15 @@ class _Sender:
                     state = ended
                 return self._waited(state, moved)
         raise Failure("The upload did not come to an end.", "Run the same command again: it goes on.", UNDETERMINED)
+
+    def attach(self, digest: str, signature: str, tenant: str | None) -> None:
+        """Have the publisher's signature of what was admitted taken in."""
+        fields = {"about": "release", "subject": digest, "envelope": signature, "tenant": tenant}
+        try:
+            self._ask("POST", place("evidence"), {name: value for name, value in fields.items() if value is not None})
+        except Failure as failure:
+            then = "Mend that, then `strongroom evidence add FILE --release NAME@VERSION`."
+            raise Failure(f"The release was admitted, and its signature not taken in. {failure.said}", then) from None
 
     def _pass(self, found: Bundle, state: dict[str, Any], moved: Moved | None) -> list[str]:
         """Read every file once, send what is missing, and return the digests of what was read."""

@@ -27,7 +27,7 @@ Examples:
   strongroom evidence add provenance.intoto.json --runtime this
   strongroom evidence list --release credit-risk@1.0.0
 """,
-    help="Take in, list and verify what others found: bills of materials, scans, VEX, provenance.",
+    help="Take in, list and verify what others found and signed: bills of materials, scans, VEX, provenance, signatures.",
 )
 _COLUMNS: Final = ("id", "about", "form", "tool", "made_at", "parts", "findings", "signer", "by")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -46,6 +46,7 @@ Image = Annotated[str | None, Parameter(help="The image that it is about: its di
 Examples:
   strongroom evidence add trivy.intoto.json --release credit-risk@1.0.0
   strongroom evidence add scan.intoto.json --runtime this
+  strongroom evidence add publisher.sig --release credit-risk@1.0.0
 """,
 )
 def add(
@@ -60,8 +61,10 @@ def add(
 ) -> None:
     """Take in a document: an in-toto statement in a DSSE envelope, signed by a key that the rules about approvals name.
 
+    Or the signature of a release by its publisher (OpenSSF Model Signing), as the same rules demand it.
+
     Args:
-        file: the envelope.
+        file: the envelope, or the publisher's signature.
         release: the release that it is about.
         runtime: the installation that it is about.
         image: the image that it is about.

@@ -23,6 +23,7 @@ from strongroom.cli import (
     releases,
     shelf,
     signing,
+    vault_signing,
     verify,
 )
 from strongroom.cli.accounts import ACCOUNT, whoami
@@ -89,6 +90,8 @@ _OF_MODEL: Final = (
     bills.bom,
 )
 """Commands of `model` that register themselves when their modules are imported."""
+_OF_VAULT: Final = vault_signing.SIGNING_KEY
+"""Registers itself with `vault`, likewise."""
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 

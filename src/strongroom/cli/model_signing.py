@@ -1,4 +1,4 @@
-"""`strongroom model sign` and `strongroom model verify-signature`: OMS signatures, offline."""
+"""`strongroom model sign` and `strongroom model verify-signature`: OMS signatures, offline but by a key of the vault."""
 
 # ruff: noqa: PLC0415 - cryptography comes late: `--help` must not wait for it
 
@@ -14,10 +14,13 @@ import msgspec
 from cyclopts import Parameter
 
 from strongroom.cli import output
+from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import FAILED, OK, UNDETERMINED, Failure, usage
 from strongroom.cli.models import MODEL
 from strongroom.cli.progress import Moved, over_bytes
-from strongroom.cli.session import Json
+from strongroom.cli.proposals import AGAIN, Approved, waits
+from strongroom.cli.session import HERE, Json, Session, decoded
+from strongroom.cli.shelf import named
 from strongroom.cli.signing import read
 
 if TYPE_CHECKING:
@@ -32,8 +35,10 @@ Examples:
   strongroom model sign ./my-model --key signer.pem --signature my-model.sig
   strongroom model sign ./my-model --key signer.pem --certificates signer-chain.pem \\
       --name risk --signature risk.sig
+  strongroom model sign credit-risk@1.0.0 --vault-key releases --signature credit-risk.sig
 
-The key is ECDSA on P-256, P-384 or P-521: openssl ecparam -name prime256v1 -genkey -noout
+With --vault-key it is a release that the server holds, signed as NAME@VERSION by a key that stays in the vault.
+A key in a file is ECDSA on P-256, P-384 or P-521: openssl ecparam -name prime256v1 -genkey -noout
 """
 _VERIFY_EPILOGUE: Final = """
 Examples:
@@ -52,41 +57,82 @@ def sign(
     path: Path,
     /,
     *,
-    key: Annotated[Path, Parameter(help="File with the private key, PEM, unencrypted.")],
+    key: Annotated[Path | None, Parameter(help="File with the private key, PEM, unencrypted.")] = None,
+    vault_key: Annotated[str | None, Parameter(help="The vault's signing key that signs a release.")] = None,
     signature: Annotated[Path, Parameter(help="The file to write the signature to, beside the model or in it.")],
     certificates: Annotated[
         Path | None, Parameter(help="PEM file with the key's certificate and those between it and its root.")
     ] = None,
     name: Annotated[str | None, Parameter(help=_NAME)] = None,
-    json: Json = False,
+    approved: Approved = None,
     quiet: Annotated[bool, Parameter(negative="", help="Show no progress.")] = False,
+    session: Session = HERE,
 ) -> int:
     """Sign a model's files and name: OpenSSF Model Signing 1.0, which `model-signing` verifies.
 
     Every file is covered, whatever it is called; links, odd names and empty directories are refused.
 
     Args:
-        path: a directory or a file.
+        path: a directory or a file; with --vault-key, a release: NAME@VERSION.
         key: the private key.
+        vault_key: the key in the vault.
         signature: where to write the signature.
         certificates: the key's certificate, and those between it and its root.
         name: what the model is called.
-        json: print what was signed as JSON.
+        approved: by which proposal.
         quiet: show no progress.
+        session: how to ask, and whether to print what was signed as JSON.
     """
+    if (key is None) == (vault_key is None):
+        raise usage("Say what signs: --key FILE, or --vault-key NAME for a release of the server's.")
+    if key is None:
+        if name is not None:
+            raise usage("A release is signed under its own name: leave --name out.")
+        return _by_vault(session, str(path), str(vault_key), signature, certificates, approved)
+    if approved is not None:
+        raise usage("--approved goes with --vault-key: a key in a file waits for nobody.")
+    return _by_file(path, key, signature, certificates, name, json=session.json, quiet=quiet)
+
+
+def _by_file(
+    path: Path, key: Path, signature: Path, certificates: Path | None, name: str | None, *, json: bool, quiet: bool
+) -> int:
     from strongroom.registry import oms
 
     signer = _key(key, certificates)
     called = _called(path, name)
     with over_bytes(quiet=quiet) as moved:
         data, found = _tried(lambda: oms.sign(path, called, signer, without=signature, progress=_added(moved)))
+    _write(signature, data)
+    said = {"name": called, "files": len(found.signed.files), "root": f"sha256:{found.signed.root}"}
+    _told({**said, "signer": found.signer, "signature": str(signature)}, json=json)
+    return OK
+
+
+def _by_vault(
+    session: Session, release: str, vault_key: str, signature: Path, certificates: Path | None, approved: str | None
+) -> int:
+    chain = None if certificates is None else read(certificates).decode(errors="replace")
+    fields: dict[str, object] = {"vault_key": vault_key, "certificates": chain, "approved": approved}
+    body = ask(session, "POST", place("models", *named(release), "signature"), fields)
+    found = decoded(body)
+    if "state" in found:
+        if session.json:
+            output.raw(body)
+        else:
+            waits(found, AGAIN)
+        return OK
+    _write(signature, found.pop("signature").encode())
+    said = {**found, "certificates": found["certificates"] or None, "signature": str(signature)}
+    _told({name: value for name, value in said.items() if value is not None}, json=session.json)
+    return OK
+
+
+def _write(signature: Path, data: bytes) -> None:
     try:
         signature.write_bytes(data + b"\n")
     except OSError as error:
         raise Failure(f"{signature}: {error.strerror}.") from None
-    said = {"name": called, "files": len(found.signed.files), "root": f"sha256:{found.signed.root}"}
-    _told({**said, "signer": found.signer, "signature": str(signature)}, json=json)
-    return OK
 
 
 @MODEL.command(name="verify-signature", help_epilogue=_VERIFY_EPILOGUE)

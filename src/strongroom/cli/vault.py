@@ -17,7 +17,7 @@ _STEP: Final = 25
 VAULT: Final = App(
     name="vault",
     group=ONLINE,
-    help="Look at the keys of tenants, and rotate them.",
+    help="Look at the keys of tenants and rotate them, and hold the keys that sign releases.",
     help_epilogue="""
 Examples:
   strongroom vault status
@@ -26,6 +26,7 @@ Examples:
   strongroom vault rotate --tenant acme
   strongroom vault move-secrets
   strongroom vault dissolve-unit retail
+  strongroom vault signing-key create releases
 """,
 )
 

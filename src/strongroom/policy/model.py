@@ -125,7 +125,11 @@ class Action(StrEnum):
     ACCOUNT_LIST = ("account.list", Kind.ACCOUNT, "List the accounts.")
     ACCOUNT_DELETE = ("account.delete", Kind.ACCOUNT, "Delete an account and end its keys.")
     MODEL_LIST = ("model.list", Kind.RELEASE, "Read the installation's catalogue of model releases.")
-    MODEL_ADMIT = ("model.admit", Kind.RELEASE, "Add a release to the installation's catalogue.")
+    MODEL_ADMIT = (
+        "model.admit",
+        Kind.RELEASE,
+        "Add a release to the installation's catalogue, or have one of it signed by a key of the vault.",
+    )
     MODEL_ADD = ("model.add", Kind.RELEASE, "Bring a release of a tenant's own; it arrives in quarantine.")
     MODEL_RESCAN = ("model.rescan", Kind.RELEASE, "Have a release scanned again, by today's rules.")
     MODEL_VERIFY = ("model.verify", Kind.RELEASE, "Have the stored files of a release hashed again.")
@@ -197,7 +201,11 @@ class Action(StrEnum):
         Kind.VAULT,
         "End a business unit: destroy the keys of all its tenants, which have ended, for good.",
     )
-    VAULT_ROTATE = ("vault.rotate", Kind.VAULT, "Add a version of the master key, and re-wrap tenants' keys under it.")
+    VAULT_ROTATE = (
+        "vault.rotate",
+        Kind.VAULT,
+        "Add a version of the master key, and re-wrap tenants' keys under it; make and rotate keys that sign releases.",
+    )
     ELEVATION_REQUEST = ("elevation.request", Kind.ELEVATION, "Ask for power over one tenant, for some minutes.")
     ELEVATION_BREAK_GLASS = ("elevation.break_glass", Kind.ELEVATION, "Take it without approval; somebody is paged.")
     ELEVATION_READ = ("elevation.read", Kind.ELEVATION, "Read requests for elevation and what became of them.")

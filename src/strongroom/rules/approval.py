@@ -22,6 +22,7 @@ from strongroom.kernel.principal import Environment
 from strongroom.rules.evidence import EvidenceDemand, check_demands
 from strongroom.rules.kind import Document, Kind, Said
 from strongroom.rules.model import DocumentError, Level, NamePattern, Rule
+from strongroom.rules.publishers import PublisherDemand, check_publishers
 
 RiskClass: TypeAlias = Literal["standard", "high"]
 
@@ -74,6 +75,7 @@ class ApprovalRule(Rule, frozen=True, kw_only=True):
         own_keys: whether approvals must be signed by approvers' own keys.
         promoted_only: whether only what a channel has promoted is deployed, and so no release of a tenant's own.
         evidence: what others must have found and signed of the release, of the installation, or of its image.
+        publishers: who must have signed the release itself, over its files and under which name.
     """
 
     risks: tuple[RiskClass, ...] = ()
@@ -85,6 +87,7 @@ class ApprovalRule(Rule, frozen=True, kw_only=True):
     own_keys: bool = False
     promoted_only: bool = False
     evidence: Annotated[tuple[EvidenceDemand, ...], Meta(max_length=10)] = ()
+    publishers: Annotated[tuple[PublisherDemand, ...], Meta(max_length=20)] = ()
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +106,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
     own_keys: bool = False
     promoted_only: bool = False
     evidence: tuple[EvidenceDemand, ...] = ()
+    publishers: tuple[PublisherDemand, ...] = ()
     closed: bool = False
 
     def meet(self, other: Demands) -> Demands:
@@ -116,6 +120,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
             own_keys=self.own_keys or other.own_keys,
             promoted_only=self.promoted_only or other.promoted_only,
             evidence=tuple(sorted({*self.evidence, *other.evidence}, key=msgspec.json.encode)),
+            publishers=tuple(sorted({*self.publishers, *other.publishers}, key=msgspec.json.encode)),
             closed=self.closed or other.closed,
         )
 
@@ -138,7 +143,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
             said.append("approvals are signed by approvers' own keys")
         if self.promoted_only:
             said.append("only what is promoted is deployed, and no release of a tenant's own")
-        said += [each.words for each in self.evidence]
+        said += [*(each.words for each in self.evidence), *(each.words for each in self.publishers)]
         return ["nothing is admitted: the document cannot be read"] if self.closed else said
 
 
@@ -160,7 +165,7 @@ class ApprovalKind(Kind[ApprovalRule, Approving]):
     """The kind `approval`: all rules that fit hold together."""
 
     name = "approval"
-    meaning = "What is demanded before a release serves: approvals, evaluations, a cool-off, evidence of others."
+    meaning = "What is demanded before a release serves: approvals, evaluations, a cool-off, evidence of others, publishers' signatures."
     rule = ApprovalRule
     levels = frozenset({Level.DEFAULT})
 
@@ -208,6 +213,7 @@ class ApprovalKind(Kind[ApprovalRule, Approving]):
                 tell = f"At least {FLOOR[environment]} people approve in {environment}: no document can demand fewer"
                 raise DocumentError(tell, f"{place}.approvers")
         check_demands(rule.evidence, place)
+        check_publishers(rule.publishers, place)
         names = [each.name for each in rule.groups]
         for index, each in enumerate(rule.groups):
             here = f"{place}.groups[{index}]"
@@ -248,6 +254,7 @@ def _said(rule: ApprovalRule) -> Demands:
         own_keys=rule.own_keys,
         promoted_only=rule.promoted_only,
         evidence=tuple(sorted(set(rule.evidence), key=msgspec.json.encode)),
+        publishers=tuple(sorted(set(rule.publishers), key=msgspec.json.encode)),
     )
 
 

@@ -7,6 +7,7 @@ Always true here:
 - what cannot be asked is a no: nothing is sealed or opened without the keystore;
 - what a tenant's or a provider's secret is stands with the keystore, and in the database only which version of it counts;
 - files are made 0600 in one step (no moment at which another uid could read them);
+- a key that signs models stays with the keystore: statements go in, signatures come out (`signing.py`);
 - no key appears in a repr, an error or a log.
 
 To seal something of a tenant: add a `Use`, take a `Vault`, and `(await vault.keys(Scope(...))).seal(plain, object id)`. What is
@@ -31,6 +32,7 @@ from strongroom.vault.keystore import (
     is_unit,
 )
 from strongroom.vault.seal import is_under_keyring, seal, unseal
+from strongroom.vault.signing import SigningKeyState, SigningKeyVersion, SigningRefused, is_signing_name
 from strongroom.vault.subjects import is_subject
 
 __all__ = [
@@ -51,9 +53,13 @@ __all__ = [
     "PurposeKeys",
     "Scope",
     "SealBroken",
+    "SigningKeyState",
+    "SigningKeyVersion",
+    "SigningRefused",
     "Use",
     "Vault",
     "VaultUnavailable",
+    "is_signing_name",
     "is_subject",
     "is_under_keyring",
     "is_unit",

@@ -16,13 +16,11 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Literal
-from uuid import UUID
 
 import msgspec
 
@@ -35,95 +33,16 @@ from strongroom.vault.keystore import (
     Material,
     Use,
     VaultUnavailable,
-    is_filed_name,
-    is_unit,
 )
-from strongroom.vault.subjects import is_subject
+from strongroom.vault.questions import FILED, SIGNING, Answer, Grant, Question
+from strongroom.vault.signing import MOST_BYTES, SigningKeyState, SigningRefused
 
 _MOST_BYTES: Final = 8 * 2**20
 _MOST_ASKED: Final = 16_384
+_MOST_SIGNED: Final = MOST_BYTES + 1024  # a statement names every file of a model; nothing else is as long
 _ASK_S: Final = 5.0
 _LENGTH: Final = 4
 _TOKEN_BYTES: Final = 32
-_FILED: Final = frozenset({"secret", "put_secret", "drop_secret"})
-
-
-class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a process asks."""
-
-    token: bytes
-    verb: Literal[
-        "open",
-        "renew",
-        "turn",
-        "rewrap",
-        "destroy",
-        "check",
-        "condition",
-        "destroy_subject",
-        "erased",
-        "secret",
-        "put_secret",
-        "drop_secret",
-        "settle",
-        "dissolve",
-    ]
-    tenant: UUID = UUID(int=0)
-    use: str = ""
-    most: int = 0
-    subject: str = ""
-    make: bool = True
-    name: str = ""
-    version: int | None = None
-    content: bytes = b""
-    unit: str = ""
-    at: float | None = None
-
-    def __repr__(self) -> str:
-        """Show no token."""
-        return f"Question({self.verb})"
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What it is told: a field that its verb has, or why not."""
-
-    no: Literal["", "unavailable", "destroyed"] = ""
-    why: str = ""
-    incarnation: str = ""
-    generations: dict[int, bytes] = {}
-    current: int = 0
-    left: int = 0
-    condition: Condition | None = None
-    uses: list[str] = []
-    erased: dict[str, float] = {}
-    version: int = 0
-    content: bytes = b""
-
-    def __repr__(self) -> str:
-        """Show no key."""
-        return f"Answer({self.no})"
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a process may ask: tenants' keys of these uses, subjects' keys of those, and to manage them if it `manages`."""
-
-    uses: frozenset[Use]
-    manages: bool = False
-    of_subjects: frozenset[Use] = frozenset()
-
-    def lets(self, question: Question) -> bool:
-        """Whether a question is one that this process may ask. A subject is named where one is meant, and nowhere else."""
-        if question.subject and not is_subject(question.subject):
-            return False
-        if question.verb == "open":
-            return question.use in (self.of_subjects if question.subject else self.uses)
-        if question.verb in _FILED:
-            may = self.manages or question.verb == "secret"
-            return may and not question.subject and question.use in self.uses and is_filed_name(question.name)
-        if question.verb in {"settle", "dissolve"} and not is_unit(question.unit):
-            return False
-        return self.manages and (question.subject != "") == (question.verb == "destroy_subject")
 
 
 class Broker:
@@ -162,12 +81,14 @@ class Broker:
             return
         async with asyncio.timeout(_ASK_S):
             length = int.from_bytes(await reader.readexactly(_LENGTH), "big")
-            if length > _MOST_ASKED:
+            if length > _MOST_SIGNED:
                 return
             content = await reader.readexactly(length)
         try:
             question = msgspec.msgpack.decode(content, type=Question)
         except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        if length > _MOST_ASKED and question.verb != "sign":
             return
         answer = await self.answer(question)
         if answer is None:
@@ -188,14 +109,18 @@ class Broker:
             return Answer(no="unavailable", why=str(error))
         except KeysDestroyed as error:
             return Answer(no="destroyed", why=str(error))
+        except SigningRefused as error:
+            return Answer(no="refused", why=str(error))
         except ValueError as error:  # a document that others can write, as in a business unit's own namespace
             return Answer(no="unavailable", why=f"what the keystore keeps cannot be read ({type(error).__name__})")
 
     async def _done(self, question: Question) -> Answer:
         if question.verb == "open":
             return await self._opened(question)
-        if question.verb in _FILED:
+        if question.verb in FILED:
             return await self._filed(question)
+        if question.verb in SIGNING:
+            return await self._signing(question)
         if question.subject or question.verb == "erased":
             return await self._of_subjects(question)
         return await self._asked(question)
@@ -216,6 +141,14 @@ class Broker:
             return Answer(version=await keystore.put_secret(tenant, use, question.name, question.content))
         await keystore.drop_secret(tenant, use, question.name, question.version)
         return Answer()
+
+    async def _signing(self, question: Question) -> Answer:
+        signing, name = self._keystore.signing, question.name
+        if question.verb == "sign":
+            return Answer(content=await signing.sign(name, question.version or 0, question.content))
+        if question.verb == "signing_keys":
+            return Answer(signing=[await signing.one(name)] if name else await signing.every())
+        return Answer(signing=[await (signing.make if question.verb == "make_signing_key" else signing.turn)(name)])
 
     async def _of_subjects(self, question: Question) -> Answer:
         tenant = TenantId(question.tenant)
@@ -254,6 +187,7 @@ class BrokeredKeystore:
     def __init__(self, path: Path, token: bytes) -> None:
         self._path: Final = path
         self._token: Final = token
+        self.signing: Final = BrokeredSigning(self._ask, token)
 
     def __repr__(self) -> str:
         """Show no token."""
@@ -335,6 +269,8 @@ class BrokeredKeystore:
             ) from None
         if answer.no == "destroyed":
             raise KeysDestroyed(answer.why)
+        if answer.no == "refused":
+            raise SigningRefused(answer.why)
         if answer.no:
             raise VaultUnavailable(answer.why)
         return answer
@@ -349,6 +285,46 @@ class BrokeredKeystore:
             return msgspec.msgpack.decode(await reader.readexactly(length), type=Answer)
         finally:
             writer.close()
+
+
+class BrokeredSigning:
+    """The signing keys as a process sees them: it sends statements, and gets signatures."""
+
+    def __init__(self, ask: Callable[[Question], Awaitable[Answer]], token: bytes) -> None:
+        self._ask: Final = ask
+        self._token: Final = token
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return "BrokeredSigning()"
+
+    async def make(self, name: str) -> SigningKeyState:
+        """Make a key."""
+        return await self._one("make_signing_key", name)
+
+    async def every(self) -> list[SigningKeyState]:
+        """Return all of them."""
+        return (await self._ask(Question(self._token, "signing_keys"))).signing
+
+    async def one(self, name: str) -> SigningKeyState:
+        """Return one."""
+        return await self._one("signing_keys", name)
+
+    async def turn(self, name: str) -> SigningKeyState:
+        """Add a version."""
+        return await self._one("turn_signing_key", name)
+
+    async def sign(self, name: str, version: int, message: bytes) -> bytes:
+        """Return a signature."""
+        return (await self._ask(Question(self._token, "sign", name=name, version=version, content=message))).content
+
+    async def _one(
+        self, verb: Literal["make_signing_key", "signing_keys", "turn_signing_key"], name: str
+    ) -> SigningKeyState:
+        found = (await self._ask(Question(self._token, verb, name=name))).signing
+        if len(found) != 1:
+            raise VaultUnavailable("the supervisor's answer cannot be read")
+        return found[0]
 
 
 def _vacate(path: Path) -> None:

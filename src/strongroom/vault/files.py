@@ -35,6 +35,7 @@ from strongroom.vault.keystore import (
 )
 from strongroom.vault.private import OTHERS, write_private
 from strongroom.vault.secret_files import SecretFiles
+from strongroom.vault.signing_files import SigningFiles
 from strongroom.vault.subject_files import SubjectFiles
 
 _FORMAT: Final = 1
@@ -76,6 +77,7 @@ class FileKeystore:
         self._writing: Final = asyncio.Lock()
         self._subjects: Final = SubjectFiles(directory / "subjects")
         self._filed: Final = SecretFiles(directory / "filed")
+        self.signing: Final = SigningFiles(directory / "signing", keyring, clock)
 
     async def open(self, tenant: TenantId, use: Use) -> Material:
         """Return the data keys of `tenant` for `use`, making them at the first call."""
@@ -142,10 +144,12 @@ class FileKeystore:
                 await asyncio.to_thread(self._keyring.rotate)
             except OSError as error:
                 raise VaultUnavailable(f"the keyring cannot be written: {error.strerror}") from None
+            await self.signing.rewrap()
 
     async def rewrap(self, most: int) -> int:
-        """Bring up to `most` tenants' keys under the newest root."""
+        """Bring up to `most` tenants' keys under the newest root, and every signing key."""
         async with self._writing:
+            await self.signing.rewrap()  # where it was cut short before
             return await asyncio.to_thread(self._rewrapped, most)
 
     async def destroy(self, tenant: TenantId) -> None:

@@ -19,6 +19,7 @@ from enum import StrEnum, unique
 from typing import Final, Protocol
 
 from strongroom.kernel.ids import TenantId
+from strongroom.vault.signing import SigningKeys
 
 SETTLES_S: Final = 60.0
 """How long a new generation is known before anything is sealed under it: as long as any process remembers the old ones."""
@@ -111,6 +112,11 @@ class Condition:
 
 class Keystore(Protocol):
     """Where tenants' keys are. Every method raises `VaultUnavailable` when it cannot say."""
+
+    @property
+    def signing(self) -> SigningKeys:
+        """The keys that sign models: the installation's own, and no tenant's."""
+        ...
 
     async def open(self, tenant: TenantId, use: Use) -> Material:
         """Return the data keys of `tenant` for `use`, making them at the first call; raise `KeysDestroyed` when gone."""

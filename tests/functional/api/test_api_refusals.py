@@ -73,6 +73,12 @@ CASES: Final[dict[tuple[str, str], tuple[str, Any, int]]] = {
     ("POST", "/api/vault/rewrap"): ("/api/vault/rewrap", {"most": 1}, 404),
     ("POST", "/api/vault/secrets"): ("/api/vault/secrets", {"most": 1}, 404),
     ("POST", "/api/vault/units/{unit}/dissolution"): ("/api/vault/units/retail/dissolution", None, 404),
+    ("GET", "/api/vault/signing-keys"): ("/api/vault/signing-keys", None, 404),
+    ("POST", "/api/vault/signing-keys"): ("/api/vault/signing-keys", {"name": "x"}, 404),
+    ("GET", "/api/vault/signing-keys/{key}"): ("/api/vault/signing-keys/x", None, 404),
+    ("POST", "/api/vault/signing-keys/{key}/rotation"): ("/api/vault/signing-keys/x/rotation", None, 404),
+    ("POST", "/api/vault/signing-keys/{key}/csr"): ("/api/vault/signing-keys/x/csr", {"subject": "CN=x"}, 404),
+    ("POST", "/api/models/{name}/{version}/signature"): ("/api/models/tiny/1/signature", {"vault_key": "x"}, 403),
     ("POST", "/api/tenants/{tenant}/rules/{kind}/{level}/dry-run"): (
         "/api/tenants/globex/rules/disclosure/own/dry-run",
         {"document": {"rules": []}},

@@ -16,9 +16,9 @@ from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask, Engine, Gate
 from strongroom.store import Database
 from strongroom.vault import Broker, FileKeystore, Keyring, KeysDestroyed, Purpose, Scope, Use, Vault, VaultUnavailable
-from strongroom.vault.broker import Question
 from strongroom.vault.openbao import AppRole, Client, OpenBaoKeystore, Units
 from strongroom.vault.openbao.testing import Bao
+from strongroom.vault.questions import Question
 
 POLICY = Path("docs/how-to/openbao-unit-policy.hcl").read_text(encoding="utf-8")
 SECRET = Use.PROVIDER_SECRET

@@ -28,7 +28,7 @@ from strongroom.vault import (
     Vault,
     VaultUnavailable,
 )
-from strongroom.vault.broker import Answer, Question
+from strongroom.vault.questions import Answer, Question
 
 RESPONSE = Use.KEPT_RESPONSE
 

@@ -4,7 +4,7 @@
 2. the verdict is clean, of today's rules, over exactly the manifest's files, and says whose release it is;
 3. the signature is over the same files, by this installation, under the release's name and version;
 4. enough people have approved it here, none of them its author, and it has what else the installation demands, evidence
-   of others among it;
+   of others and its publisher's signature among it;
 5. neither it nor who signed it is revoked, and that can be told;
 6. it is the release of its name that the environment's channel has promoted last, and nothing is frozen there.
 """
@@ -35,6 +35,7 @@ from strongroom.registry.admission.model import (
 )
 from strongroom.registry.admission.outside import reasons as outside_reasons
 from strongroom.registry.admission.ownkeys import read_receipt
+from strongroom.registry.admission.published import reasons as published
 from strongroom.registry.admission.statements import EVERY_TENANT, Approved, Scanned, Terms, read_approval, read_scan
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.oms.service import verify_statement
@@ -50,6 +51,7 @@ def judge(case: Case, environment: Environment, tenant: str | None) -> Standing:
     scan = _scan(case, files, reasons)
     _signature(case, files, reasons)
     _approvals(case, scan, environment, tenant, reasons)
+    _publishers(case, scan, manifest, environment, reasons)
     _revocation(case, reasons)
     _channel(case, scan, environment, tenant, reasons)
     return Standing(
@@ -173,6 +175,22 @@ def _approvals(
         reasons.extend(further(demands, wanted, people, case.passed | _at_promotion(case, environment), case.now))
         revoked = case.revoked_signer
         reasons.extend(outside_reasons(demands.evidence, case.outside, case.now, lambda key: revoked(key) is not None))
+
+
+def _publishers(
+    case: Case,
+    scan: Scanned | None,
+    manifest: manifests.Manifest | None,
+    environment: Environment,
+    reasons: list[Reason],
+) -> None:
+    if scan is None or case.policy.trouble or case.serving:
+        return  # that is said already; what was let in goes on, as under other demands
+    demands = case.policy.of(environment, scan.risk).publishers
+    revoked = case.revoked_signer
+    reasons.extend(
+        published(demands, case.subject, manifest, case.outside, case.now, lambda key: revoked(key) is not None)
+    )
 
 
 def _at_promotion(case: Case, environment: Environment) -> frozenset[str]:

@@ -43,7 +43,7 @@ APPROVALS: Final = {
 PROVEN: Final = frozenset({"manifest", "scan", "signature", "revocation"})
 """What must be met before anybody approves."""
 
-PROMOTABLE: Final = PROVEN | {"approval", "policy", "evaluation", "cool-off", "evidence"}
+PROMOTABLE: Final = PROVEN | {"approval", "policy", "evaluation", "cool-off", "evidence", "publisher"}
 """What must be met before it is promoted."""
 
 

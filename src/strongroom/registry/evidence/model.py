@@ -16,9 +16,15 @@ Sha256 = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$(?!\n)", max
 MOST_BYTES: Final = 4 << 20
 """Of an envelope. A bill of two thousand packages takes some one and a half MiB."""
 
+MOST_BUNDLE: Final = 1 << 20
+"""Of a publisher's signature: it is read with each judgement. One over a thousand files, as many as a release has, fits."""
+
 MOST_FINDINGS: Final = 5000
 MOST_KEPT: Final = 200
 """Pieces about one thing."""
+
+MOST_SIGNATURES: Final = 10
+"""Publishers' signatures of one release."""
 
 _CVSS: Final[tuple[tuple[float, Severity], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"))
 _WORDS: Final[dict[str, Severity]] = {
@@ -49,6 +55,7 @@ class Form(StrEnum):
     SARIF = "sarif"
     VULNS = "vulns"
     SLSA = "slsa"
+    OMS = "oms"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -101,6 +108,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         findings: the vulnerabilities.
         words: what it says of vulnerabilities that others found.
         provenance: of a build.
+        bundle: a publisher's signature of a release, as it came: it is verified anew wherever it is to count.
     """
 
     form: Form
@@ -111,6 +119,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     findings: tuple[Finding, ...] = ()
     words: tuple[Word, ...] = ()
     provenance: Provenance | None = None
+    bundle: str = ""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,9 @@ class AddEvidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     envelope: Annotated[
         str,
         msgspec.Meta(
-            min_length=1, max_length=MOST_BYTES, description="An in-toto statement in a DSSE envelope, as JSON."
+            min_length=1,
+            max_length=MOST_BYTES,
+            description="An in-toto statement in a DSSE envelope, or a publisher's signature, as JSON.",
         ),
     ]
     tenant: Annotated[str, msgspec.Meta(min_length=1, max_length=63)] | None = None
@@ -58,7 +60,10 @@ class EvidenceList(Listing, frozen=True, kw_only=True):
 async def add_evidence(
     data: JSONBody[AddEvidence], evidence: TheEvidence, finder: TheFinder, who: Who, ask: Asked
 ) -> Told:
-    """Take in a bill of materials, a scan, VEX or provenance, signed by a key that the rules about approvals name."""
+    """Take in a bill of materials, a scan, VEX or provenance, signed by a key that the rules about approvals name.
+
+    Or the signature of a release by its publisher (a Sigstore bundle of OpenSSF Model Signing), as the same rules demand it.
+    """
     place = None if data.tenant is None else await finder.tenant(who, data.tenant, ask)
     return await evidence.add(who, data.about, data.subject, data.envelope.encode(), place or who.tenant, ask)
 

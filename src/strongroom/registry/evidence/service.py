@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -18,16 +19,30 @@ from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
+from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission import tables as admission_tables
 from strongroom.registry.admission.demanded import policy
 from strongroom.registry.admission.keys import RegistryKeys
-from strongroom.registry.evidence import reading, seals, tables
-from strongroom.registry.evidence.model import MOST_KEPT, About, BadEvidence, Facts, Sha256, Taken
+from strongroom.registry.admission.model import EvidenceKind, Found
+from strongroom.registry.evidence import publishers, reading, seals, tables
+from strongroom.registry.evidence.model import (
+    MOST_KEPT,
+    MOST_SIGNATURES,
+    About,
+    BadEvidence,
+    Facts,
+    Form,
+    Sha256,
+    Taken,
+)
 from strongroom.registry.evidence.reader import EvidenceReader
+from strongroom.rules.approval import ApprovalRule
 from strongroom.signatures.keys import PublicKey
 from strongroom.store import Conflict, OperatorTx, TenantTx
 from strongroom.vault import KeysDestroyed, Scope, SealBroken, Use, Vault, VaultUnavailable
 
+_Read: TypeAlias = Callable[[bytes, datetime], tuple[Facts, str]]
+"""Returns what a document says and the id of the key that signed it; raises `BadEvidence`."""
 _BEFORE: Final = "This very document was taken in before."
 
 
@@ -96,12 +111,12 @@ class EvidenceService:
         """
         noted = _noted(ask, about, subject)
         async with self._place(who, Action.EVIDENCE_ADD, subject, tenant, noted) as tx:
-            await self._demand_subject(tx, about, subject, tenant)
-            trusted = await self._trusted(tx)
+            found = await self._demand_subject(tx, about, subject, tenant)
+            read_by = await self._read_by(tx, about, subject, found, of_publisher=publishers.is_bundle(envelope))
             if await tables.count(tx, subject) >= MOST_KEPT:
                 raise _conflict(f"There are {MOST_KEPT} pieces about it already, which is as many as are kept.")
         now = self._clock.now()
-        read = await self._read(envelope, subject, trusted[about], now)
+        read = await self._read(read_by, envelope, now)
         if isinstance(read, BadEvidence):
             async with self._place(who, Action.EVIDENCE_ADD, subject, tenant, noted):
                 raise Refused(invalid(str(read), param="envelope"))  # recorded as refused
@@ -114,8 +129,13 @@ class EvidenceService:
             sealed = (await self._vault.keys(_scope(tenant))).seal(envelope, str(taken.id))
             async with self._place(who, Action.EVIDENCE_ADD, subject, tenant, _noted(ask, about, subject, taken)) as tx:
                 await self._demand_subject(tx, about, subject, tenant)
-                if any(_says(each) == _says(taken) for each in await self._about(tx, subject)):
+                there = await self._about(tx, subject)
+                if any(_says(each) == _says(taken) for each in there):
                     raise _conflict(_BEFORE)  # in another envelope: nothing of that is signed, and room is bounded
+                if facts.form is Form.OMS and sum(each.facts.form is Form.OMS for each in there) >= MOST_SIGNATURES:
+                    raise _conflict(
+                        f"There are {MOST_SIGNATURES} signatures of it already, which is as many as are kept."
+                    )
                 await tables.insert(tx, taken, seals.sealed(taken, self._keys), sealed)
         except Conflict:
             raise _conflict(_BEFORE) from None
@@ -123,14 +143,32 @@ class EvidenceService:
             raise _unavailable(error) from None
         return told(taken)
 
-    async def _read(
-        self, envelope: bytes, subject: str, trusted: Mapping[str, PublicKey], now: datetime
-    ) -> tuple[Facts, str] | BadEvidence:
+    async def _read(self, read: _Read, document: bytes, now: datetime) -> tuple[Facts, str] | BadEvidence:
         async with self._reading:
             try:
-                return await asyncio.to_thread(reading.read, envelope, subject, trusted.values(), now)
+                return await asyncio.to_thread(read, document, now)
             except BadEvidence as error:
                 return error
+
+    async def _read_by(
+        self, tx: OperatorTx | TenantTx, about: About, subject: str, found: Found | None, *, of_publisher: bool
+    ) -> _Read:
+        """Return what reads a document about something, by who counts under today's rules."""
+        if not of_publisher:
+            trusted = (await self._trusted(tx))[about].values()
+            return lambda document, now: reading.read(document, subject, trusted, now)
+        manifest = None if found is None else await self._manifest(tx, found)
+        if found is None or manifest is None:
+            raise Refused(invalid("A publisher's signature is of a release, and of its files.", param="about"))
+        demands = [each for rule in await self._rules(tx) for each in rule.publishers]
+        return lambda document, now: publishers.taken_in(document, now, demands, found.subject, manifest)
+
+    async def _manifest(self, tx: OperatorTx | TenantTx, found: Found) -> manifests.Manifest | None:
+        for each in await admission_tables.of_release(tx, found.subject.digest, found.owner):
+            if each.kind is EvidenceKind.MANIFEST and _digest(each.statement) == found.subject.digest:
+                with contextlib.suppress(manifests.BadManifest):
+                    return manifests.read(each.statement)
+        return None
 
     async def list(
         self, who: Principal, tenant: TenantId | None, subject: str | None, ask: Ask
@@ -158,10 +196,14 @@ class EvidenceService:
         """
         async with self._place(who, Action.EVIDENCE_READ, str(piece), tenant, ask) as tx:
             row = await tables.piece(tx, piece)
+            taken = None if row is None else self.reader.read(row[0])
+            if row is None or taken is None or taken.id != piece:
+                raise Refused(hidden(f"no evidence {piece}"))
+            of_publisher, found = taken.facts.form is Form.OMS, None
+            if of_publisher:
+                found = await self._demand_subject(tx, taken.about, taken.subject, tenant)
             trusted = await self._trusted(tx)
-        taken = None if row is None else self.reader.read(row[0])
-        if row is None or taken is None or taken.id != piece:
-            raise Refused(hidden(f"no evidence {piece}"))
+            read_by = await self._read_by(tx, taken.about, taken.subject, found, of_publisher=of_publisher)
         try:
             envelope = await self._vault.open(_scope(tenant), row[1], str(piece))
         except (VaultUnavailable, KeysDestroyed) as error:
@@ -169,41 +211,53 @@ class EvidenceService:
         except SealBroken:
             return _verified(taken, "Its document does not open: it was changed, or moved here from elsewhere.", b"")
         async with self._reading:
-            because = await asyncio.to_thread(self._again, taken, envelope, trusted[taken.about])
+            known = of_publisher or taken.signer in trusted[taken.about]
+            because = await asyncio.to_thread(self._again, taken, envelope, read_by, known)
         return _verified(taken, because, envelope)
 
-    def _again(self, taken: Taken, envelope: bytes, trusted: Mapping[str, PublicKey]) -> str:
+    def _again(self, taken: Taken, envelope: bytes, read_by: _Read, known: bool) -> str:
         if _digest(envelope) != taken.document:
             return "Its document is another than the one that was taken in."
-        if taken.signer not in trusted:
+        if not known:
             return "Its key is not named any more by the rules about approvals."
         try:
-            facts, _ = reading.read(envelope, taken.subject, [trusted[taken.signer]], self._clock.now())
+            facts, signer = read_by(envelope, self._clock.now())
         except BadEvidence as error:
             return str(error)
-        return "" if facts == taken.facts else "Other things are read of it today: take it in anew."
+        if facts.form is Form.OMS:  # says no time of its own, where no log does
+            facts = msgspec.structs.replace(facts, made=taken.facts.made)
+        return (
+            ""
+            if (facts, signer) == (taken.facts, taken.signer)
+            else "Other things are read of it today: take it in anew."
+        )
 
     async def _trusted(self, tx: OperatorTx | TenantTx) -> dict[About, dict[str, PublicKey]]:
         """Return the keys that count by the rules about approvals, wherever they are demanded, by what they speak about."""
-        found = await policy(tx, self._keys)
-        if found.trouble:
-            raise Refused(invalid(f"Whose signatures count cannot be told: {found.trouble}.", param="envelope"))
         trusted: dict[About, dict[str, PublicKey]] = {each: {} for each in About}
-        for rule in () if found.document is None else found.document.rules:
+        for rule in await self._rules(tx):
             for demand in rule.evidence:
                 trusted[About(demand.about)].update(demand.signers)
         return trusted
 
+    async def _rules(self, tx: OperatorTx | TenantTx) -> Sequence[ApprovalRule]:
+        found = await policy(tx, self._keys)
+        if found.trouble:
+            raise Refused(invalid(f"Whose signatures count cannot be told: {found.trouble}.", param="envelope"))
+        return () if found.document is None else found.document.rules
+
     async def _demand_subject(
         self, tx: OperatorTx | TenantTx, about: About, subject: str, tenant: TenantId | None
-    ) -> None:
+    ) -> Found | None:
+        """Return the release that something is about; None: it is about the installation or its image."""
         if about is not About.RELEASE:
             if tenant is not None:
                 raise Refused(invalid(f"The {about} is the installation's: leave the tenant out.", param="tenant"))
-            return
+            return None
         found = await admission_tables.subject_of(tx, subject, tenant)
         if found is None or found.owner != tenant:
             raise Refused(hidden(f"no release {subject}"))
+        return found
 
     @asynccontextmanager
     async def _place(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final, Protocol
 
 from cryptography import x509
@@ -99,6 +100,34 @@ class SigningKey:
     def hint(self) -> str:
         """By which a bundle hints at the key."""
         return fingerprint(self.key.public_key())
+
+
+def read_chain(data: bytes, key: ec.EllipticCurvePublicKey, now: datetime) -> tuple[x509.Certificate, ...]:
+    """Return certificates that speak for a key, its own first, each issued by the one after it.
+
+    That they lead to somebody who is trusted is for whoever verifies to say.
+
+    Raises:
+        BadKey: when the first is not of this key or not for signing, one does not count now, or one did not issue the one before.
+    """
+    try:
+        chain = tuple(x509.load_pem_x509_certificates(data))
+    except ValueError:
+        raise BadKey("there is no certificate in PEM in it") from None
+    if chain[0].public_key() != key:
+        raise BadKey("the first certificate is not of this key")
+    if not _may_sign(chain[0]):
+        raise BadKey("the first certificate is not for signing")
+    if not all(each.not_valid_before_utc <= now < each.not_valid_after_utc for each in chain):
+        raise BadKey("a certificate in it does not count yet, or any more")
+    for issued, issuer in pairwise(chain):
+        try:
+            issued.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            raise BadKey(
+                "its certificates do not follow from one another: the signer's first, then who issued it"
+            ) from None
+    return chain
 
 
 @dataclass(frozen=True, slots=True)

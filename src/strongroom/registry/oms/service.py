@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from strongroom.registry import dsse
 from strongroom.registry.oms.bundle import BadSignature, Bundle, read, write
 from strongroom.registry.oms.files import HASHES, ITSELF, Progress, digests
-from strongroom.registry.oms.keys import SigningKey, Trust
+from strongroom.registry.oms.keys import SigningKey, Trust, fingerprint
 from strongroom.registry.scan.jsonread import shown
 from strongroom.registry.scan.names import unplain
 
@@ -112,10 +114,21 @@ def sign(
 def sign_files(name: str, files: dict[str, str], key: SigningKey) -> tuple[bytes, Verified]:
     """Return a signature over files whose SHA-256 are known, and what it says."""
     body = payload(name, files)
-    signature = key.sign(dsse.encoded(dsse.IN_TOTO, body))
-    chain = tuple(each.public_bytes(Encoding.DER) for each in key.certificates)
-    bundle = write(body, signature, certificates=chain, hint=key.hint)
+    bundle = bundled(body, key.sign(message(body)), key.key.public_key(), key.certificates)
     return bundle, Verified(_signed(read(bundle)), f"key {key.hint}")
+
+
+def message(body: bytes) -> bytes:
+    """Return what is signed of a statement: for a key that is elsewhere."""
+    return dsse.encoded(dsse.IN_TOTO, body)
+
+
+def bundled(
+    body: bytes, signature: bytes, key: ec.EllipticCurvePublicKey, certificates: tuple[x509.Certificate, ...]
+) -> bytes:
+    """Return a statement with its signature, by `key` and with the certificates that speak for it, as a bundle."""
+    chain = tuple(each.public_bytes(Encoding.DER) for each in certificates)
+    return write(body, signature, certificates=chain, hint=fingerprint(key))
 
 
 def verify(
@@ -161,6 +174,16 @@ def verify_statement(signature: bytes, trust: Trust) -> Verified:
     bundle = read(signature)
     signer = trust.signer(bundle)
     return Verified(_signed(bundle), signer)
+
+
+def stated(signature: bytes) -> tuple[Bundle, Signed]:
+    """Return what a bundle holds and what it says of a model, nothing of it verified.
+
+    Raises:
+        BadSignature: when it is none, or contradicts itself.
+    """
+    bundle = read(signature)
+    return bundle, _signed(bundle)
 
 
 def _same(here: dict[str, str], signed: dict[str, str]) -> None:

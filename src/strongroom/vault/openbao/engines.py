@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from strongroom.vault.keystore import VaultUnavailable
@@ -25,29 +26,12 @@ class Engines:
         await self.mount(Place(self._client, "", ""))
 
     async def mount(self, place: Place) -> None:
-        """Make the two engines where they are missing; an operator may have made them, and then we need not be allowed to."""
-        asked = (f"{self._kv}/config", f"{self._transit}/cache-config")
-        if all([await self._answers(place, path) for path in asked]):
-            return
-        kv = {"type": "kv", "options": {"version": "2"}}
-        for path, body in ((self._kv, kv), (self._transit, {"type": "transit"})):
-            try:
-                await place.ask("POST", f"sys/mounts/{path}", body)
-            except VaultUnavailable as error:
-                if "path is already in use" not in str(error):
-                    raise
-        await self._answers(place, asked[0])
-
-    async def _answers(self, place: Place, path: str) -> bool:
-        """Whether an engine is there. One that was mounted a moment ago may still be making itself ready: that is awaited."""
-        for _ in range(_TRIES):
-            try:
-                return await place.ask("GET", path) is not None
-            except VaultUnavailable as error:
-                if "brief period" not in str(error):
-                    raise
-                await asyncio.sleep(_PAUSE_S)  # the server tells nobody when it has done so
-        raise VaultUnavailable("OpenBao is still making an engine ready; try again")
+        """Make the two engines where they are missing."""
+        engines: dict[str, tuple[str, dict[str, object]]] = {
+            self._kv: ("config", {"type": "kv", "options": {"version": "2"}}),
+            self._transit: ("cache-config", {"type": "transit"}),
+        }
+        await mounted(place, engines)
 
     async def namespace(self, name: str) -> None:
         """Make a tenant's namespace where it is missing; another machine may be making it at this moment."""
@@ -63,3 +47,34 @@ class Engines:
             else:
                 return
         raise VaultUnavailable(f"OpenBao is still making or deleting the namespace {name}; try again")
+
+
+async def mounted(place: Place, engines: Mapping[str, tuple[str, dict[str, object]]]) -> None:
+    """Make engines where they are missing; an operator may have made them, and then we need not be allowed to.
+
+    Args:
+        place: where.
+        engines: by their mounts: what to ask below one to see whether it is there, and what to make it of.
+    """
+    asked = [f"{mount}/{path}" for mount, (path, _) in engines.items()]
+    if all([await _answers(place, path) for path in asked]):
+        return
+    for mount, (_, body) in engines.items():
+        try:
+            await place.ask("POST", f"sys/mounts/{mount}", body)
+        except VaultUnavailable as error:
+            if "path is already in use" not in str(error):
+                raise
+    await _answers(place, asked[0])
+
+
+async def _answers(place: Place, path: str) -> bool:
+    """Whether an engine is there. One that was mounted a moment ago may still be making itself ready: that is awaited."""
+    for _ in range(_TRIES):
+        try:
+            return await place.ask("GET", path) is not None
+        except VaultUnavailable as error:
+            if "brief period" not in str(error):
+                raise
+            await asyncio.sleep(_PAUSE_S)  # the server tells nobody when it has done so
+    raise VaultUnavailable("OpenBao is still making an engine ready; try again")

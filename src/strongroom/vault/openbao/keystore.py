@@ -48,6 +48,7 @@ from strongroom.vault.openbao.shapes import (
     Names,
     TransitKey,
 )
+from strongroom.vault.openbao.signing import TransitSigning
 from strongroom.vault.openbao.subjects import SubjectDocuments
 
 _BATCH: Final = 120  # requests of more than 1,000 strings are refused, and an item has four
@@ -84,6 +85,7 @@ class OpenBaoKeystore:
         self._making: Final = asyncio.Lock()
         self._subjects: Final = SubjectDocuments(client, self._kv)
         self._filed: Final = FiledDocuments(self._kv)
+        self.signing: Final = TransitSigning(client, mount)
 
     async def open(self, tenant: TenantId, use: Use) -> Material:
         """Return the data keys of `tenant` for `use`, making them at the first call."""
