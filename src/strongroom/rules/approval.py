@@ -36,6 +36,9 @@ DEFAULTS: Final[Mapping[RiskClass, Mapping[Environment, int]]] = {
 
 MOST_DAYS: Final = 400
 MOST_HOURS: Final = 30 * 24
+GRACE_HOURS: Final = 24
+"""How long what serves may lack what a rule stops for, where the rule does not say."""
+
 _MOST_PEOPLE: Final = 10
 _MOST_DEFAULT: Final = max(each for of in DEFAULTS.values() for each in of.values())
 
@@ -60,6 +63,24 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     approvals: _People = 1
 
 
+class Stopping(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one rule ends what serves for, once it has lacked it for `grace_hours`. Fields as in `ApprovalRule`."""
+
+    name: str = ""
+    evaluations: tuple[SuiteName, ...] = ()
+    cool_off_hours: int = 0
+    evidence: tuple[EvidenceDemand, ...] = ()
+    grace_hours: int = GRACE_HOURS
+
+    @property
+    def words(self) -> str:
+        """Say it in plain words."""
+        whose = f" that {self.name} demands" if self.name else ""
+        if not self.grace_hours:
+            return f"what serves is stopped as soon as it lacks evaluations, cool-off or evidence{whose}"
+        return f"what serves is stopped once it has lacked evaluations, cool-off or evidence{whose} for {self.grace_hours} hours"
+
+
 class ApprovalRule(Rule, frozen=True, kw_only=True):
     """One rule about releases in some environments and of some risk; neither given: in all, of each.
 
@@ -74,6 +95,9 @@ class ApprovalRule(Rule, frozen=True, kw_only=True):
         own_keys: whether approvals must be signed by approvers' own keys.
         promoted_only: whether only what a channel has promoted is deployed, and so no release of a tenant's own.
         evidence: what others must have found and signed of the release, of the installation, or of its image.
+        while_serving: what becomes of what serves when it lacks an evaluation, the cool-off or evidence that this rule demands:
+            it is told of (`tell`, where nothing is said), or stopped.
+        grace_hours: how long it may lack that before it is stopped; 24 unless said.
     """
 
     risks: tuple[RiskClass, ...] = ()
@@ -85,6 +109,8 @@ class ApprovalRule(Rule, frozen=True, kw_only=True):
     own_keys: bool = False
     promoted_only: bool = False
     evidence: Annotated[tuple[EvidenceDemand, ...], Meta(max_length=10)] = ()
+    while_serving: Literal["tell", "stop"] | None = None
+    grace_hours: Annotated[int, Meta(ge=0, le=MOST_HOURS)] | None = None
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +118,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         approvers: None: no rule says it.
+        stopping: what ends what serves.
         closed: nothing is admitted: what is demanded cannot be told.
     """
 
@@ -103,6 +130,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
     own_keys: bool = False
     promoted_only: bool = False
     evidence: tuple[EvidenceDemand, ...] = ()
+    stopping: tuple[Stopping, ...] = ()
     closed: bool = False
 
     def meet(self, other: Demands) -> Demands:
@@ -116,6 +144,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
             own_keys=self.own_keys or other.own_keys,
             promoted_only=self.promoted_only or other.promoted_only,
             evidence=tuple(sorted({*self.evidence, *other.evidence}, key=msgspec.json.encode)),
+            stopping=tuple(sorted({*self.stopping, *other.stopping}, key=msgspec.json.encode)),
             closed=self.closed or other.closed,
         )
 
@@ -139,6 +168,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
         if self.promoted_only:
             said.append("only what is promoted is deployed, and no release of a tenant's own")
         said += [each.words for each in self.evidence]
+        said += [each.words for each in self.stopping]
         return ["nothing is admitted: the document cannot be read"] if self.closed else said
 
 
@@ -208,6 +238,7 @@ class ApprovalKind(Kind[ApprovalRule, Approving]):
                 tell = f"At least {FLOOR[environment]} people approve in {environment}: no document can demand fewer"
                 raise DocumentError(tell, f"{place}.approvers")
         check_demands(rule.evidence, place)
+        _check_serving(rule, place)
         names = [each.name for each in rule.groups]
         for index, each in enumerate(rule.groups):
             here = f"{place}.groups[{index}]"
@@ -238,6 +269,28 @@ def _merged(rules: Iterable[ApprovalRule], risk: RiskClass) -> Demands:
     return msgspec.structs.replace(found, approvers=people)
 
 
+def _check_serving(rule: ApprovalRule, place: str) -> None:
+    if rule.while_serving == "stop" and not (rule.evaluations or rule.cool_off_hours or rule.evidence):
+        tell = "It stops what serves for nothing: say `evaluations`, `cool_off_hours` or `evidence`; approvals stop by themselves"
+        raise DocumentError(tell, f"{place}.while_serving")
+    if rule.grace_hours is not None and rule.while_serving != "stop":
+        raise DocumentError('It gives time before nothing: say `while_serving = "stop"`', f"{place}.grace_hours")
+
+
+def _stopping(rule: ApprovalRule) -> tuple[Stopping, ...]:
+    if rule.while_serving != "stop":
+        return ()
+    return (
+        Stopping(
+            name=rule.name,
+            evaluations=tuple(sorted(set(rule.evaluations))),
+            cool_off_hours=rule.cool_off_hours or 0,
+            evidence=tuple(sorted(set(rule.evidence), key=msgspec.json.encode)),
+            grace_hours=GRACE_HOURS if rule.grace_hours is None else rule.grace_hours,
+        ),
+    )
+
+
 def _said(rule: ApprovalRule) -> Demands:
     return Demands(
         approvers=rule.approvers,
@@ -248,6 +301,7 @@ def _said(rule: ApprovalRule) -> Demands:
         own_keys=rule.own_keys,
         promoted_only=rule.promoted_only,
         evidence=tuple(sorted(set(rule.evidence), key=msgspec.json.encode)),
+        stopping=_stopping(rule),
     )
 
 

@@ -36,12 +36,12 @@ def reasons(
     for demand in demands:
         about = About(demand.about)
         if outside is None:
-            yield _no(f"Evidence about the {about} cannot be told here.")
+            yield _untold(f"Evidence about the {about} cannot be told here.")
             continue
         digest = outside.digests.get(about, "")
         if not digest:
             tell = "it is not set (`evidence.image`)" if about is About.IMAGE else "it could not be read"
-            yield _no(f"Which {about} this is cannot be told: {tell}.")
+            yield _untold(f"Which {about} this is cannot be told: {tell}.")
             continue
         if demand.digests:
             met = digest in demand.digests
@@ -196,3 +196,7 @@ def _yes(because: str) -> Reason:
 
 def _no(because: str) -> Reason:
     return Reason(demand=DEMAND, met=False, because=because)
+
+
+def _untold(because: str) -> Reason:
+    return Reason(demand=DEMAND, met=False, because=because, untold=True)
