@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from strongroom.kernel.clock import Clock
+from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
@@ -24,11 +24,16 @@ from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.evidence import reading, seals, tables
 from strongroom.registry.evidence.model import MOST_KEPT, About, BadEvidence, Facts, Sha256, Taken
 from strongroom.registry.evidence.reader import EvidenceReader
+from strongroom.registry.evidence.superseding import superseded
 from strongroom.signatures.keys import PublicKey
 from strongroom.store import Conflict, OperatorTx, TenantTx
 from strongroom.vault import KeysDestroyed, Scope, SealBroken, Use, Vault, VaultUnavailable
 
 _BEFORE: Final = "This very document was taken in before."
+_FULL: Final = (
+    f"There are {MOST_KEPT} pieces about it already, which is as many as are kept, and none has been superseded by a newer one of "
+    "its kind and key."
+)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,8 +103,6 @@ class EvidenceService:
         async with self._place(who, Action.EVIDENCE_ADD, subject, tenant, noted) as tx:
             await self._demand_subject(tx, about, subject, tenant)
             trusted = await self._trusted(tx)
-            if await tables.count(tx, subject) >= MOST_KEPT:
-                raise _conflict(f"There are {MOST_KEPT} pieces about it already, which is as many as are kept.")
         now = self._clock.now()
         read = await self._read(envelope, subject, trusted[about], now)
         if isinstance(read, BadEvidence):
@@ -112,16 +115,39 @@ class EvidenceService:
         )  # fmt: skip
         try:
             sealed = (await self._vault.keys(_scope(tenant))).seal(envelope, str(taken.id))
+            await self._make_room(who, taken, tenant, noted)
             async with self._place(who, Action.EVIDENCE_ADD, subject, tenant, _noted(ask, about, subject, taken)) as tx:
                 await self._demand_subject(tx, about, subject, tenant)
                 if any(_says(each) == _says(taken) for each in await self._about(tx, subject)):
                     raise _conflict(_BEFORE)  # in another envelope: nothing of that is signed, and room is bounded
+                if await tables.count(tx, subject) >= MOST_KEPT:
+                    raise _conflict(_FULL)
                 await tables.insert(tx, taken, seals.sealed(taken, self._keys), sealed)
         except Conflict:
             raise _conflict(_BEFORE) from None
         except (VaultUnavailable, KeysDestroyed) as error:
             raise _unavailable(error) from None
         return told(taken)
+
+    async def _make_room(self, who: Principal, taken: Taken, tenant: TenantId | None, noted: Ask) -> None:
+        """Where there is room for no more, remove the oldest piece that decides nothing beside newer ones and `taken`.
+
+        Its entry in the log says what it was; the piece that counts is never removed.
+        """
+        async with self._place(who, Action.EVIDENCE_READ, taken.subject, tenant, noted) as tx:
+            if await tables.count(tx, taken.subject) < MOST_KEPT:
+                return
+            known = [each for each in await self._about(tx, taken.subject) if each.about is taken.about]
+        gone = next((each for each in superseded([*known, taken]) if each.id != taken.id), None)
+        if gone is None:
+            return  # it is refused, with why, where it would be added
+        detail = {
+            "removed": str(gone.id), "form": str(gone.facts.form), "signer": gone.signer, "document": gone.document,
+            "made": rfc3339(gone.facts.made),
+        }  # fmt: skip
+        ask = replace(noted, detail={**noted.detail, **detail})
+        async with self._place(who, Action.EVIDENCE_ADD, taken.subject, tenant, ask) as tx:
+            await tables.remove(tx, gone.id)
 
     async def _read(
         self, envelope: bytes, subject: str, trusted: Mapping[str, PublicKey], now: datetime
