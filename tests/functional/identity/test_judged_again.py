@@ -23,6 +23,7 @@ from strongroom.registry.documents import SIGNER
 from strongroom.registry.serving.model import LAPSED, STOPPED
 from strongroom.registry.serving.service import BLIND_S, Rejudging, Settled
 from strongroom.registry.serving.tables import lacks
+from strongroom.rules import Level
 from strongroom.store import feed
 from strongroom.store.follower import Follower
 
@@ -288,3 +289,21 @@ async def test_what_is_withdrawn_is_forgotten_and_what_is_revoked_is_told_elsewh
 
 def _looking(tenant: TenantId | None = None) -> Any:
     return Action.MODEL_LIST, Resource(kind=Kind.RELEASE, tenant=tenant), ASK
+
+
+async def test_a_dry_run_says_which_deployments_that_serve_would_stop_and_when(house: House, judge: Judge) -> None:
+    acme = await serving(house)
+    await demand(house, 0, {"environments": ["dev"], "evidence": [SCAN]})
+    assert await judge.state(acme) == "told"
+    tried = await house.services.rehearsal.run(INSTALLER, acme, "approval", Level.OWN, {"rules": [STOP]}, ASK)
+    (each,) = tried.data
+    assert (each.what, each.change) == ("deployed in dev: m-dev", "loses")
+    lacks = "A scan of the release is missing, signed by a key that counts."
+    assert each.before == {"lacks": lacks, "serving": f"It goes on, and is told of: {lacks}"}
+    assert each.after["serving"].startswith("It would be stopped at 20")
+    at_once = STOP | {"grace_hours": 0}
+    tried = await house.services.rehearsal.run(INSTALLER, acme, "approval", Level.OWN, {"rules": [at_once]}, ASK)
+    assert tried.data[0].after["serving"] == f"It would be stopped at once: {lacks}"
+    assert (await house.services.rehearsal.run(INSTALLER, acme, "approval", Level.OWN, {"rules": []}, ASK)).data[
+        0
+    ].change == "gains"
