@@ -88,8 +88,8 @@ async def test_a_deployment_that_is_stopped_is_refused_and_another_tenants_of_th
 ) -> None:
     from tests.functional.gateway.conftest import RELEASES  # noqa: PLC0415 - as other tests here
 
-    rows, digest = {"model": "vectors", "input": "x"}, RELEASES["vectors"][0]
-    assert (await plane.ask("/v1/embeddings", rows)).status == 200
+    digest = RELEASES["tiny"][0]
+    assert (await plane.ask(body=CHAT)).status == 200
     waited_for = [each for each in plane.snapshot.routes() if each.release == digest]
     (ours,) = (
         each for each in waited_for if each.tenant == plane.tenants["acme"] and each.environment is Environment.DEV
@@ -103,12 +103,12 @@ async def test_a_deployment_that_is_stopped_is_refused_and_another_tenants_of_th
 
     try:
         await stopped(digest)
-        answer = await plane.ask("/v1/embeddings", rows)
+        answer = await plane.ask(body=CHAT)
         assert (answer.status, answer.error["code"], answer.error["param"]) == (403, "model_stopped", "model")
-        assert (await plane.ask("/v1/embeddings", rows, key="globex")).status == 200
+        assert (await plane.ask(body=CHAT, key="globex")).status == 200
         left = [each for each in plane.snapshot.routes() if each.release == digest]
         assert left == [each for each in waited_for if each is not ours], "its worker is not waited for"
         await stopped(f"sha256:{'0' * 64}")  # it serves another release by now, which is judged by itself
-        assert (await plane.ask("/v1/embeddings", rows)).status == 200
+        assert (await plane.ask(body=CHAT)).status == 200
     finally:
         await db.close()

@@ -301,9 +301,9 @@ def test_what_lapses_while_it_serves_is_stopped_with_its_workers_and_comes_back(
     until(lambda: answer(target.a.dev).status == 403, "it is stopped")
     assert answer(target.a.dev).json()["error"]["code"] == "model_stopped"
     until(
-        lambda: f"ended {target.chat}.dev: every deployment of its release there is stopped" in running.printed, "ended"
+        lambda: "ended smollm2-135m.dev: every deployment of its release there is stopped" in running.printed, "ended"
     )
-    until(lambda: f"worker {target.chat}.dev is not started" in running.printed, "and it is told why none starts")
+    until(lambda: "worker smollm2-135m.dev is not started" in running.printed, "and it is told why none starts")
     assert ready(target), "what is stopped keeps nobody else waiting"
     found = builder.ask("GET", f"/api/incidents?tenant={target.a.id}")["data"]
     assert {each["kind"] for each in found} == {"serving-stopped"}
