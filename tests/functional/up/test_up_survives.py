@@ -305,7 +305,7 @@ def test_what_lapses_while_it_serves_is_stopped_with_its_workers_and_comes_back(
     )
     until(lambda: "worker smollm2-135m.dev is not started" in running.printed, "and it is told why none starts")
     assert ready(target), "what is stopped keeps nobody else waiting"
-    found = builder.ask("GET", f"/api/incidents?tenant={target.a.id}")["data"]
+    found = builder.ask("GET", f"/api/tenants/{target.a.id}/incidents")["data"]
     assert {each["kind"] for each in found} == {"serving-stopped"}
     builder.ask("PUT", "/api/rules/approval", {"document": None, "expected": 1, "reason": "a test"})
     until(lambda: answer(target.a.dev).status == 200, "it serves again")
