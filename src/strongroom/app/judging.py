@@ -121,7 +121,9 @@ class Judging:
         self._deployed: Final = Deployed()
         self._wake: Final = asyncio.Event()
         self._host: WorkerHost | None = None
-        self._came: Final[set[str]] = set()
+        self._came: Final[dict[str, object]] = {}
+        """Workers that came along, each with who was to be served by it when it was asked last whether it may start."""
+        self._looked_at = 0.0
         self._turned: Final = asyncio.Condition()
         self.turns = 0
 
@@ -133,7 +135,7 @@ class Judging:
         """Return what a worker that came along asks before each start; None for one that serves no release."""
         if spec.kind is WorkerKind.NAMES:
             return None
-        self._came.add(spec.name)
+        self._came[spec.name] = None
         return StartGate(partial(self._ask, spec), SystemClock(), self._judges.believed_s, self._judges.tell)
 
     def apply(self, entries: list[FeedEntry], full: bool) -> None:
@@ -144,7 +146,7 @@ class Judging:
         if self._host is not None and changed & {*_WAKING, STOPPED}:
             for name in self._host.end(self._serves_nobody):
                 self._judges.tell(f"ended {name}: every deployment of its release there is stopped")
-            self._host.ask_again()
+            self._host.ask_again(self._stands_otherwise)
 
     def look_again(self) -> None:
         """Judge everything again at once."""
@@ -187,6 +189,10 @@ class Judging:
 
     async def _look_at_the_installation(self) -> None:
         """Look anew at what the installation is: what is demanded of it is demanded of the files that are there now."""
+        now_s = asyncio.get_running_loop().time()
+        if self._looked_at and now_s - self._looked_at < self._recheck_s:
+            return  # it takes a second of CPU
+        self._looked_at = now_s
         before = await self._judges.evidence.runtime()
         now = await self._judges.evidence.look_again()
         if before and now != before:
@@ -194,6 +200,14 @@ class Judging:
                 f"the installation's files have changed while it runs ({before[:19]}… is {now[:19] or 'unreadable'}…): "
                 "what serves is judged by what they are now; start Strongroom anew to run them"
             )
+
+    def _stands_otherwise(self, spec: WorkerSpec) -> bool:
+        """Whether somebody else is to be served by a worker than when it was asked whether it may start."""
+        return spec.name in self._came and self._came[spec.name] != self._whom(spec)
+
+    def _whom(self, spec: WorkerSpec) -> object:
+        digest = f"sha256:{spec.digest}"
+        return self._deployed.tenants(spec.environment, digest), self._deployed.is_over(spec.environment, digest)
 
     def _serves_nobody(self, spec: WorkerSpec) -> bool:
         return spec.name in self._came and self._deployed.is_over(spec.environment, f"sha256:{spec.digest}")
@@ -204,7 +218,7 @@ class Judging:
         Raises:
             Refused: when it may not.
         """
-        digest = f"sha256:{spec.digest}"
+        digest, self._came[spec.name] = f"sha256:{spec.digest}", self._whom(spec)
         if self._deployed.is_over(spec.environment, digest):  # recorded where that was found
             why = f"Every deployment of {spec.model} in {spec.environment} is stopped, or it is revoked."
             raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=why, tell=why))

@@ -22,8 +22,9 @@ AskStart: TypeAlias = Callable[[bool], Awaitable[str]]
 """Raises `Refused` when a worker may not start; returns what could not be told, or "". True: that is no reason against it."""
 
 AGAIN_S: Final = 300.0
-"""After how long a no is asked for again, when nothing was heard that could change it."""
+"""After how long a no is asked for again, when nothing was heard that could change it; twice as long after each."""
 
+_MOST_AGAIN_S: Final = 86_400.0
 _RETRY_S: Final = 5.0
 _ASK_S: Final = 30.0
 
@@ -45,6 +46,7 @@ class StartGate:
         self._believed_s: Final = believed_s
         self._tell: Final = tell
         self._yes_at = float("-inf")
+        self._again_s = AGAIN_S
         self._asked_already = False
 
     def asked_already(self) -> None:
@@ -61,14 +63,15 @@ class StartGate:
             async with asyncio.timeout(_ASK_S):
                 untold = await self._ask(is_believed)
         except Refused as refused:
-            self._yes_at = float("-inf")
-            return Barred(refused.refusal.tell, AGAIN_S)
+            self._yes_at, again_s = float("-inf"), self._again_s
+            self._again_s = min(2 * again_s, _MOST_AGAIN_S)
+            return Barred(refused.refusal.tell, again_s)
         except (StoreError, VaultUnavailable, TimeoutError) as error:
             untold = f"It cannot be asked for now ({type(error).__name__})."
         except Exception as fault:  # noqa: BLE001 - whatever it was, it is no yes
             untold = f"A fault of Strongroom's own ({type(fault).__name__}) while it was asked for."
         if not untold:
-            self._yes_at = self._clock.boottime()
+            self._yes_at, self._again_s = self._clock.boottime(), AGAIN_S
             return None
         if is_believed:
             self._tell(

@@ -159,10 +159,11 @@ class WorkerHost:
             keeper.end()
         return sorted(ended)
 
-    def ask_again(self) -> None:
-        """Ask at once whether those may start that might not."""
+    def ask_again(self, wanted: Callable[[WorkerSpec], bool]) -> None:
+        """Ask at once whether those of the `wanted` may start that might not."""
         for keeper in self._keepers.values():
-            keeper.ask_again()
+            if keeper.state is WorkerState.BARRED and wanted(keeper.spec):
+                keeper.ask_again()
 
     async def dismiss(self, unwanted: Callable[[WorkerSpec], bool]) -> list[str]:
         """Stop the workers that are `unwanted` for good, as `stop` does, and return their names."""

@@ -45,11 +45,14 @@ async def put(tx: TenantTx, deployment: UUID, lack: Lack) -> None:
     )
 
 
-async def drop(tx: TenantTx, deployment: UUID) -> None:
-    """Write down that a deployment lacks nothing, or is no more."""
-    await tx.execute(
-        "DELETE FROM registry.serving_lack WHERE tenant_id = $1 AND deployment_id = $2", tx.tenant, deployment
+async def drop(tx: TenantTx, deployment: UUID) -> bool:
+    """Write down that a deployment lacks nothing, or is no more; whether it lacked anything."""
+    rows = await tx.fetch(
+        "DELETE FROM registry.serving_lack WHERE tenant_id = $1 AND deployment_id = $2 RETURNING deployment_id",
+        tx.tenant,
+        deployment,
     )
+    return bool(rows)
 
 
 async def of_release(tx: OperatorTx | TenantTx, digest: str) -> tuple[Serves, ...]:
