@@ -26,7 +26,7 @@ class Asked:
         self.answer: str | Exception = ""
         self.gate = StartGate(self._ask, self.clock, BELIEVED_S, self.said.append)
 
-    async def _ask(self, lenient: bool) -> str:  # noqa: FBT001 - as `AskStart` has it
+    async def _ask(self, lenient: bool) -> str:
         self.lenient.append(lenient)
         if isinstance(self.answer, Exception):
             raise self.answer
