@@ -143,17 +143,20 @@ class Rejudging:
         untold = self._untold if self._told.get(key) == place.digest else timedelta()
         lack = settle(place.digest, known, found, self._clock.now(), untold)
         is_stopped = lack is not None and lack.state == "stopped"
-        if lack == row and is_stopped is (str(place.deployment) in seen.stopped):
+        was_stopped = str(place.deployment) in seen.stopped
+        if lack == row and is_stopped is was_stopped:
             return None
         was = None if known is None or known.digest != place.digest else known.state
-        await self._write(tenant, place, lack, was)
+        await self._write(tenant, place, lack, was, was_stopped=was_stopped)
         if lack is None:
             self._known.pop(key, None)
         else:
             self._known[key] = lack
         return Settled(place, lack)
 
-    async def _write(self, tenant: TenantId, place: Place, lack: Lack | None, was: str | None) -> None:
+    async def _write(
+        self, tenant: TenantId, place: Place, lack: Lack | None, was: str | None, *, was_stopped: bool
+    ) -> None:
         detail = {"deployment": place.called, "environment": str(place.environment)}
         if lack is None:
             detail["serving"] = "resumed"
@@ -171,7 +174,7 @@ class Rejudging:
             if lack is not None and lack.state == "stopped":
                 body = msgspec.json.encode(StoppedDocument(release=place.digest))
                 await feed.publish(tx, STOPPED_KIND, str(place.deployment), body)
-            else:
+            elif was_stopped:
                 await feed.withdraw(tx, STOPPED_KIND, str(place.deployment))
 
     async def _forget(self, tenant: TenantId, gone: UUID) -> None:
