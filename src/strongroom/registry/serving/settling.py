@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -31,7 +31,7 @@ def settle(digest: str, before: Lack | None, found: Again, now: datetime, untold
     graces = dict(_graces(found, untold))
     if not graces:
         return None
-    known = before.since if before is not None and before.digest == digest else {}
+    known: Mapping[str, datetime] = before.since if before is not None and before.digest == digest else {}
     # A beginning that is still to come was written by a clock that has been put back, or by a hand: it gives no time.
     since = {name: min(known.get(name, now), now) for name in graces}
     ends = [since[name] + grace for name, (_, grace) in graces.items() if grace is not None]
