@@ -141,14 +141,16 @@ begin
     end if;
     insert into identity.incident (tenant_id, id, kind, subject, opened_at, opened_by, reason, report)
     select new.tenant_id, new.id, kind,
-           case kind when 'honeytoken' then new.credential
-                     when 'export-limit' then left(new.actor, 128)
-                     when 'flow-undeclared' then left(new.detail ->> 'to', 128)
-                     else right(new.resource, 128) end,
+           case when kind = 'honeytoken' then new.credential
+                when kind = 'export-limit' then left(new.actor, 128)
+                when kind = 'flow-undeclared' then left(new.detail ->> 'to', 128)
+                when kind in ('serving-lapsed', 'serving-stopped') then left(new.detail ->> 'deployment', 128)
+                else right(new.resource, 128) end,
            new.at, 'detection',
-           left(case kind when 'flow-undeclared'
-                          then concat(new.detail ->> 'from', ' -> ', new.detail ->> 'to', ': ', new.detail ->> 'data')
-                          else new.reason end, 200),
+           left(case when kind = 'flow-undeclared'
+                     then concat(new.detail ->> 'from', ' -> ', new.detail ->> 'to', ': ', new.detail ->> 'data')
+                     when kind in ('serving-lapsed', 'serving-stopped') then new.detail ->> 'because'
+                     else new.reason end, 200),
            '{}'
     on conflict do nothing;
     return null;
@@ -1443,7 +1445,7 @@ CREATE TABLE identity.incident (
     CONSTRAINT incident_check CHECK (((closed_at IS NULL) = (cause IS NULL))),
     CONSTRAINT incident_check1 CHECK (((closed_at IS NULL) = (closed_by IS NULL))),
     CONSTRAINT incident_fix_check CHECK ((length(fix) <= 2000)),
-    CONSTRAINT incident_kind_check CHECK ((kind = ANY (ARRAY['key-leak'::text, 'canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text, 'export-limit'::text, 'flow-undeclared'::text]))),
+    CONSTRAINT incident_kind_check CHECK ((kind = ANY (ARRAY['key-leak'::text, 'canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text, 'export-limit'::text, 'flow-undeclared'::text, 'serving-lapsed'::text, 'serving-stopped'::text]))),
     CONSTRAINT incident_opened_by_check CHECK (((length(opened_by) >= 1) AND (length(opened_by) <= 200))),
     CONSTRAINT incident_reason_check CHECK ((length(reason) <= 200)),
     CONSTRAINT incident_report_check CHECK ((octet_length((report)::text) <= 1048576)),
@@ -2203,6 +2205,27 @@ COMMENT ON TABLE registry.release IS 'models that were admitted, each by the dig
 
 COMMENT ON COLUMN registry.release.author IS 'who brought it; null: it came with the installation';
 
+CREATE TABLE registry.serving_lack (
+    tenant_id uuid NOT NULL,
+    deployment_id uuid NOT NULL,
+    digest text NOT NULL,
+    state text NOT NULL,
+    because text NOT NULL,
+    since jsonb NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    until_at timestamp with time zone,
+    CONSTRAINT serving_lack_because_check CHECK (((length(because) >= 1) AND (length(because) <= 4000))),
+    CONSTRAINT serving_lack_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT serving_lack_since_check CHECK ((octet_length((since)::text) <= 65536)),
+    CONSTRAINT serving_lack_state_check CHECK ((state = ANY (ARRAY['told'::text, 'stopped'::text])))
+);
+
+ALTER TABLE ONLY registry.serving_lack FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.serving_lack OWNER TO sr_owner;
+
+COMMENT ON TABLE registry.serving_lack IS 'what a deployment lacks that serves already, by each rule that stops for it since when, and when it is stopped';
+
 CREATE TABLE registry.source (
     tenant_id uuid NOT NULL,
     name text NOT NULL,
@@ -2822,6 +2845,9 @@ ALTER TABLE ONLY registry.release
 ALTER TABLE ONLY registry.release
     ADD CONSTRAINT release_pkey PRIMARY KEY (digest);
 
+ALTER TABLE ONLY registry.serving_lack
+    ADD CONSTRAINT serving_lack_pkey PRIMARY KEY (tenant_id, deployment_id);
+
 ALTER TABLE ONLY registry.source
     ADD CONSTRAINT source_pkey PRIMARY KEY (tenant_id, name);
 
@@ -3000,7 +3026,7 @@ ALTER INDEX gateway.record_key ATTACH PARTITION gateway.record_default_tenant_id
 
 ALTER INDEX gateway.record_subject ATTACH PARTITION gateway.record_default_tenant_id_subject_idx;
 
-CREATE TRIGGER raise_incident AFTER INSERT ON audit.entry FOR EACH ROW WHEN (((new.detail ->> 'signal'::text) = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken-used'::text, 'export-limit'::text, 'flow-undeclared'::text]))) EXECUTE FUNCTION audit.raise_incident();
+CREATE TRIGGER raise_incident AFTER INSERT ON audit.entry FOR EACH ROW WHEN (((new.detail ->> 'signal'::text) = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken-used'::text, 'export-limit'::text, 'flow-undeclared'::text, 'serving-lapsed'::text, 'serving-stopped'::text]))) EXECUTE FUNCTION audit.raise_incident();
 
 CREATE TRIGGER now_or_never BEFORE INSERT OR UPDATE ON feed.entry FOR EACH ROW EXECUTE FUNCTION feed.now_or_never();
 
@@ -3172,6 +3198,9 @@ ALTER TABLE ONLY registry.prompt_approval
 
 ALTER TABLE ONLY registry.prompt
     ADD CONSTRAINT prompt_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
+
+ALTER TABLE ONLY registry.serving_lack
+    ADD CONSTRAINT serving_lack_tenant_id_deployment_id_fkey FOREIGN KEY (tenant_id, deployment_id) REFERENCES registry.deployment(tenant_id, id);
 
 ALTER TABLE ONLY registry.source
     ADD CONSTRAINT source_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES identity.tenant(tenant_id);
@@ -3452,7 +3481,7 @@ CREATE POLICY own_tenant_read ON identity.vote FOR SELECT TO sr_control USING ((
    FROM identity.request r
   WHERE (r.id = vote.request_id))));
 
-CREATE POLICY raised ON identity.incident FOR INSERT TO sr_owner WITH CHECK (((kind = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text, 'export-limit'::text, 'flow-undeclared'::text])) AND (closed_at IS NULL)));
+CREATE POLICY raised ON identity.incident FOR INSERT TO sr_owner WITH CHECK (((kind = ANY (ARRAY['canary-leak'::text, 'prompt-leak'::text, 'honeytoken'::text, 'export-limit'::text, 'flow-undeclared'::text, 'serving-lapsed'::text, 'serving-stopped'::text])) AND (closed_at IS NULL)));
 
 ALTER TABLE identity.request ENABLE ROW LEVEL SECURITY;
 
@@ -3528,6 +3557,8 @@ CREATE POLICY operator_read ON registry.own_outside_evidence FOR SELECT TO sr_op
 
 CREATE POLICY operator_read ON registry.own_release FOR SELECT TO sr_operator USING (true);
 
+CREATE POLICY operator_read ON registry.serving_lack FOR SELECT TO sr_operator USING (true);
+
 CREATE POLICY operator_read ON registry.target FOR SELECT TO sr_operator USING (true);
 
 ALTER TABLE registry.own_evidence ENABLE ROW LEVEL SECURITY;
@@ -3566,6 +3597,8 @@ CREATE POLICY own_tenant ON registry.prompt TO sr_control USING ((tenant_id = (N
 
 CREATE POLICY own_tenant ON registry.prompt_approval TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
+CREATE POLICY own_tenant ON registry.serving_lack TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
+
 CREATE POLICY own_tenant ON registry.source TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_tenant ON registry.target TO sr_control USING ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid)) WITH CHECK ((tenant_id = (NULLIF(current_setting('strongroom.tenant'::text, true), ''::text))::uuid));
@@ -3583,6 +3616,8 @@ CREATE POLICY own_tenant_read ON registry.content_subject FOR SELECT TO sr_contr
 ALTER TABLE registry.prompt ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.prompt_approval ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE registry.serving_lack ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.source ENABLE ROW LEVEL SECURITY;
 
@@ -4269,12 +4304,12 @@ GRANT UPDATE(ended_at) ON TABLE registry.lineage_run TO sr_control;
 GRANT UPDATE(facts) ON TABLE registry.lineage_run TO sr_control;
 
 GRANT SELECT ON TABLE registry.outside_evidence TO sr_control;
-GRANT SELECT,INSERT ON TABLE registry.outside_evidence TO sr_operator;
+GRANT SELECT,INSERT,DELETE ON TABLE registry.outside_evidence TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE registry.own_evidence TO sr_control;
 GRANT SELECT ON TABLE registry.own_evidence TO sr_operator;
 
-GRANT SELECT,INSERT ON TABLE registry.own_outside_evidence TO sr_control;
+GRANT SELECT,INSERT,DELETE ON TABLE registry.own_outside_evidence TO sr_control;
 GRANT SELECT ON TABLE registry.own_outside_evidence TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE registry.own_release TO sr_control;
@@ -4326,6 +4361,9 @@ GRANT UPDATE(admitted_at) ON TABLE registry.release TO sr_operator;
 GRANT UPDATE(author) ON TABLE registry.release TO sr_operator;
 
 GRANT UPDATE(deleted_at) ON TABLE registry.release TO sr_operator;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.serving_lack TO sr_control;
+GRANT SELECT ON TABLE registry.serving_lack TO sr_operator;
 
 GRANT SELECT,INSERT ON TABLE registry.source TO sr_control;
 

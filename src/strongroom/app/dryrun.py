@@ -152,8 +152,7 @@ class Compared:
         looked, found = (0, []) if self._admission is None else await judged(self._admission, tx, before, after)
         data = [
             Changed(
-                who=each.release, what=each.what, times=1, change="loses" if each.after else "gains",
-                before={"lacks": each.before}, after={"lacks": each.after},
+                who=each.release, what=each.what, times=1, change=each.change, before=each.before, after=each.after,
             )
             for each in found
         ]  # fmt: skip

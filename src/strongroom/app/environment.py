@@ -11,7 +11,12 @@ from strongroom.registry.bills.installed import BadLock, look
 
 @cache
 def environment(lock: str | None) -> str:
-    """Return the digest of the installation as it was at the first call. That one takes a second of CPU.
+    """Return the digest of the installation as it was at the first call; as `environment_now`."""
+    return environment_now(lock)
+
+
+def environment_now(lock: str | None) -> str:
+    """Return the digest of the installation as it is now. That takes a second of CPU.
 
     Args:
         lock: path of the lock file that it was installed by; None: none.

@@ -24,7 +24,8 @@ from strongroom.runtime import artefacts
 from strongroom.runtime.artefacts import Pin
 from strongroom.runtime.blobs import BlobStore
 from strongroom.runtime.digests import Artefact, manifest_digest
-from strongroom.runtime.events import WorkerExited, WorkerFailed, WorkerUnresponsive
+from strongroom.runtime.events import WorkerBarred, WorkerExited, WorkerFailed, WorkerUnresponsive
+from strongroom.runtime.keeper import MayStart
 from strongroom.runtime.launch import MODULES, Launcher
 from strongroom.runtime.sandbox import SandboxReport
 from strongroom.runtime.spec import MIB, Kind, WorkerSpec
@@ -103,8 +104,9 @@ async def workers(
     *,
     tell: Callable[[str], None],
     log: Callable[[str, bytes], None],
+    may_start: Callable[[WorkerSpec], MayStart | None],
 ) -> AsyncGenerator[WorkerHost, None]:
-    """Run a worker for each release and environment; they load while the rest starts."""
+    """Run a worker for each release and environment where it may start; they load while the rest starts."""
     launcher = Launcher(tree=tree, facts=sandbox.facts, scratch=places.run / "s", modules=MODULES)
     host = WorkerHost(launcher, clock=SystemClock(), observe=_observer(tell), log=log)
     try:
@@ -112,7 +114,7 @@ async def workers(
         if settings.workers.names:
             files = await asyncio.to_thread(artefacts.admit, artefacts.RAMPART, BlobStore(places.blobs))
             chosen += names_specs(files, places, settings, uids=FIRST_WORKER + len(chosen))
-        await host.start(chosen)
+        await host.start(chosen, may_start)
         yield host
     finally:
         await host.stop()
@@ -170,6 +172,8 @@ def _observer(tell: Callable[[str], None]) -> Callable[[Event], None]:
                 tell(f"worker {worker} ended ({status}); starting it again in {pause:.1f} s")
             case WorkerFailed(worker=worker, reason=reason, restart_in_s=pause):
                 tell(f"worker {worker} could not start ({reason}); again in {pause:.1f} s")
+            case WorkerBarred(worker=worker, reason=reason):
+                tell(f"worker {worker} is not started: {reason}")
             case WorkerUnresponsive(worker=worker):
                 tell(f"worker {worker} does not answer; it is ended and started again")
             case _:

@@ -1,4 +1,4 @@
-"""Workers of releases that people brought: started because they are deployed, stopped because they are not or may not be.
+"""Workers of releases that people brought: started because they are deployed, ended because they are not or may not be.
 
 For each release, environment and (of a tenant's own) tenant that the feed says is deployed:
 
@@ -7,10 +7,13 @@ For each release, environment and (of a tenant's own) tenant that the feed says 
 3. start a sandboxed worker on that memory; it verifies seals, digests and manifest itself before it loads;
 4. attest, once it is ready: the worker says which release it serves, and that stands in the tenant's log;
 5. every `RECHECK_S`, and when told to `look_again`: judge again, hash the memory again, ask the worker again. What does not
-   hold is stopped, with the reason in the log; what makes Strongroom itself stumble is stopped too, and the next is looked at.
+   hold is ended, with the reason in the log; what makes Strongroom itself stumble is ended too, and the next is looked at;
+6. what lapses while it serves, and what cannot be told, is `judging.py`'s to count and to stop: a worker of a release whose
+   every deployment is stopped ends here, and starts when one is not any more.
 
-Always true here: nothing is loaded by a path; what cannot be asked (database, vault) is a no for a start. A worker that runs
-while the database is away goes on: what would stop it cannot be told, and the gateways answer nobody without their lease.
+Always true here: nothing is loaded by a path; what cannot be asked (database, vault) or told is a no for a start. A worker that
+runs while the database is away goes on: what would end it cannot be told, and the gateways answer nobody without their lease.
+One that ends by itself asks before it starts again, and is believed for a bounded while (`startgate.py`).
 """
 
 from __future__ import annotations
@@ -21,22 +24,25 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
-from uuid import UUID
 
 import msgspec
 
+from strongroom.app.deployed import Deployed
 from strongroom.app.loading import Running, Waiting, Wanted, format_of, sealed_files, verified
 from strongroom.app.seed import INSTALLER
 from strongroom.app.settings import Settings
+from strongroom.app.startgate import StartGate
 from strongroom.app.uids import FIRST_BROUGHT, GATEWAY, MOST_BROUGHT, uid
 from strongroom.gateway.upstreams import worker_socket
+from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Environment
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
-from strongroom.registry import DEPLOYMENT, REVOKED, RouteDocument, tables
+from strongroom.registry import DEPLOYMENT, REVOKED, STOPPED, tables
 from strongroom.registry.admission import Admission
 from strongroom.registry.admission.answers import Admitted
 from strongroom.registry.content import Broken, NoMemory
@@ -101,7 +107,7 @@ class Serving:
     def __init__(self, parts: Parts, *, recheck_s: float = RECHECK_S) -> None:
         self._parts: Final = parts
         self._recheck_s: Final = recheck_s
-        self._routes: dict[tuple[TenantId, str], RouteDocument] = {}
+        self._deployed: Final = Deployed()
         self._wake: Final = asyncio.Event()
         self._fresh = self._again = False
         self._running: Final[dict[Wanted, Running]] = {}
@@ -110,21 +116,9 @@ class Serving:
 
     def apply(self, entries: list[FeedEntry], full: bool) -> None:
         """Take in what the feed delivered."""
-        if full:
-            self._routes.clear()
-            self._fresh = True
-        for entry in entries:
-            if entry.kind == REVOKED:
-                self._again = self._fresh = True
-            if entry.kind != DEPLOYMENT:
-                continue
-            self._fresh = True
-            self._routes.pop((entry.tenant, entry.id), None)
-            with contextlib.suppress(msgspec.MsgspecError, ValueError):
-                if not entry.deleted:
-                    document = msgspec.json.decode(entry.body, type=RouteDocument)
-                    if document.brought and document.release is not None:
-                        self._routes[entry.tenant, str(UUID(entry.id))] = document
+        changed = self._deployed.apply(entries, full) & {DEPLOYMENT, STOPPED, REVOKED}
+        self._fresh = self._fresh or bool(changed)
+        self._again = self._again or REVOKED in changed
         if self._fresh:
             self._wake.set()
 
@@ -134,13 +128,8 @@ class Serving:
         self._wake.set()
 
     def wanted(self) -> dict[Wanted, list[TenantId]]:
-        """Return what is to be served, and which tenants have deployed it."""
-        found: dict[Wanted, list[TenantId]] = {}
-        for (tenant, _), route in sorted(self._routes.items(), key=lambda item: item[0][1]):
-            assert route.release is not None  # noqa: S101 - only such are kept
-            place = Wanted(route.environment, route.release, tenant if route.own else None)
-            found.setdefault(place, []).append(tenant)
-        return found
+        """Return what is to be served, and which tenants have deployed it and are not stopped."""
+        return self._deployed.wanted()
 
     def states(self) -> dict[Wanted, str]:
         """Return what each deployed release is doing: `attested`, a worker's state before that, or why it is not served."""
@@ -149,7 +138,8 @@ class Serving:
             place: "attested" if each.attested else str(states.get(each.spec.name, "starting"))
             for place, each in self._running.items()
         }
-        return found | {place: each.why for place, each in self._waiting.items()}
+        stopped = dict.fromkeys(self._deployed.stopped(), "stopped")
+        return stopped | found | {place: each.why for place, each in self._waiting.items()}
 
     async def until(self, done: Callable[[dict[Wanted, str]], bool], within_s: float) -> bool:
         """Wait until `done` says so of the states; for whoever must know, such as a test."""
@@ -193,9 +183,12 @@ class Serving:
         wanted, now = self.wanted(), asyncio.get_running_loop().time()
         for place in [each for each in self._running if each not in wanted]:
             await self._stop(place)
-            self._parts.tell(
-                f"{place.digest[:19]} is not deployed in {place.environment} any more; its worker has ended"
+            why = (
+                "every deployment of it is stopped"
+                if place in self._deployed.stopped()
+                else "it is not deployed any more"
             )
+            self._parts.tell(f"{place.digest[:19]} does not serve in {place.environment}: {why}; its worker has ended")
         for place in [each for each in self._waiting if each not in wanted or self._waiting[each].until <= now]:
             del self._waiting[place]
         for place, tenants in wanted.items():
@@ -236,7 +229,9 @@ class Serving:
     async def _load(self, place: Wanted, tenant: TenantId) -> None:
         slot = self._free()
         async with self._permitted(Action.MODEL_LOAD, place, tenant) as tx:
-            admitted, shape = await self._admitted(tx, place)
+            admitted, shape, untold = await self._admitted(tx, place)
+            if untold:
+                raise _no(untold)
         try:
             stored = await self._parts.shelf.files(admitted.owner, admitted.manifest, brought=True)
             sealed = await asyncio.to_thread(sealed_files, stored)
@@ -246,7 +241,9 @@ class Serving:
             raise await self._refused(place, tenant, f"A stored file is not what was admitted: {error}") from None
         try:
             spec = self._spec(place, admitted, shape, slot)
-            self._parts.host.add(spec, sealed)
+            gate = self._gate_of(place)
+            gate.asked_already()
+            self._parts.host.add(spec, sealed, gate)
         except (UnfitFormatError, ValueError, OSError) as error:
             for descriptor in sealed.values():
                 os.close(descriptor)
@@ -271,13 +268,13 @@ class Serving:
                 raise _no("The worker says that it serves another release.")
         known.attested = said is not None
 
-    async def _admitted(self, tx: TenantTx, place: Wanted) -> tuple[Admitted, Deployable]:
-        """Return the release, when it may serve there for the transaction's tenant.
+    async def _admitted(self, tx: TenantTx, place: Wanted) -> tuple[Admitted, Deployable, str]:
+        """Return the release, when it may serve there for the transaction's tenant, and what cannot be told of it.
 
         Raises:
             Refused: with every reason against it.
         """
-        admitted = await self._parts.admission.admitted(tx, place.digest, place.environment, serving=True)
+        admitted, said = await self._parts.admission.going_on(tx, place.digest, place.environment)
         shape = await tables.deployable(tx, place.digest)
         if shape is None or admitted.owner != place.tenant:
             raise _no("It is not the release that was deployed.")
@@ -287,7 +284,31 @@ class Serving:
             why = await self._parts.may_serve(tx, place.digest, place.environment)
             if why is not None:
                 raise _no(why)
-        return admitted, shape
+        return admitted, shape, said.untold
+
+    def _gate_of(self, place: Wanted) -> StartGate:
+        """Return what a worker asks before it starts again after a crash."""
+        believed_s = self._parts.settings.workers.untold_minutes * 60.0
+        return StartGate(partial(self._may_start, place), SystemClock(), believed_s, self._parts.tell)
+
+    async def _may_start(self, place: Wanted, lenient: bool) -> str:
+        """Ask for the first of the tenants for whom it may be started.
+
+        Raises:
+            Refused: when it may be for none.
+        """
+        why = "Every deployment of it is stopped, or withdrawn."
+        for tenant in self.wanted().get(place, ()):
+            try:
+                async with self._permitted(Action.MODEL_LOAD, place, tenant) as tx:
+                    untold = (await self._admitted(tx, place))[2]
+                    if untold and not lenient:
+                        raise _no(untold)
+            except Refused as refused:
+                why = refused.refusal.tell
+            else:
+                return untold
+        raise _no(why)
 
     async def _said(self, known: Running) -> str | None:
         """Return which release a worker says it serves; None while it does not answer, as when it is being started again."""

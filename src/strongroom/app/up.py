@@ -1,9 +1,9 @@
 """`strongroom up`: start everything on this machine, in order, and stop it in the opposite order.
 
 1. Take the home's lock and bind both ports, so that what cannot work fails before anything runs.
-2. Database and model files side by side; migrations; workers start to load.
-3. The catalogue, and the demo when asked for.
-4. Control and gateway; then wait until a request would be answered.
+2. Database and model files side by side; migrations.
+3. The catalogue, and the demo when asked for: by now it can be told what may serve.
+4. Workers start to load, each once it was asked whether it may; control and gateway; then wait until a request would be answered.
 5. Watch, until SIGINT or SIGTERM; then stop everything.
 
 Every process started here ends with this one: told by it, or by the kernel when it is killed.
@@ -27,6 +27,7 @@ from strongroom.app.children import Child, watch_over
 from strongroom.app.database import running_database
 from strongroom.app.ground import answering, children, lay_out, listening, locked, refuse_lost_state
 from strongroom.app.installer import first_people, installer, open_channels, remembered
+from strongroom.app.judging import Judges, judges, judging
 from strongroom.app.layout import DEMO, Layout, layout, make_private
 from strongroom.app.logs.model import Bounds
 from strongroom.app.logs.sink import Sink, listen
@@ -37,14 +38,14 @@ from strongroom.app.revoking import ending_revoked
 from strongroom.app.seed import TENANTS, Seed
 from strongroom.app.settings import Loaded, Settings, SettingsError, load
 from strongroom.app.vaulting import brokered
-from strongroom.confinement.tree import current_tree, prepare_tree
+from strongroom.confinement.tree import RuntimeTree, current_tree, prepare_tree
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.refusal import Refused
 from strongroom.runtime.artefacts import MissingWeightsError
 from strongroom.runtime.blobs import WrongDigestError
-from strongroom.runtime.sandbox import probe
-from strongroom.runtime.supervise import WorkersNotReadyError
-from strongroom.store import StoreError
+from strongroom.runtime.sandbox import SandboxReport, probe
+from strongroom.runtime.supervise import WorkerHost, WorkersNotReadyError
+from strongroom.store import Dsn, StoreError
 from strongroom.store import format as formats
 from strongroom.store.migrate import migrate
 from strongroom.store.roles import CONTROL, Passwords
@@ -133,10 +134,6 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             await shape.shape_of_database(admin, settings, progress.line)
             step.done(_applied(applied))
         formats.record(places.home)
-        host = await stack.enter_async_context(
-            models.workers(releases, places, settings, tree, sandbox, tell=progress.line, log=sink.put)
-        )
-        await stack.enter_async_context(ending_revoked(passwords.login(CONTROL, admin), host, tell=progress.line))
         with progress.step("catalogue") as step:
             async with installer(
                 admin,
@@ -157,15 +154,18 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             step.done(
                 f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"
             )
+        judged, host = await _begun(
+            stack, releases, places, settings, (admin, passwords), keyring, tree, sandbox, progress, sink
+        )
         processes = list(
             children(loaded, options, places, ports, admin, passwords, keyring, broker, tree, progress.line, sink.put)
         )
         await _started(stack, processes)
         with progress.step("workers") as step:
             await host.ready(_WORKERS_READY_S)
-            step.done(f"{len(host.states())} ready in the {'full' if sandbox.is_full else 'best possible'} sandbox")
+            step.done(_workers(host, sandbox))
         await stack.enter_async_context(
-            serving_brought(places, settings, (admin, passwords), keyring, keystore, host, progress.line)
+            serving_brought(places, settings, passwords.login(CONTROL, admin), keystore, host, judged)
         )
         with progress.step("answers") as step:
             await answering(ports, progress.line)
@@ -173,6 +173,40 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         progress.ready(ports.gateway_url, ports.control_url, places.demo if options.demo else None)
         await watch_over(processes, stop)
         progress.line("Stopping …")
+
+
+async def _begun(
+    stack: AsyncExitStack,
+    releases: Sequence[models.LocalRelease],
+    places: Layout,
+    settings: Settings,
+    database: tuple[Dsn, Passwords],
+    keyring: Keyring,
+    tree: RuntimeTree,
+    sandbox: SandboxReport,
+    progress: Progress,
+    sink: Sink,
+) -> tuple[Judges, WorkerHost]:
+    """Begin to judge what serves, and to start the workers that came along: each asks first whether it may."""
+    admin, passwords = database
+    control = passwords.login(CONTROL, admin)
+    judged = await stack.enter_async_context(judges(places, settings, database, keyring, progress.line))
+    again = await stack.enter_async_context(judging(judged, control))
+    host = await stack.enter_async_context(
+        models.workers(
+            releases, places, settings, tree, sandbox, tell=progress.line, log=sink.put, may_start=again.gate_of
+        )
+    )
+    again.keep(host)
+    await stack.enter_async_context(ending_revoked(control, host, tell=progress.line))
+    return judged, host
+
+
+def _workers(host: WorkerHost, sandbox: SandboxReport) -> str:
+    """Say how many workers are there."""
+    barred = len(host.barred())
+    said = f"{len(host.states()) - barred} ready in the {'full' if sandbox.is_full else 'best possible'} sandbox"
+    return f"{said}, {barred} not started" if barred else said
 
 
 async def _started(stack: AsyncExitStack, processes: Sequence[Child]) -> None:

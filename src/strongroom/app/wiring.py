@@ -144,7 +144,7 @@ def make_services(
     prompts = Prompts(gate, approvals, PromptSeals(keys), clock)
     evaluations = Evaluations(gate, registry_keys, prompts, clock)
     others = EvidenceReader(registry_keys, look, image)
-    admission = Admission(gate, registry_keys, clock, memory, own, evaluations, others, suites)
+    admission = Admission(gate, registry_keys, clock, memory, own, evaluations.counting, others, suites)
     seals = {APPROVAL.name: admission.seal_policy}
     signer = Signer(keys.current, keys.key(Purpose.TOKEN_SIGNING))
     notices = Notices(gate, clock, hook)
@@ -220,7 +220,7 @@ def make_services(
             gate, clock, proposing if production else None, seals, {RETENTION.name: partial(dropped, retention)}
         ),
         evaluations=evaluations,
-        bills=Bills(admission, evaluations),
+        bills=Bills(admission, evaluations.counting),
         evidence=EvidenceService(gate, registry_keys, vault, others, clock),
         usage=UsageReader(gate, clock),
         taken=TakenReader(gate, rulebook or Rulebook(), clock),

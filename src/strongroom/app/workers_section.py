@@ -39,3 +39,15 @@ class WorkersSection(Section, frozen=True, kw_only=True):
         ),
     ] = False
     memory_mib: Annotated[int, Meta(ge=256, description="Memory limit of each worker.")] = 1024
+    untold_minutes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1440,
+            description=(
+                "For how long a deployment goes on, and a worker that ended is started again, while it cannot be told whether it "
+                "may: a channel, the list of revocations or a document of rules cannot be read, or nobody can be asked. After "
+                "that it is stopped; 0 stops it at once."
+            ),
+        ),
+    ] = 60

@@ -73,13 +73,18 @@ def explain(
     """
     found = get(session, place("models", *named(release), tenant=tenant))
     standing = [each for each in found["standing"] if environment in {None, each["environment"]}]
+    serving = [each for each in found.get("serving", []) if environment in {None, each["environment"]}]
     if session.json:
-        output.raw(msgspec.json.encode({"digest": found["digest"], "standing": standing}))
+        output.raw(msgspec.json.encode({"digest": found["digest"], "standing": standing, "serving": serving}))
     else:
         for each in standing:
             print(f"{each['environment']}: {release} {'may serve' if each['may_serve'] else 'may NOT serve'}.")
             for reason in each["reasons"]:
                 print(f"  {'yes' if reason['met'] else 'NO ':<4} {output.text(reason['because'])}")
+        for each in serving:
+            print(
+                f"{each['environment']}: deployment {each['deployment']} of tenant {each['tenant']}: {output.text(each['said'])}"
+            )
     return OK if all(each["may_serve"] for each in standing) else FAILED
 
 

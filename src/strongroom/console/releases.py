@@ -180,13 +180,11 @@ def _others(surveyed: list[Surveyed], found: Dossier) -> list[str]:
 
 
 def _names(visit: Visit, found: Dossier) -> dict[str, str]:
-    """Return what the tenants of its approvals are called."""
+    """Return what the tenants of its approvals, and of deployments that lack something, are called."""
     name_of = visit.parts.directory.tenant_name
-    return {
-        each.tenant: name_of(TenantId(UUID(each.tenant))) or each.tenant
-        for each in found.words
-        if each.tenant is not None
-    }
+    tenants = {each.tenant for each in found.words if each.tenant is not None}
+    tenants |= {str(each.tenant) for each in found.serving}
+    return {each: name_of(TenantId(UUID(each))) or each for each in tenants}
 
 
 def _whole(text: str) -> int:

@@ -223,7 +223,9 @@ class Gateway:
         reason = access.decision.reason
         if not self._snapshot.decide(who, Action.MODEL_SEE, access.route).allowed:
             return no_model(reason)
-        return _revoked(access.route.name, reason) if self._snapshot.is_revoked(access.route) else _forbidden(reason)
+        if self._snapshot.is_revoked(access.route):
+            return _revoked(access.route.name, reason)
+        return _stopped(access.route.name, reason) if self._snapshot.is_stopped(access.route) else _forbidden(reason)
 
     def _demanded(self, admitted: Admitted) -> Signing:
         """Return what the request's signature must be: a kept conversation is worth what any of the caller's models is."""
@@ -363,6 +365,11 @@ class Gateway:
 def _revoked(name: str, reason: str) -> Refusal:
     tell = f"The release behind the model `{name}` was revoked: it serves no more."
     return Refusal(kind=RefusalKind.FORBIDDEN, reason=reason, tell=tell, param="model", code="model_revoked")
+
+
+def _stopped(name: str, reason: str) -> Refusal:
+    tell = f"The model `{name}` is stopped: what is demanded of it is not met now. Its operator is told why."
+    return Refusal(kind=RefusalKind.FORBIDDEN, reason=reason, tell=tell, param="model", code="model_stopped")
 
 
 def _forbidden(reason: str) -> Refusal:

@@ -23,7 +23,7 @@ from strongroom.kernel.ids import DeploymentId, TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import Action, Decision, Engine, Kind, Resource
 from strongroom.providers import Book, ProviderDocument
-from strongroom.registry import DEPLOYMENT, REVOKED, Operation, RouteDocument, TargetDocument
+from strongroom.registry import DEPLOYMENT, REVOKED, STOPPED, Operation, RouteDocument, StoppedDocument, TargetDocument
 from strongroom.registry.prompts import PromptSeals
 from strongroom.registry.prompts.model import BadPrompt
 from strongroom.rules import Kind as Kinded
@@ -105,6 +105,7 @@ class Snapshot:
         self.canaries = CanaryBook()
         self.lists = ListBook()
         self._revoked: set[str] = set()
+        self._stopped: dict[tuple[TenantId, str], str] = {}
         self.captures = Captures()
         self._terms: dict[tuple[str, DeploymentId | None], Terms] = {}
         self._access: dict[tuple[str, str], Access] = {}
@@ -152,11 +153,22 @@ class Snapshot:
             self._by_id.clear()
             self._of_place.clear()
             self._revoked.clear()
+            self._stopped.clear()
         for entry in entries:
             if entry.kind == DEPLOYMENT:
                 self._apply_route(entry)
             elif entry.kind == REVOKED:  # a release's revocation is for good, and whatever its document says
                 self._revoked.add(entry.id)
+            elif entry.kind == STOPPED:
+                self._apply_stop(entry)
+
+    def _apply_stop(self, entry: FeedEntry) -> None:
+        self._stopped.pop((entry.tenant, entry.id), None)
+        if not entry.deleted:
+            try:
+                self._stopped[entry.tenant, entry.id] = msgspec.json.decode(entry.body, type=StoppedDocument).release
+            except msgspec.MsgspecError:
+                self._stopped[entry.tenant, entry.id] = ""  # of which release cannot be told: of any
 
     def _apply_route(self, entry: FeedEntry) -> None:
         old = self._by_id.pop((entry.tenant, entry.id), None)
@@ -193,7 +205,9 @@ class Snapshot:
     def routes(self, who: Principal | None = None) -> Iterator[Route]:
         """Yield every route that something may answer for, or those of the caller's own tenant and environment."""
         if who is None:
-            yield from (route for route in self._by_id.values() if route.release not in self._revoked)
+            yield from (
+                route for route in self._by_id.values() if not (self.is_revoked(route) or self.is_stopped(route))
+            )
         elif who.tenant is not None and who.environment is not None:
             for route in self._of_place.get((who.tenant, who.environment), {}).values():
                 if who.models is None or route.name in who.models:
@@ -227,6 +241,8 @@ class Snapshot:
             decision = self._engine.decide(who, action, route.resource)
             if decision.allowed and action is Action.MODEL_INVOKE and self.is_revoked(route):
                 decision = replace(decision, allowed=False, reason="the release behind it is revoked")
+            if decision.allowed and action is Action.MODEL_INVOKE and self.is_stopped(route):
+                decision = replace(decision, allowed=False, reason="what is demanded of it is not met")
             if decision.allowed:
                 terms = self.terms(who, route)
                 decision = self._beside.held(terms.of(POLICY), decision, who, action, route.resource)
@@ -237,6 +253,11 @@ class Snapshot:
     def is_revoked(self, route: Route) -> bool:
         """Whether the release behind `route` may serve nowhere any more."""
         return route.release in self._revoked
+
+    def is_stopped(self, route: Route) -> bool:
+        """Whether `route` is stopped, since what is demanded of the release behind it is not met."""
+        found = self._stopped.get((route.tenant, str(route.deployment)))
+        return found is not None and found in {"", route.release}
 
     def revoked(self, digest: str) -> bool:
         """Whether a release may serve nowhere any more."""

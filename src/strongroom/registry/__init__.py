@@ -14,19 +14,29 @@ Always true here:
 `scan/` looks at a release's files and `oms/` signs them; both need nothing else of this room.
 """
 
-from strongroom.registry.documents import DEPLOYMENT, REVOKED, RevokedDocument, RouteDocument, TargetDocument
+from strongroom.registry.documents import (
+    DEPLOYMENT,
+    REVOKED,
+    STOPPED,
+    RevokedDocument,
+    RouteDocument,
+    StoppedDocument,
+    TargetDocument,
+)
 from strongroom.registry.model import Deployment, Operation, Release, Target, in_path
 from strongroom.registry.service import Registry
 
 __all__ = [
     "DEPLOYMENT",
     "REVOKED",
+    "STOPPED",
     "Deployment",
     "Operation",
     "Registry",
     "Release",
     "RevokedDocument",
     "RouteDocument",
+    "StoppedDocument",
     "Target",
     "TargetDocument",
     "in_path",

@@ -16,6 +16,19 @@ REVOKED: Final = "revoked-release"
 """A release that may serve nowhere any more; the entry's id is its digest."""
 
 
+STOPPED: Final = "stopped-deployment"
+"""A deployment that lacks what is demanded of it; the entry's id is the deployment's, its tenant the owner."""
+
+SIGNER: Final = "signer:"
+"""Before the id of a signer of whom nothing counts any more, in an entry of revocation: what it approved is judged again."""
+
+
+class StoppedDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag="stopped-deployment/1"):
+    """A deployment that is not to be asked while it serves `release`: what is demanded of that is not met."""
+
+    release: Digest
+
+
 class RevokedDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag="revoked-release/1"):
     """Why a release may serve nowhere any more."""
 

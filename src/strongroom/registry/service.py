@@ -20,9 +20,10 @@ from strongroom.providers.model import Named, ProviderKind
 from strongroom.registry import tables
 from strongroom.registry.admission import Admission, Proof
 from strongroom.registry.admission.model import Subject
-from strongroom.registry.documents import DEPLOYMENT, RouteDocument, TargetDocument
+from strongroom.registry.documents import DEPLOYMENT, STOPPED, RouteDocument, TargetDocument
 from strongroom.registry.model import SERVED_BY, Deployment, Operation, Release, Target, in_path
 from strongroom.registry.prompts import PinnedDocument, Prompts
+from strongroom.registry.serving import tables as serving_tables
 from strongroom.store import Conflict, TenantTx, feed
 
 _Found = TypeVar("_Found")
@@ -239,14 +240,21 @@ class Registry:
             for ended in await tables.end_deployments(tx, now, DeploymentId(found.id)):
                 if found.release is not None:
                     await tables.served(tx, ended, found.release, None, by=str(who), at=now)
-                await feed.withdraw(tx, DEPLOYMENT, str(ended))
+                await _withdrawn(tx, ended)
 
     async def withdraw_all(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """End every deployment of a tenant, as its deletion does."""
         resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
         async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             for ended in await tables.end_deployments(tx, self._clock.now()):
-                await feed.withdraw(tx, DEPLOYMENT, str(ended))
+                await _withdrawn(tx, ended)
+
+
+async def _withdrawn(tx: TenantTx, ended: DeploymentId) -> None:
+    """Have gateways forget a deployment, and whether it was stopped."""
+    if await serving_tables.drop(tx, ended):
+        await feed.withdraw(tx, STOPPED, str(ended))
+    await feed.withdraw(tx, DEPLOYMENT, str(ended))
 
 
 def _check_path(model: str, param: str) -> None:

@@ -91,6 +91,7 @@ KEPT: Final = MappingProxyType(
         "registry.lineage_edge": "for ever: what went into what",
         "registry.own_evidence": _LIFE,
         "registry.own_outside_evidence": _LIFE,
+        "registry.serving_lack": "as long as the deployment lacks what is demanded of it",
         "registry.training_file": _LIFE,
         "registry.training_job": _LIFE,
         "registry.training_event": _LIFE,

@@ -37,6 +37,9 @@ DEFAULTS: Final[Mapping[RiskClass, Mapping[Environment, int]]] = {
 
 MOST_DAYS: Final = 400
 MOST_HOURS: Final = 30 * 24
+GRACE_HOURS: Final = 24
+"""How long what serves may lack what a rule stops for, where the rule does not say."""
+
 _MOST_PEOPLE: Final = 10
 _MOST_DEFAULT: Final = max(each for of in DEFAULTS.values() for each in of.values())
 
@@ -61,6 +64,25 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     approvals: _People = 1
 
 
+class Stopping(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one rule ends what serves for, once it has lacked it for `grace_hours`. Fields as in `ApprovalRule`."""
+
+    name: str = ""
+    evaluations: tuple[SuiteName, ...] = ()
+    cool_off_hours: int = 0
+    evidence: tuple[EvidenceDemand, ...] = ()
+    publishers: tuple[PublisherDemand, ...] = ()
+    grace_hours: int = GRACE_HOURS
+
+    @property
+    def words(self) -> str:
+        """Say it in plain words."""
+        whose = f" that {self.name} demands" if self.name else ""
+        if not self.grace_hours:
+            return f"what serves is stopped as soon as it lacks evaluations, cool-off, evidence or signatures{whose}"
+        return f"what serves is stopped once it has lacked evaluations, cool-off, evidence or signatures{whose} for {self.grace_hours} hours"
+
+
 class ApprovalRule(Rule, frozen=True, kw_only=True):
     """One rule about releases in some environments and of some risk; neither given: in all, of each.
 
@@ -76,6 +98,10 @@ class ApprovalRule(Rule, frozen=True, kw_only=True):
         promoted_only: whether only what a channel has promoted is deployed, and so no release of a tenant's own.
         evidence: what others must have found and signed of the release, of the installation, or of its image.
         publishers: who must have signed the release itself, over its files and under which name.
+        while_serving: what becomes of what serves when it lacks an evaluation, the cool-off, evidence or a publisher's signature
+            that this rule demands:
+            it is told of (`tell`, where nothing is said), or stopped.
+        grace_hours: how long it may lack that before it is stopped; 24 unless said.
     """
 
     risks: tuple[RiskClass, ...] = ()
@@ -88,6 +114,8 @@ class ApprovalRule(Rule, frozen=True, kw_only=True):
     promoted_only: bool = False
     evidence: Annotated[tuple[EvidenceDemand, ...], Meta(max_length=10)] = ()
     publishers: Annotated[tuple[PublisherDemand, ...], Meta(max_length=20)] = ()
+    while_serving: Literal["tell", "stop"] | None = None
+    grace_hours: Annotated[int, Meta(ge=0, le=MOST_HOURS)] | None = None
 
 
 class Demands(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +123,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         approvers: None: no rule says it.
+        stopping: what ends what serves.
         closed: nothing is admitted: what is demanded cannot be told.
     """
 
@@ -107,6 +136,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
     promoted_only: bool = False
     evidence: tuple[EvidenceDemand, ...] = ()
     publishers: tuple[PublisherDemand, ...] = ()
+    stopping: tuple[Stopping, ...] = ()
     closed: bool = False
 
     def meet(self, other: Demands) -> Demands:
@@ -121,6 +151,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
             promoted_only=self.promoted_only or other.promoted_only,
             evidence=tuple(sorted({*self.evidence, *other.evidence}, key=msgspec.json.encode)),
             publishers=tuple(sorted({*self.publishers, *other.publishers}, key=msgspec.json.encode)),
+            stopping=tuple(sorted({*self.stopping, *other.stopping}, key=msgspec.json.encode)),
             closed=self.closed or other.closed,
         )
 
@@ -144,6 +175,7 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True):
         if self.promoted_only:
             said.append("only what is promoted is deployed, and no release of a tenant's own")
         said += [*(each.words for each in self.evidence), *(each.words for each in self.publishers)]
+        said += [each.words for each in self.stopping]
         return ["nothing is admitted: the document cannot be read"] if self.closed else said
 
 
@@ -214,6 +246,7 @@ class ApprovalKind(Kind[ApprovalRule, Approving]):
                 raise DocumentError(tell, f"{place}.approvers")
         check_demands(rule.evidence, place)
         check_publishers(rule.publishers, place)
+        _check_serving(rule, place)
         names = [each.name for each in rule.groups]
         for index, each in enumerate(rule.groups):
             here = f"{place}.groups[{index}]"
@@ -244,6 +277,33 @@ def _merged(rules: Iterable[ApprovalRule], risk: RiskClass) -> Demands:
     return msgspec.structs.replace(found, approvers=people)
 
 
+def _check_serving(rule: ApprovalRule, place: str) -> None:
+    lapsing = rule.evaluations or rule.cool_off_hours or rule.evidence or rule.publishers
+    if rule.while_serving == "stop" and not lapsing:
+        tell = (
+            "It stops what serves for nothing: say `evaluations`, `cool_off_hours`, `evidence` or `publishers`; approvals stop by "
+            "themselves"
+        )
+        raise DocumentError(tell, f"{place}.while_serving")
+    if rule.grace_hours is not None and rule.while_serving != "stop":
+        raise DocumentError('It gives time before nothing: say `while_serving = "stop"`', f"{place}.grace_hours")
+
+
+def _stopping(rule: ApprovalRule) -> tuple[Stopping, ...]:
+    if rule.while_serving != "stop":
+        return ()
+    return (
+        Stopping(
+            name=rule.name,
+            evaluations=tuple(sorted(set(rule.evaluations))),
+            cool_off_hours=rule.cool_off_hours or 0,
+            evidence=tuple(sorted(set(rule.evidence), key=msgspec.json.encode)),
+            publishers=tuple(sorted(set(rule.publishers), key=msgspec.json.encode)),
+            grace_hours=GRACE_HOURS if rule.grace_hours is None else rule.grace_hours,
+        ),
+    )
+
+
 def _said(rule: ApprovalRule) -> Demands:
     return Demands(
         approvers=rule.approvers,
@@ -255,6 +315,7 @@ def _said(rule: ApprovalRule) -> Demands:
         promoted_only=rule.promoted_only,
         evidence=tuple(sorted(set(rule.evidence), key=msgspec.json.encode)),
         publishers=tuple(sorted(set(rule.publishers), key=msgspec.json.encode)),
+        stopping=_stopping(rule),
     )
 
 

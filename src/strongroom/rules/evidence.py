@@ -25,6 +25,9 @@ Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
 SEVERITIES: Final = cast("tuple[Severity, ...]", ("low", "medium", "high", "critical"))
 """Least first."""
 
+VEX_DAYS: Final = 365
+"""How old a word may be that excuses a vulnerability, where a demand does not say."""
+
 MOST_DAYS: Final = 3650
 _Days: TypeAlias = Annotated[int, Meta(ge=1, le=MOST_DAYS)]
 _Uri: TypeAlias = Annotated[str, Meta(pattern=r"^[!-~]+$(?!\n)", min_length=1, max_length=300)]
@@ -59,6 +62,7 @@ class EvidenceDemand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         scanned_days: a scan for vulnerabilities that is no older.
         severity: no vulnerability that is as severe, or more.
         grace_days: but for those that were published within so many days.
+        vex_days: but for those that VEX excuses which is no older; 365 unless said.
         exceptions: but for these.
         builders: provenance by one of these builders, by the id that it says.
         sources: and of one of these sources.
@@ -72,6 +76,7 @@ class EvidenceDemand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     scanned_days: _Days | None = None
     severity: Severity | None = None
     grace_days: _Days | None = None
+    vex_days: _Days | None = None
     exceptions: Annotated[tuple[Excepted, ...], Meta(max_length=50)] = ()
     builders: Annotated[tuple[_Uri, ...], Meta(max_length=10)] = ()
     sources: Annotated[tuple[_Uri, ...], Meta(max_length=20)] = ()
@@ -98,6 +103,8 @@ class EvidenceDemand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         if self.severity is not None:
             grace = "" if self.grace_days is None else f" that was published {self.grace_days} days ago or before"
             said.append(f"no vulnerability of severity {self.severity} or worse{grace}")
+        if self.vex_days is not None:
+            said.append(f"what excuses one is no older than {self.vex_days} days")
         if self.exceptions:
             said.append(
                 f"but for {', '.join(f'{each.vulnerability} until {each.expires}' for each in self.exceptions)}"
@@ -127,7 +134,7 @@ def check_demands(demands: Iterable[EvidenceDemand], place: str) -> None:
         if each.severity is not None and each.scanned_days is None:
             tell = "How old a scan may be is missing: without one nobody knows of vulnerabilities"
             raise DocumentError(tell, f"{here}.scanned_days")
-        if (each.grace_days is not None or each.exceptions) and each.severity is None:
+        if (each.grace_days is not None or each.vex_days is not None or each.exceptions) and each.severity is None:
             raise DocumentError("It excuses from no severity: say `severity`", f"{here}.severity")
         if (each.sources or each.build_types) and not each.builders:
             raise DocumentError("Provenance is somebody's: say `builders`", f"{here}.builders")

@@ -55,3 +55,10 @@ class WorkerStopped(WorkerEvent):
     """The worker has been stopped, and `forced` says whether it had to be killed."""
 
     forced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerBarred(WorkerEvent):
+    """The worker may not be started now: `reason` says why, in words for people."""
+
+    reason: str

@@ -1,6 +1,7 @@
 """One worker's life, across its processes: started, watched, started again, and at last stopped.
 
-Always true here: what happens is told to the observer once, and no process is left running when `stop` returns.
+Always true here: what happens is told to the observer once, no process is left running when `stop` returns, and before each
+start, after a crash too, it is asked whether the worker may.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.events import Observer
@@ -18,6 +19,7 @@ from strongroom.kernel.lines import follow
 from strongroom.runtime.backoff import Backoff, BackoffPolicy
 from strongroom.runtime.blobs import WrongDigestError
 from strongroom.runtime.events import (
+    WorkerBarred,
     WorkerExited,
     WorkerFailed,
     WorkerReady,
@@ -39,7 +41,19 @@ class WorkerState(StrEnum):
     STARTING = "starting"
     READY = "ready"
     WAITING = "waiting"  # for its next start, after a crash
+    BARRED = "barred"  # it may not be started now
     STOPPED = "stopped"
+
+
+class Barred(NamedTuple):
+    """Why a worker may not be started now, and in how many seconds that is asked again at the latest."""
+
+    why: str
+    again_s: float
+
+
+MayStart: TypeAlias = Callable[[], Awaitable[Barred | None]]
+"""Asked before each start of a worker; None: it may. Raises nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +91,17 @@ class Keeper:
         observe: Observer,
         log: Callable[[bytes], None],
         policy: HostPolicy,
+        may_start: MayStart | None = None,
     ) -> None:
         self.spec = spec
         self.state = WorkerState.STARTING
         self.was_ready = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Whether it was ready once, or may not be started."""
+        self.barred = ""
+        self._may_start = may_start
+        self._ending = asyncio.Event()
+        self._again = asyncio.Event()
         self._launch = launch
         self._clock = clock
         self._observe = observe
@@ -96,8 +117,37 @@ class Keeper:
         self._stopping.set()
         await self._task
 
+    def end(self) -> None:
+        """End the process that runs, if one does; before the next start it is asked whether that may be."""
+        self._ending.set()
+
+    def ask_again(self) -> None:
+        """Ask at once whether a worker may start that might not."""
+        self._again.set()
+
+    async def _is_barred(self) -> bool:
+        """Ask whether the worker may start; if not, wait until that may be another matter."""
+        self._ending.clear()  # before it is asked: what is said meanwhile ends what is started by then
+        self._again.clear()
+        barred = None if self._may_start is None else await self._may_start()
+        if barred is None:
+            self.barred = ""
+            return False
+        self.state = WorkerState.BARRED
+        if barred.why != self.barred:
+            self.barred = barred.why
+            self._observe(WorkerBarred(worker=self.spec.name, reason=barred.why))
+        self.settled.set()
+        waits = [asyncio.create_task(each.wait()) for each in (self._stopping, self._again)]
+        await asyncio.wait(waits, timeout=barred.again_s, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+        return True
+
     async def _keep(self) -> None:
         while not self._stopping.is_set():
+            if await self._is_barred():
+                continue
             self.state, self._ready_at = WorkerState.STARTING, None
             began = self._clock.boottime()
             try:
@@ -121,15 +171,16 @@ class Keeper:
         ended = asyncio.create_task(launched.gone())
         watching = asyncio.create_task(self._watch(launched, began))
         stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        ending = asyncio.create_task(self._ending.wait())
+        await asyncio.wait({ended, stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
         asked = not ended.done()
         if asked:
             await self._end(launched, ended)
         status = await ended
         await following
-        for task in (watching, stopping):
+        for task in (watching, stopping, ending):
             task.cancel()
-        await asyncio.wait({watching, stopping})
+        await asyncio.wait({watching, stopping, ending})
         if asked:
             return 0.0
         # Loading is no merit: only a worker that was ready for a while has been well.
@@ -155,6 +206,7 @@ class Keeper:
             if await self._answers(pool, self._policy.start_s):
                 self.state = WorkerState.READY
                 self.was_ready.set()
+                self.settled.set()
                 self._ready_at = self._clock.boottime()
                 after_s = self._ready_at - began
                 self._observe(WorkerReady(worker=self.spec.name, after_s=after_s))

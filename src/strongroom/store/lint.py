@@ -63,6 +63,7 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "open-policy",
         "registry.own_outside_evidence.operator_read",
     ): "approvers read what others found of a tenant's release",
+    ("open-policy", "registry.serving_lack.operator_read"): "operators see what lacks something across tenants",
     ("open-policy", "registry.evaluation.operator_read"): "operators promote by what releases came to in any tenant",
     ("open-policy", "registry.target.operator_read"): "operators list deployments across tenants",
     ("open-policy", "providers.provider.operator_all"): "providers are the installation's",

@@ -166,6 +166,7 @@ EXEMPT: Final = MappingProxyType(
         "registry.lineage_edge": _NAMES,
         "registry.own_evidence": _ACCOUNTS,
         "registry.own_outside_evidence": _ACCOUNTS,
+        "registry.serving_lack": _ACCOUNTS,
         "registry.channel": _NAMES,
         "registry.channel_metadata": _PROOF,
         "registry.approver_key": _ACCOUNTS,

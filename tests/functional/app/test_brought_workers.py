@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from strongroom.app.judging import Judges, Judging, judging
 from strongroom.app.loading import Wanted
 from strongroom.app.seed import INSTALLER
 from strongroom.app.serving import Parts, Serving
@@ -21,6 +24,7 @@ from strongroom.app.testing import ControlPlane, control_plane
 from strongroom.confinement.tree import prepare_tree
 from strongroom.gateway.upstreams import worker_socket
 from strongroom.kernel.clock import SystemClock
+from strongroom.kernel.events import Event
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Ask
@@ -28,6 +32,7 @@ from strongroom.registry.content import PART
 from strongroom.registry.content.quarantine import Part, Stage
 from strongroom.registry.releases import NewRelease
 from strongroom.runtime import artefacts, sandbox
+from strongroom.runtime.events import WorkerBarred, WorkerStarted
 from strongroom.runtime.infer_front import ITS_ONLY_MODEL
 from strongroom.runtime.launch import MODULES, Launcher
 from strongroom.runtime.rig import ask as asked
@@ -51,12 +56,43 @@ class House:
         self.plane, self.serving, self.sockets, self.database = plane, serving, sockets, database
         self.revoked: set[str] = set()
         self.said: list[str] = []
+        self.judging: Judging
+        self.events: list[Event] = []
 
     def brought(self, name: str, tenant: str, *more: tuple[str, bytes]) -> str:
         """Bring a release for a tenant and approve it; return its digest."""
-        return str(self.plane.run(self._brought(name, self.plane.tenants[tenant], *more)))
+        digest = str(self.plane.run(self._brought(name, self.plane.tenants[tenant], *more)))
+        self.approve(name, tenant, "approver")
+        return digest
 
-    async def _brought(self, name: str, tenant: TenantId, *more: tuple[str, bytes]) -> str:
+    def approve(self, name: str, tenant: str, by: str) -> None:
+        who = Principal(role=Role.APPROVER, name=by, credential=KeyId(""))
+        whose = self.plane.tenants[tenant]
+        self.plane.run(
+            self.plane.services.admission.approve(who, name, "1", DEV, tenant=whose, days=1, reason="a test", ask=Ask())
+        )
+
+    def shared(self, name: str, **approvers: str) -> Wanted:
+        """Bring a release of the installation, have each tenant's approver approve it for that tenant, and deploy it to all."""
+        services = self.plane.services
+        digest = str(self.plane.run(self._brought(name, None)))
+        for tenant, by in approvers.items():
+            self.plane.run(services.accounts.create(INSTALLER, Name(by), Role.APPROVER, ask=Ask()))
+            self.approve(name, tenant, by)
+        self.plane.run(services.channels.promote(INSTALLER, name, "1", DEV, "a test", Ask()))
+        for tenant in approvers:
+            self.deploy(name, tenant, digest)
+        return Wanted(DEV, digest, None)
+
+    def ends(self, approver: str) -> None:
+        """End an approver's account, and with it what it approved; and judge everything again."""
+        self.plane.run(self.plane.services.accounts.delete(INSTALLER, Name(approver), Ask()))
+        self.judged()
+
+    def judged(self) -> None:
+        self.plane.run(_judged(self.judging))
+
+    async def _brought(self, name: str, tenant: TenantId | None, *more: tuple[str, bytes]) -> str:
         services, files = self.plane.services, [("model.onnx", MODEL), ("README.md", name.encode()), *more]
         new = NewRelease(name=name, version="1", files=[Part(path, len(data)) for path, data in files])
         begun = await services.releases.begin(INSTALLER, new, tenant, Ask())
@@ -68,8 +104,6 @@ class House:
         await services.releases.settled()
         ended = await services.releases.progress(INSTALLER, begun.id)
         assert ended.stage is Stage.ADMITTED, ended
-        who = Principal(role=Role.APPROVER, name="approver", credential=KeyId(""))
-        await services.admission.approve(who, name, "1", DEV, tenant=tenant, days=1, reason="a test", ask=Ask())
         return ended.digest
 
     def deploy(self, name: str, tenant: str, digest: str) -> Wanted:
@@ -108,14 +142,19 @@ def house(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Gen
                 facts = sandbox.probe(tree, own_uid=True).facts
                 launcher = Launcher(tree=tree, facts=facts, scratch=home / "scratch", modules=MODULES)
                 held: list[House] = []
+                events: list[Event] = []
 
                 async def may_serve(tx: TenantTx, digest: str, environment: Environment) -> str | None:
                     del tx, environment
                     return "It was revoked." if held and digest in held[0].revoked else None
 
-                async def begin() -> tuple[Serving, Any]:
+                def tell(line: str) -> None:
+                    for each in held:
+                        each.said.append(line)
+
+                async def begin() -> tuple[Serving, Judging, Any]:
                     host = WorkerHost(
-                        launcher, clock=SystemClock(), observe=lambda _: None, log=lambda _name, _line: None
+                        launcher, clock=SystemClock(), observe=events.append, log=lambda _name, _line: None
                     )
                     parts = Parts(
                         gate=plane.services.gate,
@@ -124,7 +163,7 @@ def house(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Gen
                         host=host,
                         settings=Settings(),
                         sockets=home,
-                        tell=lambda line: held[0].said.append(line) if held else None,
+                        tell=tell,
                         runtime=plane.services.evidence.reader.runtime,
                         may_serve=may_serve,
                     )
@@ -132,17 +171,26 @@ def house(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Gen
                     follower = Follower(database.control, SystemClock(), serving.apply)
                     follower.start()
                     task = asyncio.create_task(serving.run())
+                    services = plane.services
+                    judges = Judges(
+                        gate=services.gate, admission=services.admission, evidence=services.evidence.reader,
+                        believed_s=3600.0, tell=tell,
+                    )  # fmt: skip
+                    loop = judging(judges, database.control)
+                    again = await loop.__aenter__()
 
                     async def end() -> None:
+                        await loop.__aexit__(None, None, None)
                         task.cancel()
                         await asyncio.gather(task, return_exceptions=True)
                         await follower.close()
                         await host.stop()
 
-                    return serving, end
+                    return serving, again, end
 
-                serving, end = plane.run(begin())
+                serving, again, end = plane.run(begin())
                 held.append(House(plane, serving, home, database))
+                held[0].judging, held[0].events = again, events
                 try:
                     yield held[0]
                 finally:
@@ -206,12 +254,68 @@ def test_what_is_revoked_or_loses_its_evidence_while_it_runs_is_stopped(house: H
     assert house.becomes(lambda states: "The verdict is about other files, or another release" in states.get(place, ""))
 
 
+def test_a_shared_worker_goes_on_for_whom_it_may_serve_ends_with_the_last_and_starts_again_by_itself(
+    house: House,
+) -> None:
+    place = house.shared("shared", acme="hers", globex="theirs")
+    acme, globex = (house.plane.tenants[each] for each in ("acme", "globex"))
+    assert house.becomes(lambda states: states.get(place) == "attested"), (house.serving.states(), house.said)
+    house.ends("theirs")
+    assert house.becomes(lambda _: house.serving.wanted().get(place) == [acme])
+    assert house.serving.states()[place] == "attested"
+    assert house.infer(place).status == 200
+    kinds = [each.kind for each in house.plane.run(house.plane.services.incidents.list(INSTALLER, globex, Ask()))]
+    assert kinds == ["serving-stopped"]
+    house.ends("hers")
+    assert house.becomes(lambda states: states.get(place) == "stopped"), house.serving.states()
+    assert not worker_socket(house.sockets, DEV, place.digest, None).exists()
+    assert any("every deployment of it is stopped" in line for line in house.said)
+    house.approve("shared", "globex", "approver")
+    house.judged()
+    assert house.becomes(lambda states: states.get(place) == "attested"), (house.serving.states(), house.said)
+    assert house.serving.wanted()[place] == [globex]
+    assert house.infer(place).status == 200
+    for tenant in ("acme", "globex"):
+        house.withdraw("shared", tenant)
+
+
+def test_a_worker_that_crashes_asks_before_it_starts_again(house: House) -> None:
+    digest = house.brought("crashing", "acme")
+    place = house.deploy("crashing", "acme", digest)
+    assert house.becomes(lambda states: states.get(place) == "attested"), house.serving.states()
+    house.revoked.add(digest)  # and nobody tells the supervisor
+    pid = [each.pid for each in house.events if isinstance(each, WorkerStarted) and each.worker.startswith("crashing")][
+        -1
+    ]
+    os.kill(pid, signal.SIGKILL)
+    assert house.plane.run(_barred(house.events)) == "It was revoked."
+    assert "It was revoked." in house.refused("acme", "model.load")
+    house.revoked.clear()
+    house.withdraw("crashing", "acme")
+    assert house.becomes(lambda states: place not in states)
+
+
+async def _barred(events: list[Event]) -> str:
+    async with asyncio.timeout(GENEROUS_S):
+        while True:
+            for each in events:
+                if isinstance(each, WorkerBarred):
+                    return each.reason
+            await asyncio.sleep(0.05)  # the observer is called, and tells nobody
+
+
 async def _edited(database: TestDatabase) -> None:
     connection = await asyncpg.connect(**database.admin.arguments())
     try:
         await connection.execute("UPDATE registry.own_release SET version = '2' WHERE name = 'running'")
     finally:
         await connection.close()
+
+
+async def _judged(judging: Judging) -> None:
+    before = judging.turns
+    judging.look_again()
+    await judging.turned(before)
 
 
 async def _told(serving: Serving) -> None:

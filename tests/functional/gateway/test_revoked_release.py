@@ -12,7 +12,7 @@ import pytest
 from strongroom.app.revoking import ending_revoked
 from strongroom.kernel.principal import Environment
 from strongroom.policy import Ask
-from strongroom.registry import REVOKED, RevokedDocument
+from strongroom.registry import REVOKED, STOPPED, RevokedDocument, StoppedDocument
 from strongroom.registry.channels.model import RevokedKind
 from strongroom.runtime.rig import Rig, ask
 from strongroom.runtime.spec import Kind
@@ -81,3 +81,34 @@ async def test_the_worker_of_a_revoked_release_ends_and_the_others_do_not(databa
         with pytest.raises((ClientError, OSError)):
             await ask(gone.socket_path, "/health")
         assert took < SECONDS
+
+
+async def test_a_deployment_that_is_stopped_is_refused_and_another_tenants_of_the_same_release_is_not(
+    plane: Plane, shared_database: TestDatabase
+) -> None:
+    from tests.functional.gateway.conftest import RELEASES  # noqa: PLC0415 - as other tests here
+
+    digest = RELEASES["tiny"][0]
+    assert (await plane.ask(body=CHAT)).status == 200
+    waited_for = [each for each in plane.snapshot.routes() if each.release == digest]
+    (ours,) = (
+        each for each in waited_for if each.tenant == plane.tenants["acme"] and each.environment is Environment.DEV
+    )
+    db = await Database.connect(shared_database.control, shared_database.operator)
+
+    async def stopped(release: str) -> None:
+        async with db.tenant(ours.tenant) as tx:
+            await feed.publish(tx, STOPPED, str(ours.deployment), msgspec.json.encode(StoppedDocument(release=release)))
+        await plane.known()
+
+    try:
+        await stopped(digest)
+        answer = await plane.ask(body=CHAT)
+        assert (answer.status, answer.error["code"], answer.error["param"]) == (403, "model_stopped", "model")
+        assert (await plane.ask(body=CHAT, key="globex")).status == 200
+        left = [each for each in plane.snapshot.routes() if each.release == digest]
+        assert left == [each for each in waited_for if each is not ours], "its worker is not waited for"
+        await stopped(f"sha256:{'0' * 64}")  # it serves another release by now, which is judged by itself
+        assert (await plane.ask(body=CHAT)).status == 200
+    finally:
+        await db.close()

@@ -173,7 +173,7 @@ async def test_a_suite_that_is_named_as_the_products_is_not_that_one(
     async def passing(*_: object) -> tuple[Passed, ...]:
         return (Passed(),)
 
-    monkeypatch.setattr(house.services.evaluations, "passing", passing)
+    monkeypatch.setattr(house.services.evaluations.counting, "passing", passing)
     await demand(house, 0, {"environments": ["dev"], "evaluations": ["leaks"]})
     assert await lacking(house) == ["The evaluation leaks is missing."]
     await demand(house, 1, {"environments": ["dev"], "evaluations": [Passed.suite_digest]})

@@ -85,11 +85,11 @@ async def counting(house: House, tenant: TenantId) -> list[str]:
     resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
     evaluations = house.services.evaluations
     async with house.services.gate.permit(INSTALLER, Action.DEPLOYMENT_LIST, resource, ASK) as tx:
-        found = await evaluations.passing(tx, digest_of("m"), environment=DEV)
+        found = await evaluations.counting.passing(tx, digest_of("m"), environment=DEV)
     async with house.services.gate.permit_platform(
         INSTALLER, Action.MODEL_LIST, Resource(kind=Kind.RELEASE), ASK
     ) as all_:
-        assert [each.suite for each in await evaluations.passing(all_, digest_of("m"))] == [
+        assert [each.suite for each in await evaluations.counting.passing(all_, digest_of("m"))] == [
             each.suite for each in found
         ]
     return [each.suite for each in found]
@@ -139,7 +139,7 @@ async def test_a_row_that_was_forged_moved_or_is_over_counts_for_nothing(house: 
     await sql(house, copy, globex, acme)
     resource = Resource(kind=Kind.DEPLOYMENT, tenant=globex)
     async with house.services.gate.permit(INSTALLER, Action.DEPLOYMENT_LIST, resource, ASK) as tx:
-        assert await house.services.evaluations.passing(tx, digest_of("m")) == ()
+        assert await house.services.evaluations.counting.passing(tx, digest_of("m")) == ()
     await sql(house, "DELETE FROM registry.evaluation WHERE tenant_id = $1", globex)
     assert await counting(house, acme) == ["held@1"]
     await sql(house, "UPDATE registry.evaluation SET statement = convert_to(replace(convert_from(statement, 'UTF8'), "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ from strongroom.kernel.ids import KeyId
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask
+from strongroom.registry.evidence import service as evidence_service
 from strongroom.registry.evidence.model import About
 from strongroom.rules import Level
 
@@ -172,3 +174,31 @@ async def test_a_tenant_reads_and_adds_what_is_its_own_and_nothing_else(house: H
     assert len((await evidence.list(approver, None, SUBJECT.digest, ASK))[0]) == 1
     with pytest.raises(Refused):
         await evidence.add(approver, About.RELEASE, SUBJECT.digest, signed(vulns(), SUBJECT.digest), None, ASK)
+
+
+async def test_where_there_is_room_for_no_more_the_oldest_superseded_piece_goes_and_never_what_counts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ready(house, DEMANDS[0])
+    monkeypatch.setattr(evidence_service, "MOST_KEPT", 3)
+    at = SystemClock().now()
+    days = [rfc3339(at - timedelta(days=each)) for each in (4, 3, 2, 1)]
+    bill = await add(house, cyclonedx(days[0], components=PARTS))
+    first = await add(house, vulns(CVE, at=days[0]))
+    await add(house, vulns(CVE, at=days[1]))
+    await add(house, vulns(CVE, at=days[2]))
+    newest = await add(house, vulns(at=days[3]))
+    found, _, _ = await house.services.evidence.list(INSTALLER, None, SUBJECT.digest, ASK)
+    assert len(found) == 3
+    assert {bill.id, newest.id} <= {each.id for each in found}
+    assert first.id not in {each.id for each in found}
+    assert await lacking(house) == []
+    log = await house.services.audit.of_platform(INSTALLER, ASK)
+    assert [entry.detail["removed"] for entry in log if "removed" in entry.detail][-1] == str(first.id)
+    # An older scan than what is there takes nobody's place: with no room, it is not taken.
+    await add(house, cyclonedx(days[1], vulnerabilities=[]))
+    with pytest.raises(Refused) as no:
+        await add(house, cyclonedx(days[0], vulnerabilities=[], version="1.5"))
+    assert no.value.refusal.kind is RefusalKind.CONFLICT
+    assert "none has been superseded" in no.value.refusal.tell
+    assert await lacking(house) == []

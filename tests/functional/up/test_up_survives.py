@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.unit.registry.evidence_samples import SCANNER
 
 from strongroom.app.rig import Installation, Process, Up, family, outlive, written
 from strongroom.attack import Key, Target, staged
@@ -269,3 +270,43 @@ def check(load: Load) -> None:
         if answer.status == 503:
             assert answer.json()["error"]["code"] == "unavailable"
             assert answer.field("retry-after") == "1"
+
+
+def test_a_worker_that_crashes_while_nobody_can_be_asked_starts_again_by_the_last_yes(
+    running: Installation, target: Target
+) -> None:
+    with stopped(sorted(family(postmaster(running).pid))):
+        kill_engines(running)
+        until(lambda: "It is started all the same, by the last yes" in running.printed, "the last yes is believed")
+        until(lambda: len(running.processes("llama_worker")) >= 3, "the workers are there")
+    until(lambda: ready(target), "ready")
+
+
+def test_what_lapses_while_it_serves_is_stopped_with_its_workers_and_comes_back(
+    running: Installation, target: Target
+) -> None:
+    builder = Builder(target.control, target.operator.secret)
+    rule = {
+        "environments": ["dev"], "while_serving": "stop", "grace_hours": 0,
+        "evidence": [{"about": "release", "scanned_days": 7, "keys": [SCANNER.public.pem()]}],
+    }  # fmt: skip
+    asked = question(target.chat) | {"max_tokens": 4}
+
+    def answer(key: Key) -> Answer:
+        with Line(target.gateway) as line:
+            return line.ask("POST", CHAT, key=key.secret, data=asked)
+
+    assert answer(target.a.dev).status == 200
+    builder.ask("PUT", "/api/rules/approval", {"document": {"rules": [rule]}, "expected": 0, "reason": "a test"})
+    until(lambda: answer(target.a.dev).status == 403, "it is stopped")
+    assert answer(target.a.dev).json()["error"]["code"] == "model_stopped"
+    until(
+        lambda: "ended smollm2-135m.dev: every deployment of its release there is stopped" in running.printed, "ended"
+    )
+    until(lambda: "worker smollm2-135m.dev is not started" in running.printed, "and it is told why none starts")
+    assert ready(target), "what is stopped keeps nobody else waiting"
+    found = builder.ask("GET", f"/api/tenants/{target.a.id}/incidents")["data"]
+    assert {each["kind"] for each in found} == {"serving-stopped"}
+    builder.ask("PUT", "/api/rules/approval", {"document": None, "expected": 1, "reason": "a test"})
+    until(lambda: answer(target.a.dev).status == 200, "it serves again")
+    assert answer(target.b.dev).status == 200

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from strongroom.app import serving as module
@@ -18,9 +20,10 @@ from strongroom.app.loading import Running, Wanted
 from strongroom.app.serving import Parts, Serving
 from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.kernel.principal import Environment
-from strongroom.registry import RouteDocument
+from strongroom.registry import DEPLOYMENT, Operation, RouteDocument
 from strongroom.runtime.supervise import WorkerState
 from strongroom.store import TenantTx
+from strongroom.store.feed import FeedEntry
 
 DEV = Environment.DEV
 MINE, THEIRS = TenantId(new_uuid()), TenantId(new_uuid())
@@ -80,8 +83,13 @@ class Tried(Serving):
 
     def deploys(self, place: Wanted) -> None:
         tenant = cast("TenantId", place.tenant)
-        self._routes[tenant, place.digest] = RouteDocument(
-            environment=DEV, name="m", release=place.digest, kind=cast("Any", "chat"), created=1, own=True, brought=True
+        document = RouteDocument(
+            environment=DEV, name="m", release=place.digest, kind=Operation.CHAT, created=1, own=True, brought=True
+        )
+        deployment = str(UUID(int=int(place.digest[-1])))
+        body = msgspec.json.encode(document)
+        self.apply(
+            [FeedEntry(tenant=tenant, kind=DEPLOYMENT, id=deployment, version=1, body=body, deleted=False)], full=False
         )
 
     async def _admitted(self, tx: TenantTx, place: Wanted) -> Any:

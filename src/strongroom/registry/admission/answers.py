@@ -17,6 +17,7 @@ from strongroom.registry.admission.ownkeys import Certificate
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.channels.model import Content
 from strongroom.registry.evidence.model import Outside
+from strongroom.registry.serving.model import Serves
 from strongroom.store import OperatorTx, TenantTx
 
 
@@ -30,6 +31,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     standing: tuple[Standing, ...]
     tenant: UUID | None = None
     """Whose own it is; None: the installation's."""
+    serving: tuple[Serves, ...] = ()
+    """Deployments that lack something of what is demanded, and go on or are stopped; of a tenant's view, its own."""
 
 
 class Admitted(NamedTuple):

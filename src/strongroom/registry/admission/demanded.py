@@ -131,7 +131,8 @@ def believed(version: Version, sealed: bytes | None, keys: RegistryKeys) -> Poli
 
 def unreadable(policy: Policy) -> Reason:
     """Return the one thing to say where what is demanded cannot be told."""
-    return Reason(demand="policy", met=False, because=f"What is demanded cannot be told: {policy.trouble}.")
+    said = f"What is demanded cannot be told: {policy.trouble}."
+    return Reason(demand="policy", met=False, because=said, untold=True)
 
 
 def missing_groups(demands: Demands, people: Collection[str]) -> list[str]:

@@ -39,7 +39,7 @@ from strongroom.registry.admission.published import reasons as published
 from strongroom.registry.admission.statements import EVERY_TENANT, Approved, Scanned, Terms, read_approval, read_scan
 from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.oms.service import verify_statement
-from strongroom.rules.approval import MOST_DAYS
+from strongroom.rules.approval import MOST_DAYS, Demands
 from strongroom.signatures.keys import PublicKey
 
 
@@ -51,7 +51,6 @@ def judge(case: Case, environment: Environment, tenant: str | None) -> Standing:
     scan = _scan(case, files, reasons)
     _signature(case, files, reasons)
     _approvals(case, scan, environment, tenant, reasons)
-    _publishers(case, scan, manifest, environment, reasons)
     _revocation(case, reasons)
     _channel(case, scan, environment, tenant, reasons)
     return Standing(
@@ -60,6 +59,12 @@ def judge(case: Case, environment: Environment, tenant: str | None) -> Standing:
         may_serve=all(reason.met for reason in reasons),
         reasons=tuple(reasons),
     )
+
+
+def verdict(case: Case) -> Scanned | None:
+    """Return the verdict of the scan that counts, if one does."""
+    manifest = _manifest(case, [])
+    return _scan(case, None if manifest is None else manifest.digests, [])
 
 
 def tenants_in(case: Case) -> list[str]:
@@ -142,6 +147,33 @@ def _signature(case: Case, files: dict[str, str] | None, reasons: list[Reason]) 
     reasons.append(Reason(demand="signature", met=False, because=left[0] if left else "It was never signed."))
 
 
+class Weighed(NamedTuple):
+    """Who has approved a release somewhere, and what is demanded of it there.
+
+    Attributes:
+        demands: what is demanded.
+        wanted: how many must approve.
+        people: who has, and when first.
+        left: why others do not count.
+    """
+
+    demands: Demands
+    wanted: int
+    people: dict[str, datetime]
+    left: set[str]
+
+
+def weigh(case: Case, scan: Scanned, environment: Environment, tenant: str | None) -> Weighed:
+    """Return who has approved; where what is demanded can be told."""
+    demands = case.demands(environment, scan.risk)
+    wanted = demands.people(environment, scan.risk.value)
+    if demands.own_keys:
+        case = replace(case, rule=msgspec.structs.replace(case.rule, demanded=True))
+    given = case.of(EvidenceKind.APPROVAL)
+    people, left = counted(case, scan.author, environment, tenant, given, days=demands.approval_days)
+    return Weighed(demands, wanted, people, left)
+
+
 def _approvals(
     case: Case, scan: Scanned | None, environment: Environment, tenant: str | None, reasons: list[Reason]
 ) -> None:
@@ -152,12 +184,8 @@ def _approvals(
     if case.policy.trouble:
         reasons.append(unreadable(case.policy))
         return
-    demands = case.demands(environment, scan.risk)
-    wanted = demands.people(environment, scan.risk.value)
-    if demands.own_keys:
-        case = replace(case, rule=msgspec.structs.replace(case.rule, demanded=True))
-    given = case.of(EvidenceKind.APPROVAL)
-    people, left = counted(case, scan.author, environment, tenant, given, days=demands.approval_days)
+    weighed = weigh(case, scan, environment, tenant)
+    demands, wanted, people, left = weighed
     groups = missing_groups(demands, people)
     named = f" ({', '.join(sorted(people))})" if people else ""
     whom = "" if tenant is None else " for this tenant"
@@ -170,27 +198,20 @@ def _approvals(
     met = len(people) >= wanted and not groups
     if left and not met:
         said = f"{said} Not counted: {'; '.join(sorted(left))}."
-    reasons.append(Reason(demand="approval", met=met, because=said))
-    if not case.serving:  # what was let in goes on: it ends by what is revoked, and by approvals that end
-        reasons.extend(further(demands, wanted, people, case.passed | _at_promotion(case, environment), case.now))
-        revoked = case.revoked_signer
-        reasons.extend(outside_reasons(demands.evidence, case.outside, case.now, lambda key: revoked(key) is not None))
+    untold = not met and isinstance(case.revocations, Untrusted)  # then nobody's counts, whoever has approved
+    reasons.append(Reason(demand="approval", met=met, because=said, untold=untold))
+    if not case.serving:  # of what serves, that lapses: `again` says what becomes of it
+        reasons.extend(lapsing(case, weighed, environment))
 
 
-def _publishers(
-    case: Case,
-    scan: Scanned | None,
-    manifest: manifests.Manifest | None,
-    environment: Environment,
-    reasons: list[Reason],
-) -> None:
-    if scan is None or case.policy.trouble or case.serving:
-        return  # that is said already; what was let in goes on, as under other demands
-    demands = case.policy.of(environment, scan.risk).publishers
-    revoked = case.revoked_signer
-    reasons.extend(
-        published(demands, case.subject, manifest, case.outside, case.now, lambda key: revoked(key) is not None)
-    )
+def lapsing(case: Case, weighed: Weighed, environment: Environment) -> Iterator[Reason]:
+    """Yield what is demanded beside approvals: evaluations, the cool-off, evidence of others, publishers' signatures."""
+    demands, revoked = weighed.demands, lambda key: case.revoked_signer(key) is not None
+    passed = case.passed | _at_promotion(case, environment)
+    yield from further(demands, weighed.wanted, weighed.people, passed, case.now)
+    yield from outside_reasons(demands.evidence, case.outside, case.now, revoked)
+    manifest = _manifest(case, [])
+    yield from published(demands.publishers, case.subject, manifest, case.outside, case.now, revoked)
 
 
 def _at_promotion(case: Case, environment: Environment) -> frozenset[str]:
@@ -323,7 +344,7 @@ def _read_own(case: Case, statement: bytes, account: UUID) -> tuple[Approved, Pu
 def _revocation(case: Case, reasons: list[Reason]) -> None:
     if isinstance(case.revocations, Untrusted):
         said = f"What is revoked cannot be told: {case.revocations}."
-        reasons.append(Reason(demand="revocation", met=False, because=said))
+        reasons.append(Reason(demand="revocation", met=False, because=said, untold=True))
         return
     revoked = case.revocations.revocation_of(case.subject.digest)
     said = "It is not revoked." if revoked is None else revoked.said
@@ -336,7 +357,7 @@ def _channel(
     found = case.channels.get(environment, Untrusted("nobody has looked at it"))
     if isinstance(found, Untrusted):
         said = f"The channel of {environment} cannot be used: {found}."
-        reasons.append(Reason(demand="channel", met=False, because=said))
+        reasons.append(Reason(demand="channel", met=False, because=said, untold=True))
         return
     frozen = None if case.serving else found.freeze_on(case.subject.name, tenant)
     promoted = found.of_digest(case.subject.digest)

@@ -82,12 +82,20 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     signature: bytes
 
 
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is demanded, whether it is met, and in plain words why or why not."""
+class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that is demanded, whether it is met, and in plain words why or why not.
+
+    Attributes:
+        demand: which.
+        met: whether it is met.
+        because: why, or why not.
+        untold: whether it is not met because it cannot be told, as where a list cannot be read.
+    """
 
     demand: str
     met: bool
     because: str
+    untold: bool = False
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 1. each demand is met by itself, by what keys that it names have signed and are not revoked;
 2. of the scans of one tool, signed by one key, the newest by its own word counts; what they found is added up;
-3. a vulnerability is excused by VEX when everybody's newest word of it is `not_affected`, for every part that it is in;
+3. a vulnerability is excused by VEX when everybody's newest word of it is `not_affected`, for every part that it is in, and
+   none of these words is too old;
 4. or by an exception of the demand, until its day;
 5. what cannot be told is not met.
 """
@@ -16,7 +17,7 @@ from typing import Final
 from strongroom.kernel.clock import rfc3339
 from strongroom.registry.admission.model import Reason
 from strongroom.registry.evidence.model import About, Finding, Outside, Taken, Word
-from strongroom.rules.evidence import SEVERITIES, EvidenceDemand
+from strongroom.rules.evidence import SEVERITIES, VEX_DAYS, EvidenceDemand
 
 DEMAND: Final = "evidence"
 _NAMED: Final = 5  # vulnerabilities in one sentence
@@ -36,12 +37,12 @@ def reasons(
     for demand in demands:
         about = About(demand.about)
         if outside is None:
-            yield _no(f"Evidence about the {about} cannot be told here.")
+            yield _untold(f"Evidence about the {about} cannot be told here.")
             continue
         digest = outside.digests.get(about, "")
         if not digest:
             tell = "it is not set (`evidence.image`)" if about is About.IMAGE else "it could not be read"
-            yield _no(f"Which {about} this is cannot be told: {tell}.")
+            yield _untold(f"Which {about} this is cannot be told: {tell}.")
             continue
         if demand.digests:
             met = digest in demand.digests
@@ -114,16 +115,21 @@ def _newest_scans(taken: Sequence[Taken]) -> list[Taken]:
 
 def _vulnerabilities(demand: EvidenceDemand, scans: Sequence[Taken], taken: Sequence[Taken], now: datetime) -> Reason:
     least = SEVERITIES.index(demand.severity or "low")
-    words = _words(taken)
+    words, days = _words(taken), demand.vex_days or VEX_DAYS
+    oldest = now - timedelta(days=days)
     excused: set[str] = set()
     left: dict[str, str] = {}
     for finding in _found(scans, taken):
         if SEVERITIES.index(finding.severity) < least or _in_grace(demand, finding, now):
             continue
-        if _not_affected(finding, words.get(finding.id, ())):
+        said = words.get(finding.id, ())
+        is_excused = _not_affected(finding, [word for _, word in said])
+        if is_excused and all(made > oldest for made, _ in said):
             excused.add(f"{finding.id} (not affected)")
             continue
         why = _excepted(demand, finding, now)
+        if why is None and is_excused:
+            why = f"what excuses it is more than {days} days old"
         if why is None:
             left[finding.id] = f"{finding.id} ({finding.severity})"
         elif why:
@@ -133,8 +139,8 @@ def _vulnerabilities(demand: EvidenceDemand, scans: Sequence[Taken], taken: Sequ
     if left:
         more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
         return _no(f"Vulnerabilities of the {demand.about}: {', '.join(sorted(left.values())[:_NAMED])}{more}.")
-    said = f" but for {', '.join(sorted(excused)[:_NAMED])}" if excused else ""
-    return _yes(f"The {demand.about} has no vulnerability of severity {demand.severity} or worse{said}.")
+    but = f" but for {', '.join(sorted(excused)[:_NAMED])}" if excused else ""
+    return _yes(f"The {demand.about} has no vulnerability of severity {demand.severity} or worse{but}.")
 
 
 def _found(scans: Sequence[Taken], taken: Sequence[Taken]) -> Iterator[Finding]:
@@ -147,8 +153,8 @@ def _found(scans: Sequence[Taken], taken: Sequence[Taken]) -> Iterator[Finding]:
             yield from (finding for finding in each.facts.findings if finding.id not in known)
 
 
-def _words(taken: Sequence[Taken]) -> dict[str, list[Word]]:
-    """Return of each vulnerability everybody's newest words."""
+def _words(taken: Sequence[Taken]) -> dict[str, list[tuple[datetime, Word]]]:
+    """Return of each vulnerability everybody's newest words, and when each was said."""
     newest: dict[tuple[str, str], tuple[datetime, list[Word]]] = {}
     for each in taken:
         for word in each.facts.words:
@@ -158,9 +164,9 @@ def _words(taken: Sequence[Taken]) -> dict[str, list[Word]]:
                 held = []
             if at <= each.facts.made:
                 newest[place] = (each.facts.made, [*held, word])
-    found: dict[str, list[Word]] = {}
-    for (_, name), (_, words) in newest.items():
-        found.setdefault(name, []).extend(words)
+    found: dict[str, list[tuple[datetime, Word]]] = {}
+    for (_, name), (at, words) in newest.items():
+        found.setdefault(name, []).extend((at, word) for word in words)
     return found
 
 
@@ -196,3 +202,7 @@ def _yes(because: str) -> Reason:
 
 def _no(because: str) -> Reason:
     return Reason(demand=DEMAND, met=False, because=because)
+
+
+def _untold(because: str) -> Reason:
+    return Reason(demand=DEMAND, met=False, because=because, untold=True)

@@ -6,7 +6,6 @@ import contextlib
 import re
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.registry import dsse
 from strongroom.registry.admission import manifest as manifests
 from strongroom.registry.admission import tables
+from strongroom.registry.admission.again import Again, again
 from strongroom.registry.admission.answers import Admitted, Around, Others, Proved, Shown
 from strongroom.registry.admission.case import Case
 from strongroom.registry.admission.demanded import Passing, policy, seal, told
@@ -36,6 +36,7 @@ from strongroom.registry.oms.service import sign_files
 from strongroom.registry.scan import Report
 from strongroom.registry.scan.rules import ruleset_digest
 from strongroom.registry.scan.service import scan_files
+from strongroom.registry.serving import tables as serving_tables
 from strongroom.rules.model import Version
 from strongroom.store import OperatorTx, TenantTx
 
@@ -211,6 +212,7 @@ class Admission:
                 files=() if manifest is None else manifest.files,
                 standing=standing,
                 tenant=found.owner,
+                serving=await serving_tables.of_release(tx, subject.digest),
             )
 
     async def demand(self, tx: TenantTx, digest: str, environment: Environment) -> None:
@@ -221,23 +223,44 @@ class Admission:
         """
         await self.admitted(tx, digest, environment)
 
-    async def admitted(self, tx: TenantTx, digest: str, environment: Environment, *, serving: bool = False) -> Admitted:
+    async def admitted(self, tx: TenantTx, digest: str, environment: Environment) -> Admitted:
         """Return a release that may be deployed in `environment` for the transaction's tenant, with its files.
-
-        Or (`serving`) that may go on serving there: it was promoted once, and a freeze does not stop it.
 
         Raises:
             Refused: FORBIDDEN, with every reason that is not met.
         """
+        case, found = await self._case_of(tx, digest, environment)
+        standing, manifest = judge(case, environment, str(tx.tenant)), manifest_of(case)
+        if not standing.may_serve or manifest is None:
+            raise Refused(_barred(found.subject, f"may not be deployed in {environment}", standing.refusal()))
+        return Admitted(found.subject, found.owner, manifest)
+
+    async def going_on(self, tx: TenantTx, digest: str, environment: Environment) -> tuple[Admitted, Again]:
+        """Return a release that is deployed in `environment` for the transaction's tenant, and what it comes to now.
+
+        It was promoted once, and a freeze does not stop it.
+
+        Raises:
+            Refused: FORBIDDEN for what is barred there.
+        """
+        case, found = await self._case_of(tx, digest, environment)
+        said, manifest = again(case, environment, str(tx.tenant)), manifest_of(case)
+        if said.barred or manifest is None:
+            raise Refused(_barred(found.subject, f"may not serve in {environment}", said.barred))
+        return Admitted(found.subject, found.owner, manifest), said
+
+    async def again(self, tx: TenantTx, digest: str, environment: Environment, around: Around) -> Again:
+        """Return what a deployment of a release in `environment`, of the transaction's tenant, comes to now."""
+        found = await tables.subject_of(tx, digest, tx.tenant)
+        if found is None:
+            return Again(barred="No release with this digest was admitted.")
+        return again(await self.case(tx, found, [environment], around), environment, str(tx.tenant))
+
+    async def _case_of(self, tx: TenantTx, digest: str, environment: Environment) -> tuple[Case, Found]:
         found = await tables.subject_of(tx, digest, tx.tenant)
         if found is None:
             raise Refused(invalid("No release with this digest was admitted.", param="release"))
-        case = replace(await self.case(tx, found, [environment]), serving=serving)
-        standing, manifest = judge(case, environment, str(tx.tenant)), manifest_of(case)
-        if not standing.may_serve or manifest is None:
-            tell = f"{found.subject.called} may not be deployed in {environment}. {standing.refusal()}"
-            raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
-        return Admitted(found.subject, found.owner, manifest)
+        return await self.case(tx, found, [environment]), found
 
     async def proved(self, tx: OperatorTx | TenantTx, found: Found) -> Proved:
         """Return the manifest of a release, and who brought it and at what risk, as its newest signed verdict says.
@@ -346,6 +369,11 @@ class Admission:
         else:
             async with self._gate.permit_platform(who, Action.MODEL_LIST, resource, ask) as platform:
                 yield platform
+
+
+def _barred(subject: Subject, what: str, why: str) -> Refusal:
+    tell = f"{subject.called} {what}. {why}"
+    return Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell)
 
 
 def manifest_of(case: Case) -> manifests.Manifest | None:

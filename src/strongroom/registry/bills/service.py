@@ -10,14 +10,14 @@ from strongroom.registry import tables as registry_tables
 from strongroom.registry.admission import Admission
 from strongroom.registry.bills.facts import described
 from strongroom.registry.bills.model import Described
-from strongroom.registry.evaluations import Evaluations
+from strongroom.registry.evaluations import Counting
 from strongroom.store import TenantTx
 
 
 class Bills:
     """Describes releases."""
 
-    def __init__(self, admission: Admission, evaluations: Evaluations) -> None:
+    def __init__(self, admission: Admission, evaluations: Counting) -> None:
         """Take who reads evidence and evaluations."""
         self._admission = admission
         self._evaluations = evaluations

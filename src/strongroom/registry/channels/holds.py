@@ -26,7 +26,7 @@ from strongroom.registry.channels import tables
 from strongroom.registry.channels.answers import Moved, Stopped
 from strongroom.registry.channels.desk import Desk
 from strongroom.registry.channels.model import Channel, Content, Freeze, FreezeKind, Revoked, RevokedKind
-from strongroom.registry.documents import REVOKED, RevokedDocument
+from strongroom.registry.documents import REVOKED, SIGNER, RevokedDocument
 from strongroom.registry.oms import BadSignature
 from strongroom.registry.oms.service import verify_statement
 from strongroom.store import OperatorTx, feed
@@ -159,7 +159,8 @@ class Holds:
                 content = msgspec.structs.replace(content, revoked=(*content.revoked, *fallen))
             stopped = [served for each in releases for served in await tables.serving(tx, each, None)]
             await self._desk.put(tx, Channel.REVOCATIONS, content, before)
-            for each in releases:
+            told = [*releases, f"{SIGNER}{of}"] if kind is RevokedKind.SIGNER else releases
+            for each in told:  # what a signer has approved is judged again at once: with that word it may have too few
                 document = RevokedDocument(reason=reason)
                 await feed.publish(tx, REVOKED, each, msgspec.json.encode(document))
         return Stopped(

@@ -9,7 +9,8 @@ Always true here:
 - what is kept for live accuracy is a label, what was predicted and a score: never what was asked.
 """
 
+from strongroom.registry.evaluations.counting import Counting
 from strongroom.registry.evaluations.model import Evaluated
 from strongroom.registry.evaluations.service import Evaluations
 
-__all__ = ["Evaluated", "Evaluations"]
+__all__ = ["Counting", "Evaluated", "Evaluations"]

@@ -18,17 +18,17 @@ from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
-from strongroom.registry import dsse
 from strongroom.registry import tables as registry_tables
 from strongroom.registry.admission import tables as admission_tables
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.evaluations import drift, statements, tables
+from strongroom.registry.evaluations.counting import Counting
 from strongroom.registry.evaluations.model import Answered, Baseline, Day, Evaluated, Label, Labelled, Quality
 from strongroom.registry.evaluations.scoring import Told, score
 from strongroom.registry.evaluations.suite import BadSuite, Suite, read
 from strongroom.registry.model import Deployment
 from strongroom.registry.prompts import Prompts
-from strongroom.store import OperatorTx, TenantTx
+from strongroom.store import TenantTx
 
 LASTS: Final = timedelta(days=90)
 """For how long an evaluation counts."""
@@ -50,6 +50,7 @@ class Evaluations:
         self._keys = keys
         self._prompts = prompts
         self._clock = clock
+        self.counting = Counting(keys, clock)
 
     async def record(
         self,
@@ -116,35 +117,7 @@ class Evaluations:
         """Return the evaluations of a tenant's deployments whose signatures hold, newest first."""
         resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant)
         async with self._gate.permit(who, Action.MODEL_QUALITY, resource, ask) as tx:
-            return self._read(await tables.of_tenant(tx), tenant=str(tx.tenant))
-
-    async def passing(
-        self,
-        tx: OperatorTx | TenantTx,
-        release: str,
-        *,
-        environment: Environment | None = None,
-        suite: str | None = None,
-    ) -> tuple[Evaluated, ...]:
-        """Return the evaluations of a release that count: signed by this installation, not over, and passed.
-
-        Of each suite, by its digest, the newest in each tenant's environment counts alone: what failed since is not
-        passed by what passed before.
-
-        Args:
-            tx: a tenant's sees that tenant's evaluations, an operator's all of them.
-            release: the digest of its manifest.
-            environment: evaluated there; None: anywhere.
-            suite: of the suite with this name, any version; None: of any.
-        """
-        tenant = str(tx.tenant) if isinstance(tx, TenantTx) else None
-        rows = await (tables.of_tenant(tx, release) if isinstance(tx, TenantTx) else tables.of_release(tx, release))
-        newest: dict[tuple[str, str, str], Evaluated] = {}
-        for each in self._read(rows, tenant=tenant, release=release):
-            if environment in {None, each.environment} and suite in {None, each.suite.partition("@")[0]}:
-                newest.setdefault((each.tenant, each.environment, each.suite_digest), each)
-        now = self._clock.now()
-        return tuple(each for each in newest.values() if each.passed and now < each.expires)
+            return self.counting.read(await tables.of_tenant(tx), tenant=str(tx.tenant))
 
     async def label(
         self, who: Principal, tenant: TenantId, environment: Environment, labels: Sequence[Label], ask: Ask
@@ -183,9 +156,11 @@ class Evaluations:
             subject = found.subject
             since = self._clock.now() - timedelta(days=days)
             labels = await tables.labels(tx, subject.digest, environment, since, _MOST_READ)
-            rows = self._read(await tables.of_tenant(tx, subject.digest), tenant=str(tx.tenant), release=subject.digest)
+            rows = self.counting.read(
+                await tables.of_tenant(tx, subject.digest), tenant=str(tx.tenant), release=subject.digest
+            )
             here = [each for each in rows if each.environment is environment]
-            counting = await self.passing(tx, subject.digest, environment=environment)
+            counting = await self.counting.passing(tx, subject.digest, environment=environment)
         basis = next((each for each in here if each.baseline.labels), None)
         measured = _drift(labels, None if basis is None else basis.baseline)
         return Quality(
@@ -210,17 +185,6 @@ class Evaluations:
         resource = Resource(kind=Kind.TENANT, id=str(tenant), tenant=tenant)
         async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             await tables.erase_labels(tx, self._clock.now())
-
-    def _read(self, rows: Sequence[bytes], *, tenant: str | None, release: str | None = None) -> list[Evaluated]:
-        found: list[Evaluated] = []
-        for row in rows:
-            try:
-                each = statements.read(row, self._keys.evaluators())
-            except dsse.BadEnvelope:
-                continue  # a row that somebody wrote by hand counts for nothing
-            if tenant in {None, each.tenant} and release in {None, each.release}:
-                found.append(each)
-        return sorted(found, key=lambda each: each.at, reverse=True)
 
     async def _verify(self, tx: TenantTx, place: Deployment, requests: Counter[str], now: datetime) -> None:
         """Hold every request, and how many cases name it, against the tenant's records."""

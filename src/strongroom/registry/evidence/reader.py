@@ -33,7 +33,7 @@ class EvidenceReader:
         self._runtime: asyncio.Task[str] | None = None
 
     async def runtime(self) -> str:
-        """Return the digest of the installation as it was when this process first looked; empty: it cannot be told."""
+        """Return the digest of the installation as it was when this process looked last; empty: it cannot be told."""
         look = self._look
         if look is None:
             return ""
@@ -44,6 +44,11 @@ class EvidenceReader:
         except OSError:
             self._runtime = None
             return ""
+
+    async def look_again(self) -> str:
+        """Return the digest of the installation as it is now, where what looks does look anew; from here on it is that."""
+        self._runtime = None
+        return await self.runtime()
 
     async def outside(self, tx: OperatorTx | TenantTx, found: Found) -> Outside:
         """Return what there is about a release, about the installation and about its image."""

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from strongroom.kernel.clock import Clock
+from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import PLATFORM, TenantId, new_uuid
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
@@ -36,6 +36,7 @@ from strongroom.registry.evidence.model import (
     Taken,
 )
 from strongroom.registry.evidence.reader import EvidenceReader
+from strongroom.registry.evidence.superseding import superseded
 from strongroom.rules.approval import ApprovalRule
 from strongroom.signatures.keys import PublicKey
 from strongroom.store import Conflict, OperatorTx, TenantTx
@@ -44,6 +45,10 @@ from strongroom.vault import KeysDestroyed, Scope, SealBroken, Use, Vault, Vault
 _Read: TypeAlias = Callable[[bytes, datetime], tuple[Facts, str]]
 """Returns what a document says and the id of the key that signed it; raises `BadEvidence`."""
 _BEFORE: Final = "This very document was taken in before."
+_FULL: Final = (
+    f"There are {MOST_KEPT} pieces about it already, which is as many as are kept, and none has been superseded by a newer one of "
+    "its kind and key."
+)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,8 +118,6 @@ class EvidenceService:
         async with self._place(who, Action.EVIDENCE_ADD, subject, tenant, noted) as tx:
             found = await self._demand_subject(tx, about, subject, tenant)
             read_by = await self._read_by(tx, about, subject, found, of_publisher=publishers.is_bundle(envelope))
-            if await tables.count(tx, subject) >= MOST_KEPT:
-                raise _conflict(f"There are {MOST_KEPT} pieces about it already, which is as many as are kept.")
         now = self._clock.now()
         read = await self._read(read_by, envelope, now)
         if isinstance(read, BadEvidence):
@@ -127,6 +130,7 @@ class EvidenceService:
         )  # fmt: skip
         try:
             sealed = (await self._vault.keys(_scope(tenant))).seal(envelope, str(taken.id))
+            await self._make_room(who, taken, tenant, noted)
             async with self._place(who, Action.EVIDENCE_ADD, subject, tenant, _noted(ask, about, subject, taken)) as tx:
                 await self._demand_subject(tx, about, subject, tenant)
                 there = await self._about(tx, subject)
@@ -136,12 +140,34 @@ class EvidenceService:
                     raise _conflict(
                         f"There are {MOST_SIGNATURES} signatures of it already, which is as many as are kept."
                     )
+                if await tables.count(tx, subject) >= MOST_KEPT:
+                    raise _conflict(_FULL)
                 await tables.insert(tx, taken, seals.sealed(taken, self._keys), sealed)
         except Conflict:
             raise _conflict(_BEFORE) from None
         except (VaultUnavailable, KeysDestroyed) as error:
             raise _unavailable(error) from None
         return told(taken)
+
+    async def _make_room(self, who: Principal, taken: Taken, tenant: TenantId | None, noted: Ask) -> None:
+        """Where there is room for no more, remove the oldest piece that decides nothing beside newer ones and `taken`.
+
+        Its entry in the log says what it was; the piece that counts is never removed.
+        """
+        async with self._place(who, Action.EVIDENCE_READ, taken.subject, tenant, noted) as tx:
+            if await tables.count(tx, taken.subject) < MOST_KEPT:
+                return
+            known = [each for each in await self._about(tx, taken.subject) if each.about is taken.about]
+        gone = next((each for each in superseded([*known, taken]) if each.id != taken.id), None)
+        if gone is None:
+            return  # it is refused, with why, where it would be added
+        detail = {
+            "removed": str(gone.id), "form": str(gone.facts.form), "signer": gone.signer, "document": gone.document,
+            "made": rfc3339(gone.facts.made),
+        }  # fmt: skip
+        ask = replace(noted, detail={**noted.detail, **detail})
+        async with self._place(who, Action.EVIDENCE_ADD, taken.subject, tenant, ask) as tx:
+            await tables.remove(tx, gone.id)
 
     async def _read(self, read: _Read, document: bytes, now: datetime) -> tuple[Facts, str] | BadEvidence:
         async with self._reading:

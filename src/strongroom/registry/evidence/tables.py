@@ -1,4 +1,4 @@
-"""The SQL of others' evidence: added, never changed."""
+"""The SQL of others' evidence: added, never changed; removed once newer evidence has taken its place."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ async def insert(tx: OperatorTx | TenantTx, taken: Taken, seal: bytes, sealed: b
            VALUES ($1, $2, $3, $4, $5, $6, $7)""",
         taken.subject, taken.id, str(taken.about), taken.document, seal, sealed, taken.at,
     )  # fmt: skip
+
+
+async def remove(tx: OperatorTx | TenantTx, piece: UUID) -> None:
+    """Remove a piece: of the installation, or of the transaction's tenant."""
+    if isinstance(tx, TenantTx):
+        await tx.execute("DELETE FROM registry.own_outside_evidence WHERE tenant_id = $1 AND id = $2", tx.tenant, piece)
+    else:
+        await tx.execute("DELETE FROM registry.outside_evidence WHERE id = $1", piece)
 
 
 async def count(tx: OperatorTx | TenantTx, subject: str) -> int:

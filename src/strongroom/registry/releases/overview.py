@@ -35,6 +35,8 @@ from strongroom.registry.admission.statements import Scanned, read_scan
 from strongroom.registry.model import Release
 from strongroom.registry.oms.service import verify_statement
 from strongroom.registry.releases import tables
+from strongroom.registry.serving import tables as serving_tables
+from strongroom.registry.serving.model import Serves
 
 MOST: Final = 500
 """Releases that are judged for one answer."""
@@ -86,6 +88,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
         words: the approvals, newest first.
         demanded: how many people must approve it in each environment.
         own_key: whether an approver must sign with a key of their own.
+        serving: deployments that lack something, and go on or are stopped.
     """
 
     release: Release
@@ -98,6 +101,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     words: tuple[Word, ...]
     demanded: dict[Environment, int]
     own_key: bool
+    serving: tuple[Serves, ...] = ()
 
 
 class Awaiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +153,7 @@ class Overview:
             found = await self._admission.named(tx, name, version, whose)
             case = await self._admission.case(tx, found)
             listed = await registry_tables.releases(tx, found.owner)
+            serving = await serving_tables.of_release(tx, found.subject.digest)
         release = next(
             (each for each in listed if (each.digest, each.tenant) == (found.subject.digest, found.owner)), None
         )
@@ -181,6 +186,7 @@ class Overview:
             if risk is None or case.policy.trouble
             else {each: case.policy.of(each, risk).people(each, risk.value) for each in Environment},
             own_key=self._own.demanded,
+            serving=serving,
         )
 
     async def awaiting(self, who: Principal, ask: Ask) -> list[Awaiting]:
