@@ -422,6 +422,19 @@ ALTER FUNCTION registry.part_content(of_subject text, of_file text, of_part text
 
 COMMENT ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) IS 'forgets which rows of a file were of a subject of the tenant that is set, unless something holds them; who calls it has removed the rows, or does now';
 
+CREATE FUNCTION registry.prompts_to_move() RETURNS TABLE(tenant_id uuid, name text, version text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select p.tenant_id, p.name, p.version from registry.prompt p
+    where p.erased_at is null and substring(p.sealed from 1 for 1) = '\x01'
+    order by p.tenant_id, p.name, p.version
+$$;
+
+ALTER FUNCTION registry.prompts_to_move() OWNER TO sr_owner;
+
+COMMENT ON FUNCTION registry.prompts_to_move() IS 'which system prompts are sealed under the installation''s keyring still; no text, sealed or not';
+
 CREATE FUNCTION retention.bucket(microseconds bigint) RETURNS integer
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3518,6 +3531,8 @@ ALTER TABLE registry.lineage_edge ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.lineage_run ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY moved_from ON registry.prompt FOR SELECT TO sr_owner USING (((erased_at IS NULL) AND (SUBSTRING(sealed FROM 1 FOR 1) = '\x01'::bytea)));
+
 CREATE POLICY operator_read ON registry.deployment FOR SELECT TO sr_operator USING (true);
 
 CREATE POLICY operator_read ON registry.evaluation FOR SELECT TO sr_operator USING (true);
@@ -3740,6 +3755,9 @@ GRANT ALL ON FUNCTION registry.forget_content(of_file text) TO sr_control;
 
 REVOKE ALL ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) TO sr_control;
+
+REVOKE ALL ON FUNCTION registry.prompts_to_move() FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.prompts_to_move() TO sr_operator;
 
 REVOKE ALL ON FUNCTION retention.bucket(microseconds bigint) FROM PUBLIC;
 

@@ -54,6 +54,7 @@ class Use(StrEnum):
     CAPTURE = "capture"  # raw requests and answers that two others allowed to be captured
     VALUE_LIST = "value-list"  # what values of a tenant's own lists are hashed with
     WEBHOOK = "webhook"  # what notices are signed with
+    SYSTEM_PROMPT = "system-prompt"  # what deployments tell their models before anybody's request
 
 
 class VaultUnavailable(Exception):  # noqa: N818 - said to an operator, who does not read class names

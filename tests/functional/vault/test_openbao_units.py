@@ -12,16 +12,32 @@ from strongroom.identity import Directory, Identity
 from strongroom.identity.tenantkeys import TenantKeys
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import Name, TenantId, new_uuid
+from strongroom.kernel.principal import Environment
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask, Engine, Gate
+from strongroom.registry.prompts import Prompt, PromptSeals
+from strongroom.registry.prompts.model import Destroyed
 from strongroom.store import Database
-from strongroom.vault import Broker, FileKeystore, Keyring, KeysDestroyed, Purpose, Scope, Use, Vault, VaultUnavailable
+from strongroom.vault import (
+    Broker,
+    FileKeystore,
+    Keyring,
+    KeysDestroyed,
+    Purpose,
+    PurposeKeys,
+    Scope,
+    Use,
+    Vault,
+    VaultUnavailable,
+)
 from strongroom.vault.broker import Question
 from strongroom.vault.openbao import AppRole, Client, OpenBaoKeystore, Units
 from strongroom.vault.openbao.testing import Bao
 
 POLICY = Path("docs/how-to/openbao-unit-policy.hcl").read_text(encoding="utf-8")
 SECRET = Use.PROVIDER_SECRET
+NO_KEYS = PurposeKeys(1, {})
+DEV = Environment.DEV
 
 
 def tenant() -> TenantId:
@@ -115,8 +131,15 @@ async def test_a_dissolved_unit_opens_nothing_takes_nobody_and_leaves_its_neighb
     scopes = [Scope(each, SECRET) for each in (ended, neighbour)]
     vault = Vault(keystore, SystemClock())
     sealed = [(await vault.keys(scope)).seal(b"canary", "x") for scope in scopes]
+    prompts = [
+        Prompt(tenant=str(each), name="p", version="1", author="a", text="canary") for each in (ended, neighbour)
+    ]
+    pinned = [await PromptSeals(vault, NO_KEYS).pinned(each, DEV, "d") for each in prompts]
     assert await keystore.dissolve("short-lived") == 1
     fresh = Vault(keystore, SystemClock())
+    with pytest.raises(Destroyed):
+        await PromptSeals(fresh, NO_KEYS).open_pinned(pinned[0], ended, DEV, "d")
+    assert (await PromptSeals(fresh, NO_KEYS).open_pinned(pinned[1], neighbour, DEV, "d")).text == "canary"
     with pytest.raises(KeysDestroyed):
         await fresh.open(scopes[0], sealed[0], "x")
     with pytest.raises(KeysDestroyed):
