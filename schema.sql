@@ -2014,6 +2014,7 @@ CREATE TABLE registry.label (
     told_at timestamp with time zone NOT NULL,
     erased_at timestamp with time zone,
     subject text,
+    by_workload uuid,
     CONSTRAINT label_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
     CONSTRAINT label_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
     CONSTRAINT label_predicted_check CHECK (((length(predicted) >= 1) AND (length(predicted) <= 64))),
@@ -2025,6 +2026,8 @@ ALTER TABLE ONLY registry.label FORCE ROW LEVEL SECURITY;
 ALTER TABLE registry.label OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.label IS 'what turned out to be right for a request, what was predicted, and the score; never what was asked';
+
+COMMENT ON COLUMN registry.label.by_workload IS 'the workload that told it; null: an administrator of the tenant did';
 
 CREATE TABLE registry.lineage_edge (
     tenant_id uuid NOT NULL,
@@ -4275,6 +4278,8 @@ GRANT UPDATE(told_at) ON TABLE registry.label TO sr_control;
 GRANT UPDATE(erased_at) ON TABLE registry.label TO sr_control;
 
 GRANT UPDATE(subject) ON TABLE registry.label TO sr_control;
+
+GRANT UPDATE(by_workload) ON TABLE registry.label TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE registry.lineage_edge TO sr_control;
 

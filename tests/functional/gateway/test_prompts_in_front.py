@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from strongroom.gateway.fronts import Fronts
 from strongroom.kernel.clock import SystemClock
+from strongroom.registry.prompts.model import Destroyed
 from strongroom.vault import FileKeystore, Keyring
 
 if TYPE_CHECKING:
@@ -89,8 +89,11 @@ async def test_destroyed_keys_of_its_tenant_close_it_and_nothing_beside_it(plane
     assert (await plane.ask("/v1/chat/completions", {"model": "fronted", **body}, key=key)).status == 200
     keystore = FileKeystore(plane.sockets / "vault", Keyring.open(plane.sockets / "keyring.json"), SystemClock())
     await keystore.destroy(plane.tenants["globex"])
-    fronts = Fronts(plane.prompts.seals, SystemClock())
-    await fronts.renew(plane.snapshot.fronts())  # as the gateway does within the minute
+    with pytest.raises(Destroyed):
+        await plane.prompts.seals.renew(plane.tenants["globex"])
+    (front,) = [each for each in plane.snapshot.fronts() if each.tenant == plane.tenants["globex"]]
+    front.until = 0.0  # a minute later, and nothing has come by since
+    assert front.opened is not None
     plane.chat.asked.clear()
     for path, more in (("/v1/chat/completions", {}), ("/v1/messages", {"max_tokens": 9})):
         answer = await plane.ask(path, {"model": "fronted", **body, **more}, key=key, headers=_VERSION)
