@@ -51,6 +51,7 @@ from strongroom.store.roles import CONTROL, Passwords
 from strongroom.vault import Keyring, KeyringBroken
 
 _WORKERS_READY_S: Final = 180.0
+_NAMED: Final = 4  # migrations that are named one by one
 
 
 def run(options: Options) -> int:
@@ -76,6 +77,13 @@ def run(options: Options) -> int:
         )
         return FAILED
     return OK
+
+
+def told_of(applied: Sequence[str]) -> str:
+    """Return which migrations were applied: with nothing between two names that the logs' masking takes for an assignment."""
+    if len(applied) > _NAMED:
+        return f"applied {len(applied)} migrations, {applied[0]} to {applied[-1]}"
+    return f"applied {'; '.join(applied)}" if applied else "up to date"
 
 
 async def _up(options: Options, loaded: Loaded, progress: Progress) -> None:
@@ -131,7 +139,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             passwords = Passwords.generate()
             applied = await migrate(admin, passwords)
             await shape.shape_of_database(admin, settings, progress.line)
-            step.done(f"applied {', '.join(applied)}" if applied else "up to date")
+            step.done(told_of(applied))
         formats.record(places.home)
         host = await stack.enter_async_context(
             models.workers(releases, places, settings, tree, sandbox, tell=progress.line, log=sink.put)

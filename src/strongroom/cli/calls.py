@@ -13,10 +13,15 @@ from strongroom.cli.session import Session, decoded
 _THEN: Final = {
     401: "Check the token: it may have expired or been revoked, and one that is bound counts with its key alone "
     "(`--proof-key`). `strongroom whoami -v` says which one is used.",
-    403: "Ask with a credential that may do this; in production an operator takes an elevation for what is a tenant's.",
+    403: "Ask with a credential that may do this (`--token-file`); approving is an approver's, and in production an operator takes an "
+    "elevation for what is a tenant's.",
     404: "Check the name and the tenant; what is not yours to see looks the same as what is not there.",
     503: "Try again shortly; `strongroom doctor` looks at the reasons.",
 }
+
+
+_FORBIDDEN: Final = 403
+_NOT_YOU: Final = "This credential "
 
 
 class _Problem(msgspec.Struct):
@@ -92,5 +97,7 @@ def _refused(status: int, answer: bytes) -> Failure:
     except msgspec.MsgspecError:
         return Failure(f"The server answered {status}.", "Check --control.", UNDETERMINED)
     said = problem.detail if problem.param is None else f"{problem.param}: {problem.detail}"
-    then = [_THEN.get(status, ""), f"(request {problem.request_id})" if problem.request_id else ""]
+    # What was refused for another reason than who asks says so itself: another credential would be told the same.
+    hint = "" if status == _FORBIDDEN and not problem.detail.startswith(_NOT_YOU) else _THEN.get(status, "")
+    then = [hint, f"(request {problem.request_id})" if problem.request_id else ""]
     return Failure(said, " ".join(part for part in then if part), UNDETERMINED if status in {502, 503} else FAILED)

@@ -33,6 +33,7 @@ from strongroom.vault.keystore import (
     KeysDestroyed,
     Keystore,
     Material,
+    NoUnits,
     Use,
     VaultUnavailable,
     is_filed_name,
@@ -87,7 +88,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Answer(msgspec.Struct, frozen=True):
     """What it is told: a field that its verb has, or why not."""
 
-    no: Literal["", "unavailable", "destroyed"] = ""
+    no: Literal["", "unavailable", "unfit", "destroyed"] = ""
     why: str = ""
     incarnation: str = ""
     generations: dict[int, bytes] = {}
@@ -184,6 +185,8 @@ class Broker:
             return None
         try:
             return await self._done(question)
+        except NoUnits as error:
+            return Answer(no="unfit", why=str(error))
         except VaultUnavailable as error:
             return Answer(no="unavailable", why=str(error))
         except KeysDestroyed as error:
@@ -335,6 +338,8 @@ class BrokeredKeystore:
             ) from None
         if answer.no == "destroyed":
             raise KeysDestroyed(answer.why)
+        if answer.no == "unfit":
+            raise NoUnits(answer.why)
         if answer.no:
             raise VaultUnavailable(answer.why)
         return answer

@@ -61,6 +61,10 @@ class VaultUnavailable(Exception):  # noqa: N818 - said to an operator, who does
     """The keystore does not answer, is sealed, or refuses. The message says which, and what to do."""
 
 
+class NoUnits(VaultUnavailable):
+    """The keystore has no business units, and will have none later: asking again helps nobody."""
+
+
 class KeysDestroyed(Exception):  # noqa: N818 - named for what happened
     """The tenant's keys were destroyed; what they sealed is gone for good, and no new ones are made."""
 

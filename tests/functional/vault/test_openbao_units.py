@@ -23,6 +23,7 @@ from strongroom.vault import (
     FileKeystore,
     Keyring,
     KeysDestroyed,
+    NoUnits,
     Purpose,
     PurposeKeys,
     Scope,
@@ -118,7 +119,7 @@ async def test_a_tenant_is_settled_once_and_with_a_login_that_works(
     with pytest.raises(VaultUnavailable):
         await keystore.settle(tenant(), "broken")
     embedded = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), SystemClock())
-    with pytest.raises(VaultUnavailable, match="namespaces of OpenBao"):
+    with pytest.raises(NoUnits, match="namespaces of OpenBao"):
         await embedded.settle(tenant(), "retail")
 
 
