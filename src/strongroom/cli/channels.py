@@ -21,7 +21,8 @@ CHANNEL: Final = App(
 Examples:
   strongroom channel status
   strongroom channel show prod
-  strongroom model promote credit-risk@1.0.0 --to prod --reason "passed its evaluation"
+  strongroom model promote credit-risk@1.0.0 --to prod \\
+      --reason "passed its evaluation"
 """,
     help="See which releases may serve in an environment, and which nowhere.",
 )

@@ -24,11 +24,14 @@ DATASET: Final = App(
     group=ONLINE,
     help_epilogue="""
 Examples:
-  strongroom source add crm --tenant acme --owner alice --contact data@acme.example \\
-      --licence "our customers' consent of 2026" --risk high
-  strongroom dataset add loans.csv --name loans --version 1 --source crm --tenant acme --label label
+  strongroom source add crm --tenant acme --owner first-approver \\
+      --contact data@acme.example --risk high \\
+      --licence "our customers' consent of 2026"
+  strongroom dataset add loans.csv --name loans --version 1 --source crm \\
+      --tenant acme --label label
   strongroom dataset show loans@1 --tenant acme
-  strongroom dataset approve loans@1 --tenant acme --reason "read it" --token-file approver.token
+  strongroom dataset approve loans@1 --tenant acme --reason "read it" \\
+      --token-file approver.token
 """,
     help="Bring training data in: checked row by row, kept apart until it is valid and approved, read by grant.",
 )

@@ -22,11 +22,12 @@ PROMPT: Final = App(
     group=ONLINE,
     help_epilogue="""
 Examples:
-  strongroom prompt add service-desk.txt --name service-desk --version 1.0.0 --tenant acme
+  strongroom prompt add service-desk.txt --name service-desk --version 1.0.0 \\
+      --tenant acme
   strongroom prompt approve service-desk@1.0.0 --tenant acme --env dev \\
       --reason "read it, ticket 4711" --token-file approver.token
-  strongroom deployment create desk --tenant acme --env dev --release smollm2-135m \\
-      --prompt service-desk@1.0.0
+  strongroom deployment create desk --tenant acme --env dev \\
+      --release smollm2-135m --prompt service-desk@1.0.0
 """,
     help="Keep system prompts as releases: versioned, without secrets, approved, pinned by digest in deployments.",
 )

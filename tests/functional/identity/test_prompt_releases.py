@@ -324,7 +324,8 @@ async def test_prompts_of_before_come_under_their_tenants_keys_and_a_kill_in_the
 
     stuck = Stuck(seals_of(house))
     running = asyncio.create_task(Mover(services.gate, stuck, SystemClock()).run(SCHEDULE, ASK))
-    await stuck.reached.wait()
+    async with asyncio.timeout(60):
+        await stuck.reached.wait()
     # What a killed process leaves is a connection that ended in the middle of a transaction.
     await alter(house, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'registry.prompt'::regclass")
     stuck.goes_on.set()
