@@ -50,6 +50,7 @@ _KEYS_S: Final = 3600.0
 _RENEW_EVERY_S: Final = 20 * 60.0
 _RENEW_AGAIN_S: Final = 15.0
 _MOVE_AGAIN_S: Final = 5.0
+_MOVE_SELDOM_S: Final = 600.0
 SCHEDULE: Final = Principal(role=Role.OPERATOR, name="schedule", credential=KeyId(""))
 """The control process when it does what nobody asked for at that moment; no credential stands for it."""
 _log = logging.getLogger(__name__)
@@ -180,7 +181,7 @@ async def _prompts_moved(services: Services) -> bool:
         return False
     if done != Moved():
         _log.info(
-            "prompts: %d moved under their tenants' keys, %d erased since those were destroyed, %d do not open",
+            "prompts: %d moved under their tenants' keys, %d erased since those were destroyed, %d could not be moved",
             done.moved, done.erased, done.broken,
         )  # fmt: skip
     return True
@@ -188,8 +189,10 @@ async def _prompts_moved(services: Services) -> bool:
 
 async def _move_prompts(services: Services) -> None:
     """Go on with what a start could not do, since the vault was away or the log not sealed yet."""
-    while not await _prompts_moved(services):  # noqa: ASYNC110 - what is awaited is in other processes
-        await asyncio.sleep(_MOVE_AGAIN_S)
+    pause = _MOVE_AGAIN_S
+    while not await _prompts_moved(services):
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _MOVE_SELDOM_S)  # each try stands in the audit log
 
 
 async def _drop_in_time(services: Services) -> None:

@@ -19,16 +19,28 @@ from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
-from strongroom.policy import Action, Ask, Engine, Kind, Resource
+from strongroom.policy import Action, Ask, Decision, Engine, Gate, Kind, Resource
 from strongroom.registry.admission.testing import APPROVERS, admitted, release_of
 from strongroom.registry.documents import DEPLOYMENT, RouteDocument
 from strongroom.registry.model import Operation
 from strongroom.registry.prompts import PinnedDocument, Prompt, PromptSeals
 from strongroom.registry.prompts.model import Destroyed, Kept
 from strongroom.registry.prompts.moving import Moved, Mover
-from strongroom.store import Unavailable, feed
+from strongroom.store import Database, Unavailable, feed
 from strongroom.store.follower import Follower
-from strongroom.vault import FileKeystore, Keyring, Purpose, SealBroken, is_under_keyring, seal, unseal
+from strongroom.vault import (
+    FileKeystore,
+    Keyring,
+    Material,
+    Purpose,
+    SealBroken,
+    Use,
+    Vault,
+    VaultUnavailable,
+    is_under_keyring,
+    seal,
+    unseal,
+)
 from strongroom.vault.testing import embedded
 
 if TYPE_CHECKING:
@@ -290,6 +302,13 @@ async def former(house: House) -> int:
     return sum(is_under_keyring(each) for each in [*kept, *(each.sealed for each in routes if each is not None)])
 
 
+class Away(FileKeystore):
+    """A vault that is sealed."""
+
+    async def open(self, tenant: TenantId, use: Use) -> Material:
+        raise VaultUnavailable(f"{use} of {tenant}: unseal it")
+
+
 class Stuck(PromptSeals):
     """Waits in the middle of its second move, with the first committed."""
 
@@ -321,6 +340,17 @@ async def test_prompts_of_before_come_under_their_tenants_keys_and_a_kill_in_the
     assert await former(house) == 5
     both = sorted([TEXT, f"{TEXT} Twice."])
     assert sorted(await seen(house)) == both  # as an upgraded gateway finds them, before control has moved them
+
+    away = PromptSeals(
+        Vault(
+            Away(house.content.parent / "vault", Keyring.open(house.content.parent / "keyring.json"), SystemClock()),
+            SystemClock(),
+        ),
+        house.keys,
+    )
+    with pytest.raises(VaultUnavailable):
+        await Mover(services.gate, away, SystemClock()).run(SCHEDULE, ASK)
+    assert await former(house) == 5
 
     stuck = Stuck(seals_of(house))
     running = asyncio.create_task(Mover(services.gate, stuck, SystemClock()).run(SCHEDULE, ASK))
@@ -366,6 +396,28 @@ async def test_what_a_restored_backup_brings_back_of_a_shredded_tenant_is_erased
     assert await former(house) == 0
     assert await seen(house) == ["prompt_gone"]
     assert (await house.services.prompts.show(INSTALLER, globex, DESK, "1", ASK)).text == TEXT
+
+
+async def test_a_tenant_whose_prompts_may_not_be_moved_holds_up_no_other(house: House) -> None:
+    acme = await ready(house)
+    globex = await house.tenant("globex")
+    await house.services.prompts.add(INSTALLER, globex, DESK, "1", TEXT, ASK)
+    for tenant in (acme, globex):
+        await as_before(house, tenant)
+
+    def narrowed(said: Decision, who: Principal, action: Action, resource: Resource) -> Decision:
+        closed = who is SCHEDULE and action is Action.PROMPT_ADD and resource.tenant == acme
+        return replace(said, allowed=False, reason="forbidden by the installation's own") if closed else said
+
+    database = await Database.connect(house.database.control, house.database.operator)
+    try:
+        gate = Gate(database, Engine.load(), SystemClock(), narrowed=narrowed)
+        moved = await Mover(gate, seals_of(house), SystemClock()).run(SCHEDULE, ASK)
+    finally:
+        await database.close()
+    assert moved == Moved(moved=1, broken=1)
+    assert await former(house) == 1
+    assert (await house.services.prompts.show(INSTALLER, acme, DESK, "1", ASK)).text == TEXT
 
 
 async def test_a_row_moved_to_another_version_or_tenant_does_not_open(house: House) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.principal import Principal
+from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
 from strongroom.registry.documents import DEPLOYMENT, RouteDocument
 from strongroom.registry.prompts import tables
@@ -33,7 +34,7 @@ _MOVES: Final = {"changes": "seal: from the installation's keyring to the tenant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """How many prompts came under their tenants' keys, were erased with destroyed keys, and do not open and so stay."""
+    """How many prompts came under their tenants' keys, were erased with destroyed keys, and could not be moved and so stay."""
 
     moved: int = 0
     erased: int = 0
@@ -51,9 +52,11 @@ class Mover:
     async def run(self, who: Principal, ask: Ask) -> Moved:
         """Move all that there are, one a transaction.
 
+        One that may not be moved, by a policy of the installation's own, stays as one that does not open does.
+
         Raises:
             VaultUnavailable: when the vault cannot be asked; what was moved until then is.
-            Refused: when changes are not taken now.
+            Refused: UNAVAILABLE when changes are not taken now.
         """
         async with self._gate.permit_platform(who, Action.TENANT_LIST, Resource(kind=Kind.TENANT), ask) as tx:
             found = await tables.to_move(tx)
@@ -61,7 +64,9 @@ class Mover:
         for tenant, name, version in found:
             try:
                 erased = await self._one(who, tenant, name, version, ask)
-            except BadPrompt as error:
+            except (BadPrompt, Refused) as error:
+                if isinstance(error, Refused) and error.refusal.kind is RefusalKind.UNAVAILABLE:
+                    raise
                 _log.error("the prompt %s@%s of tenant %s cannot be moved: %s", name, version, tenant, error)
                 done = replace(done, broken=done.broken + 1)
             else:
