@@ -424,6 +424,19 @@ ALTER FUNCTION registry.part_content(of_subject text, of_file text, of_part text
 
 COMMENT ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) IS 'forgets which rows of a file were of a subject of the tenant that is set, unless something holds them; who calls it has removed the rows, or does now';
 
+CREATE FUNCTION registry.prompts_to_move() RETURNS TABLE(tenant_id uuid, name text, version text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select p.tenant_id, p.name, p.version from registry.prompt p
+    where p.erased_at is null and substring(p.sealed from 1 for 1) = '\x01'
+    order by p.tenant_id, p.name, p.version
+$$;
+
+ALTER FUNCTION registry.prompts_to_move() OWNER TO sr_owner;
+
+COMMENT ON FUNCTION registry.prompts_to_move() IS 'which system prompts are sealed under the installation''s keyring still; no text, sealed or not';
+
 CREATE FUNCTION retention.bucket(microseconds bigint) RETURNS integer
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2003,6 +2016,7 @@ CREATE TABLE registry.label (
     told_at timestamp with time zone NOT NULL,
     erased_at timestamp with time zone,
     subject text,
+    by_workload uuid,
     CONSTRAINT label_environment_check CHECK ((environment = ANY (ARRAY['dev'::text, 'test'::text, 'prod'::text]))),
     CONSTRAINT label_label_check CHECK (((length(label) >= 1) AND (length(label) <= 64))),
     CONSTRAINT label_predicted_check CHECK (((length(predicted) >= 1) AND (length(predicted) <= 64))),
@@ -2014,6 +2028,8 @@ ALTER TABLE ONLY registry.label FORCE ROW LEVEL SECURITY;
 ALTER TABLE registry.label OWNER TO sr_owner;
 
 COMMENT ON TABLE registry.label IS 'what turned out to be right for a request, what was predicted, and the score; never what was asked';
+
+COMMENT ON COLUMN registry.label.by_workload IS 'the workload that told it; null: an administrator of the tenant did';
 
 CREATE TABLE registry.lineage_edge (
     tenant_id uuid NOT NULL,
@@ -3547,6 +3563,8 @@ ALTER TABLE registry.lineage_edge ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE registry.lineage_run ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY moved_from ON registry.prompt FOR SELECT TO sr_owner USING (((erased_at IS NULL) AND (SUBSTRING(sealed FROM 1 FOR 1) = '\x01'::bytea)));
+
 CREATE POLICY operator_read ON registry.deployment FOR SELECT TO sr_operator USING (true);
 
 CREATE POLICY operator_read ON registry.evaluation FOR SELECT TO sr_operator USING (true);
@@ -3775,6 +3793,9 @@ GRANT ALL ON FUNCTION registry.forget_content(of_file text) TO sr_control;
 
 REVOKE ALL ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) TO sr_control;
+
+REVOKE ALL ON FUNCTION registry.prompts_to_move() FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.prompts_to_move() TO sr_operator;
 
 REVOKE ALL ON FUNCTION retention.bucket(microseconds bigint) FROM PUBLIC;
 
@@ -4292,6 +4313,8 @@ GRANT UPDATE(told_at) ON TABLE registry.label TO sr_control;
 GRANT UPDATE(erased_at) ON TABLE registry.label TO sr_control;
 
 GRANT UPDATE(subject) ON TABLE registry.label TO sr_control;
+
+GRANT UPDATE(by_workload) ON TABLE registry.label TO sr_control;
 
 GRANT SELECT,INSERT ON TABLE registry.lineage_edge TO sr_control;
 

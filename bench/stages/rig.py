@@ -7,6 +7,7 @@ every batch. Everything between is the product's: directory, snapshot, Cedar, ru
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from bench.gateway.mock_worker import EVENT, LAST, WHOLE
 from bench.gateway.plane import DIGEST, LIMITS
 
 from strongroom.gateway import Gateway, Recorder, Snapshot
+from strongroom.gateway.fronting import SystemPrompt
 from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.memory import MemorySource
 from strongroom.gateway.screen import AskLimits
@@ -34,6 +36,7 @@ from strongroom.kernel.ids import PLATFORM, TenantId
 from strongroom.kernel.principal import Environment, Role
 from strongroom.policy import Engine
 from strongroom.registry import DEPLOYMENT, Operation, RouteDocument
+from strongroom.registry.prompts import PinnedDocument
 from strongroom.rules.documents import RulesDocument
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
@@ -168,8 +171,8 @@ def entry(tenant: TenantId, kind: str, name: str, body: object) -> FeedEntry:
     return FeedEntry(tenant=tenant, kind=kind, id=name, version=1, body=msgspec.json.encode(body), deleted=False)
 
 
-def told(keys: PurposeKeys) -> tuple[list[FeedEntry], str]:
-    """Return what the feed would say of one tenant with one key and one model, and the key."""
+def told(keys: PurposeKeys, pinned: PinnedDocument | None = None) -> tuple[list[FeedEntry], str]:
+    """Return what the feed would say of one tenant with one key and one model, with a system prompt or not, and the key."""
     key = secretkey.mint(Role.INFERENCE, Environment.DEV)
     fingerprint = keys.mac(Purpose.KEY_PEPPER, key.text.encode())
     assert fingerprint is not None
@@ -177,7 +180,9 @@ def told(keys: PurposeKeys) -> tuple[list[FeedEntry], str]:
         fingerprint=fingerprint, pepper_version=1, role=Role.INFERENCE, name="inference", expires_at=4e9,
         tenant=ACME, environment=Environment.DEV, workload=UUID(int=7),
     )  # fmt: skip
-    route = RouteDocument(environment=Environment.DEV, name="tiny", release=DIGEST, kind=Operation.CHAT, created=1)
+    route = RouteDocument(
+        environment=Environment.DEV, name="tiny", release=DIGEST, kind=Operation.CHAT, created=1, prompt=pinned
+    )
     limits = RulesDocument(version=1, digest="", document=msgspec.Raw(msgspec.json.encode(LIMITS)))
     return [
         entry(PLATFORM, documents.TENANT, str(ACME), TenantDocument(name="acme")),
@@ -203,14 +208,16 @@ async def _database() -> Any:
 
 
 @contextmanager
-def rig(directory: Path) -> Generator[Rig]:
-    """Build a gateway on the running loop."""
+def rig(directory: Path, prompt: str = "") -> Generator[Rig]:
+    """Build a gateway on the running loop; `prompt`: what the model is told before each request, opened already."""
     clock = SystemClock()
     keys = PurposeKeys(1, {purpose: {1: bytes([number]) * 32} for number, purpose in enumerate(Purpose, 1)})
     snapshot = Snapshot(Directory(keys, clock, allow_demo=False), Engine.load())
     snapshot.follow(cast("Follower", Lease(clock)))
-    entries, key = told(keys)
+    entries, key = told(keys, PinnedDocument(digest=DIGEST, sealed=b"sealed") if prompt else None)
     snapshot.apply(entries, full=True)
+    for front in snapshot.fronts():
+        front.opened, front.until = SystemPrompt.of(DIGEST, prompt), math.inf
     recorder = Recorder(_database, clock, Spool(directory, "bench", clock))
     leases = Leases(MemorySource(lambda: int(clock.now().timestamp() * 1e6)), clock, processes=2)
     gateway = Gateway(

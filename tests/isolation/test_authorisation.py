@@ -190,6 +190,7 @@ MAY = {
     Role.EVALUATION: {
         Action.MODEL_INVOKE,
         Action.MODEL_SEE,
+        Action.MODEL_LABEL,
         Action.TOKEN_ISSUE,
         Action.WHOAMI,
     },
@@ -311,6 +312,7 @@ def test_a_workload_has_one_family_of_verbs_and_no_two_that_carry_data_through(a
     # No workload reads training data and also asks models, brings data in, or administers anything.
     families = [
         {Action.MODEL_INVOKE, Action.MODEL_SEE},
+        {Action.MODEL_INVOKE, Action.MODEL_SEE, Action.MODEL_LABEL},  # and is told nothing for a label
         {Action.DATASET_ADD},
         {Action.DATASET_READ, Action.TRAINING_RUN, Action.TRAINING_DELIVER},
         {Action.MODEL_SEE, Action.CASE_VIEW},

@@ -32,6 +32,7 @@ from strongroom.kernel.refusal import Refused
 from strongroom.policy import Ask, Engine
 from strongroom.providers import Book, Networks
 from strongroom.registry.admission.model import OwnKeys
+from strongroom.registry.prompts.moving import Moved
 from strongroom.registry.releases.service import Bounds
 from strongroom.rules import Rulebook
 from strongroom.store import Database, StoreError, Unavailable
@@ -48,6 +49,8 @@ _FLOWS_S: Final = 3600.0
 _KEYS_S: Final = 3600.0
 _RENEW_EVERY_S: Final = 20 * 60.0
 _RENEW_AGAIN_S: Final = 15.0
+_MOVE_AGAIN_S: Final = 5.0
+_MOVE_SELDOM_S: Final = 600.0
 SCHEDULE: Final = Principal(role=Role.OPERATOR, name="schedule", credential=KeyId(""))
 """The control process when it does what nobody asked for at that moment; no credential stands for it."""
 _log = logging.getLogger(__name__)
@@ -124,8 +127,9 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     )
     follower.start()
     await _erase_again(services)  # before anybody is answered: what a restored backup brought back is not to be seen
+    moved = await _prompts_moved(services)
     services.releases.resume()
-    duties = _duties(services, collected)
+    duties = _duties(services, collected, moved=moved)
     try:
         async with AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan() as bridge:
             yield bridge
@@ -139,7 +143,7 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         await database.close()
 
 
-def _duties(services: Services, collected: Collected) -> list[asyncio.Task[None]]:
+def _duties(services: Services, collected: Collected, *, moved: bool) -> list[asyncio.Task[None]]:
     """Begin what this process does by itself, beside answering."""
     duties = {
         "metrics": collected.run(),
@@ -150,6 +154,8 @@ def _duties(services: Services, collected: Collected) -> list[asyncio.Task[None]
         "channels": _renew_in_time(services),
         "notices": services.notices.run(),
     }
+    if not moved:
+        duties["prompts"] = _move_prompts(services)
     if services.rechecks:
         duties["sign-ons"] = services.rechecks.run()
     return [asyncio.create_task(duty, name=name) for name, duty in duties.items()]
@@ -163,6 +169,31 @@ async def _erase_again(services: Services, *, files: bool = False) -> None:
             _log.warning("subjects: %d things that were erased had come back, and were erased again", again)
     except (Refused, StoreError, VaultUnavailable, KeysDestroyed) as error:
         _log.warning("subjects: whether what was erased came back is not known: %s", type(error).__name__)
+
+
+async def _prompts_moved(services: Services) -> bool:
+    """Bring system prompts of earlier versions under their tenants' keys; return whether that was done."""
+    try:
+        done = await services.mover.run(SCHEDULE, Ask())
+    except (Refused, StoreError, VaultUnavailable) as error:
+        _log.warning(
+            "prompts: some may rest under the installation's keyring still: %s; tried again", type(error).__name__
+        )
+        return False
+    if done != Moved():
+        _log.info(
+            "prompts: %d moved under their tenants' keys, %d erased since those were destroyed, %d could not be moved",
+            done.moved, done.erased, done.broken,
+        )  # fmt: skip
+    return True
+
+
+async def _move_prompts(services: Services) -> None:
+    """Go on with what a start could not do, since the vault was away or the log not sealed yet."""
+    pause = _MOVE_AGAIN_S
+    while not await _prompts_moved(services):
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _MOVE_SELDOM_S)  # each try stands in the audit log
 
 
 async def _drop_in_time(services: Services) -> None:

@@ -37,7 +37,7 @@ from strongroom.store.roles import CONTROL, GATEWAY, KEEPER, OPERATOR, Passwords
 from strongroom.vault import Broker, Keyring, Purpose, Use
 from strongroom.wire import Pool
 
-_BOTH: Final = frozenset({Use.PROVIDER_SECRET, Use.CAPTURE, Use.SUBJECT_NAME, Use.VALUE_LIST})
+_BOTH: Final = frozenset({Use.PROVIDER_SECRET, Use.CAPTURE, Use.SUBJECT_NAME, Use.VALUE_LIST, Use.SYSTEM_PROMPT})
 CONTROL_USES: Final = _BOTH | {Use.WEBHOOK, Use.WEIGHTS, Use.DATASET, Use.EVIDENCE}
 GATEWAY_USES: Final = _BOTH | {Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN}
 """What each process may seal and open; the supervisor's broker gives it no other key."""

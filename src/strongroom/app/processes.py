@@ -30,6 +30,7 @@ from strongroom.app.metrics import socket_of, teller
 from strongroom.app.probes import answering, answering_releases
 from strongroom.app.settings import Edge
 from strongroom.gateway import Gateway, Recorder, Snapshot
+from strongroom.gateway.fronts import Fronts
 from strongroom.gateway.guard_names import NameReader
 from strongroom.gateway.guards import Guards
 from strongroom.gateway.kept import Responses
@@ -75,7 +76,7 @@ async def gateway(handover: Handover) -> None:
     login = handover.logins[GATEWAY]
     geo = source(handover.settings.identity.geo_database)
     known = Directory(keys, clock, allow_demo=handover.demo, token_keys=handover.token_keys, geo=geo)
-    snapshot = Snapshot(known, Engine.load(production=handover.settings.production), PromptSeals(keys))
+    snapshot = Snapshot(known, Engine.load(production=handover.settings.production))
     follower = Follower(login, clock, snapshot.apply)
     snapshot.follow(follower)
     recorder = Recorder(partial(Appender.connect, login), clock, await _spool(handover, clock))
@@ -100,7 +101,8 @@ async def gateway(handover: Handover) -> None:
     names = NameReader(Path(handover.worker_sockets), upstreams.caller)
     guards = Guards(TokenKeys(vault), recorder.metrics.found.add, names, recorder.metrics.read.add)
     tapes = Tapes(snapshot.captures, partial(Cabinet.connect, login, size=1), vault, clock)
-    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses, guards, vault, tapes)
+    fronts = Fronts(PromptSeals(vault, keys), clock)
+    plane = Gateway(snapshot, upstreams, recorder, clock, asks, desk, meter, responses, guards, vault, tapes, fronts)
     limits = Limits(max_body_bytes=settings.max_body_bytes, max_connections=settings.max_connections)
     follower.start()
     working = [
@@ -109,6 +111,7 @@ async def gateway(handover: Handover) -> None:
         asyncio.create_task(responses.run(), name="responses"),
         asyncio.create_task(vault.keep([SCOPE]), name="vault"),
         asyncio.create_task(secrets.keep(snapshot.providers), name="secrets"),
+        asyncio.create_task(fronts.keep(snapshot.fronts), name="prompts"),
         asyncio.create_task(Trials(outside).run(), name="trials"),
         asyncio.create_task(tapes.run(), name="captures"),
     ]

@@ -42,6 +42,7 @@ from strongroom.registry.evaluations import Evaluations
 from strongroom.registry.evidence.service import EvidenceService
 from strongroom.registry.lineage import Lineage
 from strongroom.registry.prompts import Prompts
+from strongroom.registry.prompts.moving import Mover
 from strongroom.registry.releases import Keeping, Overview, Releases
 from strongroom.registry.vaultkeys import VaultKeys
 from strongroom.retention import Retention
@@ -96,6 +97,7 @@ class Services:
     registry: Registry
     admission: Admission
     prompts: Prompts
+    mover: Mover
     datasets: Datasets
     lineage: Lineage
     releases: Releases

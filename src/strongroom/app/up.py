@@ -52,6 +52,7 @@ from strongroom.store.roles import CONTROL, Passwords
 from strongroom.vault import Keyring, KeyringBroken
 
 _WORKERS_READY_S: Final = 180.0
+_NAMED: Final = 4  # migrations that are named one by one
 
 
 def run(options: Options) -> int:
@@ -77,6 +78,13 @@ def run(options: Options) -> int:
         )
         return FAILED
     return OK
+
+
+def told_of(applied: Sequence[str]) -> str:
+    """Return which migrations were applied: with nothing between two names that the logs' masking takes for an assignment."""
+    if len(applied) > _NAMED:
+        return f"applied {len(applied)} migrations, {applied[0]} to {applied[-1]}"
+    return f"applied {'; '.join(applied)}" if applied else "up to date"
 
 
 async def _up(options: Options, loaded: Loaded, progress: Progress) -> None:
@@ -132,7 +140,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             passwords = Passwords.generate()
             applied = await migrate(admin, passwords)
             await shape.shape_of_database(admin, settings, progress.line)
-            step.done(_applied(applied))
+            step.done(told_of(applied))
         formats.record(places.home)
         with progress.step("catalogue") as step:
             async with installer(
@@ -235,11 +243,3 @@ async def _prepare(seed: Seed, releases: Sequence[models.LocalRelease], progress
         progress.line(
             f"Providers' secrets were not moved: {refused.refusal.reason}. `strongroom vault move-secrets` does it."
         )
-
-
-def _applied(migrations: Sequence[str]) -> str:
-    """Say how the schema came to its version in a line: a first start applies all of them."""
-    if not migrations:
-        return "up to date"
-    first, last = migrations[0], migrations[-1]
-    return f"applied {first}" if first == last else f"applied {first} to {last}"

@@ -56,6 +56,7 @@ from strongroom.registry.evidence.reader import EvidenceReader, Look
 from strongroom.registry.evidence.service import EvidenceService
 from strongroom.registry.lineage import Claims, Lineage
 from strongroom.registry.prompts import Prompts, PromptSeals
+from strongroom.registry.prompts.moving import Mover
 from strongroom.registry.releases import Keeping, Overview, Releases, Shelf
 from strongroom.registry.releases.service import Bounds
 from strongroom.registry.vaultkeys import VaultKeys
@@ -141,7 +142,7 @@ def make_services(
     registry_keys = RegistryKeys(keys)
     memory = Memory(channels)
     approvals = Approvals(registry_keys, clock, Reader(registry_keys, clock, memory), own or OwnKeys())
-    prompts = Prompts(gate, approvals, PromptSeals(keys), clock)
+    prompts = Prompts(gate, approvals, PromptSeals(vault, keys), clock)
     evaluations = Evaluations(gate, registry_keys, prompts, clock)
     others = EvidenceReader(registry_keys, look, image)
     admission = Admission(gate, registry_keys, clock, memory, own, evaluations.counting, others, suites)
@@ -200,6 +201,7 @@ def make_services(
         registry=Registry(gate, clock, admission, prompts, others.runtime),
         admission=admission,
         prompts=prompts,
+        mover=Mover(gate, prompts.seals, clock),
         datasets=datasets,
         lineage=Lineage(gate, datasets, clock),
         releases=releases,

@@ -10,17 +10,18 @@ import msgspec
 from strongroom.cli.failures import FAILED, UNDETERMINED, Failure, usage
 from strongroom.cli.session import Session, decoded
 
-_NOT_YOU: Final = 403
-_BY_RIGHTS: Final = "This credential does not permit"
-"""How a no begins that rights decided. Another one says what is lacking, and another credential would not mend it."""
-
 _THEN: Final = {
     401: "Check the token: it may have expired or been revoked, and one that is bound counts with its key alone "
     "(`--proof-key`). `strongroom whoami -v` says which one is used.",
-    _NOT_YOU: "Ask with a credential that may do this; in production an operator takes an elevation for what is a tenant's.",
+    403: "Ask with a credential that may do this (`--token-file`); approving is an approver's, and in production an operator takes an "
+    "elevation for what is a tenant's.",
     404: "Check the name and the tenant; what is not yours to see looks the same as what is not there.",
     503: "Try again shortly; `strongroom doctor` looks at the reasons.",
 }
+
+
+_FORBIDDEN: Final = 403
+_NOT_YOU: Final = "This credential "
 
 
 class _Problem(msgspec.Struct):
@@ -96,6 +97,7 @@ def _refused(status: int, answer: bytes) -> Failure:
     except msgspec.MsgspecError:
         return Failure(f"The server answered {status}.", "Check --control.", UNDETERMINED)
     said = problem.detail if problem.param is None else f"{problem.param}: {problem.detail}"
-    next_step = "" if status == _NOT_YOU and not problem.detail.startswith(_BY_RIGHTS) else _THEN.get(status, "")
-    then = [next_step, f"(request {problem.request_id})" if problem.request_id else ""]
+    # What was refused for another reason than who asks says so itself: another credential would be told the same.
+    hint = "" if status == _FORBIDDEN and not problem.detail.startswith(_NOT_YOU) else _THEN.get(status, "")
+    then = [hint, f"(request {problem.request_id})" if problem.request_id else ""]
     return Failure(said, " ".join(part for part in then if part), UNDETERMINED if status in {502, 503} else FAILED)

@@ -17,7 +17,13 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 CHANNEL: Final = App(
     name="channel",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom channel status
+  strongroom channel show prod
+  strongroom model promote credit-risk@1.0.0 --to prod \\
+      --reason "passed its evaluation"
+""",
     help="See which releases may serve in an environment, and which nowhere.",
 )
 Environment: TypeAlias = Annotated[Literal["dev", "test", "prod"], Parameter(help="The environment.")]

@@ -22,7 +22,17 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 DATASET: Final = App(
     name="dataset",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom source add crm --tenant acme --owner first-approver \\
+      --contact data@acme.example --risk high \\
+      --licence "our customers' consent of 2026"
+  strongroom dataset add loans.csv --name loans --version 1 --source crm \\
+      --tenant acme --label label
+  strongroom dataset show loans@1 --tenant acme
+  strongroom dataset approve loans@1 --tenant acme --reason "read it" \\
+      --token-file approver.token
+""",
     help="Bring training data in: checked row by row, kept apart until it is valid and approved, read by grant.",
 )
 _COLUMNS: Final = (
@@ -336,7 +346,7 @@ def _read(file: Path) -> bytes:
 def _named(dataset: str) -> tuple[str, str]:
     name, at, version = dataset.partition("@")
     if not (name and at and version):
-        raise usage(f"{dataset} is not NAME@VERSION.")
+        raise usage(f"{dataset} is not NAME@VERSION.", "`strongroom dataset list --tenant TENANT` shows what there is.")
     return name, version
 
 

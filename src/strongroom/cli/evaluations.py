@@ -179,7 +179,8 @@ def label(
     if session.json:
         output.raw(body)
     else:
-        output.note("Kept.")
+        kept = decoded(body)["kept"]
+        output.note("Told. Which requests there were is not said to a workload." if kept is None else "Kept.")
 
 
 @MODEL.command(

@@ -22,7 +22,8 @@ EVIDENCE: Final = App(
     group=ONLINE,
     help_epilogue="""
 Examples:
-  strongroom evidence sign trivy.cdx.json --subject sha256:… --key scanner.pem --out trivy.intoto.json
+  strongroom evidence sign trivy.cdx.json --subject sha256:… \\
+      --key scanner.pem --out trivy.intoto.json
   strongroom evidence add trivy.intoto.json --release credit-risk@1.0.0
   strongroom evidence add provenance.intoto.json --runtime this
   strongroom evidence list --release credit-risk@1.0.0
@@ -161,7 +162,8 @@ def verify(piece: str, /, *, tenant: Whose = None, session: Session = HERE) -> i
     name="sign",
     help_epilogue="""
 Examples:
-  strongroom evidence sign trivy.cdx.json --subject sha256:… --key scanner.pem --out trivy.intoto.json
+  strongroom evidence sign trivy.cdx.json --subject sha256:… \\
+      --key scanner.pem --out trivy.intoto.json
   strongroom runtime bom --out runtime.cdx.json
   strongroom evidence sign runtime.cdx.json --subject sha256:… --key builder.pem
 """,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -166,14 +167,17 @@ def application() -> App:
     return app
 
 
+_MISSING: Final = re.compile(r'Command "([^"]+)" parameter (\S+) requires an argument\.')
+
+
 def run(words: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     app = application()
     try:
         result = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        said = str(error).strip().replace("\n", " ")
-        return _end(f"strongroom: {said}", "See `strongroom --help`, or `--help` after the command.", USAGE)
+        command = " ".join(error.command_chain or ())
+        return _end(f"strongroom: {_said(error)}", f"See `strongroom {command}{' ' * bool(command)}--help`.", USAGE)
     except Failure as failure:
         return _end(f"strongroom: {failure.said}", failure.then, failure.code)
     except KeyboardInterrupt:
@@ -181,6 +185,13 @@ def run(words: Sequence[str]) -> int:
     except EOFError:
         return _end("strongroom: Not confirmed; nothing was changed.", "", FAILED)
     return result if isinstance(result, int) else OK
+
+
+def _said(error: CycloptsError) -> str:
+    """Return what is wrong with a command line; of what is missing, that it is needed, not that it "requires an argument"."""
+    said = str(error).strip().replace("\n", " ")
+    missing = _MISSING.fullmatch(said)
+    return said if missing is None else f'Command "{missing[1]}" needs {missing[2]}.'
 
 
 def main() -> None:

@@ -20,7 +20,15 @@ from strongroom.cli.session import HERE, ONLINE, Session, decoded
 PROMPT: Final = App(
     name="prompt",
     group=ONLINE,
-    help_epilogue="",
+    help_epilogue="""
+Examples:
+  strongroom prompt add service-desk.txt --name service-desk --version 1.0.0 \\
+      --tenant acme
+  strongroom prompt approve service-desk@1.0.0 --tenant acme --env dev \\
+      --reason "read it, ticket 4711" --token-file approver.token
+  strongroom deployment create desk --tenant acme --env dev \\
+      --release smollm2-135m --prompt service-desk@1.0.0
+""",
     help="Keep system prompts as releases: versioned, without secrets, approved, pinned by digest in deployments.",
 )
 _COLUMNS: Final = ("name", "version", "author", "size", "digest", "created_at")
@@ -61,7 +69,10 @@ def add(
         return
     made = decoded(body)
     output.record({"prompt": f"{name}@{version}", "digest": made["digest"]})
-    output.note(f"An approver says yes next: strongroom prompt approve {name}@{version} --tenant {tenant} --env …")
+    then = (
+        f"strongroom prompt approve {name}@{version} --tenant {tenant} --env … --reason … --token-file approver.token"
+    )
+    output.note(f"An approver, who is not you, says yes next: {then}")
 
 
 @PROMPT.command(name="list", help_epilogue="")
@@ -177,7 +188,7 @@ def approve(
 def _place(prompt: str, tenant: str) -> str:
     name, _, version = prompt.partition("@")
     if not name or not version:
-        raise usage("A prompt is NAME@VERSION.", "`strongroom prompt list` shows what there is.")
+        raise usage("A prompt is NAME@VERSION.", "`strongroom prompt list --tenant TENANT` shows what there is.")
     return place("tenants", tenant, "prompts", name, version)
 
 

@@ -155,9 +155,9 @@ def _shown(found: dict[str, Any]) -> None:
         output.record(details)
     tried = details.get("dry_run")
     if tried is not None:
-        output.note(f"Looked at {tried['looked_at']} records and entries of {tried['callers']} callers.")
+        output.note(looked_at(tried["kind"], tried["looked_at"], tried["callers"]))
         if tried["data"] or not tried.get("tenants"):
-            output.listing(tried["data"], _CHANGES, empty="Nobody would gain or lose.")
+            output.listing(tried["data"], _CHANGES, empty=nothing_of(tried["kind"]))
         if tried.get("tenants"):
             output.listing(tried["tenants"], _TENANTS, empty="")
         if tried.get("tenants_left"):
@@ -175,3 +175,21 @@ def _difference(details: dict[str, Any]) -> list[str]:
     )
     names = (f"version {details['expected']}", f"version {details['expected'] + 1}")
     return list(difflib.unified_diff(before, after, *names, lineterm=""))
+
+
+def looked_at(kind: str, looked: int, callers: int) -> str:
+    """Return what a document of a kind was held against."""
+    if kind == "retention":
+        return f"Of what rests now, {looked} rows of {callers} tenants would go another way."
+    if kind == "approval":
+        return f"Looked at {looked} releases that are promoted or deployed."
+    return f"Looked at {looked} records and entries of {callers} callers."
+
+
+def nothing_of(kind: str) -> str:
+    """Return that a document of a kind would change nothing."""
+    if kind == "retention":
+        return "No day of rows would be dropped that is kept today, and none kept that would be dropped."
+    if kind == "approval":
+        return "No release would be refused that is not refused today, and none taken."
+    return "Nobody would gain or lose."

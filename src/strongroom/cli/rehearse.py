@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import Failure
+from strongroom.cli.proposals import looked_at, nothing_of
 from strongroom.cli.rulefiles import read_file
 from strongroom.cli.rules import DISCLOSURE, RULES, Ceiling, DocumentFile, level_of
 from strongroom.cli.session import HERE, Session, decoded
@@ -57,8 +58,8 @@ def dry_run(
         output.raw(body)
         return
     said = decoded(body)
-    output.note(f"Looked at {said['looked_at']} records and entries of {said['callers']} callers.")
-    output.listing(said["data"], _COLUMNS, empty="Nobody would gain or lose.")
+    output.note(looked_at(said["kind"], said["looked_at"], said["callers"]))
+    output.listing(said["data"], _COLUMNS, empty=nothing_of(said["kind"]))
 
 
 def _everywhere(session: Session, kind: str, tried: dict[str, object]) -> None:
@@ -78,8 +79,9 @@ def _everywhere(session: Session, kind: str, tried: dict[str, object]) -> None:
     if session.json:
         output.raw(msgspec.json.encode({"looked_at": looked, "data": rows, "unread": unread}))
         return
-    output.note(f"Looked at {looked} records and entries of {len(names) - len(unread)} tenants.")
-    output.listing(rows, ("tenant", *_COLUMNS), empty="Nobody would gain or lose.")
+    if kind not in {"retention", "approval"}:
+        output.note(f"Looked at {looked} records and entries of {len(names) - len(unread)} tenants.")
+    output.listing(rows, ("tenant", *_COLUMNS), empty=nothing_of(kind))
     for name, why in unread.items():
         output.note(f"{name}: {why}")
 

@@ -112,6 +112,7 @@ def check(
             "Wheels are held against records: whether the files are what these say is asked too.",
             "Leave --no-files out.",
         )
+    given = [] if wheels is None else _wheels(wheels)
     try:
         before = read_bill(_read(bill))
     except NotABill as error:
@@ -121,7 +122,7 @@ def check(
     said = compared(before, now)
     if files:
         said += [f"{each} is not what its package's record says." for each in altered(places)]
-    built = None if lock is None else _rebuilt(places, lock, wheels)
+    built = None if lock is None else _rebuilt(places, lock, given)
     said += [] if built is None else built.differences
     if json:
         told: dict[str, object] = {"same": not said, "differences": said, "environment": now.digest}
@@ -139,14 +140,26 @@ def check(
     return FAILED if said else OK
 
 
-def _rebuilt(places: tuple[Path, ...], lock: Path, wheels: Path | None) -> Rebuilt:
+def _rebuilt(places: tuple[Path, ...], lock: Path, wheels: list[Path]) -> Rebuilt:
     from strongroom.registry.bills.installed import BadLock  # noqa: PLC0415 - `--help` must not wait for it
     from strongroom.registry.bills.rebuilt import rebuilt  # noqa: PLC0415 - as above
 
     try:
-        return rebuilt(places, _read(lock), [] if wheels is None else sorted(wheels.glob("*.whl")))
+        return rebuilt(places, _read(lock), wheels)
     except BadLock as error:
         raise usage(f"{lock}: {error}", "Name the uv.lock that this was installed by.") from None
+
+
+def _wheels(directory: Path) -> list[Path]:
+    """Return the wheels in a directory. None at all would compare nothing, and look as if it had."""
+    found = sorted(directory.glob("*.whl"))
+    if not found:
+        raise usage(
+            f"There is no wheel in {directory}." if directory.is_dir() else f"{directory} is no directory.",
+            "Fetch them: `uv export --frozen --no-emit-project | pip download --require-hashes --no-deps -r /dev/stdin -d "
+            f"{directory}`.",
+        )
+    return found
 
 
 def _read(path: Path) -> bytes:

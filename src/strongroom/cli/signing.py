@@ -35,6 +35,12 @@ _DEFAULT: Final = "http://127.0.0.1:8400"
 _PATH: Final = "/.well-known/strongroom/answer-keys"
 _OK: Final = 200
 _MODE: Final = 0o600
+_USES: Final = (
+    ("signs requests", "strongroom signer add {public} --tenant … --env … --workload …"),
+    ("signs your approvals", "strongroom approver key add {private}"),
+    ("binds a key or token", "strongroom key create … --bind {public}, account create … --bind {public}"),
+)
+"""What a pair of keys can be made for, and what comes next then. One pair serves one of them."""
 _LIMIT: Final = 64 * 2**20
 
 
@@ -44,7 +50,10 @@ class _Demo(msgspec.Struct):
 
 @SIGNING.command(name="new-key")
 def new_key(path: Path, /, *, json: Json = False) -> None:
-    """Make a key pair to sign requests with (Ed25519): the private key in a file that only you can read, and FILE.pub.
+    """Make a key pair to sign with (Ed25519): the private key in a file that only you can read, and FILE.pub.
+
+    What it is for is said where it is registered: a workload signs requests with it (`signer add`), an approver approvals
+    (`approver key add`), or a key or token counts only with it (`--bind`). Make one for each of these.
 
     Args:
         path: the file for the private key; it must not exist yet.
@@ -67,7 +76,9 @@ def new_key(path: Path, /, *, json: Json = False) -> None:
         output.raw(msgspec.json.encode(made))
     else:
         output.record(made)
-        output.note(f"Register it: strongroom signer add {public} --tenant … --env … --workload …")
+        output.note("What comes next depends on what it is for:")
+        for what, command in _USES:
+            output.note(f"{what:<24}{command.format(private=path, public=public)}")
 
 
 @SIGNING.command(

@@ -16,8 +16,9 @@ SOURCE: Final = App(
     group=ONLINE,
     help_epilogue="""
 Examples:
-  strongroom source add crm --tenant acme --owner first-approver --contact data@acme.example \\
-      --licence "our customers' consent of 2026" --risk high
+  strongroom source add crm --tenant acme --owner first-approver \\
+      --contact data@acme.example --risk high \\
+      --licence "our customers' consent of 2026"
   strongroom source list --tenant acme
 """,
     help="Say where data comes from, who answers for it, and how far it is trusted.",

@@ -258,7 +258,9 @@ def _settings(session: Session) -> list[dict[str, Any]]:
     from strongroom.app.settings import SettingsError, load
 
     try:
-        return [msgspec.to_builtins(each) for each in load(session.where).explain()]
+        explained = [msgspec.to_builtins(each) for each in load(session.where).explain()]
+        # What a setting means is this program's own text, in which a name that is also a word of ours would be masked.
+        return [{name: each[name] for name in each if name != "description"} for each in explained]
     except SettingsError as error:
         raise Failure(str(error)) from None
 

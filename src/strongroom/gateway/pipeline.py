@@ -25,7 +25,8 @@ from msgspec import structs
 from strongroom.canaries import NOTHING
 from strongroom.gateway import disclose, leaks, retiring, tools
 from strongroom.gateway.exchange.asks import Ask
-from strongroom.gateway.fronting import as_counted_by_the_caller
+from strongroom.gateway.fronting import SystemPrompt, as_counted_by_the_caller
+from strongroom.gateway.fronts import UNOPENED, Front, Fronts
 from strongroom.gateway.guard import Guard
 from strongroom.gateway.guards import AT_ONCE, Guards
 from strongroom.gateway.kept import Responses
@@ -84,7 +85,9 @@ class Gateway:
         guards: Guards | None = None,
         vault: Vault | None = None,
         tapes: Tapes | None = None,
+        fronts: Fronts | None = None,
     ) -> None:
+        self._fronts = fronts
         self._tapes = tapes
         self._vault = vault
         self._guards = guards or Guards(None if vault is None else TokenKeys(vault), recorder.metrics.found.add)
@@ -212,11 +215,22 @@ class Gateway:
         if route.kind is not asked.endpoint.needs:
             tell = f"The model `{route.name}` does not serve this endpoint."
             return Refusal(kind=RefusalKind.INVALID, reason=tell, tell=tell, param="model")
-        admitted = Admitted(authenticated, decoded, route, access.terms)
+        prompt, front = None, route.front
+        if front is not None:
+            prompt, front.asked = front.opened, True
+            if prompt is None or received.started >= front.until:
+                opened = await self._opened(front)
+                if isinstance(opened, Refusal):
+                    return opened
+                prompt = opened
+        admitted = Admitted(authenticated, decoded, route, access.terms, prompt=prompt)
         # The fields were looked through when the credential was: most requests name nobody, and pay for one look.
         if not decoded.subject and HEADER not in (received.request.first or ()):
             return admitted
         return await named(admitted, self._vault)
+
+    async def _opened(self, front: Front) -> SystemPrompt | Refusal:
+        return UNOPENED if self._fronts is None else await self._fronts.open(front)
 
     def _closed(self, who: Principal, access: Access) -> Refusal:
         """Return why a model may not be asked, to whom may know that it is there."""
@@ -297,7 +311,7 @@ class Gateway:
 
     def _watched(self, admitted: Admitted, guard: Guard, ask: Ask) -> Admitted:
         """Have the answer watched for what it could give away, if there is anything; count what is planted for that."""
-        planted, prompt = self._snapshot.canaries.planted(admitted.route.deployment), admitted.route.prompt
+        planted, prompt = self._snapshot.canaries.planted(admitted.route.deployment), admitted.prompt
         if planted is NOTHING and prompt is None and not leaks.has_instructions(ask):
             return admitted  # nearly always
         guard.watch(ask, planted, admitted.route.tenant, "" if prompt is None else prompt.text)
@@ -308,14 +322,14 @@ class Gateway:
     def _route(self, screened: Screened) -> Routed | Refusal:
         admitted = screened.admitted
         who, residency = admitted.authenticated.principal, admitted.terms.of(RESIDENCY)
-        ask = screened.ask if admitted.route.prompt is None else admitted.route.prompt.before(screened.ask)
+        ask = screened.ask if admitted.prompt is None else admitted.prompt.before(screened.ask)
         if isinstance(ask, Refusal):
             return ask
         if screened.guard.word:
             ask = leaks.plant(ask, screened.guard.word)
         ways = self._upstreams.ways(admitted.route, who, ask, residency)
         if isinstance(ways, Refusal):
-            return ways if admitted.route.prompt is None else as_counted_by_the_caller(ways)
+            return ways if admitted.prompt is None else as_counted_by_the_caller(ways)
         return Routed(screened, ways)
 
     async def _relay(self, routed: Routed, reply: Reply) -> Relayed | Refusal:

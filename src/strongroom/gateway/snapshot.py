@@ -16,7 +16,7 @@ import msgspec
 
 from strongroom.canaries import CanaryBook
 from strongroom.captures import Captures
-from strongroom.gateway.fronting import SystemPrompt
+from strongroom.gateway.fronts import Front
 from strongroom.identity import Directory
 from strongroom.identity.signers import Signers
 from strongroom.kernel.ids import DeploymentId, TenantId
@@ -24,8 +24,6 @@ from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import Action, Decision, Engine, Kind, Resource
 from strongroom.providers import Book, ProviderDocument
 from strongroom.registry import DEPLOYMENT, REVOKED, STOPPED, Operation, RouteDocument, StoppedDocument, TargetDocument
-from strongroom.registry.prompts import PromptSeals
-from strongroom.registry.prompts.model import BadPrompt
 from strongroom.rules import Kind as Kinded
 from strongroom.rules import Rulebook, Subject, Terms
 from strongroom.rules.access import ACCESS, Narrowings
@@ -52,7 +50,8 @@ class Route:
     kind: Operation
     created: int
     targets: tuple[TargetDocument, ...] = ()
-    prompt: SystemPrompt | None = None
+    front: Front | None = None
+    """The system prompt before every request, if there is one."""
     own: bool = False
     """Whether the release is the tenant's own."""
     brought: bool = False
@@ -86,10 +85,8 @@ class Access(msgspec.Struct, frozen=True):
 class Snapshot:
     """The state behind every decision of this process. One thread."""
 
-    def __init__(self, directory: Directory, engine: Engine, seals: PromptSeals | None = None) -> None:
-        """Take what is needed; without `seals`, a deployment with a system prompt is no route."""
+    def __init__(self, directory: Directory, engine: Engine) -> None:
         self.directory = directory
-        self._seals = seals
         self.signers = Signers()
         self._engine = engine
         self.policy_version = engine.version
@@ -176,11 +173,15 @@ class Snapshot:
             del self._of_place[old.tenant, old.environment][entry.id]
             if self._routes.get(old.place) is old:
                 del self._routes[old.place]
-        route = None if entry.deleted else _route(entry, self._seals)
+        route = None if entry.deleted else _route(entry)
         if route is not None:
             self._by_id[entry.tenant, entry.id] = route
             self._of_place.setdefault((route.tenant, route.environment), {})[entry.id] = route
             self._routes[route.place] = route
+
+    def fronts(self) -> list[Front]:
+        """Return the system prompts of every deployment."""
+        return [route.front for route in self._by_id.values() if route.front is not None]
 
     def provider(self, provider: UUID) -> ProviderDocument | None:
         """Return a provider as it is registered now. Each change is another object."""
@@ -310,11 +311,8 @@ class Snapshot:
         return kind.unreadable if found is None else found
 
 
-def _route(entry: FeedEntry, seals: PromptSeals | None) -> Route | None:
-    """Return what `entry` says; one that cannot be read is no route, and no reason to drop anybody else's.
-
-    One whose system prompt is not the pinned one is no route either: it does not answer without.
-    """
+def _route(entry: FeedEntry) -> Route | None:
+    """Return what `entry` says; one that cannot be read is no route, and no reason to drop anybody else's."""
     try:
         document = msgspec.json.decode(entry.body, type=RouteDocument)
         return Route(
@@ -326,7 +324,7 @@ def _route(entry: FeedEntry, seals: PromptSeals | None) -> Route | None:
             document.kind,
             document.created,
             document.targets,
-            _prompt(entry, document, seals),
+            _front(entry, document),
             document.own,
             document.brought,
         )
@@ -335,15 +333,7 @@ def _route(entry: FeedEntry, seals: PromptSeals | None) -> Route | None:
         return None
 
 
-def _prompt(entry: FeedEntry, document: RouteDocument, seals: PromptSeals | None) -> SystemPrompt | None:
-    """Return the system prompt of a deployment, opened once for as long as the deployment is there.
-
-    Raises:
-        ValueError: when it does not open (BadPrompt is one).
-    """
+def _front(entry: FeedEntry, document: RouteDocument) -> Front | None:
     if document.prompt is None:
         return None
-    if seals is None:
-        raise BadPrompt("nothing here opens it")
-    opened = seals.open_pinned(document.prompt, str(entry.tenant), entry.id)
-    return SystemPrompt.of(document.prompt.digest, opened.text)
+    return Front(document.prompt, entry.tenant, document.environment, entry.id)

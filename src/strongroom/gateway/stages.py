@@ -12,6 +12,7 @@ from msgspec import Struct
 from strongroom.gateway.exchange.answers import Usage
 from strongroom.gateway.exchange.asks import Ask
 from strongroom.gateway.exchange.ports import Decoded
+from strongroom.gateway.fronting import SystemPrompt
 from strongroom.gateway.guard import Guard
 from strongroom.gateway.limits.ledger import Reservation
 from strongroom.gateway.recording import ClosedAs, Recording
@@ -51,6 +52,7 @@ class Admitted(Struct, frozen=True):
     subject: str = ""  # the pseudonym of whose data it is about; empty: it did not say
     tokens: bytes = b""  # what tokens of the conversation stand for that the ask goes on from, sealed
     brought: int = 0  # bytes of a kept conversation that the ask goes on from, beyond the request's own body
+    prompt: SystemPrompt | None = None  # the deployment's own, opened
 
 
 class Screened(Struct, frozen=True):

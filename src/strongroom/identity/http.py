@@ -51,6 +51,14 @@ _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _REFRESH_S: Final = 1.0
 _UNSUPPORTED: Final = 415
 _FIRST_REFUSED: Final = 400
+_A_NAME: Final = f"A name is {NAME_RULE}"
+_FORMS: Final = {
+    **dict.fromkeys(("name", "workload", "deployment", "source"), _A_NAME),
+    "version": "A version is up to 64 letters, digits, dots, pluses and dashes",
+    "request": "A request's id is `req_` and 32 digits of 0-9 and a-f, as `x-request-id` of its answer has it",
+    "business_unit": "A business unit's name is up to 48 of a-z, 0-9 and '-', starting with a letter or digit",
+}
+"""What a field's text must look like, in words, by the field's own name."""
 _FIELD: Final = re.compile(r"(?:^|field )`([A-Za-z_]{1,64})`")
 
 
@@ -240,10 +248,8 @@ def _invalid_body(said: str) -> Refusal:
     named = _FIELD.search(tell)
     if tell.startswith("Invalid enum value"):  # msgspec quotes it, and what was sent is not said again
         tell = "This value is not one of those allowed"
-    if (
-        "matching regex" in tell
-    ):  # every pattern of a body but a digest's is a name's, and people read rules, not patterns
-        tell = "This text has not the form of its field" if place.startswith("release") else f"A name is {NAME_RULE}"
+    if "matching regex" in tell:  # people read rules, not patterns
+        tell = _FORMS.get(place.rpartition(".")[2].strip("`"), "This text has not the form of its field")
     return invalid(f"{tell}.", param=place.strip("`") or (named[1] if named else None))
 
 

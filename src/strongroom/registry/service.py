@@ -213,7 +213,7 @@ class Registry:
                 invalid(f"A system prompt goes with a model for chat; this one is for {kind}.", param="prompt")
             )
         prompt = await self._prompts.demand(tx, name, version, environment)
-        return self._prompts.seals.pinned(prompt, str(deployment))
+        return await self._prompts.pin(prompt, environment, str(deployment))
 
     async def list_deployments(self, who: Principal, tenant: TenantId, ask: Ask) -> list[Deployment]:
         """Return a tenant's deployments."""

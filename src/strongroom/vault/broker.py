@@ -31,6 +31,7 @@ from strongroom.vault.keystore import (
     KeysDestroyed,
     Keystore,
     Material,
+    NoUnits,
     Use,
     VaultUnavailable,
 )
@@ -105,12 +106,8 @@ class Broker:
             return None
         try:
             return await self._done(question)
-        except VaultUnavailable as error:
-            return Answer(no="unavailable", why=str(error))
-        except KeysDestroyed as error:
-            return Answer(no="destroyed", why=str(error))
-        except SigningRefused as error:
-            return Answer(no="refused", why=str(error))
+        except (VaultUnavailable, KeysDestroyed, SigningRefused) as error:
+            return Answer(no=_no(error), why=str(error))
         except ValueError as error:  # a document that others can write, as in a business unit's own namespace
             return Answer(no="unavailable", why=f"what the keystore keeps cannot be read ({type(error).__name__})")
 
@@ -271,6 +268,8 @@ class BrokeredKeystore:
             raise KeysDestroyed(answer.why)
         if answer.no == "refused":
             raise SigningRefused(answer.why)
+        if answer.no == "unfit":
+            raise NoUnits(answer.why)
         if answer.no:
             raise VaultUnavailable(answer.why)
         return answer
@@ -325,6 +324,21 @@ class BrokeredSigning:
         if len(found) != 1:
             raise VaultUnavailable("the supervisor's answer cannot be read")
         return found[0]
+
+
+def _no(
+    error: VaultUnavailable | KeysDestroyed | SigningRefused,
+) -> Literal["unavailable", "unfit", "destroyed", "refused"]:
+    """Return in a word which no it is, as the process on the other side raises it again."""
+    match error:
+        case NoUnits():
+            return "unfit"
+        case KeysDestroyed():
+            return "destroyed"
+        case SigningRefused():
+            return "refused"
+        case _:
+            return "unavailable"
 
 
 def _vacate(path: Path) -> None:

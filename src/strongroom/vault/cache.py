@@ -81,6 +81,11 @@ class Vault:
         held = self._remembered(scope)
         return None if held is None else DataKeys(scope, held)
 
+    def held_until(self, scope: Scope) -> float:
+        """Return until when the keys of `scope` are in memory (CLOCK_BOOTTIME); what they opened is used no longer, either."""
+        found = self._held.get((scope.tenant, scope.use, scope.subject))
+        return float("-inf") if found is None else found[0] + LIFETIME_S
+
     def forget(self, tenant: TenantId, subject: str = "") -> None:
         """Forget the keys of `tenant` now, or those of one subject of it."""
         for place in [each for each in self._held if each[0] == tenant and subject in {"", each[2]}]:

@@ -30,6 +30,7 @@ from strongroom.vault.keystore import (
     Holding,
     KeysDestroyed,
     Material,
+    NoUnits,
     Use,
     VaultUnavailable,
 )
@@ -39,7 +40,10 @@ from strongroom.vault.signing_files import SigningFiles
 from strongroom.vault.subject_files import SubjectFiles
 
 _FORMAT: Final = 1
-_NO_UNITS: Final = "business units have namespaces of OpenBao; the embedded keystore has none (`vault.kind`)"
+_NO_UNITS: Final = (
+    "business units are namespaces of OpenBao, and this installation's keystore is the embedded one (`vault.kind`): leave the "
+    "business unit out, or keep the keys in OpenBao"
+)
 _KEK, _DEK = b"strongroom/vault/kek/1", b"strongroom/vault/dek/1"
 
 
@@ -126,11 +130,12 @@ class FileKeystore:
 
     async def settle(self, tenant: TenantId, unit: str) -> None:
         """Refuse: one keyring is behind all of these files."""
-        raise VaultUnavailable(f"tenant {tenant} is not put into {unit}: {_NO_UNITS}")
+        del tenant
+        raise NoUnits(f"nothing is put into {unit}: {_NO_UNITS}")
 
     async def dissolve(self, unit: str) -> int:
         """Refuse: there are none."""
-        raise VaultUnavailable(f"{unit} is not dissolved: {_NO_UNITS}")
+        raise NoUnits(f"{unit} is not dissolved: {_NO_UNITS}")
 
     async def renew(self, tenant: TenantId) -> None:
         """Give `tenant` a new key, and each of its uses a new generation."""

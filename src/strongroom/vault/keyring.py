@@ -34,7 +34,9 @@ class Purpose(StrEnum):
     DELIVERY = "delivery"  # what a delivery carries; its key comes from the delivery's own text and never from here
     PROVIDER_SECRET = "provider-secret"  # noqa: S105 - a name; seals what providers are asked with
     REGISTRY = "registry"  # signs what is known of releases: verdicts, models, approvals
-    SYSTEM_PROMPT = "system-prompt"  # seals the texts of system prompts at rest
+    SYSTEM_PROMPT = (
+        "system-prompt"  # opens texts of system prompts of before they were sealed under their tenants' keys
+    )
     DPOP_NONCE = "dpop-nonce"  # nonces that are given for proofs of possession
     VAULT = "vault"  # seals tenants' keys in the embedded keystore
 

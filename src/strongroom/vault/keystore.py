@@ -55,10 +55,15 @@ class Use(StrEnum):
     CAPTURE = "capture"  # raw requests and answers that two others allowed to be captured
     VALUE_LIST = "value-list"  # what values of a tenant's own lists are hashed with
     WEBHOOK = "webhook"  # what notices are signed with
+    SYSTEM_PROMPT = "system-prompt"  # what deployments tell their models before anybody's request
 
 
 class VaultUnavailable(Exception):  # noqa: N818 - said to an operator, who does not read class names
     """The keystore does not answer, is sealed, or refuses. The message says which, and what to do."""
+
+
+class NoUnits(VaultUnavailable):
+    """The keystore has no business units, and will have none later: asking again helps nobody."""
 
 
 class KeysDestroyed(Exception):  # noqa: N818 - named for what happened

@@ -64,7 +64,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Answer(msgspec.Struct, frozen=True):
     """What it is told: a field that its verb has, or why not."""
 
-    no: Literal["", "unavailable", "destroyed", "refused"] = ""
+    no: Literal["", "unavailable", "unfit", "destroyed", "refused"] = ""
     why: str = ""
     incarnation: str = ""
     generations: dict[int, bytes] = {}

@@ -107,6 +107,17 @@ def test_without_a_tenant_a_file_is_tried_as_the_default_on_all_of_them_with_pro
         assert run("rules", "dry-run", str(file), "--tenant", "acme", "--days", days).code == 1
 
 
+def test_a_document_about_retention_is_said_to_drop_nothing_and_not_that_nobody_gains(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "retention.toml"
+    file.write_text('kind = "retention"\n\n[[rules]]\nname = "ten years"\nrecords = 3650\n')
+    for words in (("--tenant", "acme"), ()):
+        told = run("rules", "dry-run", str(file), *words)
+        assert told.code == 0, told.err
+        assert "No day of rows would be dropped that is kept today" in told.err
+        assert "gain or lose" not in told.err
+        assert "callers" not in told.err
+
+
 ACCESS = """\
 kind = "access"
 

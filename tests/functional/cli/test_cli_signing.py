@@ -28,6 +28,8 @@ def test_a_key_is_made_for_its_owner_alone_registered_and_revoked(run: Run, tmp_
     assert made.code == 0, made.err
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "PRIVATE" not in made.out + made.err
+    for use in ("signer add", "approver key add", "--bind"):  # what it is for nobody has said yet
+        assert use in run("signing", "new-key", str(tmp_path / f"{use.split()[0]}.pem")).err
     again = run("signing", "new-key", str(file))
     assert (again.code, "nothing is ever replaced" in again.err) == (1, True)
 

@@ -59,6 +59,8 @@ def test_a_bundle_holds_what_its_manifest_says_and_no_name(run: Run, logs: Path,
     with tarfile.open(out) as tar:
         texts = {each.name: tar.extractfile(each).read() for each in tar.getmembers()}  # type: ignore[union-attr]  # each is a file
     assert {name.removeprefix("strongroom-support/") for name in texts} == {*parts, "manifest.json"}
+    assert not parts["settings.json"].get("masked")  # nothing of it is this installation's to hide, nor mistaken for it
+    assert b"installation.mode" in texts["strongroom-support/settings.json"]
     everything = b"".join(texts.values())
     assert CARD.encode() not in everything
     for name in (b"globex", b"acme-admin"):

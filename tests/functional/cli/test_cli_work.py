@@ -257,3 +257,63 @@ def test_canaries_are_planted_in_copies_listed_rotated_and_found_again(run: Run,
     assert run("canary", "plant", *words, "--env", "prod", "--model", "nowhere").code == 1
     assert run("canary", "plant", str(records), *words, "--field", "no", "--output", str(tmp_path / "x")).code == 1
     assert run("canary", "list", "--tenant", "globex", "--json").json["data"] == []
+
+
+def test_a_business_unit_that_the_keystore_has_none_of_is_a_wrong_word_and_not_worth_another_try(run: Run) -> None:
+    refused = run("tenant", "create", "shop", "--business-unit", "retail")
+    assert refused.code == 1
+    assert "business_unit: " in refused.err
+    assert "namespaces of OpenBao" in refused.err
+    assert "leave the business unit out" in refused.err
+    assert "Try again" not in refused.err
+    assert run("tenant", "show", "shop").code == 1, "and nothing was made"
+    dissolved = run("vault", "dissolve-unit", "retail", "--yes")
+    assert (dissolved.code, "Try again" in dissolved.err) == (1, False)
+
+
+def test_what_is_wrong_with_a_command_line_or_a_request_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    text = tmp_path / "desk.txt"
+    text.write_text("You are the desk.")
+    missing = run("prompt", "list")
+    assert (missing.code, missing.err) == (
+        2, 'strongroom: Command "prompt list" needs --tenant.\nSee `strongroom prompt list --help`.\n',
+    )  # fmt: skip
+    added = run("prompt", "add", str(text), "--name", "desk", "--version", "1", "--tenant", "acme")
+    assert "An approver, who is not you" in added.err
+    assert "--token-file approver.token" in added.err
+    # Who may not is told whose credential may; what another credential would be told, too, has no such hint.
+    no = run("prompt", "approve", "desk@1", "--tenant", "acme", "--env", "dev", "--reason", "read")
+    assert "approving is an approver's" in no.err
+    release = f"{RELEASE.name}@{RELEASE.version}"
+    words = ("--tenant", "acme", "--env", "dev", "--release", release, "--prompt", "desk@1")
+    unapproved = run("deployment", "create", "desk", *words)
+    assert "0 of 1 approvals that dev demands of a prompt" in unapproved.err
+    assert "credential" not in unapproved.err
+    label = run("model", "label", "x", "--tenant", "acme", "--env", "dev", "--label", "1", "--predicted", "1")
+    assert "labels[0].request: A request's id is `req_`" in label.err
+    version = run("prompt", "add", str(text), "--name", "desk", "--version", "one two", "--tenant", "acme")
+    assert "version: A version is up to 64" in version.err
+    name = run("prompt", "add", str(text), "--name", "Big Desk", "--version", "1", "--tenant", "acme")
+    assert "name: A name is 1 to 63" in name.err
+
+
+def test_a_workload_that_evaluates_tells_labels_and_one_that_asks_does_not(run: Run) -> None:
+    words = (
+        "model",
+        "label",
+        f"req_{'0' * 32}",
+        "--tenant",
+        "acme",
+        "--env",
+        "dev",
+        "--label",
+        "1",
+        "--predicted",
+        "1",
+    )
+    told = run(*words, by="acme-evaluation")
+    assert (told.code, told.err) == (0, "Told. Which requests there were is not said to a workload.\n")
+    assert run(*words, "--json", by="acme-evaluation").json == {"told": 1, "kept": None}
+    assert run(*words, by="acme-inference").code == 1
+    assert run(*words, by="globex-evaluation").code == 1
+    assert run(*words[:4], "globex", *words[5:], by="acme-evaluation").code == 1

@@ -22,6 +22,7 @@ from strongroom.app import demo_rules
 from strongroom.captures.service import CaptureSessions
 from strongroom.gateway import Gateway, Recorder, Snapshot
 from strongroom.gateway.breaker import BreakerRule
+from strongroom.gateway.fronts import Fronts
 from strongroom.gateway.kept import Responses
 from strongroom.gateway.limits import Leases, Ledger, Meter
 from strongroom.gateway.limits.source import DatabaseSource
@@ -314,23 +315,21 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     clock = SystemClock()
     keys = Keyring.open(home / "keyring.json").derive(*Purpose)
     token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
-    snapshot = Snapshot(
-        Directory(keys, clock, allow_demo=True, token_keys=token_keys), Engine.load(), PromptSeals(keys)
-    )
+    snapshot = Snapshot(Directory(keys, clock, allow_demo=True, token_keys=token_keys), Engine.load())
     follower = Follower(database.gateway, clock, snapshot.apply)
     snapshot.follow(follower)
     db = await Database.connect(database.control, database.operator)
     stack.push_async_callback(db.close)
     gate = Gate(db, Engine.load(), clock)
     admission = Admission(gate, RegistryKeys(keys), clock)
-    prompts = Prompts(gate, admission.approvals, PromptSeals(keys), clock)
+    vault = embedded(home)
+    prompts = Prompts(gate, admission.approvals, PromptSeals(vault, keys), clock)
     identity, registry = Identity(gate, snapshot.directory, keys, clock), Registry(gate, clock, admission, prompts)
     channels = Channels(gate, admission, RegistryKeys(keys), clock)
     rules = Rules(gate, clock)
     tenants, texts = await _people(identity, registry, rules, admission, channels, Accounts(gate, keys, clock))
     recorder = Recorder(partial(Appender.connect, database.gateway), clock, Spool(home / "spool", "gateway-1", clock))
     networks = Networks(["127.0.0.0/8"])
-    vault = embedded(home)
     await vault.keys(SCOPE)
     providers = Providers(gate, vault, clock, networks, before=keys)
     outside = Outside(
@@ -349,8 +348,9 @@ async def _build(database: TestDatabase, home: Path, stack: AsyncExitStack) -> P
     responses = Responses(partial(Cabinet.connect, database.gateway), vault, clock)
     tapes = Tapes(snapshot.captures, partial(Cabinet.connect, database.gateway, size=1), vault, clock)
     gateway = Gateway(
-        snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter, responses, vault=vault, tapes=tapes
-    )
+        snapshot, upstreams, recorder, clock, AskLimits(timeout_s=30), desk, meter, responses, vault=vault, tapes=tapes,
+        fronts=Fronts(prompts.seals, clock),
+    )  # fmt: skip
     faults: list[BaseException] = []
     server = await _serve(gateway, Limits(max_body_bytes=4 * 2**20), faults)
     doubles = {name: WorkerDouble(BEHAVIOURS[name]) for name in RELEASES}

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from strongroom.kernel.clock import SystemClock
+from strongroom.registry.prompts.model import Destroyed
+from strongroom.vault import FileKeystore, Keyring
+
 if TYPE_CHECKING:
     from tests.functional.gateway.conftest import Plane
 
@@ -69,7 +73,34 @@ async def test_a_way_that_has_no_place_for_it_is_closed(plane: Plane) -> None:
 async def test_what_it_takes_is_counted_when_the_request_is_let_in(plane: Plane) -> None:
     """The prompt's bytes are reserved beside the request's own, so that a budget cannot be overrun by it."""
     await deployed(plane)
+    assert (await plane.ask("/v1/chat/completions", {"model": "fronted", "messages": [USER]})).status == 200
     route = next(each for each in plane.snapshot.routes() if each.name == "fronted")
-    assert route.prompt is not None
-    assert route.prompt.size == len(TEXT)
-    assert route.prompt.text == TEXT
+    assert route.front is not None
+    assert route.front.opened is not None
+    assert route.front.opened.size == len(TEXT)
+    assert route.front.opened.text == TEXT
+
+
+async def test_destroyed_keys_of_its_tenant_close_it_and_nothing_beside_it(plane: Plane) -> None:
+    """As after a shredding, or in a restored copy: who asks is told, and no request goes to a model without it."""
+    await plane.deploy_with_prompt("globex", "fronted", TEXT)
+    body = {"messages": [USER]}
+    key = plane.keys["globex"]
+    assert (await plane.ask("/v1/chat/completions", {"model": "fronted", **body}, key=key)).status == 200
+    keystore = FileKeystore(plane.sockets / "vault", Keyring.open(plane.sockets / "keyring.json"), SystemClock())
+    await keystore.destroy(plane.tenants["globex"])
+    with pytest.raises(Destroyed):
+        await plane.prompts.seals.renew(plane.tenants["globex"])
+    (front,) = [each for each in plane.snapshot.fronts() if each.tenant == plane.tenants["globex"]]
+    front.until = 0.0  # a minute later, and nothing has come by since
+    assert front.opened is not None
+    plane.chat.asked.clear()
+    for path, more in (("/v1/chat/completions", {}), ("/v1/messages", {"max_tokens": 9})):
+        answer = await plane.ask(path, {"model": "fronted", **body, **more}, key=key, headers=_VERSION)
+        assert answer.status == 403, answer.body
+        assert b"has to be deployed anew" in answer.body
+        assert b"marmalade" not in answer.body
+    assert plane.chat.asked == []
+    assert (await plane.ask("/v1/chat/completions", {"model": "tiny", **body}, key=key)).status == 200
+    model = await deployed(plane)
+    assert (await plane.ask("/v1/chat/completions", {"model": model, **body})).status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -10,13 +11,20 @@ import asyncpg
 import pytest
 
 from strongroom.app.seed import INSTALLER
+from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
-from strongroom.policy import Action, Ask, Kind, Resource
+from strongroom.policy import Action, Ask, Engine, Gate, Kind, Resource
+from strongroom.registry.admission import RegistryKeys
 from strongroom.registry.admission.testing import APPROVERS, admitted, digest_of, release_of
+from strongroom.registry.evaluations import Evaluations
 from strongroom.registry.evaluations.model import Label
 from strongroom.registry.evaluations.scoring import Told
+from strongroom.rules import Level, Rulebook
+from strongroom.rules.narrowed import narrowed_by
+from strongroom.store import Database
+from strongroom.store.follower import Follower
 
 if TYPE_CHECKING:
     from tests.functional.identity.conftest import House
@@ -174,8 +182,133 @@ async def test_labels_of_the_tenants_own_requests_come_to_live_accuracy_and_drif
         await connection.close()
 
 
-def _evaluation(tenant: TenantId) -> Principal:
+def _evaluation(tenant: TenantId, environment: Environment = DEV, **more: Any) -> Principal:
     return Principal(
-        role=Role.EVALUATION, name="w", credential=KeyId("2" * 16), tenant=tenant, environment=DEV,
-        workload=WorkloadId(UUID(int=1)),
+        role=Role.EVALUATION, name="w", credential=KeyId("2" * 16), tenant=tenant, environment=environment,
+        workload=WorkloadId(UUID(int=1)), **more,
     )  # fmt: skip
+
+
+def of(request: str, label: str = "1") -> Label:
+    return Label(request=request, label=label, predicted="1")
+
+
+async def kept(house: House) -> dict[str, tuple[TenantId, str]]:
+    """Return the labels that are there, by request: whose, and what they say."""
+    connection = await asyncpg.connect(**house.database.admin.arguments())
+    try:
+        rows = await connection.fetch("SELECT tenant_id, request_id, label FROM registry.label")
+    finally:
+        await connection.close()
+    return {f"req_{row['request_id'].hex}": (row["tenant_id"], row["label"]) for row in rows}
+
+
+async def test_a_workload_that_evaluates_tells_labels_of_its_own_place_and_of_nothing_else(house: House) -> None:
+    """Requests of another tenant, environment or deployment, and none at all, are passed over with the same answer."""
+    acme = await ready(house)
+    told = house.services.evaluations.label
+    mine = await asked(house, acme)
+    in_prod, of_no_release = await asked(house, acme, environment=PROD), await asked(house, acme)
+    await sql(
+        house, "UPDATE gateway.record SET deployment_id = gen_random_uuid() WHERE id = $1", UUID(of_no_release[4:])
+    )
+    globex = await house.tenant("globex")
+    await house.services.registry.deploy(INSTALLER, globex, DEV, M, release_of("m").digest, ASK)
+    theirs = await asked(house, globex)
+    nothing = f"req_{uuid4().hex}"
+    for request in (theirs, in_prod, of_no_release, nothing, mine):
+        assert await told(_evaluation(acme), acme, DEV, [of(request)], ASK) is None
+    assert await kept(house) == {mine: (acme, "1")}
+    # In one batch with others', one's own is kept; told again it is replaced.
+    assert await told(_evaluation(acme), acme, DEV, [of(theirs, "0"), of(nothing), of(mine, "0")], ASK) is None
+    assert await kept(house) == {mine: (acme, "0")}
+
+    for who, tenant, environment in (
+        (_evaluation(acme), globex, DEV),
+        (_evaluation(acme), acme, PROD),
+        (_evaluation(globex), acme, DEV),
+        (replace(_evaluation(acme), role=Role.INFERENCE), acme, DEV),
+        (replace(_evaluation(acme), role=Role.TRAINING), acme, DEV),
+        (replace(_evaluation(acme), role=Role.NOTEBOOK), acme, DEV),
+        (replace(_evaluation(acme), role=Role.SUPPORT), acme, DEV),
+    ):
+        with pytest.raises(Refused):
+            await told(who, tenant, environment, [of(mine)], ASK)
+    log = await house.services.audit.of_tenant(INSTALLER, acme, ASK)
+    entries = [each for each in log if each.action == "model.label" and each.actor == "evaluation/w"]
+    assert {(each.outcome, each.detail.get("labels")) for each in entries} >= {("allowed", "1"), ("allowed", "3")}
+    assert "refused" in {each.outcome for each in entries}
+    assert not any(mine[4:] in str(each.detail) for each in entries)
+
+
+async def test_a_workload_tells_of_deployments_that_its_key_and_the_rules_let_it_ask(house: House) -> None:
+    acme = await ready(house)
+    mine = await asked(house, acme)
+    told = house.services.evaluations.label
+    assert await told(_evaluation(acme, models=frozenset({"other"})), acme, DEV, [of(mine)], ASK) is None
+    assert await kept(house) == {}
+    assert await told(_evaluation(acme, models=frozenset({"m"})), acme, DEV, [of(mine)], ASK) is None
+    assert set(await kept(house)) == {mine}
+    # What ended meanwhile had answered all the same: labels come late.
+    late = await asked(house, acme)
+    await house.services.registry.withdraw(INSTALLER, acme, DEV, M, ASK)
+    assert await told(_evaluation(acme), acme, DEV, [of(late)], ASK) is None
+    assert set(await kept(house)) == {mine, late}
+
+
+ACCESS = """@id("not-of-m")
+forbid (principal is Evaluation, action == Action::"model.invoke", resource is Deployment)
+when { resource has environment && resource.environment == "dev" };
+"""
+
+
+async def test_a_tenants_own_policy_that_closes_a_deployment_closes_its_labels(house: House) -> None:
+    acme = await ready(house)
+    mine = await asked(house, acme)
+    document = {"rules": [{"name": "closed", "forbid": ACCESS}]}
+    await house.services.rules.write(
+        INSTALLER, acme, "access", Level.CEILING, document, expected=0, reason="test", ask=ASK
+    )
+    book = Rulebook()
+    follower = Follower(house.database.control, SystemClock(), lambda entries, full: book.apply(entries, full=full))
+    database = await Database.connect(house.database.control, house.database.operator)
+    follower.start()
+    try:
+        assert await follower.refresh(10.0)
+        gate = Gate(database, Engine.load(), SystemClock(), narrowed=narrowed_by(book, production=False))
+        evaluations = Evaluations(gate, RegistryKeys(house.keys), house.services.prompts, SystemClock())
+        assert await evaluations.label(_evaluation(acme), acme, DEV, [of(mine)], ASK) is None
+        assert await kept(house) == {}
+    finally:
+        await follower.close()
+        await database.close()
+    assert await house.services.evaluations.label(_evaluation(acme), acme, DEV, [of(mine)], ASK) is None
+    assert set(await kept(house)) == {mine}  # the positive control: a gate that knows of no such rule
+
+
+async def test_an_administrators_word_stands_and_nothing_is_told_twice_at_once(house: House) -> None:
+    acme = await ready(house)
+    mine = await asked(house, acme)
+    told = house.services.evaluations.label
+    admin = Principal(role=Role.TENANT_ADMIN, name="ada", credential=KeyId("0" * 16), tenant=acme)
+    await told(_evaluation(acme), acme, DEV, [of(mine, "0")], ASK)
+    assert await told(admin, acme, DEV, [of(mine, "1")], ASK) == 1
+    await told(_evaluation(acme), acme, DEV, [of(mine, "0")], ASK)
+    assert await kept(house) == {mine: (acme, "1")}
+    for who in (admin, _evaluation(acme)):
+        with pytest.raises(Refused) as error:
+            await told(who, acme, DEV, [of(mine), of(mine, "0")], ASK)
+        assert (error.value.refusal.kind, error.value.refusal.param) == (RefusalKind.INVALID, "labels[1].request")
+
+
+async def test_a_workload_tells_so_many_labels_a_minute_and_holds_up_no_other(house: House) -> None:
+    acme = await ready(house)
+    told = house.services.evaluations.label
+    many = [of(f"req_{uuid4().hex}") for _ in range(500)]
+    for _ in range(9):
+        await told(_evaluation(acme), acme, DEV, many, ASK)
+    with pytest.raises(Refused) as error:
+        await told(_evaluation(acme), acme, DEV, many, ASK)
+    assert error.value.refusal.kind is RefusalKind.LIMITED
+    assert error.value.refusal.retry_after_s
+    await told(replace(_evaluation(acme), workload=WorkloadId(UUID(int=2))), acme, DEV, many, ASK)

@@ -120,7 +120,7 @@ async def cold(home: Path) -> tuple[DemoFile, set[str]]:
     with Up(home) as up:
         installation = up.started()
         first = installation.demo
-        assert "applied 0001_foundation" in installation.printed
+        assert "migrations, 0001_foundation to " in installation.printed
         assert (home / "demo.json").stat().st_mode & 0o777 == 0o600
         if os.geteuid() == 0:  # the state lies where processes with uids of their own can get to
             assert installation.places.state.parent == Path("/var/lib/strongroom")

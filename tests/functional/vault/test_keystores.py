@@ -17,11 +17,14 @@ from strongroom.app.passport import Passport
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.kernel.principal import Environment
+from strongroom.registry.prompts import Prompt, PromptSeals
+from strongroom.registry.prompts.model import BadPrompt, Destroyed
 from strongroom.vault import (
     FileKeystore,
     Keyring,
     KeysDestroyed,
     Keystore,
+    PurposeKeys,
     Scope,
     SealBroken,
     Use,
@@ -69,6 +72,30 @@ async def keystore(
     client = bao.client(login if apart else plain_login)
     yield OpenBaoKeystore(client, SystemClock(), mount="strongroom" if apart else "plain", namespaces=apart)
     await client.close()
+
+
+async def test_a_system_prompt_opens_under_its_tenants_keys_alone_also_renewed_and_not_once_they_are_destroyed(
+    keystore: Keystore,
+) -> None:
+    """What each process does: it asks anew, remembering nothing of the others."""
+
+    def seals() -> PromptSeals:
+        return PromptSeals(Vault(keystore, SystemClock()), PurposeKeys(1, {}))
+
+    a, b = tenant(), tenant()
+    prompts = [Prompt(tenant=str(each), name="desk", version="1", author="ada", text=f"of {each}") for each in (a, b)]
+    before = [await seals().pinned(each, Environment.PROD, "d") for each in prompts]
+    await keystore.renew(a)
+    after = await seals().pinned(prompts[0], Environment.PROD, "d")
+    for document in (before[0], after):
+        assert await seals().open_pinned(document, a, Environment.PROD, "d") == prompts[0]
+        with pytest.raises(BadPrompt):
+            await seals().open_pinned(document, b, Environment.PROD, "d")
+    await keystore.destroy(a)
+    for document in (before[0], after):
+        with pytest.raises(Destroyed):
+            await seals().open_pinned(document, a, Environment.PROD, "d")
+    assert await seals().open_pinned(before[1], b, Environment.PROD, "d") == prompts[1]
 
 
 async def test_keys_are_made_once_and_differ_by_tenant_and_use(keystore: Keystore) -> None:

@@ -12,16 +12,33 @@ from strongroom.identity import Directory, Identity
 from strongroom.identity.tenantkeys import TenantKeys
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import Name, TenantId, new_uuid
+from strongroom.kernel.principal import Environment
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask, Engine, Gate
+from strongroom.registry.prompts import Prompt, PromptSeals
+from strongroom.registry.prompts.model import Destroyed
 from strongroom.store import Database
-from strongroom.vault import Broker, FileKeystore, Keyring, KeysDestroyed, Purpose, Scope, Use, Vault, VaultUnavailable
+from strongroom.vault import (
+    Broker,
+    FileKeystore,
+    Keyring,
+    KeysDestroyed,
+    NoUnits,
+    Purpose,
+    PurposeKeys,
+    Scope,
+    Use,
+    Vault,
+    VaultUnavailable,
+)
 from strongroom.vault.openbao import AppRole, Client, OpenBaoKeystore, Units
 from strongroom.vault.openbao.testing import Bao
 from strongroom.vault.questions import Question
 
 POLICY = Path("docs/how-to/openbao-unit-policy.hcl").read_text(encoding="utf-8")
 SECRET = Use.PROVIDER_SECRET
+NO_KEYS = PurposeKeys(1, {})
+DEV = Environment.DEV
 
 
 def tenant() -> TenantId:
@@ -102,7 +119,7 @@ async def test_a_tenant_is_settled_once_and_with_a_login_that_works(
     with pytest.raises(VaultUnavailable):
         await keystore.settle(tenant(), "broken")
     embedded = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), SystemClock())
-    with pytest.raises(VaultUnavailable, match="namespaces of OpenBao"):
+    with pytest.raises(NoUnits, match="namespaces of OpenBao"):
         await embedded.settle(tenant(), "retail")
 
 
@@ -115,8 +132,15 @@ async def test_a_dissolved_unit_opens_nothing_takes_nobody_and_leaves_its_neighb
     scopes = [Scope(each, SECRET) for each in (ended, neighbour)]
     vault = Vault(keystore, SystemClock())
     sealed = [(await vault.keys(scope)).seal(b"canary", "x") for scope in scopes]
+    prompts = [
+        Prompt(tenant=str(each), name="p", version="1", author="a", text="canary") for each in (ended, neighbour)
+    ]
+    pinned = [await PromptSeals(vault, NO_KEYS).pinned(each, DEV, "d") for each in prompts]
     assert await keystore.dissolve("short-lived") == 1
     fresh = Vault(keystore, SystemClock())
+    with pytest.raises(Destroyed):
+        await PromptSeals(fresh, NO_KEYS).open_pinned(pinned[0], ended, DEV, "d")
+    assert (await PromptSeals(fresh, NO_KEYS).open_pinned(pinned[1], neighbour, DEV, "d")).text == "canary"
     with pytest.raises(KeysDestroyed):
         await fresh.open(scopes[0], sealed[0], "x")
     with pytest.raises(KeysDestroyed):

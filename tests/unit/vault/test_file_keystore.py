@@ -22,6 +22,7 @@ from strongroom.vault import (
     KeysDestroyed,
     Keystore,
     Material,
+    NoUnits,
     Scope,
     SealBroken,
     Use,
@@ -175,6 +176,9 @@ async def test_processes_get_the_keys_of_their_own_uses_and_manage_nothing(tmp_p
         broker.admit("gateway-1", {RESPONSE})  # its next start: the token of the one before is of no use
         with pytest.raises(VaultUnavailable):
             await gateway.open(tenant, RESPONSE)
+        for unfit in (control.settle(tenant, "retail"), control.dissolve("retail")):
+            with pytest.raises(NoUnits, match="leave the business unit out"):  # and not as one that is away for now
+                await unfit
         await control.destroy(tenant)
         fresh = BrokeredKeystore(path, broker.admit("gateway-1", {RESPONSE}))
         with pytest.raises(KeysDestroyed):

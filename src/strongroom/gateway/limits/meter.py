@@ -44,7 +44,7 @@ class Meter:
     async def reserve(self, admitted: Admitted, ask: Ask) -> Reservation | Refusal:
         """Reserve what `ask` may use at most."""
         received, who = admitted.authenticated.received, admitted.authenticated.principal
-        prompt = admitted.route.prompt
+        prompt = admitted.prompt
         plan = self.ledger.plan(who, admitted.route.name, admitted.terms.of(LIMITS))
         written, answers = (ask.max_output_tokens or 0, ask.n) if isinstance(ask, ChatAsk | CompletionAsk) else (0, 1)
         claim = claim_of(

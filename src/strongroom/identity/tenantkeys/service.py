@@ -12,9 +12,9 @@ import msgspec
 from strongroom.identity import tables
 from strongroom.kernel.ids import PLATFORM, TenantId
 from strongroom.kernel.principal import Principal
-from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
-from strongroom.vault import Condition, KeysDestroyed, Keystore, VaultUnavailable
+from strongroom.vault import Condition, KeysDestroyed, Keystore, NoUnits, VaultUnavailable
 
 MOST: Final = 250
 
@@ -90,7 +90,8 @@ class TenantKeys:
         """Put a tenant that is being made into a business unit's namespace.
 
         Raises:
-            Refused: UNAVAILABLE when the keystore has no units, no login for this one, or is away; CONFLICT when it was dissolved.
+            Refused: INVALID when the keystore has no units; UNAVAILABLE when it has no login for this one, or is away; CONFLICT
+                when it was dissolved.
         """
         with _told():
             await self._keystore.settle(tenant, unit)
@@ -101,7 +102,7 @@ class TenantKeys:
         The entry is committed before, as with `shred`.
 
         Raises:
-            Refused: CONFLICT while a tenant of it lives; UNAVAILABLE when the keystore has none, or is away.
+            Refused: CONFLICT while a tenant of it lives; INVALID when the keystore has none; UNAVAILABLE when it is away.
         """
         resource = Resource(kind=Kind.VAULT, id=unit)
         async with self._gate.permit_platform(who, Action.VAULT_DISSOLVE, resource, ask) as tx:
@@ -139,6 +140,8 @@ def _told() -> Generator[None]:
     """Turn what the keystore says into an answer. Whoever gets here may rotate keys, and may know why it does not work."""
     try:
         yield
+    except NoUnits as error:
+        raise Refused(invalid(_sentence(error), param="business_unit")) from None
     except VaultUnavailable as error:
         raise Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=str(error), tell=_sentence(error))) from None
     except KeysDestroyed as error:

@@ -42,9 +42,10 @@ class TellLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class KeptLabels(msgspec.Struct, frozen=True, kw_only=True):
-    """How many labels were kept."""
+    """How many labels were told, and how many of them kept; null: a workload is not told which requests there were."""
 
-    kept: int
+    told: int
+    kept: int | None
 
 
 class EvaluationList(Listing, frozen=True, kw_only=True):
@@ -92,9 +93,14 @@ async def tell_labels(
     who: Who,
     ask: Asked,
 ) -> KeptLabels:
-    """Keep what turned out to be right for requests that a release answered: all of them, or none."""
+    """Keep what turned out to be right for requests that a release answered.
+
+    Of an administrator of the tenant: all of them, or none. Of a workload that evaluates: those that a deployment answered
+    which it may ask itself, in its own environment; which these were is not said.
+    """
     place = await finder.tenant(who, tenant, ask)
-    return KeptLabels(kept=await evaluations.label(who, place, data.environment, data.labels, ask))
+    kept = await evaluations.label(who, place, data.environment, data.labels, ask)
+    return KeptLabels(told=len(data.labels), kept=kept)
 
 
 @get(

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -24,6 +25,7 @@ from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.evaluations import drift, statements, tables
 from strongroom.registry.evaluations.counting import Counting
 from strongroom.registry.evaluations.model import Answered, Baseline, Day, Evaluated, Label, Labelled, Quality
+from strongroom.registry.evaluations.pace import Pace
 from strongroom.registry.evaluations.scoring import Told, score
 from strongroom.registry.evaluations.suite import BadSuite, Suite, read
 from strongroom.registry.model import Deployment
@@ -51,6 +53,7 @@ class Evaluations:
         self._prompts = prompts
         self._clock = clock
         self.counting = Counting(keys, clock)
+        self._pace = Pace(clock)
 
     async def record(
         self,
@@ -121,15 +124,23 @@ class Evaluations:
 
     async def label(
         self, who: Principal, tenant: TenantId, environment: Environment, labels: Sequence[Label], ask: Ask
-    ) -> int:
-        """Keep what turned out to be right for requests of a tenant in one environment: all of them, or none.
+    ) -> int | None:
+        """Keep what turned out to be right for requests of a tenant in one environment.
+
+        An administrator's are all kept, or none. A workload that evaluates is not told which requests there were: what a
+        deployment that it may ask did not answer is passed over, with the same answer (None).
 
         Raises:
-            Refused: INVALID for a request that a release of the tenant did not answer there.
+            Refused: INVALID for a request that is named twice, or (to an administrator) one that a release of the tenant did
+                not answer there; LIMITED for a workload that tells more than its rate.
         """
         resource = Resource(kind=Kind.DEPLOYMENT, tenant=tenant, environment=environment)
-        async with self._gate.permit(who, Action.MODEL_LABEL, resource, ask) as tx:
-            ids = [UUID(each.request.removeprefix("req_")) for each in labels]
+        noted = replace(ask, detail={**ask.detail, "labels": str(len(labels))})
+        async with self._gate.permit(who, Action.MODEL_LABEL, resource, noted) as tx:
+            ids = _ids(labels)
+            if who.role.is_workload:
+                await self._tell(tx, who, environment, list(zip(ids, labels, strict=True)))
+                return None
             known = await tables.answered(tx, ids)
             now = self._clock.now()
             for place, (identifier, each) in enumerate(zip(ids, labels, strict=True)):
@@ -139,6 +150,29 @@ class Evaluations:
                     raise Refused(invalid(tell, param=f"labels[{place}].request"))
                 await tables.insert_label(tx, request, each, now)
             return len(labels)
+
+    async def _tell(
+        self, tx: TenantTx, who: Principal, environment: Environment, labels: list[tuple[UUID, Label]]
+    ) -> None:
+        workload = who.workload
+        if workload is None:
+            raise Refused(hidden("labels by no workload"))
+        no = self._pace.take(str(workload), len(labels))
+        if no is not None:
+            raise Refused(no)
+        open_to = [
+            identifier
+            for identifier, name in await tables.deployments(tx, environment)
+            if self._may_label(tx, who, environment, identifier, name)
+        ]
+        await tables.tell_labels(tx, environment, open_to, labels, workload, self._clock.now())
+
+    def _may_label(self, tx: TenantTx, who: Principal, environment: Environment, deployment: UUID, name: str) -> bool:
+        """Whether a workload may tell of what a deployment answered: of one that it may ask itself."""
+        if who.models is not None and name not in who.models:
+            return False
+        place = Resource(kind=Kind.DEPLOYMENT, id=str(deployment), tenant=tx.tenant, environment=environment)
+        return all(self._gate.may(who, action, place) for action in (Action.MODEL_INVOKE, Action.MODEL_LABEL))
 
     async def quality(
         self, who: Principal, tenant: TenantId, environment: Environment, name: str, version: str, days: int, ask: Ask
@@ -202,6 +236,17 @@ class Evaluations:
             if requests[request] > record.rows:
                 tell = f"{requests[request]} cases name {request}, which had {record.rows} answers."
                 raise Refused(invalid(tell, param="answers"))
+
+
+def _ids(labels: Sequence[Label]) -> list[UUID]:
+    """Return the ids of the requests that labels are about, each once."""
+    ids = [UUID(each.request.removeprefix("req_")) for each in labels]
+    seen = set[UUID]()
+    for place, each in enumerate(ids):
+        if each in seen:
+            raise Refused(invalid("This request is named twice.", param=f"labels[{place}].request"))
+        seen.add(each)
+    return ids
 
 
 def _of(record: Answered, place: Deployment, now: datetime) -> bool:

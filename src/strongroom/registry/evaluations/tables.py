@@ -76,15 +76,64 @@ async def answered(tx: TenantTx, requests: Sequence[UUID]) -> dict[UUID, Answere
     }
 
 
+async def deployments(tx: TenantTx, environment: Environment) -> list[tuple[UUID, str]]:
+    """Return id and name of every deployment there has been in an environment, ended ones too: labels come late."""
+    rows = await tx.fetch(
+        "SELECT id, name FROM registry.deployment WHERE tenant_id = $1 AND environment = $2",
+        tx.tenant,
+        str(environment),
+    )
+    return [(row["id"], row["name"]) for row in rows]
+
+
+async def tell_labels(
+    tx: TenantTx,
+    environment: Environment,
+    deployments: Sequence[UUID],
+    labels: Sequence[tuple[UUID, Label]],
+    workload: UUID,
+    at: datetime,
+) -> None:
+    """Keep a workload's labels of requests that releases behind `deployments` answered, and nothing of any other.
+
+    One statement, whichever of them there are: it looks for another tenant's request as for none. What an administrator
+    told stays, what a workload told is replaced.
+    """
+    await tx.execute(
+        """INSERT INTO registry.label
+               (tenant_id, request_id, release_digest, environment, asked_at, label, predicted, score, told_at, subject,
+                by_workload)
+           SELECT r.tenant_id, r.id, r.release_digest, r.environment, r.at, t.label, t.predicted, t.score, $8, r.subject, $9
+           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::double precision[]) AS t (id, label, predicted, score)
+           JOIN gateway.record r ON r.tenant_id = $1 AND r.id = t.id
+           WHERE r.outcome = 'completed' AND r.release_digest IS NOT NULL AND r.environment = $6
+                 AND r.deployment_id = any($7::uuid[])
+           ORDER BY r.id
+           ON CONFLICT (tenant_id, request_id) DO UPDATE
+               SET label = excluded.label, predicted = excluded.predicted, score = excluded.score,
+                   told_at = excluded.told_at, subject = excluded.subject, by_workload = excluded.by_workload
+               WHERE label.by_workload IS NOT NULL""",
+        tx.tenant,
+        [each for each, _ in labels],
+        [label.label for _, label in labels],
+        [label.predicted for _, label in labels],
+        [label.score for _, label in labels],
+        str(environment),
+        list(deployments),
+        at,
+        workload,
+    )
+
+
 async def insert_label(tx: TenantTx, request: Answered, label: Label, at: datetime) -> None:
-    """Keep a label; another one for the same request takes its place."""
+    """Keep an administrator's label; another one for the same request takes its place, and it that of a workload's."""
     await tx.execute(
         """INSERT INTO registry.label
                (tenant_id, request_id, release_digest, environment, asked_at, label, predicted, score, told_at, subject)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
            ON CONFLICT (tenant_id, request_id) DO UPDATE
                SET label = excluded.label, predicted = excluded.predicted, score = excluded.score,
-                   told_at = excluded.told_at, subject = excluded.subject""",
+                   told_at = excluded.told_at, subject = excluded.subject, by_workload = NULL""",
         tx.tenant,
         request.id,
         request.release,

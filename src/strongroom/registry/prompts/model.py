@@ -60,6 +60,13 @@ class BadPrompt(ValueError):  # noqa: N818 - said to a person
     """What was kept is not the prompt that it should be; the message says why."""
 
 
+class Destroyed(BadPrompt):
+    """The keys that it is sealed under were destroyed: it is gone."""
+
+    def __init__(self) -> None:
+        super().__init__("its tenant's keys were destroyed, and its text with them")
+
+
 def read(document: bytes, digest: str) -> Prompt:
     """Return the prompt that `digest` names.
 

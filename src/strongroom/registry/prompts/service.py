@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -16,9 +18,21 @@ from strongroom.registry.admission.model import APPROVALS, Reason, Risk, Standin
 from strongroom.registry.admission.signed import MAX_DAYS, Approvals
 from strongroom.registry.admission.statements import Terms
 from strongroom.registry.prompts import tables
-from strongroom.registry.prompts.model import MAX_BYTES, BadPrompt, Kept, Listed, Prompt, Shown, secrets_in, subject_of
+from strongroom.registry.prompts.model import (
+    MAX_BYTES,
+    BadPrompt,
+    Destroyed,
+    Kept,
+    Listed,
+    PinnedDocument,
+    Prompt,
+    Shown,
+    secrets_in,
+    subject_of,
+)
 from strongroom.registry.prompts.seals import PromptSeals
 from strongroom.store import Conflict, TenantTx
+from strongroom.vault import VaultUnavailable
 
 MOST: Final = 1000
 """How many versions of prompts a tenant may have."""
@@ -33,19 +47,15 @@ class Prompts:
     def __init__(self, gate: Gate, approvals: Approvals, seals: PromptSeals, clock: Clock) -> None:
         self._gate = gate
         self.approvals: Final = approvals
-        self._seals = seals
+        self.seals: Final = seals
         self._clock = clock
-
-    @property
-    def seals(self) -> PromptSeals:
-        """What seals a prompt to a deployment."""
-        return self._seals
 
     async def add(self, who: Principal, tenant: TenantId, name: Name, version: str, text: str, ask: Ask) -> Shown:
         """Add a version of a prompt. It may be deployed nowhere until it is approved there.
 
         Raises:
-            Refused: INVALID for a text that holds a secret, is empty or too long; CONFLICT when the version is taken.
+            Refused: INVALID for a text that holds a secret, is empty or too long; CONFLICT when the version is taken;
+                UNAVAILABLE without the vault.
         """
         if _VERSION.fullmatch(version) is None:
             raise Refused(invalid("A version is up to 64 letters, digits, dots, pluses and dashes.", param="version"))
@@ -54,7 +64,7 @@ class Prompts:
         now = self._clock.now()
         prompt = Prompt(tenant=str(tenant), name=name, version=version, author=who.name, text=text)
         try:
-            async with self._gate.permit(who, Action.PROMPT_ADD, _resource(tenant, name, version), ask) as tx:
+            async with self._gate.permit(who, Action.PROMPT_ADD, resource_of(tenant, name, version), ask) as tx:
                 found = secrets_in(text)
                 if found:
                     raise Refused(invalid(f"The prompt holds what is secret: {'; '.join(found)}.", param="text"))
@@ -62,7 +72,7 @@ class Prompts:
                     raise Refused(invalid(f"A tenant has at most {MOST} versions of prompts.", param="name"))
                 kept = Kept(
                     digest=prompt.digest, name=name, version=version, author=who.name,
-                    sealed=self._seals.kept(prompt), size=len(text.encode()), created_at=now,
+                    sealed=await self._sealed(prompt), size=len(text.encode()), created_at=now,
                 )  # fmt: skip
                 await tables.insert(tx, kept)
                 return await self._shown(tx, kept)
@@ -85,9 +95,10 @@ class Prompts:
         """Return a prompt with its text, and why it may be deployed where.
 
         Raises:
-            Refused: hidden for one that there is not; CONFLICT for one whose row is not what it was.
+            Refused: hidden for one that there is not; CONFLICT for one whose row is not what it was, or that is gone with its
+                tenant's keys; UNAVAILABLE without the vault.
         """
-        async with self._gate.permit(who, Action.PROMPT_READ, _resource(tenant, name, version), ask) as tx:
+        async with self._gate.permit(who, Action.PROMPT_READ, resource_of(tenant, name, version), ask) as tx:
             kept = await self._named(tx, name, version)
             await self._gate.taken(tx, who, Surface.PROMPTS, rows=1, octets=kept.size)
             return await self._shown(tx, kept)
@@ -126,7 +137,7 @@ class Prompts:
             raise Refused(invalid(f"An approval lasts 1 to {MAX_DAYS} days.", param="days"))
         if not reason.strip() or len(reason) > _MOST_REASON:
             raise Refused(invalid("Say why, in up to 1,000 characters.", param="reason"))
-        async with self._gate.permit(who, Action.PROMPT_APPROVE, _resource(tenant, name, version), ask) as tx:
+        async with self._gate.permit(who, Action.PROMPT_APPROVE, resource_of(tenant, name, version), ask) as tx:
             kept = await self._named(tx, name, version)
             account = await tables.approver(tx, who.name)
             if account is None:
@@ -164,7 +175,16 @@ class Prompts:
         if not standing.may_serve:
             tell = f"The prompt {name}@{version} may not be deployed in {environment}. {standing.refusal()}"
             raise Refused(Refusal(kind=RefusalKind.FORBIDDEN, reason=tell, tell=tell))
-        return self._open(tx, kept)
+        return await self._open(tx, kept)
+
+    async def pin(self, prompt: Prompt, environment: Environment, deployment: str) -> PinnedDocument:
+        """Return what `demand` returned, sealed to one deployment.
+
+        Raises:
+            Refused: UNAVAILABLE without the vault.
+        """
+        with _told():
+            return await self.seals.pinned(prompt, environment, deployment)
 
     async def text_of(self, tx: TenantTx, digest: str) -> str:
         """Return the text of a pinned prompt, for who compares answers with it.
@@ -176,7 +196,7 @@ class Prompts:
         try:
             if kept is None:
                 raise BadPrompt("it is gone")
-            return self._open(tx, kept).text
+            return (await self._open(tx, kept)).text
         except BadPrompt as error:
             tell = f"The deployment's prompt cannot be read: {error}."
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
@@ -187,20 +207,28 @@ class Prompts:
         async with self._gate.permit(who, Action.TENANT_DELETE, resource, ask) as tx:
             await tables.erase(tx, self._clock.now())
 
-    def _open(self, tx: TenantTx, kept: Kept) -> Prompt:
+    async def _sealed(self, prompt: Prompt) -> bytes:
+        with _told():
+            return await self.seals.kept(prompt)
+
+    async def _open(self, tx: TenantTx, kept: Kept) -> Prompt:
         """Return what a row holds.
 
         Raises:
             BadPrompt: when that is not what the row says.
+            Refused: UNAVAILABLE without the vault.
         """
-        prompt = self._seals.open_kept(kept.sealed, str(tx.tenant), kept.digest)
+        try:
+            prompt = await self.seals.open_kept(kept, tx.tenant)
+        except VaultUnavailable as error:
+            raise _unavailable(error) from None
         if (prompt.name, prompt.version, prompt.author) != (kept.name, kept.version, kept.author):
             raise BadPrompt("its row names another")
         return prompt
 
     async def _shown(self, tx: TenantTx, kept: Kept) -> Shown:
         try:
-            text = self._open(tx, kept).text
+            text = (await self._open(tx, kept)).text
         except BadPrompt as error:
             tell = f"The prompt {kept.name}@{kept.version} cannot be shown: {error}."
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
@@ -214,7 +242,7 @@ class Prompts:
         """Return whether a prompt may be deployed: from its sealed document and signed statements alone."""
         reasons: list[Reason] = []
         try:
-            text = self._open(tx, kept).text
+            text = (await self._open(tx, kept)).text
         except BadPrompt as error:
             reasons.append(Reason(demand="document", met=False, because=f"It is not what it was: {error}."))
         else:
@@ -247,7 +275,24 @@ class Prompts:
         return kept
 
 
-def _resource(tenant: TenantId, name: str, version: str) -> Resource:
+@contextmanager
+def _told() -> Generator[None]:
+    """Tell as an answer why nothing could be sealed."""
+    try:
+        yield
+    except VaultUnavailable as error:
+        raise _unavailable(error) from None
+    except Destroyed:
+        tell = "This tenant's keys were destroyed: nothing more can be sealed for it."
+        raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+
+
+def _unavailable(error: VaultUnavailable) -> Refused:
+    tell = "The vault that has the keys of system prompts cannot be asked now. Try again; `strongroom doctor` says what it lacks."
+    return Refused(Refusal(kind=RefusalKind.UNAVAILABLE, reason=f"the vault: {error}", tell=tell))
+
+
+def resource_of(tenant: TenantId, name: str, version: str) -> Resource:
     """Return what the log calls a prompt: a resource's id takes letters, digits, dots, colons and dashes."""
     identifier = ":".join(re.sub(r"[^A-Za-z0-9.-]", "-", each) for each in (name, version))[:128]
     return Resource(kind=Kind.PROMPT, id=identifier, tenant=tenant)

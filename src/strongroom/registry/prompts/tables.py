@@ -1,14 +1,14 @@
-"""The SQL of system prompts. Prompts and approvals are added and never changed; a tenant's end erases the texts."""
+"""The SQL of system prompts. Prompts and approvals are added; of a prompt the seal alone changes, and a tenant's end erases it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from strongroom.kernel.ids import new_uuid
+from strongroom.kernel.ids import TenantId, new_uuid
 from strongroom.registry.admission.model import Evidence, EvidenceKind
 from strongroom.registry.prompts.model import Kept
-from strongroom.store import Record, TenantTx
+from strongroom.store import OperatorTx, Record, TenantTx
 
 _PROMPT = """SELECT digest, name, version, author, sealed, size, created_at FROM registry.prompt
              WHERE tenant_id = $1 AND erased_at IS NULL"""
@@ -57,13 +57,45 @@ async def count(tx: TenantTx) -> int:
     return int(found)
 
 
-async def erase(tx: TenantTx, at: datetime) -> None:
-    """Erase the texts of all the tenant's prompts."""
+async def erase(tx: TenantTx, at: datetime, digest: str | None = None) -> None:
+    """Erase the texts of all the tenant's prompts, or that of one."""
     await tx.execute(
-        "UPDATE registry.prompt SET sealed = '', erased_at = $2 WHERE tenant_id = $1 AND erased_at IS NULL",
+        """UPDATE registry.prompt SET sealed = '', erased_at = $2
+           WHERE tenant_id = $1 AND erased_at IS NULL AND digest = coalesce($3, digest)""",
         tx.tenant,
         at,
+        digest,
     )
+
+
+async def to_move(tx: OperatorTx) -> list[tuple[TenantId, str, str]]:
+    """Return tenant, name and version of what is sealed under the installation's keyring still."""
+    rows = await tx.fetch("SELECT tenant_id, name, version FROM registry.prompts_to_move()")
+    return [(TenantId(row["tenant_id"]), row["name"], row["version"]) for row in rows]
+
+
+async def locked(tx: TenantTx, name: str, version: str) -> Kept | None:
+    """Return a prompt, which nobody else changes until `tx` ends."""
+    row = await tx.fetchrow(f"{_PROMPT} AND name = $2 AND version = $3 FOR UPDATE", tx.tenant, name, version)
+    return None if row is None else _kept(row)
+
+
+async def reseal(tx: TenantTx, digest: str, sealed: bytes) -> None:
+    """Put a prompt's seal in the place of the one before."""
+    await tx.execute(
+        "UPDATE registry.prompt SET sealed = $3 WHERE tenant_id = $1 AND digest = $2", tx.tenant, digest, sealed
+    )
+
+
+async def deployments_of(tx: TenantTx, digest: str) -> list[str]:
+    """Return the ids of living deployments that a prompt is pinned to; none of them ends until `tx` does."""
+    rows = await tx.fetch(
+        """SELECT id FROM registry.deployment
+           WHERE tenant_id = $1 AND prompt_digest = $2 AND deleted_at IS NULL ORDER BY id FOR UPDATE""",
+        tx.tenant,
+        digest,
+    )
+    return [str(row["id"]) for row in rows]
 
 
 async def insert_approval(tx: TenantTx, digest: str, account: UUID, statement: bytes, at: datetime) -> None:
