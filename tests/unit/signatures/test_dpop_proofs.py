@@ -77,6 +77,10 @@ WRONG: dict[str, dict[str, Any]] = {
     "with a user": {"htu": "https://x@gateway.example/v1/chat/completions"},
     "no place": {"htu": None},
     "no address": {"htu": "nonsense"},
+    "a number for a place": {"htu": 7},
+    "another port": {"htu": "https://gateway.example:8443/v1/chat/completions"},
+    "longer than any": {"more": "a" * 4096},
+    "for a token that is no ASCII": {"ath": "é" * 43},
     "old": {"iat": NOW - MAX_AGE_S - 1},
     "of the future": {"iat": NOW + AHEAD_S + 1},
     "timeless": {"iat": None},
@@ -93,6 +97,18 @@ def test_a_proof_of_something_else_is_none(claims: dict[str, Any]) -> None:
     key = SigningKey.make()
     assert holds(made(key))
     assert not holds(made(key, **claims))
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://gateway.example/v1", "https:///v1", "https://x@gateway.example/v1", "https://a:b/"]
+)
+def test_what_is_no_place_of_ours_is_none_though_both_say_it(url: str) -> None:
+    assert not holds(made(SigningKey.make(), htu=url), url=url)
+
+
+def test_no_path_is_the_root_and_a_port_is_the_schemes() -> None:
+    for said, asked in (("https://g.example", "https://g.example:443/"), ("http://g.example:80/", "http://g.example")):
+        assert holds(made(SigningKey.make(), htu=said), url=asked)
 
 
 def test_a_proof_that_is_not_by_the_key_it_carries_is_none() -> None:
