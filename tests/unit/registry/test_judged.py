@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,8 +13,8 @@ import pytest
 
 from strongroom.kernel.principal import Environment
 from strongroom.registry.admission.case import Case
-from strongroom.registry.admission.demanded import Policy
-from strongroom.registry.admission.judge import holding, judge, tenants_in, words
+from strongroom.registry.admission.demanded import Policy, believed, product_suites, seal, told
+from strongroom.registry.admission.judge import counted, holding, judge, tenants_in, words
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.manifest import Manifest
 from strongroom.registry.admission.model import Evidence, EvidenceKind, OwnKeys, Risk, Subject
@@ -24,8 +25,9 @@ from strongroom.registry.channels.client import Untrusted
 from strongroom.registry.channels.model import Content, Freeze, FreezeKind, Promoted, Revoked, RevokedKind
 from strongroom.registry.oms.service import sign_files
 from strongroom.registry.scan import Report, Verdict
-from strongroom.rules.approval import MOST_DAYS, ApprovalRule, Group
-from strongroom.rules.kind import Document
+from strongroom.rules.approval import APPROVAL, MOST_DAYS, ApprovalRule, Group
+from strongroom.rules.kind import Document, digest, encode
+from strongroom.rules.model import Level, Version
 from strongroom.signatures.keys import SecretKey
 from strongroom.vault import Purpose, PurposeKeys
 
@@ -339,7 +341,9 @@ OWN_ATTACKS: dict[str, tuple[Callable[[], Case], str]] = {
 
 @pytest.mark.parametrize("attack", OWN_ATTACKS)
 def test_an_approval_by_ones_own_key_is_held_to_whose_it_is_and_when_it_came(attack: str) -> None:
-    assert judge(with_own(own_approval(ANN), own_approval(BEN)), PROD, None).may_serve
+    named = frozenset(each.public.id for each in OWN.values())
+    for rule in (OwnKeys(demanded=True), OwnKeys(demanded=True, trusted=named), OwnKeys()):
+        assert judge(with_own(own_approval(ANN), own_approval(BEN), rule=rule), PROD, None).may_serve
     made, said = OWN_ATTACKS[attack]
     standing = judge(made(), PROD, None)
     assert not standing.may_serve
@@ -360,3 +364,56 @@ def test_words_say_of_each_approval_whether_it_counts_and_why_not() -> None:
         ("", False, "one that is not signed by its approver"),
     ]
     assert [each.terms.approver for each, _ in holding(given)] == ["ann", "cat"], "what holds is about this release"
+
+
+def test_nobody_is_counted_while_what_is_revoked_cannot_be_told() -> None:
+    """For prompts and data sets, which are counted and not judged: a derived key that was revoked would count again."""
+    given = (approval(ANN), approval(BEN))
+    assert set(counted(case(), "olga", PROD, None, given).people) == {"ann", "ben"}
+    people, left = counted(case(revocations=Untrusted("it went back")), "olga", PROD, None, given)
+    assert people == {}
+    assert all("cannot be told" in each for each in left)
+
+
+def test_what_is_demanded_counts_by_its_seal_over_just_this_version() -> None:
+    """A row that somebody wrote or changed, or an older document under a newer number, closes everything."""
+    document = Document(rules=(ApprovalRule(approvers=4),))
+    body = encode(document)
+    made = Version(
+        kind=APPROVAL.name, level=Level.DEFAULT, version=3, document=msgspec.json.decode(body), digest=digest(body),
+        author="olga", credential="", reason="", at=NOW, withdrawn=False,
+    )  # fmt: skip
+    sealed = seal(made, KEYS)
+    assert believed(made, sealed, KEYS).document == document
+    assert believed(made, seal(made, KEYS), KEYS).of(PROD, Risk.STANDARD).approvers == 4
+    looser = encode(Document(rules=(ApprovalRule(approvers=1),)))
+    withdrawn = msgspec.structs.replace(made, withdrawn=True, document={}, digest=digest(b""))
+    assert believed(withdrawn, seal(withdrawn, KEYS), KEYS) == Policy(), "withdrawn: the product's own demands"
+    for changed, by in (
+        (made, None),
+        (made, b"{}"),
+        (made, seal(made, STRANGERS)),
+        (withdrawn, sealed),
+        (msgspec.structs.replace(made, version=4), sealed),
+        (msgspec.structs.replace(made, document=msgspec.json.decode(looser)), sealed),
+        (msgspec.structs.replace(made, document=msgspec.json.decode(looser), digest=digest(looser)), sealed),
+        (msgspec.structs.replace(made, at=NOW + DAY), sealed),
+        (msgspec.structs.replace(made, document={"rules": 7}), sealed),
+    ):
+        found = believed(changed, by, KEYS)
+        assert found.trouble
+        assert not judge(case(policy=found), PROD, None).may_serve
+
+
+def test_a_suite_of_somebodys_that_is_named_as_one_of_the_products_is_not_that_one() -> None:
+    name, own = next(iter(product_suites().items()))
+
+    @dataclass
+    class Suite:
+        suite: str
+        suite_digest: str
+
+    assert name in told([Suite(f"{name}@1", own)])
+    assert name not in told([Suite(f"{name}@1", "sha256:mine")])
+    assert told([Suite("ours@1", "sha256:mine")]) == {"ours", "sha256:mine"}
+    assert not any(each.endswith(".py") for each in product_suites())

@@ -19,6 +19,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
+from strongroom.registry.content.doubt import Doubt
 from strongroom.registry.content.sealed import Broken
 from strongroom.registry.content.store import ContentStore
 from strongroom.registry.content.versions import Versions, all_of
@@ -127,6 +128,7 @@ class RowsOfPeople(ABC):
     def __init__(self, store: ContentStore) -> None:
         self._store: Final = store
         self._versions: Final = Versions(store)
+        self.doubt: Final = Doubt(store)
         self._one: Final = asyncio.Lock()
 
     @abstractmethod
