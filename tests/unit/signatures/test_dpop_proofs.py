@@ -12,7 +12,7 @@ from strongroom.identity.federation.testing import SigningKey
 from strongroom.identity.possession import Seen, Shown, confirmed
 from strongroom.kernel.principal import Confirmation, Proof
 from strongroom.signatures import SecretKey
-from strongroom.signatures.dpop import AHEAD_S, MAX_AGE_S, Prover, check, token_hash
+from strongroom.signatures.dpop import AHEAD_S, MAX_AGE_S, Proven, Prover, check, token_hash
 from strongroom.signatures.jose import BadToken
 
 NOW = int(time.time())
@@ -166,3 +166,39 @@ def test_a_proof_is_seen_once_and_none_from_before_the_process_began() -> None:
     assert not seen.take(proof, NOW + MAX_AGE_S)
     old = check(OURS.proof("POST", URL, at=NOW - 11), method="POST", url=URL, now=NOW, token=None)
     assert not seen.take(old, NOW)
+
+
+def test_a_proof_is_taken_once_though_the_clock_of_the_machine_is_set_forwards_and_back() -> None:
+    boot = [0.0]
+    seen = Seen(NOW - 10_000.0, lambda: boot[0])
+
+    def shown(made_at: float, wall: float, after: float = 1.0) -> bool:
+        """Show the one proof of that moment, so many seconds after the last one, when the clock says `wall`."""
+        boot[0] += after
+        return seen.take(Proven(bytes(32), f"of-{made_at}", made_at, None), wall)
+
+    assert shown(NOW, NOW)
+    assert shown(NOW + 3600, NOW + 3600), "an hour ahead"
+    assert not shown(NOW, NOW + 2), (
+        "and right again: it was forgotten by the clock, and not by the time that had passed"
+    )
+    assert not shown(NOW + 3600, NOW + 3601, after=3600), "of the hour ahead, when that has come"
+    later = NOW + 3700
+    assert shown(later, later)
+    assert shown(later + 200, later + 200, after=200), "by now the one before is forgotten"
+    for made in (later, later - 30):
+        assert not shown(made, later, after=10), "set back to when it was made: what is forgotten does not count again"
+    assert shown(later + 201, later + 201, after=201), "nobody is locked out for longer than the clock was set back"
+
+
+def test_what_was_seen_ahead_of_time_is_kept_and_holds_up_nothing() -> None:
+    boot = [0.0]
+    seen = Seen(0.0, lambda: boot[0])
+    ahead = Proven(bytes(32), "ten years ahead", NOW + 10 * 366 * 86_400, None)
+    assert seen.take(ahead, ahead.made)
+    for number in range(1000):
+        boot[0] += 10
+        at = NOW + 10.0 * number
+        assert seen.take(Proven(bytes(32), str(number), at, None), at)
+    assert len(seen._seen) < 10
+    assert not seen.take(ahead, ahead.made)
