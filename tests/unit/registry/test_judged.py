@@ -12,13 +12,14 @@ import msgspec
 import pytest
 
 from strongroom.kernel.principal import Environment
+from strongroom.registry import dsse
 from strongroom.registry.admission.case import Case
 from strongroom.registry.admission.demanded import Policy, believed, product_suites, seal, told
 from strongroom.registry.admission.judge import counted, holding, judge, tenants_in, words
 from strongroom.registry.admission.keys import RegistryKeys
 from strongroom.registry.admission.manifest import Manifest
 from strongroom.registry.admission.model import Evidence, EvidenceKind, OwnKeys, Risk, Subject
-from strongroom.registry.admission.ownkeys import Certificate, Receipt, received
+from strongroom.registry.admission.ownkeys import CLAIM, Certificate, Receipt, check_claim, claim, received
 from strongroom.registry.admission.statements import EVERY_TENANT, Terms, approved, scanned
 from strongroom.registry.admission.testing import _report, content, manifest_of
 from strongroom.registry.channels.client import Untrusted
@@ -417,3 +418,68 @@ def test_a_suite_of_somebodys_that_is_named_as_one_of_the_products_is_not_that_o
     assert name not in told([Suite(f"{name}@1", "sha256:mine")])
     assert told([Suite("ours@1", "sha256:mine")]) == {"ours", "sha256:mine"}
     assert not any(each.endswith(".py") for each in product_suites())
+
+
+def test_a_cool_off_begins_with_the_last_approval_that_was_needed_and_not_with_the_first() -> None:
+    cool = ruled(cool_off_hours=48)
+    late = with_approvals(approval(ANN, at=NOW - 3 * DAY), approval(BEN, at=NOW - DAY), policy=cool)
+    assert "Cool-off until 2026-06-02T00:00:00" in judge(late, PROD, None).refusal()
+    assert judge(
+        with_approvals(approval(ANN, at=NOW - 3 * DAY), approval(BEN, at=NOW - 2 * DAY), policy=cool), PROD, None
+    ).may_serve
+
+
+def test_what_is_held_and_revoked_is_so_by_its_kind() -> None:
+    """A tenant that is called as a release is, or a signer as a digest, stops nothing else."""
+    held = [
+        Freeze(kind=kind, of=of, by="o", at=NOW, reason="r")
+        for kind, of in ((FreezeKind.TENANT, "m"), (FreezeKind.NAME, ACME))
+    ]
+    assert Content(frozen=tuple(held)).freeze_on("m", ACME) is None
+    gone = Content(revoked=(revoked(RevokedKind.SIGNER, SUBJECT.digest), revoked(RevokedKind.DIGEST, SCANNERS)))
+    assert judge(case(revocations=gone), PROD, None).may_serve
+    several = (promoted(name="n", digest=ELSE.digest), promoted())
+    assert Content(promoted=several).current("m") == promoted()
+    assert Content(promoted=several).of_digest(SUBJECT.digest) == promoted()
+    assert judge(case(channels={PROD: Content(promoted=several)}), PROD, None).may_serve
+
+
+def restated(statement: bytes, key: SecretKey, **change: Any) -> bytes:
+    """Return a statement as another kind of one, signed by the key that signs the real ones."""
+    payload = msgspec.json.decode(dsse.opened(statement)[0])
+    return dsse.sign(msgspec.json.encode(payload | change), [key])
+
+
+def test_a_statement_of_another_kind_by_the_right_key_is_neither_verdict_nor_approval() -> None:
+    other = restated(scan().statement, KEYS.scanner(), predicateType="https://example.com/draft")
+    assert "did not sign" in judge(without(EvidenceKind.SCAN, piece(EvidenceKind.SCAN, other)), PROD, None).refusal()
+    word = restated(approval(BEN).statement, KEYS.approver(BEN), predicateType="https://example.com/draft")
+    given = with_approvals(approval(ANN), piece(EvidenceKind.APPROVAL, word, BEN))
+    assert "not signed by its approver" in judge(given, PROD, None).refusal()
+    same = restated(approval(BEN).statement, KEYS.approver(BEN))
+    assert judge(with_approvals(approval(ANN), piece(EvidenceKind.APPROVAL, same, BEN)), PROD, None).may_serve, (
+        "the control"
+    )
+
+
+def test_an_envelope_is_small_signed_and_of_its_type() -> None:
+    key = SecretKey.of_seed(b"e" * 32)
+    good = dsse.sign(b"{}", [key], "application/x")
+    assert dsse.verify(good, [key.public], "application/x")[0] == b"{}"
+    with pytest.raises(dsse.BadEnvelope, match="another type"):
+        dsse.verify(good, [key.public])
+    with pytest.raises(dsse.BadEnvelope, match="nobody signed it"):
+        dsse.opened(dsse.sign(b"{}", []))
+    with pytest.raises(dsse.BadEnvelope, match="too large"):
+        dsse.opened(b" " * dsse.MOST + good, "application/x")
+
+
+def test_a_claim_of_a_key_is_of_this_key_for_this_account() -> None:
+    key, other = SecretKey.of_seed(b"c" * 32), SecretKey.of_seed(b"d" * 32)
+    check_claim(claim("ann", key), "ann", key.public)
+    for wrong, account in ((claim("ben", key), "ann"), (claim("ann", other), "ann"), (approval(ANN).statement, "ann")):
+        with pytest.raises(dsse.BadEnvelope):
+            check_claim(wrong, account, key.public)
+    mine = dsse.sign(dsse.opened(claim("ann", other), CLAIM)[0], [key], CLAIM)
+    with pytest.raises(dsse.BadEnvelope, match="claims another key"):
+        check_claim(mine, "ann", key.public)

@@ -9,11 +9,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from strongroom.identity.federation.testing import SigningKey
-from strongroom.identity.possession import Seen, Shown, confirmed
+from strongroom.identity.possession import Seen, Shown, confirmed, wants_nonce
 from strongroom.kernel.principal import Confirmation, Proof
 from strongroom.signatures import SecretKey
 from strongroom.signatures.dpop import AHEAD_S, MAX_AGE_S, Proven, Prover, check, token_hash
 from strongroom.signatures.jose import BadToken
+from strongroom.signatures.proofnonces import ProofNonces
 
 NOW = int(time.time())
 URL = "https://gateway.example/v1/chat/completions"
@@ -202,3 +203,20 @@ def test_what_was_seen_ahead_of_time_is_kept_and_holds_up_nothing() -> None:
         assert seen.take(Proven(bytes(32), str(number), at, None), at)
     assert len(seen._seen) < 10
     assert not seen.take(ahead, ahead.made)
+
+
+def test_where_nonces_are_given_a_proof_without_one_is_told_which_and_nothing_else_is() -> None:
+    nonces = ProofNonces([bytes(32)])
+    given = nonces.give(NOW)
+    assert wants_nonce(nonces, Proven(bytes(32), "x", NOW, given), NOW) is None
+    assert wants_nonce(None, Proven(bytes(32), "x", NOW), NOW) is None, "off"
+    for said, now in ((None, NOW), ("A" * len(given), NOW), (given, NOW + 86_400)):
+        wanted = wants_nonce(nonces, Proven(bytes(32), "x", NOW, said), now)
+        assert wanted is not None
+        assert wanted.fields[0][1].decode() == nonces.give(now)
+
+
+def test_what_is_bound_to_a_signing_key_is_not_taken_where_no_signature_is_read() -> None:
+    shown = Shown(method="POST", url=URL, scheme="dpop", proofs=(OURS.proof("POST", URL, token=TOKEN, at=NOW),))
+    with pytest.raises(BadToken, match="where no signature is read"):
+        confirmed(Confirmation(Proof.SIGNATURE, bytes(32)), shown, TOKEN, NOW)
