@@ -12,6 +12,7 @@ import pytest
 
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import TenantId
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.registry.content import ContentStore
 from strongroom.registry.content.doubt import Doubt
 from strongroom.vault import FileKeystore, Keyring, Vault
@@ -99,3 +100,44 @@ def test_parts_of_files_that_nobody_writes_any_more_go_at_the_next_start(store: 
     assert sorted(each.name for each in directory.iterdir()) == sorted(
         ["kept", ".kept.doubt", f".{'A' * 32}", f".{'a' * 31}"]
     )
+
+
+def refuse(path: Path, kind: RefusalKind) -> None:
+    path.write_text("rows")
+    raise Refused(Refusal(kind=kind, reason="no", tell="no"))
+
+
+@pytest.mark.parametrize(("kind", "stays"), [(RefusalKind.CONFLICT, False), (RefusalKind.UNAVAILABLE, True)])
+def test_what_was_refused_goes_at_once_and_what_may_have_been_taken_stays_in_doubt(
+    store: ContentStore, kind: RefusalKind, stays: bool
+) -> None:
+    doubt, path = Doubt(store), store.directory(ACME) / "a"
+    with pytest.raises(Refused), doubt.about(path, own=True):
+        refuse(path, kind)
+    assert path.exists() is stays
+    assert doubt.of(ACME) == ([path] if stays else [])
+
+
+def test_what_others_may_have_too_is_not_removed_because_one_was_refused(store: ContentStore) -> None:
+    doubt, path = Doubt(store), store.directory(ACME) / "a"
+    with pytest.raises(Refused), doubt.about(path):
+        refuse(path, RefusalKind.CONFLICT)
+    assert path.exists()
+    assert doubt.of(ACME) == [path], "the database says whether another has it"
+
+
+def test_on_a_disk_that_takes_no_mark_nothing_is_begun_and_what_is_to_go_goes(
+    store: ContentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubt, path = Doubt(store), store.directory(ACME) / "a"
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "touch", full)
+    begun = list[str]()
+    with pytest.raises(OSError, match="No space"), doubt.about(path):
+        begun.append("new")
+    with doubt.about(path, ending=True):
+        begun.append("ending")
+    assert begun == ["ending"]

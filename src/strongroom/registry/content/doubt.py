@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -35,20 +35,21 @@ class Doubt:
         self._open: Final[Counter[Path]] = Counter()
 
     @contextmanager
-    def about(self, *paths: Path, own: bool = False) -> Generator[None]:
+    def about(self, *paths: Path, own: bool = False, ending: bool = False) -> Generator[None]:
         """Have files in doubt until what is done with them and with their rows is done; when it fails they stay so.
 
         Args:
             paths: the files.
             own: whether they are new and nothing else's: then they are removed at once when their rows were refused.
+            ending: whether they are to go: on a full disk that is done without a mark.
+
+        Raises:
+            OSError: when the mark cannot be written; nothing was done then.
         """
         self._open.update(paths)
         try:
-            for path in paths:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _mark(path).touch(mode=0o600)
-            for directory in {path.parent for path in paths}:
-                synced(directory)
+            with suppress(OSError) if ending else nullcontext():
+                _put_marks(paths)
             yield
             self._clear(paths)
         except Refused as refused:
@@ -101,6 +102,14 @@ class Doubt:
         marks = [(each, _MARK.fullmatch(each.name)) for each in self._store.root.glob(f"{owner}/.*.doubt")]
         paths = [each.with_name(match[1]) for each, match in marks if match is not None]
         return [path for path in paths if not self._open[path]]
+
+
+def _put_marks(paths: Collection[Path]) -> None:
+    for path in paths:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _mark(path).touch(mode=0o600)
+    for directory in {path.parent for path in paths}:
+        synced(directory)
 
 
 def _mark(path: Path) -> Path:
