@@ -225,7 +225,7 @@ class TrainingFiles:
         except (VaultUnavailable, KeysDestroyed) as error:
             raise _unsealed(error) from None
         except OSError:
-            path.unlink(missing_ok=True)  # what was written of it takes the room that there is not
+            await asyncio.to_thread(remove, path)  # what was written of it takes the room that there is not
             raise
 
     async def _turned_down(self, who: Principal, about: Resource, tell: str, ask: Ask) -> Refused:

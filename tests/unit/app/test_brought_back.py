@@ -98,3 +98,18 @@ def test_nothing_is_followed_or_taken_that_is_no_directory_of_ours(tmp_path: Pat
     (tmp_path / ".backup-file").write_text("mine")
     clear(tmp_path, HELD)
     assert sorted(each.name for each in tmp_path.iterdir()) == [".backup-file", ".backup-link", "mine"]
+
+
+def test_what_is_made_is_private_gone_at_its_end_and_makes_room_of_what_was_left(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        with scratch(tmp_path, ".work-"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (left,) = tmp_path.iterdir()
+    with scratch(tmp_path, ".work-") as made:
+        assert list(tmp_path.iterdir()) == [made]
+        assert made != left
+        assert made.stat().st_mode & 0o777 == 0o700
+        (made / "dump").write_text("names, owners and logs")
+    assert list(tmp_path.iterdir()) == []

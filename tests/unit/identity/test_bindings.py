@@ -94,7 +94,7 @@ def test_each_binding_alone_is_one(bound: dict[str, Any]) -> None:
 
 def test_a_key_that_is_bound_to_no_model_may_ask_every_one_and_no_other_may() -> None:
     assert Bound(Bindings()).models is None
-    assert Bound(Bindings(models=("tiny",))).models == {"tiny"}
+    assert Bound(Bindings(models=("tiny",))).models == frozenset({"tiny"})
 
 
 def test_where_it_is_used_from_is_told_by_why_it_is_not_known() -> None:

@@ -71,7 +71,12 @@ def signature(*, of: Manifest = MANIFEST, called: str = SUBJECT.called, keys: Re
 
 
 def terms(account: UUID, **more: Any) -> Terms:
-    said = {"approver": NAMES[account], "environment": PROD, "tenant": EVERY_TENANT, "expires": NOW + 30 * DAY}
+    said: dict[str, Any] = {
+        "approver": NAMES[account],
+        "environment": PROD,
+        "tenant": EVERY_TENANT,
+        "expires": NOW + 30 * DAY,
+    }
     return Terms(**{**said, "reason": "because", "version": "1", **more})
 
 
@@ -83,7 +88,14 @@ def approval(
 
 
 def promoted(**more: Any) -> Promoted:
-    said = {"name": "m", "version": "1", "digest": SUBJECT.digest, "size": 1, "current": True, "by": "olga"}
+    said: dict[str, Any] = {
+        "name": "m",
+        "version": "1",
+        "digest": SUBJECT.digest,
+        "size": 1,
+        "current": True,
+        "by": "olga",
+    }
     return Promoted(**{**said, "at": NOW, "reason": "because", **more})
 
 
@@ -95,7 +107,7 @@ HONEST = (manifest(), scan(), signature(), approval(ANN), approval(BEN))
 
 
 def case(*evidence: Evidence, **more: Any) -> Case:
-    said = {
+    said: dict[str, Any] = {
         "subject": SUBJECT, "evidence": evidence or HONEST, "approvers": frozenset({ANN, BEN, CAT}), "keys": KEYS,
         "ruleset": RULESET, "now": NOW, "channels": {PROD: Content(promoted=(promoted(),))},
     }  # fmt: skip
@@ -281,7 +293,7 @@ OWN = {account: SecretKey.of_seed(bytes([account.int]) * 32) for account in (ANN
 
 
 def certificate(account: UUID, *, key: SecretKey | None = None, **more: Any) -> Certificate:
-    said = {
+    said: dict[str, Any] = {
         "account": account, "name": NAMES[account], "key": (key or OWN[account]).public.spki, "registered": NOW - 9 * DAY,
         "expires": NOW + 9 * DAY,
     }  # fmt: skip
@@ -387,7 +399,8 @@ def test_what_is_demanded_counts_by_its_seal_over_just_this_version() -> None:
     sealed = seal(made, KEYS)
     assert believed(made, sealed, KEYS).document == document
     assert believed(made, seal(made, KEYS), KEYS).of(PROD, Risk.STANDARD).approvers == 4
-    looser = encode(Document(rules=(ApprovalRule(approvers=1),)))
+    looser = encode(Document(rules=(ApprovalRule(approvers=3),)))
+    assert APPROVAL.read(msgspec.json.decode(looser)), "a document that would be taken, were it sealed"
     withdrawn = msgspec.structs.replace(made, withdrawn=True, document={}, digest=digest(b""))
     assert believed(withdrawn, seal(withdrawn, KEYS), KEYS) == Policy(), "withdrawn: the product's own demands"
     for changed, by in (
@@ -427,6 +440,14 @@ def test_a_cool_off_begins_with_the_last_approval_that_was_needed_and_not_with_t
     assert judge(
         with_approvals(approval(ANN, at=NOW - 3 * DAY), approval(BEN, at=NOW - 2 * DAY), policy=cool), PROD, None
     ).may_serve
+
+
+def test_a_cool_off_begins_when_each_group_has_approved_too_and_not_before_enough_have() -> None:
+    both = ruled(cool_off_hours=48, groups=(Group(name="safety", accounts=("cat",), approvals=1),))
+    given = (approval(ANN, at=NOW - 9 * DAY), approval(BEN, at=NOW - 9 * DAY), approval(CAT, at=NOW - DAY))
+    assert "Cool-off until 2026-06-02T00:00:00" in judge(with_approvals(*given, policy=both), PROD, None).refusal()
+    few = judge(with_approvals(approval(ANN), policy=ruled(cool_off_hours=48)), PROD, None)
+    assert "begins when enough have approved" in few.refusal()
 
 
 def test_what_is_held_and_revoked_is_so_by_its_kind() -> None:

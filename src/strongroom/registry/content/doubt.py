@@ -60,7 +60,9 @@ class Doubt:
             raise
         finally:
             self._open.subtract(paths)
-            self._open += Counter()
+            for path in paths:
+                if not self._open[path]:
+                    del self._open[path]
 
     def tenants(self) -> list[TenantId]:
         """Return whose files are in doubt, but for what is being done now."""
