@@ -400,7 +400,7 @@ def test_what_is_demanded_counts_by_its_seal_over_just_this_version() -> None:
     assert believed(made, sealed, KEYS).document == document
     assert believed(made, seal(made, KEYS), KEYS).of(PROD, Risk.STANDARD).approvers == 4
     looser = encode(Document(rules=(ApprovalRule(approvers=3),)))
-    assert APPROVAL.read(msgspec.json.decode(looser)), "a document that would be taken, were it sealed"
+    assert APPROVAL.read(msgspec.json.decode(looser)).rules, "a document that would be taken, were it sealed"
     withdrawn = msgspec.structs.replace(made, withdrawn=True, document={}, digest=digest(b""))
     assert believed(withdrawn, seal(withdrawn, KEYS), KEYS) == Policy(), "withdrawn: the product's own demands"
     for changed, by in (

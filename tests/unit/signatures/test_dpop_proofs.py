@@ -220,3 +220,13 @@ def test_what_is_bound_to_a_signing_key_is_not_taken_where_no_signature_is_read(
     shown = Shown(method="POST", url=URL, scheme="dpop", proofs=(OURS.proof("POST", URL, token=TOKEN, at=NOW),))
     with pytest.raises(BadToken, match="where no signature is read"):
         confirmed(Confirmation(Proof.SIGNATURE, bytes(32)), shown, TOKEN, NOW)
+
+
+def test_beyond_what_is_remembered_nothing_is_taken_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strongroom.identity.possession._MOST", 3)
+    boot = [0.0]
+    seen = Seen(NOW - 10.0, lambda: boot[0])
+    taken = [seen.take(Proven(bytes(32), str(each), NOW, None), NOW) for each in range(5)]
+    assert taken == [True, True, True, False, False]
+    boot[0] += 2 * MAX_AGE_S
+    assert seen.take(Proven(bytes(32), "later", NOW + 2 * MAX_AGE_S, None), NOW + 2 * MAX_AGE_S)
