@@ -98,9 +98,11 @@ async def _restore(
     manifest = archives.read_manifest(archive, seal, moved=moved)
     places, clock = layout(home), SystemClock()
     async with _stopped(home) as admin, AsyncExitStack() as stack:
+        if not replace:
+            await archives.refuse_filled(admin)  # before gigabytes are unpacked
         fresh = None
         if content and manifest.files_sha256:
-            fresh = stack.enter_context(await asyncio.to_thread(unpacked, archive, seal, places, moved))
+            fresh = stack.enter_context(unpacked(archive, seal, places, moved))
         passwords, keyring = Passwords.generate(), Keyring.open(places.keyring)
         keystore = FileKeystore(places.vault, keyring, clock)  # nothing is sealed or opened here
         memory = remembered(places, load(home).settings)

@@ -161,8 +161,8 @@ async def restore(
         manifest = unpack(archive, work, seal)
         fresh = naming.restoring(admin.database)
         server = admin.to("postgres")
-        if not replace and await _holds_something(admin):
-            raise Unsafe(f"database {admin.database} is not empty; say --replace if it may be replaced")
+        if not replace:
+            await refuse_filled(admin)
         async with migrate.administrator(server) as connection:
             await roles.ensure(connection, passwords)
             await naming.drop_left(connection, admin.database)
@@ -239,6 +239,17 @@ async def _describe(admin: Dsn) -> tuple[str, int]:
         if not done:
             raise Unsafe(f"database {admin.database} is not one of Strongroom's")
         return await connection.fetchval("show server_version"), max(done)
+
+
+async def refuse_filled(admin: Dsn) -> None:
+    """Refuse a database that holds something.
+
+    Raises:
+        Unavailable: when it does not answer.
+        Unsafe: when it does.
+    """
+    if await _holds_something(admin):
+        raise Unsafe(f"database {admin.database} is not empty; say --replace if it may be replaced")
 
 
 async def _holds_something(admin: Dsn) -> bool:
