@@ -6,12 +6,12 @@ import asyncio
 import hmac
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from strongroom.app import running
-from strongroom.app.broughtback import bring_back
+from strongroom.app.broughtback import mend, put, tenants_of, unpacked
 from strongroom.app.database import embedded_login, external, running_database
 from strongroom.app.ground import lay_out, locked
 from strongroom.app.installer import installer, remembered
@@ -96,23 +96,30 @@ async def _restore(
     seal = None if foreign else seal_of(layout(home))
     # Before anything is started: a damaged archive changes nothing.
     manifest = archives.read_manifest(archive, seal, moved=moved)
-    async with _stopped(home) as admin:
-        passwords = Passwords.generate()
-        manifest = await archives.restore(
-            admin, archive, seal=seal, passwords=passwords, replace=replace, keep_keys=keep_keys
-        )
-        # Written into what was restored: the log that came back could not know of it.
-        places = layout(home)
-        keyring, clock = Keyring.open(places.keyring), SystemClock()
-        keystore = FileKeystore(places.vault, keyring, clock)  # nothing is sealed or opened here
-        async with installer(
-            admin, passwords, keyring, keystore, remembered(places, load(home).settings), demo=False
-        ) as seed:
-            await seed.record_restore(manifest, keep_keys=keep_keys)
-            await seed.recover_channels()
+    places, clock = layout(home), SystemClock()
+    async with _stopped(home) as admin, AsyncExitStack() as stack:
+        if not replace:
+            await archives.refuse_filled(admin)  # before gigabytes are unpacked
+        fresh = None
         if content and manifest.files_sha256:
-            await bring_back(archive, seal, places, keystore, admin, moved)
+            fresh = stack.enter_context(unpacked(archive, seal, places, moved))
+        passwords, keyring = Passwords.generate(), Keyring.open(places.keyring)
+        keystore = FileKeystore(places.vault, keyring, clock)  # nothing is sealed or opened here
+        memory = remembered(places, load(home).settings)
+
+        async def noted(restored: Dsn, of: Manifest) -> None:
+            """Write into what was restored that it was: the log that came back could not know of it."""
+            async with installer(restored, passwords, keyring, keystore, memory, demo=False) as seed:
+                await seed.record_restore(of, keep_keys=keep_keys)
+
+        manifest = await archives.restore(
+            admin, archive, seal=seal, passwords=passwords, replace=replace, keep_keys=keep_keys, noted=noted
+        )
+        if fresh is not None:
+            await asyncio.to_thread(put, fresh, places, keystore, await tenants_of(admin))
             lay_out(places, load(home).settings)
+        async with installer(admin, passwords, keyring, keystore, memory, demo=False) as seed:
+            await seed.recover_channels()
     formats.record(home)
     return manifest
 
@@ -157,6 +164,7 @@ async def _stopped(home: Path) -> AsyncGenerator[Dsn, None]:
     places, settings = layout(home), load(home).settings
     with locked(places.lock):
         formats.check(places.home)
+        mend(places)
         lay_out(places, settings)
         tree = prepare_tree() if os.geteuid() == 0 else current_tree()
         sink = Sink(places.logs, SystemClock(), Bounds.of(settings.logs))

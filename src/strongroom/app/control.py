@@ -126,6 +126,8 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         tokens=not handover.settings.identity.sso_only,
     )
     follower.start()
+    for place in (services.datasets.of_people, services.training_files.of_people):
+        await asyncio.to_thread(place.doubt.clear_parts)
     await _erase_again(services)  # before anybody is answered: what a restored backup brought back is not to be seen
     moved = await _prompts_moved(services)
     services.releases.resume()
@@ -164,6 +166,8 @@ def _duties(services: Services, collected: Collected, *, moved: bool) -> list[as
 async def _erase_again(services: Services, *, files: bool = False) -> None:
     """Erase what was erased before and came back. A keystore that is away is told, and asked again in time."""
     try:
+        if left := await services.subject_work.settle(SCHEDULE, Ask()):
+            _log.warning("content: %d files with rows of people had no row of their own, and were destroyed", left)
         again = await services.subject_work.replay(SCHEDULE, Ask(), files=files)
         if again:
             _log.warning("subjects: %d things that were erased had come back, and were erased again", again)

@@ -23,6 +23,7 @@ from typing import Final
 
 from strongroom.app import models, running, shape
 from strongroom.app.brought import serving_brought
+from strongroom.app.broughtback import mend
 from strongroom.app.children import Child, watch_over
 from strongroom.app.database import running_database
 from strongroom.app.ground import answering, children, lay_out, listening, locked, refuse_lost_state
@@ -110,6 +111,12 @@ async def _up(options: Options, loaded: Loaded, progress: Progress) -> None:
     progress.line("Stopped. Every process that was started has ended.")
 
 
+def _lay_out(places: Layout, settings: Settings, progress: Progress) -> None:
+    if said := mend(places):
+        progress.line(said)
+    lay_out(places, settings)
+
+
 async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asyncio.Event) -> None:
     settings = loaded.settings
     make_private(options.home, 0o755 if os.geteuid() == 0 else 0o700)
@@ -120,7 +127,7 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
         ports = stack.enter_context(listening(settings.gateway, settings.control))
         refuse_lost_state(places, settings, used=formats.check(places.home))
         stack.callback(shutil.rmtree, places.run, ignore_errors=True)  # sockets, of no use once all have ended
-        lay_out(places, settings)
+        _lay_out(places, settings, progress)
         sink = _sink(places, settings, progress, stack)
         tree = await asyncio.to_thread(prepare_tree if os.geteuid() == 0 else current_tree)
         sandbox = await asyncio.to_thread(probe, tree, own_uid=True)

@@ -118,7 +118,7 @@ class Notes:
         """Take note of what a key is used for."""
         authenticated, model = admitted.authenticated, admitted.route.name
         scope = f"{authenticated.received.match.endpoint} {model}"
-        if self._recorder.uses.scope(authenticated.principal, scope):
+        if self._recorder.uses.scope(authenticated.principal, scope, authenticated.received.started):
             self._recorder.wake()
 
     def retiring(self, received: Received, who: Principal) -> None:

@@ -178,7 +178,7 @@ class Recorder:
             async with self._appender.append() as tx:
                 if uses:
                     await insert_uses(tx, uses)
-                news = await insert_firsts(tx, firsts)
+                news = await insert_firsts(tx, firsts, self.uses.begun)
         except StoreError:
             self.uses.give_back(uses, firsts)
             raise

@@ -65,6 +65,8 @@ class First(Struct, frozen=True):
     value: str
     at: datetime
     who: Principal
+    asked: float
+    """When the request came (CLOCK_BOOTTIME): what one request tells of a key may be written in two rounds."""
 
 
 class Uses:
@@ -81,6 +83,8 @@ class Uses:
         self._ever: set[KeyId] = set()
         self.uses: list[Use] = []
         self.firsts: list[First] = []
+        self.begun: dict[KeyId, float] = {}
+        """Keys whose very first use was written by this process, and when that request came."""
 
     def note(self, who: Principal, address: str, agent: str, at: float) -> bool:
         """Take note of a use at `at` (CLOCK_BOOTTIME); return whether there is something new to write."""
@@ -91,9 +95,9 @@ class Uses:
         if key in self._seen:
             return False
         self._seen.add(key)
-        return self._new(who, address, agent)
+        return self._new(who, address, agent, at)
 
-    def scope(self, who: Principal, value: str) -> bool:
+    def scope(self, who: Principal, value: str, at: float) -> bool:
         """Take note of what a key is used for: an operation and a model; return whether it is new to this process."""
         key = (who.credential, value)
         if key in self._scopes:
@@ -101,7 +105,7 @@ class Uses:
         if len(self._scopes) > _MOST:
             self._scopes.clear()
         self._scopes.add(key)
-        return self._first(who, "scope", value[:128])
+        return self._first(who, "scope", value[:128], at)
 
     def superseded(self, who: Principal) -> bool:
         """Whether `who` uses an old key although its successor was used in this process."""
@@ -118,7 +122,7 @@ class Uses:
         self.uses = [*uses, *self.uses][:_MOST_PENDING]
         self.firsts = [*firsts, *self.firsts][:_MOST_PENDING]
 
-    def _new(self, who: Principal, address: str, agent: str) -> bool:
+    def _new(self, who: Principal, address: str, agent: str, at: float) -> bool:
         if who.tenant is None or not who.role.is_workload:
             return False
         count = self._of_key[who.credential] = self._of_key.get(who.credential, 0) + 1
@@ -137,17 +141,17 @@ class Uses:
         if len(self.uses) < _MOST_PENDING:
             self.uses.append(Use(who.tenant, who.credential, hour, address[:64], plain_agent(agent), country, who))
         for kind, value in _facts(address, agent, country, operator):
-            self._first(who, kind, value)
+            self._first(who, kind, value, at)
         return True
 
-    def _first(self, who: Principal, kind: str, value: str) -> bool:
+    def _first(self, who: Principal, kind: str, value: str, at: float) -> bool:
         known = (who.credential, kind, value)
         if who.tenant is None or known in self._known or len(self.firsts) >= _MOST_PENDING:
             return False
         if len(self._known) > _MOST:
             self._known.clear()
         self._known.add(known)
-        self.firsts.append(First(who.tenant, who.credential, kind, value, self._clock.now(), who))
+        self.firsts.append(First(who.tenant, who.credential, kind, value, self._clock.now(), who, at))
         return True
 
 
@@ -193,19 +197,23 @@ async def insert_uses(tx: AppendTx, uses: Sequence[Use]) -> None:
     await tx.execute(_INSERT_USES, *(list(column) for column in columns))
 
 
-async def insert_firsts(tx: AppendTx, firsts: Sequence[First]) -> list[First]:
+async def insert_firsts(tx: AppendTx, firsts: Sequence[First], begun: dict[KeyId, float]) -> list[First]:
     """Add `firsts`, and return those that are news of a key which was used before.
 
-    A key's first use is no news, and neither is what comes with it.
+    A key's first use is no news, and neither is what comes with it: in this round, or by the same request in the next one.
+    `begun` holds the requests of first uses from round to round.
     """
     news: list[First] = []
-    begun: set[KeyId] = set()
+    round_: set[KeyId] = set()
     for first in firsts:
         fresh = await tx.execute(_INSERT_FIRST, first.tenant, first.key, first.kind, first.value, first.at)
         if fresh.endswith(" 0"):
             continue
         if first.kind == "use":
-            begun.add(first.key)
-        elif first.key not in begun:
+            round_.add(first.key)
+            if len(begun) > _MOST:
+                begun.clear()
+            begun[first.key] = first.asked
+        elif first.key not in round_ and begun.get(first.key) != first.asked:
             news.append(first)
     return news

@@ -11,12 +11,14 @@ A certificate is the connection's own and was verified against the edge's author
 from __future__ import annotations
 
 import hmac
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.principal import Confirmation, Proof
 from strongroom.kernel.refusal import Refusal, RefusalKind
 from strongroom.signatures import dpop, proofnonces
@@ -111,20 +113,33 @@ def wants_nonce(nonces: ProofNonces | None, proof: dpop.Proven, now: float) -> R
 class Seen:
     """Proofs that were seen in this process, which alone answers on its port. One thread.
 
-    A proof that was made before the process began is refused: what an earlier one saw is not known.
+    A proof that was made before the process began is refused: what an earlier one saw is not known. So is one that was made
+    no later than one that is forgotten, for the machine's clock may be set back: what was seen is forgotten once it is too old
+    by that clock, and by one that nobody sets.
     """
 
-    def __init__(self, began: float) -> None:
-        """Take the moment (Unix seconds) since when everything that was shown is known. Proofs say whole seconds."""
-        self._began: Final = int(began)
-        self._seen: Final[OrderedDict[tuple[bytes, str], float]] = OrderedDict()
+    def __init__(self, began: float, boottime: Callable[[], float] | None = None) -> None:
+        """Take the moment (Unix seconds) since when everything that was shown is known. Proofs say whole seconds.
+
+        Args:
+            began: that moment.
+            boottime: seconds of a clock that nobody sets; None: the machine's.
+        """
+        self._known_since: float = int(began)
+        self._boottime: Final = boottime or SystemClock().boottime
+        self._seen: Final[OrderedDict[tuple[bytes, str], tuple[float, float]]] = OrderedDict()
 
     def take(self, proof: dpop.Proven, now: float) -> bool:
         """Return whether this is its first use."""
-        while self._seen and next(iter(self._seen.values())) < now - dpop.MAX_AGE_S - dpop.AHEAD_S:
-            self._seen.popitem(last=False)
+        at, lasts = self._boottime(), dpop.MAX_AGE_S + dpop.AHEAD_S
+        while self._seen and next(iter(self._seen.values()))[0] < at - lasts:
+            name, (_, made) = self._seen.popitem(last=False)
+            if made >= now - dpop.MAX_AGE_S:  # the clock was set back meanwhile: it may count again
+                self._seen[name] = at, made
+            else:
+                self._known_since = max(self._known_since, math.nextafter(made, math.inf))
         name = proof.thumbprint, proof.jti
-        if proof.made < self._began or name in self._seen or len(self._seen) >= _MOST:
+        if proof.made < self._known_since or name in self._seen or len(self._seen) >= _MOST:
             return False
-        self._seen[name] = now
+        self._seen[name] = at, proof.made
         return True

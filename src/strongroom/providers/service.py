@@ -198,18 +198,22 @@ class Providers:
         """Move up to `most` secrets out of the database into the vault, one a transaction; say what is left.
 
         One that does not open stays as it is: it opened nowhere before, either. What providers that have ended left in the
-        vault, because it was away then, is destroyed on the way.
+        vault, because it was away then, and what a rotation left that was killed before its end, is destroyed on the way.
 
         Raises:
             Refused: UNAVAILABLE when the vault cannot be used; what was moved until then is.
         """
         async with self._gate.permit_platform(who, Action.PROVIDER_LIST, _resource(EVERY), ask) as tx:
-            old = [Name(row.name) for row in await tables.every(tx) if _is_unfiled(row)]
+            every = await tables.every(tx)
+            old = [Name(row.name) for row in every if _is_unfiled(row)]
+            filed = [row for row in every if row.secret is not None and not _is_unfiled(row)]
             ended = await tables.undropped(tx)
-            if ended:  # not for who may only look
+            if ended or filed:  # not for who may only look
                 self._gate.demand(who, Action.PROVIDER_DELETE, _resource(EVERY), _LOOKS)
         for row in ended:
             await self._destroy(who, row, ask)
+        for row in filed:  # whoever is killed between a rotation and the end of what it replaced leaves both
+            await self._dropped(row, version_of(row.secret or b""))
         moved = broken = 0
         for name in old:
             if moved == most:  # those that do not open are looked at again in the next step, and hold up nobody

@@ -24,26 +24,27 @@ version it can have had, under a new epoch, so that every follower begins again 
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Final
-from uuid import uuid4
+from typing import Final, TypeAlias
 
 from strongroom.kernel.clock import Clock
-from strongroom.store import attached, binaries, migrate, roles
+from strongroom.store import attached, binaries, migrate, naming, roles
 from strongroom.store.archive import DUMP, Manifest, Seal, digest, pack, unpack
 from strongroom.store.attached import Moved
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import StoreError, Unsafe
 from strongroom.store.format import CURRENT
 from strongroom.store.lint import lint
+from strongroom.store.scratch import scratch
 
 _LIMIT: Final = 3_600.0
-_LEFT_S: Final = 86_400.0
+_WORK: Final = ".strongroom-"
+HELD: Final = ".backup-"
+"""What the directories in the content begin with by which a backup holds files."""
+
+Noted: TypeAlias = Callable[[Dsn, Manifest], Awaitable[None]]
 
 # One restore more than a version per millisecond would be needed to outrun this; a publish takes longer.
 _MOVE_ON: Final = """
@@ -121,12 +122,9 @@ def _held(content: Path | None) -> Generator[Path | None]:
     if content is None:
         yield None
         return
-    for left in content.glob(".backup-*"):  # of one that was killed: it would keep what is deleted since
-        if left.stat().st_mtime < time.time() - _LEFT_S:
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=content, prefix=".backup-") as name:
-        attached.hold(content, Path(name))
-        yield Path(name)
+    with scratch(content, HELD) as held:  # what one that was killed left goes: it would keep what is deleted since
+        attached.hold(content, held)
+        yield held
 
 
 async def restore(
@@ -138,6 +136,7 @@ async def restore(
     replace: bool = False,
     keep_keys: bool = False,
     programs: Path | None = None,
+    noted: Noted | None = None,
 ) -> Manifest:
     """Bring a database back from `archive`, migrated to this code; return what the archive says of itself.
 
@@ -151,6 +150,7 @@ async def restore(
         replace: allow to replace a database that holds something.
         keep_keys: leave credentials alive; say so only when none was revoked since the backup.
         programs: directory of pg_restore; None for the wheel's, else PATH's.
+        noted: writes into what was restored that it was, before it takes its name: nobody meets the one without the other.
 
     Raises:
         Unavailable: when the database does not answer.
@@ -159,17 +159,19 @@ async def restore(
     """
     with _workspace(None) as work:
         manifest = unpack(archive, work, seal)
-        fresh = f"{admin.database}_restoring"
+        fresh = naming.restoring(admin.database)
         server = admin.to("postgres")
-        if not replace and await _holds_something(admin):
-            raise Unsafe(f"database {admin.database} is not empty; say --replace if it may be replaced")
+        if not replace:
+            await refuse_filled(admin)
         async with migrate.administrator(server) as connection:
             await roles.ensure(connection, passwords)
-            await connection.execute(f"drop database if exists {_quoted(fresh)} with (force)")
-            await connection.execute(f"create database {_quoted(fresh)} template template0")
+            await naming.drop_left(connection, admin.database)
+            await connection.execute(f"create database {naming.quoted(fresh)} template template0")
         try:
             await _fill(admin.to(fresh), work, passwords, keep_keys=keep_keys, programs=programs)
-            await _take_name(server, fresh, admin.database)
+            if noted is not None:
+                await noted(admin.to(fresh), manifest)
+            await naming.take_name(server, admin.database)
         except BaseException:
             await _forget(server, fresh)
             raise
@@ -203,7 +205,7 @@ async def _forget(server: Dsn, fresh: str) -> None:
     # The first fault is the one to tell; what is left is dropped by the next restore.
     with suppress(StoreError):
         async with migrate.administrator(server) as connection:
-            await connection.execute(f"drop database if exists {_quoted(fresh)} with (force)")
+            await connection.execute(f"drop database if exists {naming.quoted(fresh)} with (force)")
 
 
 def read_manifest(
@@ -239,6 +241,17 @@ async def _describe(admin: Dsn) -> tuple[str, int]:
         return await connection.fetchval("show server_version"), max(done)
 
 
+async def refuse_filled(admin: Dsn) -> None:
+    """Refuse a database that holds something.
+
+    Raises:
+        Unavailable: when it does not answer.
+        Unsafe: when it does.
+    """
+    if await _holds_something(admin):
+        raise Unsafe(f"database {admin.database} is not empty; say --replace if it may be replaced")
+
+
 async def _holds_something(admin: Dsn) -> bool:
     async with migrate.administrator(admin.to("postgres")) as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", admin.database):
@@ -250,23 +263,6 @@ async def _holds_something(admin: Dsn) -> bool:
                    where n.nspname !~ '^pg_' and n.nspname <> 'information_schema')"""
             )
         )
-
-
-async def _take_name(server: Dsn, fresh: str, name: str) -> None:
-    # Renaming is one row of the catalog each; between the two there is no database of that name, which callers meet as
-    # `Unavailable`. The old one is dropped last.
-    old = f"{name}_replaced_{uuid4().hex[:8]}"
-    async with migrate.administrator(server) as connection:
-        there = await connection.fetchval("select true from pg_database where datname = $1", name)
-        if there:
-            await connection.execute(f"alter database {_quoted(name)} with allow_connections false")
-            await connection.execute(
-                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", name
-            )
-            await connection.execute(f"alter database {_quoted(name)} rename to {_quoted(old)}")
-        await connection.execute(f"alter database {_quoted(fresh)} rename to {_quoted(name)}")
-        if there:
-            await connection.execute(f"drop database {_quoted(old)} with (force)")
 
 
 def _only_newer(said: str) -> bool:
@@ -328,11 +324,5 @@ def _refuse_existing(archive: Path) -> None:
         raise Unsafe(f"{archive} exists; a backup never replaces one")
 
 
-@contextmanager
-def _workspace(beside: Path | None) -> Generator[Path]:
-    with tempfile.TemporaryDirectory(dir=beside, prefix=".strongroom-") as name:  # of mode 0700
-        yield Path(name)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _workspace(beside: Path | None) -> AbstractContextManager[Path]:
+    return scratch(beside, _WORK)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.kernel.lines import follow
-from strongroom.store import initdb, leftovers, migrate
+from strongroom.store import initdb, leftovers, migrate, naming
 from strongroom.store.binaries import RunAs, dies_with_parent, is_open
 from strongroom.store.dsn import Dsn
 from strongroom.store.errors import Unsafe
@@ -245,5 +245,6 @@ class Cluster:
 
 async def _ensure_database(admin: Dsn) -> None:
     async with migrate.administrator(admin.to("postgres")) as connection:
+        await naming.drop_left(connection, DATABASE)
         if not await connection.fetchval("select true from pg_database where datname = $1", DATABASE):
             await connection.execute(f"create database {DATABASE}")

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from strongroom.kernel.ids import TenantId
+from strongroom.registry.content.doubt import Doubt
 from strongroom.registry.content.people import File, Whose
 from strongroom.store import TenantTx
 from strongroom.vault import Vault
@@ -58,6 +59,11 @@ class Holder(Protocol):
 @runtime_checkable
 class FilesHolder(Holder, Protocol):
     """Where data of people stands in files beside the database."""
+
+    @property
+    def doubt(self) -> Doubt:
+        """Which of the files may have no row."""
+        ...
 
     async def leaves(self, tx: TenantTx, subject: str) -> Sequence[str]:
         """Say what was made of a subject's data and stays, in sentences for the certificate: asked before it is erased."""

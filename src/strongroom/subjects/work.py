@@ -146,6 +146,7 @@ class Work:
             kind = (await self._keystore.condition()).kind
         self._vault.forget(tenant, subject)
         destroyed_at = self._clock.now()
+        await self.settle(who, ask, tenant)
         needles = {"pseudonym": subject, **({"name": person} if person is not None and person != subject else {})}
         async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant, request), ask) as tx:
             await people.settled(tx)  # rows that were on their way stand there now, or never will
@@ -267,6 +268,21 @@ class Work:
             for subject, before in came_back.items():
                 total += await self._again(who, holding.tenant, subject, before, ask)
         return total
+
+    async def settle(self, who: Principal, ask: Ask, only: TenantId | None = None) -> int:
+        """Destroy files whose rows never came, or went before them, as of a process that was killed; return how many."""
+        gone = 0
+        for holder in (each for each in self._holders if isinstance(each, FilesHolder)):
+            for tenant in holder.doubt.tenants() if only is None else [only]:
+                if not (in_doubt := holder.doubt.of(tenant)):
+                    continue
+                try:
+                    async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant), ask) as tx:
+                        named = {each.path for each in await holder.files(tx)}
+                except Refused:
+                    continue  # it has ended, and its directory with it
+                gone += holder.doubt.settle(tenant, in_doubt, named)
+        return gone
 
     async def _look_through(self, who: Principal, tenant: TenantId, marks: Mapping[str, float], ask: Ask) -> None:
         """Have rows of the erased that stand in files counted among what came back: once, for content is restored while nothing runs."""

@@ -7,6 +7,8 @@ import contextlib
 import hashlib
 import shutil
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -91,16 +93,13 @@ class TrainingFiles:
         )
         facts = replace(ask, detail={**ask.detail, "sha256": made.sha256, "rows": str(made.rows)})
         path = self._path(place.tenant, identity)
-        try:
+        with self._adding(path):
             async with self._gate.permit(who, Action.TRAINING_RUN, place.file(identity), facts) as tx:
                 await _refuse_full(tx, made.bytes)
                 await self._write(place.tenant, path, kept)
                 await tables.insert_file(tx, made)
                 await self._refuse_erased(tx, of)
                 await people.note(tx, file_called(identity), "rows", of, made.created_at)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
         return made
 
     async def looked_at(
@@ -151,17 +150,19 @@ class TrainingFiles:
         """
         place = await place_of(self._gate, who, ask)
         facts = replace(ask, detail={**ask.detail, "deleted": "file"})
-        async with self._gate.permit(who, Action.TRAINING_RUN, place.file(which), facts) as tx:
-            if await tables.file(tx, place.environment, which) is None:
-                raise Refused(hidden(f"no training file {which} in {place.environment}"))
-            if await tables.used(tx, which):
-                raise Refused(invalid("A job trains with it: cancel that first, or wait for its end."))
-            if await people.is_held(tx, file_called(which)):
-                tell = "A hold keeps rows in it, and so the file. Your administrator knows more."
-                raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
-            await tables.delete_file(tx, which, self._clock.now())
-            await people.forget(tx, file_called(which))
-        await asyncio.to_thread(remove, self._path(place.tenant, which))
+        path = self._path(place.tenant, which)
+        with self.of_people.doubt.about(path, ending=True):
+            async with self._gate.permit(who, Action.TRAINING_RUN, place.file(which), facts) as tx:
+                if await tables.file(tx, place.environment, which) is None:
+                    raise Refused(hidden(f"no training file {which} in {place.environment}"))
+                if await tables.used(tx, which):
+                    raise Refused(invalid("A job trains with it: cancel that first, or wait for its end."))
+                if await people.is_held(tx, file_called(which)):
+                    tell = "A hold keeps rows in it, and so the file. Your administrator knows more."
+                    raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
+                await tables.delete_file(tx, which, self._clock.now())
+                await people.forget(tx, file_called(which))
+            await asyncio.to_thread(remove, path)
 
     async def content(self, tenant: TenantId, kept: TrainingFile) -> bytes:
         """Return what is kept of a file, without rows of who was erased and without whom the others are about, to a job.
@@ -206,17 +207,26 @@ class TrainingFiles:
     def _path(self, tenant: TenantId, which: UUID) -> Path:
         return place_in(self._store, tenant, which)
 
+    @contextmanager
+    def _adding(self, path: Path) -> Generator[None]:
+        try:
+            with self.of_people.doubt.about(path, own=True):
+                yield
+        except OSError as error:
+            tell = "What was sent cannot be written down now: the operator knows more, doctor."
+            raise Refused(
+                Refusal(kind=RefusalKind.UNAVAILABLE, reason=f"training: {error.strerror}", tell=tell)
+            ) from None
+
     async def _write(self, tenant: TenantId, path: Path, data: bytes) -> None:
         try:
             head, key = await self._store.begin(tenant)
             await asyncio.to_thread(write, path, head, key, data)
         except (VaultUnavailable, KeysDestroyed) as error:
             raise _unsealed(error) from None
-        except OSError as error:
-            tell = "What was sent cannot be written down now: the operator knows more, doctor."
-            raise Refused(
-                Refusal(kind=RefusalKind.UNAVAILABLE, reason=f"training: {error.strerror}", tell=tell)
-            ) from None
+        except OSError:
+            await asyncio.to_thread(remove, path)  # what was written of it takes the room that there is not
+            raise
 
     async def _turned_down(self, who: Principal, about: Resource, tell: str, ask: Ask) -> Refused:
         """Record that a file was not kept, and return what its sender is told."""

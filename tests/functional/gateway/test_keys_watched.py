@@ -147,6 +147,22 @@ async def test_what_is_new_of_a_key_is_told_once_and_its_first_use_is_not_news(w
     assert len(await watcher.signals(key)) == len(expected)
 
 
+async def test_what_comes_with_a_first_use_is_no_news_when_it_is_written_in_the_round_after(watcher: Watcher) -> None:
+    """Where a key is used is noted as its request comes, and what for once it was understood: a round may lie between."""
+    key = await watcher.workload("slow", Environment.DEV)
+    who = watcher.plane.snapshot.directory.authenticate(key.secret, "127.0.0.1")
+    assert isinstance(who, Principal)
+    uses, flush = watcher.plane.recorder.uses, watcher.plane.recorder.flush
+    assert uses.note(who, "127.0.0.1", "openai/1.0", 1.0)
+    assert await flush()
+    assert uses.scope(who, "chat tiny", 1.0)
+    assert await flush()
+    assert await watcher.signals(key) == []
+    assert uses.scope(who, "embeddings vectors", 2.0)
+    assert await flush()
+    assert await watcher.signals(key) == [("first-use-of-scope", "allowed")]
+
+
 class Later(SystemClock):
     """The machine's clock, some days on."""
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 from tests.functional.identity.conftest import IMAGE, RUNTIME
 from tests.functional.identity.test_approval_policy import demand, lacking
@@ -24,13 +27,14 @@ from tests.unit.registry.evidence_samples import (
 
 from strongroom.app.seed import INSTALLER
 from strongroom.kernel.clock import SystemClock, rfc3339
-from strongroom.kernel.ids import KeyId
+from strongroom.kernel.ids import PLATFORM, KeyId
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask
 from strongroom.registry.evidence import service as evidence_service
 from strongroom.registry.evidence.model import About
 from strongroom.rules import Level
+from strongroom.vault import Scope, Use
 
 if TYPE_CHECKING:
     from tests.functional.identity.conftest import House
@@ -202,3 +206,47 @@ async def test_where_there_is_room_for_no_more_the_oldest_superseded_piece_goes_
     assert no.value.refusal.kind is RefusalKind.CONFLICT
     assert "none has been superseded" in no.value.refusal.tell
     assert await lacking(house) == []
+
+
+async def test_a_piece_that_is_another_or_whose_key_is_named_no_more_does_not_hold(house: House) -> None:
+    """Sealed by the right keys for the right piece, as who has the control process could: it is not what was taken in."""
+    await ready(house, DEMANDS[0])
+    evidence, bill = house.services.evidence, await add(house, cyclonedx(components=PARTS))
+    connection = await asyncpg.connect(**house.database.admin.arguments())
+    kept = await connection.fetchval("SELECT sealed FROM registry.outside_evidence WHERE id = $1", bill.id)
+    await connection.close()
+    other = signed(cyclonedx(components=PARTS, at="2026-05-29T00:00:00Z"), SUBJECT.digest)
+    put = "UPDATE registry.outside_evidence SET sealed = $2 WHERE id = $1"
+    keys = await evidence._vault.keys(Scope(PLATFORM, Use.EVIDENCE))
+    await alter(house, put, bill.id, keys.seal(other, str(bill.id)))
+    verified = await evidence.verify(INSTALLER, bill.id, None, ASK)
+    assert (verified.holds, verified.because) == (False, "Its document is another than the one that was taken in.")
+    await alter(house, put, bill.id, kept)
+    assert (await evidence.verify(INSTALLER, bill.id, None, ASK)).holds
+    await demand(house, 1, {"environments": ["dev"], "evidence": [DEMANDS[0] | {"keys": [STRANGER.public.pem()]}]})
+    verified = await evidence.verify(INSTALLER, bill.id, None, ASK)
+    assert (verified.holds, verified.because) == (False, "Its key is not named any more by the rules about approvals.")
+
+
+@contextmanager
+def says(what: str) -> Generator[None]:
+    with pytest.raises(Refused) as no:
+        yield
+    assert what in no.value.refusal.tell
+
+
+async def test_nothing_is_taken_in_beyond_its_bound_for_no_tenant_or_while_it_is_not_known_who_counts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    evidence, envelope = house.services.evidence, signed(slsa(), RUNTIME)
+    with says("leave the tenant out"):
+        await evidence.add(INSTALLER, About.RUNTIME, RUNTIME, envelope, acme, ASK)
+    await add(house, cyclonedx(components=PARTS))
+    with monkeypatch.context() as patched:
+        patched.setattr("strongroom.registry.evidence.service.MOST_KEPT", 1)
+        with says("as many as are kept"):
+            await add(house, vulns(at=now()))
+    await alter(house, "UPDATE rules.document SET seal = $1 WHERE kind = 'approval'", b"{}")
+    with says("cannot be told"):
+        await add(house, vulns(at=now()))

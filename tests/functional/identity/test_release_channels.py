@@ -204,6 +204,9 @@ async def test_what_is_frozen_stays_as_it_is_and_the_rest_does_not(house: House)
         await no(RefusalKind.CONFLICT, channels.holds.freeze(INSTALLER, DEV, name, tenant, "again", ASK))
         if tenant is None:
             assert "end of year" in await no(RefusalKind.CONFLICT, promote(house))
+            for drill in (False, True):
+                back = channels.roll_back(INSTALLER, DEV, "m", "it is wrong", ASK, drill=drill)
+                assert "end of year" in await no(RefusalKind.CONFLICT, back)
         else:
             await deploy(house, globex)
             log = await house.services.audit.of_tenant(INSTALLER, acme, ASK)

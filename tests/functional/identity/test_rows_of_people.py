@@ -16,10 +16,11 @@ from strongroom.app.seed import INSTALLER
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId, WorkloadId
 from strongroom.kernel.principal import Principal, Role
-from strongroom.kernel.refusal import RefusalKind, Refused
+from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.policy import Action, Kind, Resource
 from strongroom.registry.content import ContentStore, people, versions
-from strongroom.registry.datasets import Contract, Shown, State, Tier
+from strongroom.registry.content.doubt import Doubt
+from strongroom.registry.datasets import Contract, Shown, State, Tier, tables
 from strongroom.registry.datasets.personal import file_of
 from strongroom.store import Unfit
 from strongroom.subjects import HoldKind, RequestKind
@@ -221,8 +222,10 @@ async def test_rows_of_who_is_erased_while_they_are_looked_at_are_not_taken(
         await brought(house, acme)
     assert (no.value.refusal.kind, verdicts) == (RefusalKind.CONFLICT, ["erased"])
     assert await datasets.every(admin(acme), acme, ASK) == []
-    left = [each for each in house.content.rglob("*") if each.is_file() and "datasets" in each.parts]
+    left = [each for each in orphans(house) if not each.name.startswith(".")]
     assert len(left) == 1, "the empty rejects; the rows that had been kept are destroyed"
+    assert await house.services.subject_work.settle(INSTALLER, ASK) == 1
+    assert orphans(house) == []
     monkeypatch.setattr(datasets, "_admit", admit)
     assert (await brought(house, acme)).manifest.taken == 6, "without her it is taken"
 
@@ -403,3 +406,116 @@ async def test_a_list_that_the_name_is_on_is_told(house: House) -> None:
     lists = [each for each in (await asked(house, acme, JOHN))["not_covered"] if "vips" in each]
     assert len(lists) == 1
     assert not any("vips" in each for each in (await asked(house, acme, "customer-9999"))["not_covered"])
+
+
+class Killed(BaseException):
+    """What stands for SIGKILL: nothing but `finally` is run after it, and what that would clear up is held apart."""
+
+
+async def kill(*_: Any) -> None:
+    raise Killed
+
+
+def killed(*_: Any) -> None:
+    raise Killed
+
+
+def orphans(house: House) -> list[Path]:
+    """Return the sealed files that there are, with their marks."""
+    return sorted(
+        each for kind in ("datasets", "training") for each in (house.content / kind).rglob("*") if each.is_file()
+    )
+
+
+@pytest.mark.parametrize("at", ["insert", "note", "after"])
+async def test_rows_of_a_data_set_whose_process_was_killed_are_kept_with_it_or_destroyed(
+    house: House, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """What was sealed and has no row is found by no erasure: it goes, and what is another data set's too stays."""
+    acme = await ready(house)
+    twin = await brought(house, acme, name="twin", data=ROWS[: len(ROWS) // 3 + 1].rpartition(b"\n")[0] + b"\n")
+    before = orphans(house)
+    work = house.services.subject_work
+
+    with monkeypatch.context() as patched:
+        if at == "insert":
+            patched.setattr(tables, "insert", kill)
+        elif at == "note":
+            patched.setattr(people, "note", kill)
+        else:  # the transaction has ended, and the mark is still there
+            patched.setattr(Doubt, "_clear", killed)
+        with pytest.raises(Killed):
+            await brought(house, acme, data=ROWS)
+    left = set(orphans(house)) - set(before)
+    assert len([each for each in left if not each.name.startswith(".")]) >= 1, "the attack worked"
+    assert any(each.name.endswith(".doubt") for each in left)
+    assert await work.settle(INSTALLER, ASK) == (0 if at == "after" else len(left) // 2)
+    if at == "after":
+        assert len(await exported(house, acme)) == 12
+        assert not [each for each in orphans(house) if each.name.endswith(".doubt")]
+    else:
+        assert orphans(house) == before
+        assert (await brought(house, acme, data=ROWS)).state is State.ADMITTED, "it can be sent again"
+    assert len(await exported(house, acme, "twin")) == twin.manifest.taken
+    assert (await asked(house, acme, JANE))["verdict"] == "erased"
+
+
+async def test_rows_that_were_left_by_the_killed_are_destroyed_by_an_erasure_that_cannot_wait(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "insert", kill)
+        with pytest.raises(Killed):
+            await brought(house, acme)
+    assert orphans(house)
+    assert (await asked(house, acme, JANE))["verdict"] == "erased"
+    assert orphans(house) == []
+
+
+async def test_a_training_file_whose_process_was_killed_is_there_with_its_row_or_gone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the row came, and between its end and the file's."""
+    acme = await ready(house)
+    who, work = await trainer(house, acme), house.services.subject_work
+    kept = await sent(house, who)
+    before = orphans(house)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("strongroom.training.tables.insert_file", kill)
+        with pytest.raises(Killed):
+            await sent(house, who)
+    assert len(orphans(house)) == len(before) + 2, "the file, and its mark"
+    assert await work.settle(INSTALLER, ASK) == 1
+    assert orphans(house) == before
+    with monkeypatch.context() as patched:
+        patched.setattr("strongroom.training.tables.delete_file", kill)
+        with pytest.raises(Killed):
+            await house.services.training_files.delete(who, kept.id, ASK)
+    assert await work.settle(INSTALLER, ASK) == 0, "it was not deleted"
+    assert len((await house.services.training_files.content(acme, kept)).splitlines()) == 41
+    with monkeypatch.context() as patched:
+        patched.setattr("strongroom.training.files.remove", killed)
+        with pytest.raises(Killed):
+            await house.services.training_files.delete(who, kept.id, ASK)
+    assert [each for each in orphans(house) if kept.id.hex in each.name], "its row has gone, and it has not"
+    assert await work.settle(INSTALLER, ASK) == 1
+    assert orphans(house) == []
+
+
+async def test_a_training_file_that_is_refused_at_the_last_moment_leaves_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    who = await trainer(house, acme)
+
+    async def refuse(*_: Any) -> None:
+        raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason="erased", tell="erased"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(people, "refuse_erased", refuse)
+        with pytest.raises(Refused):
+            await sent(house, who)
+    assert orphans(house) == []

@@ -127,3 +127,49 @@ async def test_with_the_vault_away_no_secret_is_taken_and_what_was_ended_is_dest
     assert (await house.services.providers.move_secrets(INSTALLER, 1, Ask())).left == 0
     assert (await stored(house))[0] is None
     assert not filed.exists()
+
+
+class Killed(BaseException):
+    """What stands for SIGKILL."""
+
+
+async def kill(*_: object) -> None:
+    raise Killed
+
+
+async def test_a_move_or_rotation_that_is_killed_anywhere_can_be_repeated_and_leaves_one_secret(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the vault has it and before the row says so, and after the row and before what it replaced is destroyed."""
+    providers, provider, vault = house.services.providers, await added(house), vault_of(house)
+    keys = await vault.keys(SCOPE)
+    await put_back(house, NAME, seal_secret(keys, f"{SECRET}-1", provider.id, 1, ProviderKind.OPENAI, BASE))
+    with monkeypatch.context() as patched:
+        patched.setattr("strongroom.providers.tables.update", kill)
+        with pytest.raises(Killed):
+            await providers.move_secrets(INSTALLER, 9, Ask())
+    assert await providers.unfiled(INSTALLER, Ask()) == [NAME], "it stands where it stood"
+    assert (await providers.move_secrets(INSTALLER, 9, Ask())).moved == 1
+    assert (await opened(house, provider, 3)).endswith(b"-1"), "the first filing and the killed one are older versions"
+    assert (await providers.move_secrets(INSTALLER, 9, Ask())).moved == 0
+    for older in (1, 2):
+        with pytest.raises(KeysDestroyed):
+            await vault_of(house).filing.read(SCOPE, filed_as(provider.id), older)
+    with monkeypatch.context() as patched:
+        patched.setattr("strongroom.providers.tables.update", kill)
+        with pytest.raises(Killed):
+            await providers.change(INSTALLER, NAME, SECOND, Ask())
+    assert (await opened(house, provider, 3)).endswith(b"-1"), "what was not put in force is not used"
+    with monkeypatch.context() as patched:
+        patched.setattr(providers, "_dropped", kill)
+        with pytest.raises(Killed):
+            await providers.change(INSTALLER, NAME, SECOND, Ask())
+    assert (await opened(house, provider, 5)).endswith(b"-2")
+    assert await vault_of(house).filing.read(SCOPE, filed_as(provider.id), 3), (
+        "the positive control: the old one is there"
+    )
+    await providers.move_secrets(INSTALLER, 9, Ask())
+    for older in (3, 4):
+        with pytest.raises(KeysDestroyed):
+            await vault_of(house).filing.read(SCOPE, filed_as(provider.id), older)
+    assert (await opened(house, provider, 5)).endswith(b"-2")

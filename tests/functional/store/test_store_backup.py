@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import io
 import json
 import os
+import signal
+import sys
 import tarfile
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +22,7 @@ import pytest
 from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import TenantId
 from strongroom.store import Database, Dsn, Unsafe, backup, binaries, feed, migrate
+from strongroom.store.cluster import Cluster
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
 from strongroom.store.lint import lint
@@ -423,3 +427,74 @@ async def test_any_other_error_beside_it_ends_the_restore(
         await backup.restore(
             target.admin, stored.archive, seal=SEAL, passwords=postgres.passwords, programs=older(tmp_path, also)
         )
+
+
+KILLED = """
+import asyncio, json, os, signal, sys
+from asyncpg import Connection
+from pathlib import Path
+from strongroom.store import Dsn, backup
+from strongroom.store.roles import Passwords
+
+asked = json.load(sys.stdin)
+execute, met = Connection.execute, 0
+
+
+async def counted(self, query, *args, **named):
+    global met
+    about = query.startswith(("create database", "drop database")) or " rename to " in query
+    met += about
+    if about and met == asked["point"] and not asked["after"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    done = await execute(self, query, *args, **named)
+    if about and met == asked["point"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+
+
+Connection.execute = counted
+admin, passwords = Dsn(**asked["admin"]), Passwords(**asked["passwords"])
+asyncio.run(backup.restore(admin, Path(asked["archive"]), seal=None, passwords=passwords, replace=True))
+"""
+
+
+async def test_a_restore_that_is_killed_anywhere_leaves_one_database_or_the_other_and_can_be_repeated(
+    stored: Stored, postgres: TestServer, own: TestDatabase, cluster: Cluster
+) -> None:
+    """Killed before and after each statement about databases: between two names there was none, and a start made an empty one."""
+    admin, everybody = own.admin, {*KEYS, "operatorskeyaaaa"}
+
+    async def whole(*, keep_keys: bool) -> None:
+        await backup.restore(
+            admin, stored.archive, seal=SEAL, passwords=postgres.passwords, replace=True, keep_keys=keep_keys
+        )
+
+    async def databases() -> set[str]:
+        async with migrate.administrator(admin.to("postgres")) as connection:
+            rows = await connection.fetch(
+                "select datname from pg_database where starts_with(datname, $1)", admin.database
+            )
+        return {row["datname"] for row in rows}
+
+    await whole(keep_keys=True)
+    ends = set[tuple[int, frozenset[str]]]()
+    for point, after in ((point, after) for point in range(1, 9) for after in (False, True)):
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, stdin=asyncio.subprocess.PIPE)
+        asked = {"point": point, "after": after, "admin": asdict(admin), "passwords": asdict(postgres.passwords)}
+        await process.communicate(json.dumps({**asked, "archive": str(stored.archive)}).encode())
+        assert process.returncode in {0, -signal.SIGKILL}
+        alive = await live(admin)
+        assert alive in (everybody, set()), "the one database or the other"
+        ends.add((process.returncode, frozenset(alive)))
+        if not alive or process.returncode == 0:
+            await whole(keep_keys=True)
+            assert await databases() == {admin.database}, "nothing is left of those that were killed"
+        if process.returncode == 0:
+            break
+    assert ends == {(-signal.SIGKILL, frozenset(everybody)), (-signal.SIGKILL, frozenset()), (0, frozenset())}
+    async with migrate.administrator(admin.to("postgres")) as connection:
+        for name in (f"{admin.database}_restoring", f"{admin.database}_replaced_0123abcd", "strongroomer_restoring"):
+            await connection.execute(f"create database {name}")
+    await cluster.stop()
+    await cluster.start()
+    assert await databases() == {admin.database, "strongroomer_restoring"}, "a start clears up, and takes nothing else"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -234,3 +235,65 @@ async def test_an_operator_makes_tenants_of_a_unit_and_dissolves_it_when_none_li
         await keystore.open(TenantId(made.id), SECRET)
     late = await refused(identity.create_tenant(INSTALLER, Name("late"), Ask(), unit="seasonal"))
     assert late[0] is RefusalKind.CONFLICT
+
+
+class Killed(BaseException):
+    """What stands for SIGKILL: each question to the server is where a process may end."""
+
+
+def killing_at(point: int) -> Any:
+    """Return `Client.ask` as it is, but that the process ends after the n-th change."""
+    ask, met = Client.ask, 0
+
+    async def counted(self: Client, method: str, *given: Any, **named: Any) -> Any:
+        nonlocal met
+        found = await ask(self, method, *given, **named)
+        met += method in {"POST", "DELETE"}
+        if met == point:
+            raise Killed
+        return found
+
+    return counted
+
+
+async def test_a_dissolution_that_is_killed_anywhere_is_repeated_to_its_end(
+    bao: Bao, login: AppRole, logins: Path, keystore: OpenBaoKeystore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after each of its changes in turn, it lets nobody in any more, and once more destroys what is left."""
+    neighbour = tenant()
+    await keystore.settle(neighbour, "retail")
+    scope, done = Scope(neighbour, SECRET), False
+    kept = (await Vault(keystore, SystemClock()).keys(scope)).seal(b"canary", "x")
+    point = 0
+    while not done:
+        point += 1
+        unit, its = f"killed-{point}", [tenant(), tenant()]
+        await bao.unit(unit, POLICY, logins)
+        for each in its:
+            await keystore.settle(each, unit)
+            sealed = (await Vault(keystore, SystemClock()).keys(Scope(each, SECRET))).seal(b"canary", "x")
+            await keystore.put_secret(each, SECRET, "one", sealed)
+        with monkeypatch.context() as patched:
+            patched.setattr(Client, "ask", killing_at(point))
+            try:
+                await keystore.dissolve(unit)
+                done = True
+            except Killed:
+                pass
+        client = bao.client(login)
+        units = Units(logins, lambda namespace, of: bao.client(of, namespace))
+        again = OpenBaoKeystore(client, SystemClock(), units=units)
+        with pytest.raises(KeysDestroyed, match="dissolved"):
+            await again.settle(tenant(), unit)
+        await again.dissolve(unit)
+        for each in its:
+            with pytest.raises(KeysDestroyed):
+                await again.open(each, SECRET)
+        for mount in ("strongroom-kv/config", "strongroom-transit/keys?list=true"):
+            with pytest.raises(LookupError):
+                await bao.ask("GET", mount, inside=f"units/{unit}")
+        assert set(its) <= {each.tenant for each in (await again.condition()).holdings if each.destroyed}
+        assert await Vault(again, SystemClock()).open(scope, kept, "x") == b"canary"
+        await units.close()
+        await client.close()
+    assert point > 8, "every change was met"

@@ -55,7 +55,11 @@ def test_nobody_but_a_workload_is_noted() -> None:
 
 def test_a_scope_is_told_once() -> None:
     uses = Uses(SystemClock())
-    assert [uses.scope(WHO, each) for each in ("chat tiny", "chat tiny", "embeddings vectors")] == [True, False, True]
+    assert [uses.scope(WHO, each, 0.0) for each in ("chat tiny", "chat tiny", "embeddings vectors")] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_a_successor_is_known_once_it_was_used() -> None:

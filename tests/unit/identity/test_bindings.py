@@ -82,6 +82,28 @@ def test_what_cannot_be_read_binds_nothing_by_halves(bound: dict[str, Any]) -> N
         checked(Bindings(**bound), Source())
 
 
+@pytest.mark.parametrize(
+    "bound",
+    [{"networks": ("192.0.2.0/24",)}, {"countries": ("DE",)}, {"agents": ("curl",)}, {"hours": ("08:00-09:00",)}, {"models": ("m",)}],
+)  # fmt: skip
+def test_each_binding_alone_is_one(bound: dict[str, Any]) -> None:
+    """What counts as bound is passed on to a successor, and demanded of keys in production: none is forgotten."""
+    assert Bindings().empty
+    assert not Bindings(**bound).empty
+
+
+def test_a_key_that_is_bound_to_no_model_may_ask_every_one_and_no_other_may() -> None:
+    assert Bound(Bindings()).models is None
+    assert Bound(Bindings(models=("tiny",))).models == frozenset({"tiny"})
+
+
+def test_where_it_is_used_from_is_told_by_why_it_is_not_known() -> None:
+    for geo, said in ((None, "no geo source"), (Source(), "does not know the address")):
+        found = Bound(Bindings(countries=("DE",))).broken("192.0.2.3", "", MONDAY, geo)
+        assert found is not None
+        assert said in found[1]
+
+
 def test_a_country_cannot_be_bound_where_no_source_knows_any() -> None:
     with pytest.raises(ValueError, match="no geo source is configured"):
         checked(Bindings(countries=("DE",)), None)

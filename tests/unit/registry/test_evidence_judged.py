@@ -123,6 +123,18 @@ def test_vex_excuses_only_what_it_says_is_not_affected_in_every_part_by_its_newe
     ]  # of a part; which was found is not said
 
 
+def test_a_vulnerability_that_was_found_and_is_told_of_too_is_named_by_its_finding() -> None:
+    """Where a scan found it in one part, a maker's word of another part does not widen it, and no word at all excuses nothing."""
+    scan = piece(cyclonedx(vulnerabilities=[vulnerability("CVE-1")]))
+    other_part = piece(vex("exploitable", affects=[{"ref": "pkg:pypi/q@1"}]), key=SCANNER)
+    assert not judged(SCANNED, scan, other_part)[0]
+    told = cyclonedx(vulnerabilities=[vulnerability("CVE-9", analysis={"state": "not_affected"})])
+    assert not judged(SCANNED, scan, piece(told))[0], "of another vulnerability"
+    assert not judged(
+        SCANNED | {"severity": "low"}, piece(vulns({"id": "C", "severity": [{"method": "x", "score": "1"}]}))
+    )[0]
+
+
 def test_an_exception_has_an_end_and_is_no_other_vulnerabilitys() -> None:
     excepted = {"vulnerability": "CVE-1", "owner": "ann", "reason": "not reachable", "expires": "2026-06-03"}
     demand = SCANNED | {"exceptions": [excepted]}
@@ -145,6 +157,8 @@ def test_provenance_is_by_this_builder_from_this_source_and_of_this_type() -> No
         met, said = judged(demand, piece(other))
         assert not met
         assert because in said
+    assert judged({"builders": [BUILDER]}, piece(vulns()), piece(slsa())) == (True, ""), "of any type, from anywhere"
+    assert "is missing" in judged({"builders": [BUILDER]}, piece(vulns()))[1], "a scan is no provenance"
     typed = demand | {"build_types": ["https://ci.example/types/2"]}
     assert "built as https://ci.example/types/1" in judged(typed, piece(slsa()))[1]
     assert not judged(demand, piece(slsa(), key=STRANGER))[0]
@@ -157,3 +171,15 @@ def test_a_digest_must_be_one_of_these_and_one_that_is_not_known_is_none(about: 
     assert not judged(demand | {"digests": [SUBJECT]})[0]
     read_demand = msgspec.convert(demand, EvidenceDemand)
     assert [each.met for each in reasons([read_demand], None, NOW, lambda _: False)] == [False]
+
+
+def test_what_cannot_be_told_here_is_not_met() -> None:
+    demand = msgspec.convert({"about": "image", "keys": [KEY], "bill": True}, EvidenceDemand)
+    for outside, said in (
+        (None, "cannot be told here"),
+        (Outside({About.IMAGE: ""}, ()), "it is not set"),
+        (Outside({}, (piece(cyclonedx(components=PARTS), "", about=About.IMAGE),)), "it is not set"),
+    ):
+        (found,) = reasons([demand], outside, NOW, lambda _: False)
+        assert not found.met
+        assert said in found.because

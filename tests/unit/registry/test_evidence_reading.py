@@ -95,6 +95,16 @@ def test_a_predicate_vulns_is_read() -> None:
     ]
 
 
+def test_cyclonedx_before_1_5_names_its_tools_in_a_list() -> None:
+    for tools in ([{"name": "syft", "version": "1"}], {"components": [{"type": "application", "name": "syft"}]}):
+        version = "1.4" if isinstance(tools, list) else "1.6"
+        document = cyclonedx(version=version, components=PARTS)
+        document["metadata"]["tools"] = tools
+        assert facts(signed(document)).tool == "syft"
+    assert facts(signed(cyclonedx(components=PARTS))).tool == ""
+    assert facts(signed(cyclonedx(vulnerabilities=[]))).bill is None, "a scan that lists no part is no bill of them"
+
+
 def test_sarif_is_read_and_what_is_suppressed_counts() -> None:
     found = facts(
         signed(
@@ -125,6 +135,11 @@ BAD: dict[str, tuple[Any, str]] = {
     "CycloneDX of another version": (cyclonedx(version="1.3", components=PARTS), "no CycloneDX of 1.4"),
     "CycloneDX against its schema": (cyclonedx(components=[{"type": "animal", "name": "x"}]), "no CycloneDX 1.6"),
     "CycloneDX that says nothing": (cyclonedx(), "neither parts nor vulnerabilities"),
+    "CycloneDX by another name": (cyclonedx(components=PARTS) | {"bomFormat": "SPDX"}, "CycloneDX"),
+    "CycloneDX of more parts than any": (cyclonedx(components=PARTS * 5001), "more than 5000 parts"),
+    "CycloneDX of more vulnerabilities than any": (cyclonedx(vulnerabilities=[{"id": "C"}] * 5001), "more than 5000"),
+    "SARIF of more findings than any": (sarif(*[{"ruleId": "C"}] * 5001), "more than 5000 findings"),
+    "vulns of more vulnerabilities than any": (vulns(*[{"id": "C"}] * 5001), "more than 5000"),
     "CycloneDX without a time": (cyclonedx(components=PARTS) | {"metadata": {}}, "timestamp"),
     "SARIF of a run that failed": (sarif(ok=False), "did not succeed"),
     "SARIF without an end": (sarif(at=None), "does not say when it ended"),

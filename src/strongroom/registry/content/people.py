@@ -19,6 +19,7 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from strongroom.kernel.ids import TenantId
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
+from strongroom.registry.content.doubt import Doubt
 from strongroom.registry.content.sealed import Broken
 from strongroom.registry.content.store import ContentStore
 from strongroom.registry.content.versions import Versions, all_of
@@ -127,6 +128,7 @@ class RowsOfPeople(ABC):
     def __init__(self, store: ContentStore) -> None:
         self._store: Final = store
         self._versions: Final = Versions(store)
+        self.doubt: Final = Doubt(store)
         self._one: Final = asyncio.Lock()
 
     @abstractmethod
@@ -168,7 +170,7 @@ class RowsOfPeople(ABC):
 
         Raises:
             Unfit: when something holds the person.
-            Refused: CONFLICT for a file that cannot be read.
+            Refused: CONFLICT for a file that cannot be read, UNAVAILABLE for one that cannot be written anew.
         """
         gone = 0
         async with self._one:
@@ -176,10 +178,13 @@ class RowsOfPeople(ABC):
                 await tx.fetchval("select registry.part_content($1, $2, $3, $4)", subject, each.file, each.part, before)
                 data = await self._read(tx.tenant, each)
                 kept, rows = await asyncio.to_thread(self.without, data, frozenset({subject}))
-                if rows:
-                    await self._versions.rewrite(tx.tenant, each.path, each.sha256, kept, rows)
-                else:  # it lost them before a crash, perhaps, and that left what it was
-                    await self._versions.tidy(tx.tenant, each.path, each.sha256)
+                try:
+                    if rows:
+                        await self._versions.rewrite(tx.tenant, each.path, each.sha256, kept, rows)
+                    else:  # it lost them before a crash, perhaps, and that left what it was
+                        await self._versions.tidy(tx.tenant, each.path, each.sha256)
+                except OSError as error:
+                    raise Refused(_unwritten(each.called, error)) from None
                 gone += rows
         return gone
 
@@ -237,3 +242,8 @@ class RowsOfPeople(ABC):
         except (Broken, OSError) as error:
             tell = f"{file.called} cannot be read, so nobody's rows can be found in it: {error}."
             raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell)) from None
+
+
+def _unwritten(called: str, error: OSError) -> Refusal:
+    tell = f"{called} cannot be written anew without the rows ({error.strerror}), and holds them still: make room, then erase again."
+    return Refusal(kind=RefusalKind.UNAVAILABLE, reason=tell, tell=tell)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -150,7 +151,7 @@ class _Growing:
         try:
             record, at = sealed.close(self.head, self.key, index, data, last=last), sealed.where(self.head, index)
             if os.pwrite(descriptor, record, at) != len(record):
-                raise OSError(28, "No space left on device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if last:
                 os.fsync(descriptor)
         finally:
@@ -335,7 +336,8 @@ class Quarantine:
         path = held.directory / f"{index}.part"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            os.write(descriptor, head.encoded)
+            if os.write(descriptor, head.encoded) != len(head.encoded):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
         return _Growing(path, part.size, head, key)

@@ -156,8 +156,10 @@ class Datasets(Giving):
             async with self._looking:
                 named = await self._people(tenant, new.contract)
                 outcome = await asyncio.to_thread(validated, bytes(arriving.data), new.format, new.contract, named)
-            kept = [await files.keep(self._store, tenant, each) for each in (outcome.rows, outcome.rejects)]
-            return await self._admit(who, tenant, new, (sha256, *kept), outcome, ask)
+            parts = (outcome.rows, outcome.rejects)
+            with self.of_people.doubt.about(*(files.place(self._store, tenant, each) for each in parts)):
+                kept = [await files.keep(self._store, tenant, each) for each in parts]
+                return await self._admit(who, tenant, new, (sha256, *kept), outcome, ask)
         except BadDataset as error:
             what = resource_of(tenant, new.environment, new.name, new.version)
             async with self._gate.permit(who, Action.DATASET_ADD, what, at_stage(ask, "looked-at")):

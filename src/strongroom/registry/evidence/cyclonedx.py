@@ -73,7 +73,6 @@ class _Metadata(msgspec.Struct, frozen=True):
 
 
 class _Document(msgspec.Struct, frozen=True, rename="camel"):
-    bom_format: str
     spec_version: str
     metadata: _Metadata
     components: tuple[Any, ...] = ()
@@ -90,8 +89,6 @@ def read(document: Any) -> Facts:
         found = msgspec.convert(document, _Document)
     except msgspec.ValidationError as error:
         raise BadEvidence(f"It is no CycloneDX that says enough: {short(error)}.") from None
-    if found.bom_format != "CycloneDX":
-        raise BadEvidence("It is no CycloneDX.")
     told = found.vulnerabilities
     if told is None and not found.components:
         raise BadEvidence("It lists neither parts nor vulnerabilities.")
