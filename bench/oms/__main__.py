@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from strongroom.kernel.clock import SystemClock
 from strongroom.registry import oms
@@ -181,6 +182,8 @@ def _chain(
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public[at]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[by].public_key()), critical=False)
         )
+        if not ca:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
         made.append(builder.sign(keys[by], hashes.SHA256()))
     return made[0], (made[2], made[1]), keys[2]
 

@@ -28,10 +28,10 @@ class BadEnvelope(ValueError):  # noqa: N818 - said to a person
 
 
 class Signature(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One signature, in base64."""
+    """One signature, in base64. Its key id is a hint that some write as `null`, and that nothing here asks."""
 
     sig: str
-    keyid: str = ""
+    keyid: str | None = ""
 
 
 class Envelope(msgspec.Struct, frozen=True, rename="camel"):

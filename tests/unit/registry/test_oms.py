@@ -224,12 +224,13 @@ def certificate(
         .not_valid_before(NOW - timedelta(days=1))
         .not_valid_after(NOW + timedelta(days=wanted.get("days", 30)))
         .add_extension(x509.BasicConstraints(ca, None), critical=True)
-        .add_extension(usage(signs=bool(wanted.get("signs", not ca)), ca=ca), critical=True)
+        .add_extension(usage(signs=bool(wanted.get("signs", not ca)), ca=bool(wanted.get("issues", ca))), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(of.key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
     )
-    if "purpose" in wanted:
-        made = made.add_extension(x509.ExtendedKeyUsage([wanted["purpose"]]), critical=False)
+    purpose = wanted.get("purpose", None if issuer is None else ExtendedKeyUsageOID.CODE_SIGNING)
+    if purpose is not None:
+        made = made.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
     return made.sign(by.key, hashes.SHA256())
 
 
@@ -237,10 +238,11 @@ def certificate(
     ("wanted", "why"),
     [
         ({}, None),
-        ({"purpose": ExtendedKeyUsageOID.CODE_SIGNING}, None),
+        ({"purpose": None}, "not for signing"),
         ({"purpose": ExtendedKeyUsageOID.SERVER_AUTH}, "not for signing"),
         ({"signs": False}, "not for signing"),
-        ({"ca": True, "signs": True}, "not for signing|does not lead"),
+        ({"ca": True, "signs": True}, "not for signing"),
+        ({"ca": True, "signs": True, "issues": False}, None),
         ({"days": -0.5}, "does not lead"),
     ],
 )
@@ -255,6 +257,20 @@ def test_a_certificate_counts_for_what_it_is_for(wanted: dict[str, Any], why: st
         return
     with pytest.raises(oms.BadSignature, match=why):
         verify(model, bundle, trusted)
+    private = signer.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    if why == "not for signing":
+        with pytest.raises(BadKey, match="codeSigning"):
+            oms.SigningKey.read(private, leaf.public_bytes(Encoding.PEM))
+
+
+def test_a_certificate_that_is_its_own_root_counts_where_it_is_the_root_and_nowhere_else(model: Path) -> None:
+    signer, other = key(), key()
+    alone = {"ca": True, "signs": True, "issues": False, "purpose": ExtendedKeyUsageOID.CODE_SIGNING}
+    leaf, stranger = certificate(None, signer, signer, **alone), certificate(None, other, other, **alone)
+    bundle, _ = oms.sign(model, "sample", oms.SigningKey(signer.key, (leaf,)))
+    assert verify(model, bundle, oms.Certificates((leaf,), NOW)).signer == "certificate of signer"
+    with pytest.raises(oms.BadSignature, match="does not lead to a root"):
+        verify(model, bundle, oms.Certificates((stranger,), NOW))
 
 
 def test_a_certificate_under_another_root_and_a_signature_by_another_key_are_refused(model: Path) -> None:

@@ -29,6 +29,10 @@ _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "secp384r1": hashes.SHA384(),
     "secp521r1": hashes.SHA512(),
 }
+_NOT_FOR_SIGNING: Final = (
+    "the first certificate is not for signing code, so nobody would count it: it needs the extended key usage"
+    " codeSigning and the key usage digitalSignature, and must not sign certificates"
+)
 
 
 class BadKey(ValueError):  # noqa: N818 - said to a person
@@ -90,6 +94,8 @@ class SigningKey:
         public = _checked(private.public_key())
         if chain and chain[0].public_key() != public:
             raise BadKey("the first certificate is not of this key")
+        if chain and not _may_sign(chain[0]):
+            raise BadKey(_NOT_FOR_SIGNING)
         return cls(private, chain)
 
     def sign(self, message: bytes) -> bytes:
@@ -217,7 +223,7 @@ class Certificates:
         if self.revoked is not None:
             self.revoked.check(chain)
         if not _may_sign(leaf):
-            raise BadSignature("its certificate is not for signing")
+            raise BadSignature("its certificate is not for signing code: it names another purpose, or none")
         if not _verifies(key, bundle):
             raise BadSignature("the key of its certificate has not signed it")
         names = _names(leaf)
@@ -260,23 +266,27 @@ def _for_signing(policy: Policy, certificate: x509.Certificate, purposes: x509.E
 
 
 def _may_sign(leaf: x509.Certificate) -> bool:
-    """Whether a certificate is for signing: by its key usage, and by the purposes where it names any."""
+    """Whether a certificate is for signing code, by its purposes and its key usage, and is no authority that issues others.
+
+    Some are marked as an authority's and may not sign certificates (RFC 5280, 4.2.1.3): these issue nothing, and sign.
+    """
+    usage = purposes = constraints = None
     try:
-        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        usage = None
-    try:
-        purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        purposes = None
-    try:
-        if leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-            return False
-    except x509.ExtensionNotFound:
-        pass
-    if purposes is not None and ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+        extensions = list(leaf.extensions)
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return False
-    return usage.digital_signature if usage is not None else purposes is not None
+    for each in extensions:
+        if isinstance(each.value, x509.KeyUsage):
+            usage = each.value
+        elif isinstance(each.value, x509.ExtendedKeyUsage):
+            purposes = each.value
+        elif isinstance(each.value, x509.BasicConstraints):
+            constraints = each.value
+    if purposes is None or ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+        return False
+    if usage is None:
+        return constraints is None or not constraints.ca
+    return usage.digital_signature and not (usage.key_cert_sign or usage.crl_sign)
 
 
 def _names(leaf: x509.Certificate) -> list[str]:

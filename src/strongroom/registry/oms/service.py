@@ -159,6 +159,8 @@ def verify(
     if found.signed.name != name:
         raise BadSignature(f"it was signed as {shown(found.signed.name)}, and this is {shown(name)}")
     here = digests(path, algorithm=found.signed.algorithm, without=without, progress=progress)
+    if here.keys() == {ITSELF} and found.signed.files.keys() == {path.name}:
+        here = {path.name: here[ITSELF]}  # The specification calls the one file by its name, `model-signing` by `.`.
     if (here.keys() == {ITSELF}) != (found.signed.files.keys() == {ITSELF}):
         raise BadSignature("a directory was signed and this is a file, or the other way round")
     _same(here, found.signed.files)
