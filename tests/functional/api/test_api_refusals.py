@@ -563,6 +563,7 @@ def test_an_approver_reads_the_catalogue_decides_and_does_no_more(
     release = "/api/models/{name}/{version}"
     asks |= {("DELETE", release), ("POST", f"{release}/verify"), ("POST", f"{release}/rescan")}
     asks |= {("GET", f"{release}/content"), ("POST", "/api/uploads")}  # it knows of releases, and brings none
+    asks |= {("POST", f"{release}/signature")}  # nor has it one signed
     open_to_it = {"/api/whoami", "/api/models"}
     read = {"/api/elevations", "/api/proposals", "/api/uploads", prompts, "/api/tenants/{tenant}/evaluations"}
     captures = (
