@@ -47,12 +47,14 @@ class Deployed:
         """Return what is deployed, by tenant; but for what is revoked, which serves nowhere anyway."""
         found: dict[TenantId, list[Place]] = {}
         for (tenant, deployment), route in self._living():
+            mine = found.setdefault(tenant, [])  # of whom nothing is left is looked at too: what it lacked is forgotten
             if route.release is not None and route.release not in self._revoked:
-                place = Place(
-                    tenant=tenant, deployment=UUID(deployment), environment=route.environment, name=route.name,
-                    digest=route.release,
+                mine.append(
+                    Place(
+                        tenant=tenant, deployment=UUID(deployment), environment=route.environment, name=route.name,
+                        digest=route.release,
+                    )
                 )  # fmt: skip
-                found.setdefault(tenant, []).append(place)
         return found
 
     def wanted(self) -> dict[Wanted, list[TenantId]]:

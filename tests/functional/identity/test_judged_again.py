@@ -281,10 +281,32 @@ async def test_what_is_withdrawn_is_forgotten_and_what_is_revoked_is_told_elsewh
     await demand(house, 0, STOP | {"grace_hours": 0})
     assert await judge.state(acme) == "stopped"
     await house.services.registry.withdraw(INSTALLER, acme, DEV, Name("m-dev"), ASK)
+    assert await left(house, acme) == ([], {})
+    await demand(house, 1)
+    await deploy(house, acme)
+    await demand(house, 2, STOP | {"grace_hours": 0})
+    assert await judge.state(acme) == "stopped"
+    await house.services.channels.holds.revoke(INSTALLER, RevokedKind.DIGEST, RELEASE.digest, "poisoned", ASK)
+    assert (await judge.deployed()).places() == {acme: []}
     await judge.look(acme)
-    async with house.services.gate.permit(INSTALLER, *_looking(acme)) as tx:
-        assert await feed.living(tx, "stopped-deployment") == []
-        assert await tx.fetch("SELECT 1 FROM registry.serving_lack WHERE tenant_id = $1", acme) == []
+    assert await left(house, acme) == ([], {})
+
+
+async def test_what_lacks_more_is_written_down_and_signals_once(house: House, judge: Judge) -> None:
+    acme = await serving(house)
+    await demand(house, 0, {"environments": ["dev"], "evidence": [SCAN]})
+    assert await judge.state(acme) == "told"
+    await demand(house, 1, {"environments": ["dev"], "evidence": [SCAN], "evaluations": ["leaks"]})
+    assert await judge.state(acme) == "told"
+    more, first = await entries(house, acme)
+    assert (first["signal"], "signal" in more) == (LAPSED, False)
+    assert "The evaluation leaks is missing." in more["because"]
+
+
+async def left(house: House, tenant: TenantId) -> tuple[list[Any], dict[Any, Any]]:
+    """Return what followers hear of stops, and what is written down of what the tenant's deployments lack."""
+    async with house.services.gate.permit(INSTALLER, *_looking(tenant)) as tx:
+        return await feed.living(tx, "stopped-deployment"), await lacks(tx)
 
 
 def _looking(tenant: TenantId | None = None) -> Any:
