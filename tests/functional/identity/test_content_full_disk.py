@@ -44,6 +44,7 @@ async def test_what_is_brought_is_refused_whole_and_taken_once_there_is_room(hou
             await bring()
         assert refused.value.refusal.kind is RefusalKind.UNAVAILABLE
         assert "doctor" in refused.value.refusal.tell
+        assert not [each for each in orphans(house) if not each.name.startswith(".")], "no part of it takes room"
         await work.settle(INSTALLER, ASK)
         assert orphans(house) == [], "nothing is half kept"
     assert (await brought(house, acme)).state is State.ADMITTED
