@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.functional.identity.test_datasets import ASK, admin, ready
-from tests.functional.identity.test_rows_of_people import JANE, asked, brought, exported, found, orphans, sent, trainer
+from tests.functional.identity.test_rows_of_people import (
+    CELLS,
+    JANE,
+    ROWS,
+    asked,
+    brought,
+    exported,
+    found,
+    orphans,
+    sent,
+    trainer,
+)
 
 from strongroom.app.seed import INSTALLER
 from strongroom.kernel.refusal import RefusalKind, Refused
@@ -39,13 +50,18 @@ async def test_what_is_brought_is_refused_whole_and_taken_once_there_is_room(hou
     """With no room at all, with room for a part of a file's head, and for a part of its rows."""
     acme = await ready(house)
     who, work = await trainer(house, acme), house.services.subject_work
+    await brought(house, acme, name="before", data=ROWS.partition(b"\n")[0] + b"\n")  # the keys are there from now on
+    await sent(house, who, cells=CELLS[:30])
+    before = orphans(house)
     for bring in (lambda: brought(house, acme), lambda: sent(house, who)):
         with full(room), pytest.raises(Refused) as refused:
             await bring()
         assert refused.value.refusal.kind is RefusalKind.UNAVAILABLE
         assert "doctor" in refused.value.refusal.tell
+        left = [each for each in orphans(house) if not each.name.endswith(".doubt")]
+        assert left == before, "no part of it takes room"
         await work.settle(INSTALLER, ASK)
-        assert orphans(house) == [], "nothing is half kept"
+        assert orphans(house) == before, "nothing is half kept"
     assert (await brought(house, acme)).state is State.ADMITTED
     assert (await sent(house, who)).rows == 40
 
