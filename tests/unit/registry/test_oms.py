@@ -273,6 +273,21 @@ def test_a_certificate_that_is_its_own_root_counts_where_it_is_the_root_and_nowh
         verify(model, bundle, oms.Certificates((stranger,), NOW))
 
 
+def test_a_certificate_of_a_version_that_there_is_not_is_refused(model: Path) -> None:
+    signer = key()
+    data = certificate(None, signer, signer, purpose=ExtendedKeyUsageOID.CODE_SIGNING).public_bytes(Encoding.DER)
+    odd = data.replace(bytes.fromhex("a003020102"), bytes.fromhex("a00302015f"), 1)
+    assert odd != data
+    bundle = json.loads(golden("certificate.sig.json"))
+    chain = bundle["verificationMaterial"]["x509CertificateChain"]["certificates"]
+    chain[0]["rawBytes"] = base64.b64encode(odd).decode()
+    with pytest.raises(oms.BadSignature, match="none that is taken here"):
+        verify(model, json.dumps(bundle).encode(), oms.Certificates.read(golden("root.pem"), NOW))
+    text = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(odd) + b"-----END CERTIFICATE-----\n"
+    with pytest.raises(BadKey, match="no certificate in PEM"):
+        oms.Certificates.read(text, NOW)
+
+
 def test_a_certificate_under_another_root_and_a_signature_by_another_key_are_refused(model: Path) -> None:
     root_key, other_key, signer = key(), key(), key()
     root = certificate(None, root_key, root_key, name="root", ca=True)

@@ -81,7 +81,7 @@ def test_bundles_of_other_programs_and_older_ones_hold(model: Path, signer: oms.
         assert len(holds(model, signed(signer, whole, change), signer).signed.files) == 4
     (model / "config.json").write_bytes(b"changed")
     for change in (older(signer), others):
-        with pytest.raises(oms.BadSignature, match="config.json"):
+        with pytest.raises(oms.BadSignature, match=r"config\.json"):
             holds(model, signed(signer, whole, change), signer)
 
 
@@ -138,3 +138,13 @@ def test_a_statement_of_another_kind_is_refused_though_a_trusted_key_signed_it(
     change(whole)
     with pytest.raises(oms.BadSignature, match=r"what was signed|it was signed by shards"):
         holds(model, signed(signer, whole), signer)
+
+
+def test_bytes_that_are_no_text_are_refused_in_a_bundle_and_in_a_statement(model: Path, signer: oms.SigningKey) -> None:
+    whole = signed(signer, statement(model))
+    with pytest.raises(oms.BadSignature, match="no Sigstore bundle"):
+        holds(model, whole.replace(b"application/vnd.dev", b"application/\x8and.dev"), signer)
+    payload = json.dumps(statement(model)).encode().replace(b"sample", b"s\x8ample")
+    signature = signer.sign(dsse.encoded(dsse.IN_TOTO, payload))
+    with pytest.raises(oms.BadSignature, match="no statement about a model"):
+        holds(model, oms.bundle.write(payload, signature, certificates=(), hint=""), signer)

@@ -142,7 +142,7 @@ def read(data: bytes) -> Bundle:
     """
     try:
         found = msgspec.json.decode(data, type=_Bundle)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadSignature("it is no Sigstore bundle with a DSSE envelope") from None
     if found.media_type not in _READ:
         raise BadSignature("it is a bundle of a version that is not read here")

@@ -87,7 +87,7 @@ class SigningKey:
         try:
             private = load_pem_private_key(key, password=None)
             chain = tuple(x509.load_pem_x509_certificates(certificates)) if certificates.strip() else ()
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
             raise BadKey("this is no unencrypted private key, or no certificate, in PEM") from None
         if not isinstance(private, ec.EllipticCurvePrivateKey):
             raise BadKey("OMS signs with ECDSA on P-256, P-384 or P-521; this is another key")
@@ -197,7 +197,7 @@ class Certificates:
         """
         try:
             return cls(tuple(x509.load_pem_x509_certificates(data)), at, identity, revoked)
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             raise BadKey("there is no certificate in PEM in it") from None
 
     def signer(self, bundle: Bundle) -> str:
@@ -217,7 +217,7 @@ class Certificates:
         try:
             leaf, *between = map(x509.load_der_x509_certificate, bundle.certificates)
             key = _checked(leaf.public_key())
-        except (ValueError, UnsupportedAlgorithm):
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
             raise BadSignature("a certificate in it is none that is taken here") from None
         chain = self._chained(leaf, [*between, *self.between])
         if self.revoked is not None:

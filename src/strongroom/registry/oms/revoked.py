@@ -50,7 +50,7 @@ class RevocationLists:
             if _END in data:
                 return cls(tuple(x509.load_pem_x509_crl(part + _END) for part in data.split(_END)[:-1]), now)
             return cls((x509.load_der_x509_crl(data),), now)
-        except (ValueError, UnsupportedAlgorithm):
+        except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
             raise BadList("there is no list of revoked certificates in it, in PEM or DER") from None
 
     def check(self, chain: Sequence[x509.Certificate]) -> None:
@@ -86,7 +86,7 @@ def _counts(each: x509.CertificateRevocationList, issuer: x509.Certificate, at: 
             return False
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
         return usage.crl_sign and each.is_signature_valid(key)
-    except (ValueError, x509.ExtensionNotFound, InvalidSignature, UnsupportedAlgorithm):
+    except (ValueError, x509.DuplicateExtension, x509.ExtensionNotFound, InvalidSignature, UnsupportedAlgorithm):
         return False
 
 

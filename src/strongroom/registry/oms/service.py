@@ -203,7 +203,7 @@ def _same(here: dict[str, str], signed: dict[str, str]) -> None:
 def _signed(bundle: Bundle) -> Signed:
     try:
         found = msgspec.json.decode(bundle.payload, type=_Statement)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadSignature("what was signed is no statement about a model") from None
     if found.type != _STATEMENT or found.predicate_type != PREDICATE:
         raise BadSignature("what was signed is a statement of another kind or version")

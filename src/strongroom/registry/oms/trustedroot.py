@@ -125,7 +125,7 @@ class SigstoreRoot:
             )
         except BadKey:
             raise
-        except (msgspec.MsgspecError, ValueError, UnsupportedAlgorithm, RecursionError):
+        except (msgspec.MsgspecError, ValueError, UnsupportedAlgorithm, x509.InvalidVersion, RecursionError):
             raise BadKey("it is no trusted root of a Sigstore service") from None
         if found.media_type not in _MEDIA:
             raise BadKey("it is a trusted root of a version that is not read here")
@@ -137,7 +137,7 @@ class SigstoreRoot:
             raise BadSignature("it was not signed through a Sigstore service: name a key or roots")
         try:
             leaf = x509.load_der_x509_certificate(bundle.certificates[0])
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             raise BadSignature("its certificate is none that is taken here") from None
         at = self._logged(bundle.entry, bundle, leaf)
         issuer = _issuer(leaf)
@@ -182,7 +182,7 @@ def _issuer(leaf: x509.Certificate) -> str:
     for oid in (_ISSUER_V2, _ISSUER_V1):
         try:
             value = leaf.extensions.get_extension_for_oid(oid).value
-        except (x509.ExtensionNotFound, ValueError):
+        except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
             continue
         raw = value.value if isinstance(value, x509.UnrecognizedExtension) else b""
         if oid == _ISSUER_V2:
