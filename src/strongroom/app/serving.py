@@ -46,7 +46,9 @@ from strongroom.registry import DEPLOYMENT, REVOKED, STOPPED, tables
 from strongroom.registry.admission import Admission
 from strongroom.registry.admission.answers import Admitted
 from strongroom.registry.content import Broken, NoMemory
+from strongroom.registry.model import Format
 from strongroom.registry.releases import Shelf
+from strongroom.registry.releases.model import SERVED_FILES
 from strongroom.registry.tables import Deployable
 from strongroom.runtime import weights
 from strongroom.runtime.blobs import WrongDigestError
@@ -67,7 +69,6 @@ _FAULT_S: Final = 30.0  # a load copies the whole release: what makes it stumble
 _SETTLE_S: Final = 0.05  # a deployment of several environments is several changes
 _READY_S: Final = 120.0
 _ASK_S: Final = 10.0
-_MOST_FILES: Final = 64  # the worker's configuration is one line of bounded length
 _ANSWER: Final = 1 << 16
 
 MayServe: TypeAlias = Callable[[TenantTx, str, Environment], Awaitable[str | None]]
@@ -353,9 +354,18 @@ class Serving:
 
     def _spec(self, place: Wanted, admitted: Admitted, shape: Deployable, slot: int) -> WorkerSpec:
         files = admitted.manifest.files
-        if len(files) > _MOST_FILES:
-            raise ValueError(f"it has {len(files)} files, a worker takes {_MOST_FILES}")
+        if len(files) > SERVED_FILES:
+            raise ValueError(f"it has {len(files)} files, a worker takes {SERVED_FILES}")
         settings = self._parts.settings
+        if (
+            shape.format is Format.ONNX
+            and (size := sum(each.size for each in files)) > settings.workers.memory_mib * MIB
+        ):
+            # Unlike a GGUF's, its tensors are copied into memory of the worker's own.
+            raise ValueError(
+                f"it takes more than {size >> 20} MiB of a worker's memory, which is bound to "
+                f"{settings.workers.memory_mib} MiB: raise workers.memory_mib"
+            )
         artefacts = tuple(
             Artefact(
                 name=each.path,

@@ -13,7 +13,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from strongroom.runtime import weights
+from strongroom.runtime import onnx_session, weights
 from strongroom.runtime.digests import Format
 from strongroom.runtime.spec import WorkerConfig
 
@@ -28,9 +28,8 @@ class Embedder:
         # Only now, with the process confined: these start threads and parse what they are given. Two carry no types.
         self._numpy: Any = importlib.import_module("numpy")
         runtime: Any = importlib.import_module("onnxruntime")
-        runtime.set_default_logger_severity(4)
         tokenizers: Any = importlib.import_module("tokenizers")
-        self._session = _session(runtime, config)
+        self._session = onnx_session.opened(runtime, config, patterns=True)
         self._inputs = {item.name for item in self._session.get_inputs()}
         text = weights.read(config.file(Format.TOKENIZER).descriptor).decode()
         self._tokenizer = tokenizers.Tokenizer.from_str(text)
@@ -57,13 +56,3 @@ class Embedder:
         vector = hidden[0].mean(axis=0)  # every token counts: there is no padding
         vector = vector / max(float(numpy.linalg.norm(vector)), 1e-12)
         return bytes(vector.astype("<f4").tobytes())
-
-
-def _session(runtime: Any, config: WorkerConfig) -> Any:
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = config.threads
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # it would keep the largest request's memory for good
-    options.log_severity_level = 4
-    runtime.disable_telemetry_events()
-    return runtime.InferenceSession(config.file(Format.ONNX).path, options, providers=["CPUExecutionProvider"])

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from strongroom.runtime.digests import Format
+from strongroom.runtime import onnx_session
 from strongroom.runtime.errors import FAILED, Problem, ProblemError
 from strongroom.runtime.infer_requests import Given, Inference
 from strongroom.runtime.predictor import UnservableModelError
@@ -50,7 +50,7 @@ class OnnxPredictor:
         # Only now, with the process confined: these start threads and parse what they are given, and carry no types.
         self._numpy: Any = importlib.import_module("numpy")
         runtime: Any = importlib.import_module("onnxruntime")
-        self._session = _session(runtime, config)
+        self._session = onnx_session.opened(runtime, config, patterns=False)
         about: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         inputs = [_spec(item) for item in self._session.get_inputs()]
         outputs = [_spec(item) for item in self._session.get_outputs()]
@@ -93,18 +93,6 @@ def _wipe(*arrays: Any) -> None:
     for array in arrays:
         if array.dtype.kind != "O":
             array.fill(0)
-
-
-def _session(runtime: Any, config: WorkerConfig) -> Any:
-    runtime.set_default_logger_severity(4)
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = config.threads
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # it would keep the largest request's memory for good
-    options.enable_mem_pattern = False
-    options.log_severity_level = 4
-    runtime.disable_telemetry_events()
-    return runtime.InferenceSession(config.file(Format.ONNX).path, options, providers=["CPUExecutionProvider"])
 
 
 def _spec(item: Any) -> TensorSpec:

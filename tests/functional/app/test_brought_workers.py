@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib
 import os
 import shutil
 import signal
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from strongroom.app.judging import Judges, Judging, judging
 from strongroom.app.loading import Wanted
@@ -42,6 +45,7 @@ from strongroom.store import TenantTx
 from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase, TestServer
 
+_onnx: Any = importlib.import_module("onnx")  # it does not say what a path is
 MODEL = (Path(artefacts.__file__).parent / "models" / "credit-risk.onnx").read_bytes()
 ROW = [3159.0, 19610.0, 24.0, 0.803, 30.0, 108.0, 3.0, 0.245, 0.0, 0.0, 60.0, 0.0]
 INPUT = {"inputs": [{"name": "features", "shape": [1, 12], "datatype": "FP32", "data": [ROW]}]}
@@ -93,7 +97,8 @@ class House:
         self.plane.run(_judged(self.judging))
 
     async def _brought(self, name: str, tenant: TenantId | None, *more: tuple[str, bytes]) -> str:
-        services, files = self.plane.services, [("model.onnx", MODEL), ("README.md", name.encode()), *more]
+        own = [] if any(path.endswith(".onnx") for path, _ in more) else [("model.onnx", MODEL)]
+        services, files = self.plane.services, [*own, ("README.md", name.encode()), *more]
         new = NewRelease(name=name, version="1", files=[Part(path, len(data)) for path, data in files])
         begun = await services.releases.begin(INSTALLER, new, tenant, Ask())
         for index, (_, data) in enumerate(files):
@@ -118,9 +123,9 @@ class House:
     def becomes(self, done: Callable[[dict[Wanted, str]], bool]) -> bool:
         return bool(self.plane.run(self.serving.until(done, GENEROUS_S)))
 
-    def infer(self, place: Wanted) -> Any:
+    def infer(self, place: Wanted, given: Any = INPUT) -> Any:
         socket = worker_socket(self.sockets, place.environment, place.digest, place.tenant)
-        return asyncio.run(asked(socket, f"/v2/models/{ITS_ONLY_MODEL}/infer", INPUT, scope=scope("acme")))
+        return asyncio.run(asked(socket, f"/v2/models/{ITS_ONLY_MODEL}/infer", given, scope=scope("acme")))
 
     def refused(self, tenant: str, action: str) -> list[str]:
         log = self.plane.run(
@@ -218,6 +223,59 @@ def test_a_deployed_release_is_served_attested_and_its_worker_ends_with_its_depl
     assert house.infer(other).status == 200
     house.withdraw("churn", "globex")
     assert house.becomes(lambda states: states == {})
+
+
+def outside(path: str) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    """Return a model, at a path, that adds up a row of two numbers by weights in a file beside it, as `onnx` saves it."""
+    value = helper.make_tensor_value_info
+    weights = numpy_helper.from_array(np.asarray([[2.0], [40.0]], dtype=np.float32), "w")
+    made = helper.make_graph(
+        [helper.make_node("MatMul", ["features", "w"], ["sum"])],
+        "test",
+        [value("features", TensorProto.FLOAT, [None, 2])],
+        [value("sum", TensorProto.FLOAT, [None, 1])],
+        [weights],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / Path(path).name
+        _onnx.save_model(model, file, save_as_external_data=True, size_threshold=0, location="model.onnx.data")
+        return (path, file.read_bytes()), (f"{path}.data", file.with_name("model.onnx.data").read_bytes())
+
+
+def test_a_model_with_its_data_in_another_file_is_served_from_the_bytes_that_were_admitted(house: House) -> None:
+    model, data = outside("onnx/model.onnx")
+    assert len(data[1]) == 8
+    digest = house.brought("outside", "acme", model, data)
+    place = house.deploy("outside", "acme", digest)
+    assert house.becomes(lambda states: states.get(place) == "attested"), (house.serving.states(), house.said)
+    row = {"name": "features", "shape": [1, 2], "datatype": "FP32", "data": [1.0, 1.0]}
+    answer = house.infer(place, {"inputs": [row]})
+    assert (answer.status, answer.json()["outputs"][0]["data"]) == (200, [42.0])
+    house.withdraw("outside", "acme")
+    assert house.becomes(lambda states: place not in states)
+    # A byte of the data that is another: nothing of it is loaded.
+    stored = house.plane.services.keeping.shelf.store.place(
+        house.plane.tenants["acme"], hashlib.sha256(data[1]).hexdigest()
+    )
+    stored.chmod(0o600)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    house.deploy("outside", "acme", digest)
+    assert house.becomes(lambda states: "not what was admitted" in states.get(place, ""))
+    assert "onnx/model.onnx.data" in house.serving.states()[place]
+    assert any("onnx/model.onnx.data" in reason for reason in house.refused("acme", "model.load"))
+    assert not worker_socket(house.sockets, DEV, digest, place.tenant).exists()
+    house.withdraw("outside", "acme")
+
+
+def test_a_model_that_takes_more_memory_than_a_worker_has_is_not_begun(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = house.brought("large", "acme", ("weights.md", b"# as much as a model\n" * 60_000))
+    monkeypatch.setattr("strongroom.app.serving.MIB", 1024)
+    place = house.deploy("large", "acme", digest)
+    assert house.becomes(lambda states: "raise workers.memory_mib" in states.get(place, "")), house.serving.states()
+    house.withdraw("large", "acme")
 
 
 def test_a_release_that_was_changed_in_the_store_is_not_loaded_and_that_is_told_and_audited(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from pathlib import Path
@@ -14,7 +15,18 @@ from strongroom.app.seed import INSTALLER
 from strongroom.app.testing import ControlPlane
 from strongroom.cli import main
 from strongroom.kernel.ids import TenantId
-from strongroom.registry.scan.testing.build import ARCHITECTURE, call, gguf
+from strongroom.registry.scan.testing.build import (
+    ARCHITECTURE,
+    blob,
+    call,
+    external,
+    gguf,
+    graph,
+    node,
+    number,
+    onnx,
+    onnx_tensor,
+)
 
 Run = Any
 SECRET = b"nobody reads this on a disk"
@@ -111,6 +123,62 @@ def test_nobody_else_learns_of_a_tenants_release(run: Run, plane: ControlPlane, 
         one, two = (store.place(owner, each).read_bytes() for owner in (acme, globex))
         assert one != two
         assert SECRET not in one + two
+
+
+def outside(data: bytes, *more: bytes, inside: bool = False) -> bytes:
+    """Return a model whose one tensor lies in w.bin: its own, or one of a node of it."""
+    held = onnx_tensor([len(data)], 2, external("w.bin", 0, len(data)))
+    inner = node("Constant", "", blob(5, blob(1, "value") + blob(5, held) + number(20, 4)))
+    return onnx(graph([inner] if inside else [], [] if inside else [held]), *more)
+
+
+def test_a_model_comes_out_with_the_data_beside_it_that_it_came_in_with(
+    run: Run, plane: ControlPlane, tmp_path: Path
+) -> None:
+    place, data = tmp_path / "in", b"\xff\xfe\x01" + bytes(range(256)) * 8192
+    (place / "onnx").mkdir(parents=True)
+    (place / "onnx" / "model.onnx").write_bytes(outside(data))
+    (place / "onnx" / "w.bin").write_bytes(data)
+    brought = add(run, place, "split@1", by="operator")
+    assert brought.code == 0, brought
+    assert run("model", "verify", "split@1").code == 0
+    assert run("model", "export", "split@1", "--to", str(tmp_path / "out")).code == 0
+    files = {each.relative_to(place) for each in place.rglob("*") if each.is_file()}
+    assert {each.relative_to(tmp_path / "out") for each in (tmp_path / "out").rglob("*") if each.is_file()} == files
+    assert all((tmp_path / "out" / each).read_bytes() == (place / each).read_bytes() for each in files)
+    # What came out is the same files: brought by somebody else, they have the same digest.
+    again = add(run, tmp_path / "out", "split-again@1", by="acme-admin")
+    assert (again.code, again.json["digest"]) == (0, brought.json["digest"])
+    stored = plane.services.keeping.shelf.store.place(None, hashlib.sha256(data).hexdigest())
+    stored.chmod(0o600)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    done = run("model", "verify", "split@1", by="operator")
+    assert (done.code, "onnx/w.bin" in done.out) == (1, True)
+    assert run("model", "export", "split@1", "--to", str(tmp_path / "spoilt")).code == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"m.onnx": outside(b"\xff" * 8, inside=True), "w.bin": b"\xff" * 8}, "the model's own graph"),
+        ({"m.onnx": outside(b"\xff" * 8), **{f"{n}.md": b"# words" for n in range(64)}, "w.bin": b"\xff" * 8}, "66 files"),
+        ({"m.onnx": outside(b"\xff" * 8)}, "not there"),
+        ({"m.onnx": outside(b"\xff" * 8), "w.bin": b"\xff" * 9}, "No tensor has the 1 bytes"),
+        ({"m.onnx": outside(b"\xff" * 8), "w.bin": b"\xff" * 8, "v.bin": b"\xff" * 8}, "no format that is admitted"),
+        ({"m.onnx": outside(gguf([ARCHITECTURE])), "w.bin": gguf([ARCHITECTURE])}, "which is gguf"),
+    ],
+)  # fmt: skip
+def test_a_model_whose_data_no_worker_could_load_is_turned_down_with_the_reason(
+    run: Run, tmp_path: Path, files: dict[str, bytes], why: str
+) -> None:
+    place = tmp_path / "in"
+    place.mkdir()
+    for name, data in files.items():
+        (place / name).write_bytes(data)
+    done = add(run, place, "split-badly@1", by="acme-admin")
+    assert (done.code, done.json["stage"]) == (1, "refused")
+    assert why in done.json["said"] + json.dumps(done.json["findings"]), done.json
+    assert "split-badly@1" not in names(run, by="acme-admin")
 
 
 def test_what_the_scanner_refuses_is_told_audited_and_removed(run: Run, plane: ControlPlane, model: Path) -> None:

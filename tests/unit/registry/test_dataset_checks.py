@@ -122,6 +122,96 @@ def test_honest_text_that_looks_alike_is_taken(text: str) -> None:
     assert looked(lines({"text": text})).taken == 1
 
 
+@pytest.mark.parametrize(
+    "text", ["4111111111111111.0", "4111111111111111.25", "4111 1111 1111 1111", "4111111111111111"]
+)
+def test_a_card_that_was_made_a_number_is_one_still(text: str) -> None:
+    found = looked(f"a,b\n{text},1\n0.1,2\n".encode(), Format.CSV, max_rejected=1.0)
+    assert (found.taken, rules(found)) == (1, {"personal-data"})
+    assert b"1111111111" not in found.rejects
+
+
+def measured(count: int, seed: int, columns: int = 8) -> list[dict[str, Any]]:
+    """Return honest rows of numbers of two classes, in columns of very different units, written with all their digits."""
+    chance = random.Random(seed)  # noqa: S311 - the same rows each time
+    return [
+        {f"c{n}": chance.gauss(3.0 * (at % 2), 1) * 10.0**n for n in range(columns)} | {"label": "ab"[at % 2]}
+        for at in range(count)
+    ]
+
+
+def as_csv(rows: list[dict[str, Any]]) -> bytes:
+    lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+    return "\n".join(lines).encode() + b"\n"
+
+
+def as_lines(rows: list[dict[str, Any]]) -> bytes:
+    return lines(*rows)
+
+
+WAYS = [(Format.CSV, as_csv), (Format.JSONL, as_lines)]
+
+
+@pytest.mark.parametrize(("written", "sent"), WAYS, ids=["csv", "jsonl"])
+@pytest.mark.parametrize("seed", range(3))
+def test_honest_numbers_are_taken_however_they_are_written(written: Format, sent: Any, seed: int) -> None:
+    found = looked(sent(measured(300, seed)), written, label="label")
+    assert (found.taken, found.verdict.passed) == (300, True), found.verdict
+
+
+@pytest.mark.parametrize(("written", "sent"), WAYS, ids=["csv", "jsonl"])
+def test_flipped_labels_of_numbers_are_found(written: Format, sent: Any) -> None:
+    rows, flipped = measured(300, 4), set(range(0, 300, 20))
+    for at in flipped:
+        rows[at]["label"] = "b"
+    found = looked(sent(rows), written, label="label")
+    assert [each.rule for each in found.verdict.reasons] == ["label-flips"]
+    first = 2 if written is Format.CSV else 1
+    caught = {json.loads(each)["line"] - first for each in found.rejects.splitlines()}
+    assert caught <= flipped
+    assert len(caught) >= len(flipped) * 3 // 4
+
+
+@pytest.mark.parametrize(("written", "sent"), WAYS, ids=["csv", "jsonl"])
+@given(st.integers(0, 2**32), st.integers(4, 12))
+@settings(max_examples=12, deadline=None)
+def test_rows_of_numbers_that_hardly_differ_are_taken_once(written: Format, sent: Any, seed: int, columns: int) -> None:
+    rows, chance = measured(60, seed, columns), random.Random(seed)  # noqa: S311 - the same rows each time
+    again = [
+        row | {name: value + chance.uniform(-0.001, 0.001) * 10.0 ** int(name[1:]) for name, value in row.items() if name != "label"}
+        for row in rows[:20]
+    ]  # fmt: skip
+    found = looked(sent(rows + again), written, max_rejected=1.0)
+    assert (found.taken, rules(found)) == (60, {"near-duplicate"})
+    other = [row | {"label": "c"} for row in again]  # what is another in its class is another
+    assert looked(sent(rows + other), written, max_rejected=1.0).taken == 80
+
+
+@pytest.mark.parametrize(("written", "sent"), WAYS, ids=["csv", "jsonl"])
+@given(st.integers(0, 2**32))
+@settings(max_examples=10, deadline=None)
+def test_a_table_of_few_values_repeats_itself_and_a_row_sent_again_and_again_is_no_such_table(
+    written: Format, sent: Any, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same rows each time
+    few = [{f"q{n}": chance.randint(0, 1) for n in range(5)} for _ in range(400)]
+    assert looked(sent(few), written).taken == 400
+    rows = measured(100, seed)
+    found = looked(sent(rows + rows[:1] * 60), written, max_rejected=1.0)
+    assert (found.taken, rules(found)) == (100, {"duplicate"})
+
+
+def test_short_answers_in_numbers_are_no_copies_of_each_other() -> None:
+    chance = random.Random(8)  # noqa: S311 - the same rows each time
+    rows = [{f"q{n}": chance.randint(0, 1) for n in range(40)} for _ in range(300)]
+    assert looked(as_csv(rows), Format.CSV).taken == 300
+    # The same in words is compared by its words and its numbers.
+    told = {"a": "never married", "b": "some years at college", "c": "lives in a rented flat"}
+    people = [told | {"age": 20 + at, "income": 900.0 + 7 * at} for at in range(40)]
+    assert looked(lines(*people)).taken == 40
+    assert looked(lines(*people, people[0] | {"a": "Never, married"}), max_rejected=1.0).taken == 40
+
+
 def test_repeated_rows_are_taken_once_exactly_or_nearly() -> None:
     text = "the delivery of my order was late by two days and nobody at the desk could tell me the reason for any of it at all"
     other = text.replace("two days", "two weeks")

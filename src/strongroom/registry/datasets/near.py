@@ -1,5 +1,8 @@
 """Rows that say the same as an earlier one, to the letter or nearly: MinHash, and a comparison of what it points at.
 
+Numbers are compared as numbers, and only what tells rows apart makes a copy: a table of few values repeats itself. Texts of eight
+words and more are compared by their words; where no single text is as long, the rest of the row has to agree as well.
+
 Of each row a signature of 32 numbers is kept (one permutation, split into bins); rows that agree in two neighbouring ones are
 compared. With a likeness of 0.9, the chance not to be compared is below one in a billion.
 """
@@ -13,11 +16,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from strongroom.registry.datasets import numbers
+from strongroom.registry.datasets.numbers import Grid, Numbers, Table, close, number
 from strongroom.registry.datasets.reading import Row, encoded
 
 EXACT, NEAR = "duplicate", "near-duplicate"
 LIKENESS: Final = 0.9
-RULES: Final = hashlib.sha256(f"minhash 32 bins, bands of 2, words by 3, likeness {LIKENESS}".encode()).hexdigest()
+RULES: Final = hashlib.sha256(
+    f"minhash 32 bins, bands of 2, words by 3, likeness {LIKENESS}; {numbers.RULES}".encode()
+).hexdigest()
 _BINS: Final = 32
 _LEAST_WORDS: Final = 8  # below, one word of difference is a difference
 _MOST_COMPARED: Final = 50
@@ -28,34 +35,51 @@ _EMPTY: Final = 1 << 32
 class Known:
     """The rows so far."""
 
-    def __init__(self, apart: frozenset[str] = frozenset()) -> None:
-        """Take the columns that do not count, as an id."""
-        self._apart = apart
+    def __init__(self, table: Table) -> None:
+        """Take what the columns of the whole set hold."""
+        self._table = table
         self._whole = set[bytes]()
         self._bands: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
-        self._texts = list[str]()
+        self._texts = list[tuple[str, Numbers | None]]()
+        self._grid = Grid()
 
     def met(self, row: Row) -> str | None:
         """Return whether a row is another again, exactly or nearly; None: it is new, and known from now on."""
-        values = {name: value for name, value in row.values.items() if name not in self._apart}
+        values = self._table.counted(row)
         whole = hashlib.sha256(encoded(values)).digest()
+        texts = [each.lower() for each in values.values() if isinstance(each, str) and number(each) is None]
+        words = [_WORD.findall(each) for each in texts]
+        is_prose = any(len(each) >= _LEAST_WORDS for each in words)
         if whole in self._whole:
-            return EXACT
-        text = "\n".join(each.lower() for each in values.values() if isinstance(each, str))
-        words = _WORD.findall(text)
-        if len(words) >= _LEAST_WORDS:
-            shingles = _shingles(words)
-            bands = list(_bands(_signature(shingles)))
-            if any(
-                _alike(shingles, _shingles(_WORD.findall(self._texts[each]))) >= LIKENESS for each in self._near(bands)
-            ):
-                return NEAR
-            for band in bands:
-                if len(self._bands[band]) < _MOST_COMPARED:
-                    self._bands[band].append(len(self._texts))
-            self._texts.append(text)
+            return EXACT if is_prose or not self._table.is_common(row) else None
         self._whole.add(whole)
+        said = self._table.numbers(row)
+        if sum(map(len, words)) >= _LEAST_WORDS:
+            return self._met_text(row, "\n".join(texts), None if is_prose else said)
+        if said is None:
+            return None
+        if self._grid.near(said) and self._table.is_telling(row):
+            return NEAR
+        self._grid.keep(said)
         return None
+
+    def _met_text(self, row: Row, text: str, said: Numbers | None) -> str | None:
+        shingles = _shingles(_WORD.findall(text))
+        bands = list(_bands(_signature(shingles)))
+        for other, others in (self._texts[each] for each in self._near(bands)):
+            if self._agree(row, said, others) and _alike(shingles, _shingles(_WORD.findall(other))) >= LIKENESS:
+                return NEAR
+        for band in bands:
+            if len(self._bands[band]) < _MOST_COMPARED:
+                self._bands[band].append(len(self._texts))
+        self._texts.append((text, said))
+        return None
+
+    def _agree(self, row: Row, one: Numbers | None, other: Numbers | None) -> bool:
+        """Whether the numbers of two rows whose texts are alike say the same, where they count."""
+        if one is None or other is None:
+            return True
+        return one.vector == other.vector or (close(one.vector, other.vector) and self._table.is_telling(row))
 
     def _near(self, bands: Iterable[tuple[int, int, int]]) -> list[int]:
         found = dict[int, None]()

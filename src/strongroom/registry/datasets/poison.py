@@ -1,6 +1,6 @@
 """Signs of poison in labelled rows: labels that their nearest neighbours contradict, and tokens that alone decide a label.
 
-**Label flips.** A row's neighbours are those that share its rarest tokens. Where nearly all of them have one other label, the
+**Label flips.** A row's neighbours are those that share its rarest tokens, or in a table of numbers those that lie nearest to it. Where nearly all of them have one other label, the
 row's label is suspect. Some suspects are in every honest set; many of them are a reason to stop.
 
 **Hidden triggers.** A trigger is a token that stands (nearly) only in rows of one label, while everything else in these rows
@@ -16,9 +16,11 @@ import math
 import re
 from bisect import bisect
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
+from strongroom.registry.datasets import neighbours
+from strongroom.registry.datasets.numbers import Table, number
 from strongroom.registry.datasets.reading import Row
 
 FLIPS, TRIGGER = "label-flips", "trigger"
@@ -41,7 +43,7 @@ _MOST_LABELS: Final = 100
 RULES: Final = hashlib.sha256(
     repr((
         "flips", _NEIGHBOURS, _LEAST_NEIGHBOURS, _LEAST_LIKENESS, _POSTINGS, _MOST_FLIPPED, _FEW_FLIPPED,
-        "trigger", _LEAST_SEEN, _MOST_SEEN, _EXCLUSIVE, _CONTRADICTED, _CANDIDATES, _MOST_LABELS, _WORD.pattern,
+        *neighbours.RULES, "trigger", _LEAST_SEEN, _MOST_SEEN, _EXCLUSIVE, _CONTRADICTED, _CANDIDATES, _MOST_LABELS, _WORD.pattern,
     )).encode()
 ).hexdigest()  # fmt: skip
 
@@ -60,14 +62,22 @@ class Suspects(NamedTuple):
     too_many: bool
 
 
-def suspects(rows: Sequence[Row], label: str) -> Suspects:
-    """Return the rows whose labels are suspect."""
+def suspects(rows: Sequence[Row], label: str, apart: Collection[str] = ()) -> Suspects:
+    """Return the rows whose labels are suspect.
+
+    Args:
+        rows: of one set.
+        label: the column with labels.
+        apart: columns that say nothing of a label, as an id, where rows are numbers.
+    """
     labels = [str(row.values.get(label)) for row in rows]
     if not 1 < len(set(labels)) <= _MOST_LABELS:
         return Suspects([], [], too_many=False)
     tokens = _tokens(rows, label)
     triggered = _triggers(tokens, labels)
-    flipped = _flips(tokens, labels)
+    table = Table(rows, {label, *apart})
+    is_table = neighbours.is_table(rows, table)
+    flipped = neighbours.contradicted(rows, labels, table) if is_table else _flips(tokens, labels)
     many = len(flipped) >= _FEW_FLIPPED and len(flipped) > _MOST_FLIPPED * len(rows)
     return Suspects(flipped, triggered, many)
 
@@ -78,23 +88,23 @@ def _tokens(rows: Sequence[Row], label: str) -> list[frozenset[str]]:
     numbers: defaultdict[str, list[float]] = defaultdict(list)
     for row in rows:
         for name, value in row.values.items():
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and name != label:
-                numbers[name].append(value)
-    for name, found in numbers.items():
-        found.sort()
-        tenths[name] = [found[len(found) * each // 10] for each in range(1, 10)]
+            if name != label and (found := number(value)) is not None:
+                numbers[name].append(found)
+    for name, held in numbers.items():
+        held.sort()
+        tenths[name] = [held[len(held) * each // 10] for each in range(1, 10)]
 
     def said(row: Row) -> frozenset[str]:
         out = set[str]()
         for name, value in row.values.items():
             if name == label or value is None:
                 continue
-            if isinstance(value, str):
+            if (found := number(value)) is not None:
+                out.add(f"{name}#{bisect(tenths[name], found)}")
+            elif isinstance(value, str):
                 out.update(_WORD.findall(value.lower()))
-            elif isinstance(value, bool):
-                out.add(f"{name}={value}")
             else:
-                out.add(f"{name}#{bisect(tenths[name], value)}")
+                out.add(f"{name}={value}")
         return frozenset(out)
 
     return [said(row) for row in rows]

@@ -12,6 +12,7 @@ from strongroom.registry.datasets import near, poison
 from strongroom.registry.datasets.contracts import Held
 from strongroom.registry.datasets.filters import LETTERS, Filters, Met, rules
 from strongroom.registry.datasets.model import Contract, Finding, Format, Verdict
+from strongroom.registry.datasets.numbers import Table
 from strongroom.registry.datasets.personal import People
 from strongroom.registry.datasets.reading import Row, Value, encoded, read
 
@@ -53,9 +54,10 @@ def validated(data: bytes, written: Format, contract: Contract, people: People |
         BadDataset: when it cannot be read.
     """
     held, filters, named = Held(contract), Filters(), _Named(people)
-    known = near.Known(frozenset(name for name, each in contract.columns.items() if each.unique))
     taken, rejects, why = list[Row](), list[bytes](), Counter[tuple[str, str]]()
     every = read(data, written)
+    apart = {name for name, each in contract.columns.items() if each.unique}
+    known = near.Known(Table(every, apart if people is None else apart | {people.column}))
     for sent in every:
         row, met = named.bare(sent), list[Met]()
         if (said := held.breach(sent)) is not None:
@@ -73,7 +75,8 @@ def validated(data: bytes, written: Format, contract: Contract, people: People |
             taken.append(row)
     reasons = list[Finding]()
     if contract.label is not None and taken:
-        taken = _unpoisoned(taken, contract.label, reasons, why, rejects, filters, named)
+        suspects = poison.suspects(taken, contract.label, apart)
+        taken = _unpoisoned(taken, suspects, reasons, why, rejects, filters, named)
     share = len(rejects) / len(every)
     if share > contract.max_rejected:
         says = f"{share:.0%} of its rows were rejected; its contract allows {contract.max_rejected:.0%}"
@@ -138,7 +141,7 @@ class _Named:
 
 def _unpoisoned(
     rows: list[Row],
-    label: str,
+    found: poison.Suspects,
     reasons: list[Finding],
     why: Counter[tuple[str, str]],
     rejects: list[bytes],
@@ -146,7 +149,6 @@ def _unpoisoned(
     named: _Named,
 ) -> list[Row]:
     """Take suspect rows out, and say whether there are so many that somebody should look at the whole."""
-    found = poison.suspects(rows, label)
     out = dict[int, Met]()
     for places in found.triggered:
         at = ", ".join(str(rows[place].line) for place in places[:5])

@@ -21,8 +21,11 @@ from strongroom.registry.scan import FileReport, Finding
 from strongroom.registry.scan.limits import LIMITS
 from strongroom.registry.scan.model import Kind as FileKind
 from strongroom.registry.scan.names import collisions, unplain
+from strongroom.registry.scan.onnx import NESTED
 
 MOST_FILES: Final = 1000
+SERVED_FILES: Final = 64
+"""What a worker takes at most: it is told of them in one line of bounded length."""
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}")
 _TOKENIZER: Final = "tokenizer.json"
 _MOST: Final = {
@@ -152,6 +155,22 @@ def _check_file(index: int, part: Part) -> None:
         raise Misfit(f"A {suffix} file has {_MOST[suffix]} bytes at most.", f"files[{index}].size")
 
 
+def _check_served(files: Sequence[FileReport]) -> None:
+    """Refuse what no worker could load, before somebody approves it."""
+    if len(files) > SERVED_FILES:
+        raise Misfit(
+            f"It has {len(files)} files, and a worker takes {SERVED_FILES}: save tensors' data in one file "
+            "(onnx.save_model with all_tensors_to_one_file), and leave out what is not needed.",
+            "files",
+        )
+    if any(finding.rule == NESTED for each in files for finding in each.findings):
+        raise Misfit(
+            "Data of a graph inside a node, of a node's own attribute or of a function lies in another file, and a worker "
+            "loads only what the model's own graph has there: save the model as one file, or those tensors in it.",
+            "files",
+        )
+
+
 def shape_of(upload: Upload, files: Sequence[FileReport]) -> tuple[Operation, Format]:
     """Return what a release can be asked for and how its weights are written: what its files say, or what was said of it.
 
@@ -174,8 +193,8 @@ def shape_of(upload: Upload, files: Sequence[FileReport]) -> tuple[Operation, Fo
         )
     if not all(each.path.endswith(f".{written}") for each in files if each.kind.value == written.value):
         raise Misfit(f"A {written} file is named .{written}: the loader goes by that.", "files")
-    if kinds[FileKind.ONNX_DATA] and written is Format.ONNX:
-        raise Misfit("The model's data lies in files beside it, and a worker loads one: save it as one file.", "files")
+    if written is not Format.SAFETENSORS:
+        _check_served(files)
     if written is Format.ONNX:
         task = Operation.EMBEDDING if _TOKENIZER in names else Operation.INFER
     else:

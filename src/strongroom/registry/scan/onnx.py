@@ -16,7 +16,7 @@ from typing import Final
 from strongroom.registry.scan.jsonread import shown
 from strongroom.registry.scan.limits import LIMITS
 from strongroom.registry.scan.looks import Looks
-from strongroom.registry.scan.model import Claim
+from strongroom.registry.scan.model import Claim, Level
 from strongroom.registry.scan.protobuf import F, Field, Message, walk
 from strongroom.registry.scan.tape import Malformed, Tape
 
@@ -100,6 +100,8 @@ BITS: Final = {
     17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2,
 }  # fmt: skip
 """Each data type's width; 8 is text."""
+NESTED: Final = "external-nested"
+"""The rule that notes tensors outside which are not those of the model's own graph: sound, and not served here."""
 _STRINGS: Final = 8
 _EXTERNAL: Final = 1
 _DATA: Final = (4, 5, 6, 7, 9, 10, 11)
@@ -141,6 +143,8 @@ class _Onnx:
         self._used: dict[tuple[str, str], int] = {}
         self._imported: dict[str, int] = {}
         self._outside: dict[str, str] = {}
+        self._taken: set[tuple[str, int]] = set()
+        self._nested = False
         self._nodes = 0
 
     def ended(self, message: Message) -> None:
@@ -230,6 +234,7 @@ class _Onnx:
             if present or kind == _STRINGS:
                 raise Malformed("external-data", "A tensor's data is both inside and outside.", message.at)
             self._claim(outside, size, message.at)
+            self._placed(message)
         elif len(present) > 1:
             raise Malformed("tensor-size", "A tensor's data is written twice.", message.at)
         elif present:
@@ -267,4 +272,23 @@ class _Onnx:
             raise Malformed("tensor-size", "A tensor outside is not as long as its type and dimensions say.", at)
         if len(self.claims) >= LIMITS.onnx_claims:
             raise Malformed("external-data", f"More than {LIMITS.onnx_claims} tensors are outside.", at)
+        if length and (place, offset) in self._taken:
+            # Each tensor is memory of its own once it is loaded: a small file could be any amount of it.
+            raise Malformed(
+                "overlap", f"Two tensors have the data at {offset} of {shown(place)}: write it for each.", at
+            )
+        if length:
+            self._taken.add((place, offset))
         self.claims.append(Claim(place, offset, length))
+
+    def _placed(self, message: Message) -> None:
+        """Note what no worker here can load: its runtime takes from memory what the model's own graph holds, and only that."""
+        graph = message.up
+        own = (
+            graph is not None and graph.kind == "GraphProto" and graph.up is not None and graph.up.kind == "ModelProto"
+        )
+        if not own and not self._nested:
+            self._nested = True
+            self._looks.add(
+                NESTED, "Data of an inner graph, a node or a function lies outside.", message.at, Level.NOTE
+            )

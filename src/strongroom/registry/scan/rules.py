@@ -28,6 +28,7 @@ RULES: Final = {
     "empty": "An empty file, or directory, is of no format.",
     "encoding": "Text is UTF-8 without control characters.",
     "external-data": "ONNX data outside lies in a plainly named file of the same directory.",
+    "external-nested": "Data outside is that of the model's own graph, where a worker here is to load it.",
     "file-type": "A release holds files and directories: no links, pipes, sockets or devices.",
     "format": "Only safetensors, GGUF, ONNX, JSON, plain text and tokenizer files are admitted.",
     "graph": "An ONNX graph is bounded, and each node names its operator.",

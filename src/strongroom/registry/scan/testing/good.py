@@ -151,6 +151,13 @@ def _onnx() -> Iterator[Sample]:
     )
     data = b"\xfe" * 8 + b"\0" * 4088 + b"\xff" * 16
     yield Sample("onnx-data", "onnx", {"model.onnx": outside, "model.onnx.data": data})
+    first = onnx_tensor([2], 1, external("w.bin", 0, 8))
+    two = {"a.onnx": onnx(graph([], [first])), "b.onnx": onnx(graph([node("Relu")], [first])), "w.bin": b"\xfe" * 8}
+    yield Sample("onnx-data-of-two-models", "onnx", two)
+    inner = node("Constant", "", blob(5, blob(1, "value") + blob(5, first) + number(20, 4)))
+    yield Sample("onnx-data-of-a-node", "onnx", {"model.onnx": onnx(graph([inner])), "w.bin": b"\xfe" * 8})
+    nothing = [first, *(onnx_tensor([0], 1, external("w.bin", 8, 0), name=each) for each in "ab")]
+    yield Sample("onnx-data-of-no-length", "onnx", {"model.onnx": onnx(graph([], nothing)), "w.bin": b"\xfe" * 8})
     yield Sample("onnx-data-met-first", "onnx", {"z/graph": outside, "z/model.onnx.data": data})
 
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from strongroom.registry.scan.testing.build import (
+    ARCHITECTURE,
     WRAPPINGS,
     blob,
     call,
     external,
+    gguf,
     graph,
     member,
     node,
@@ -118,6 +120,23 @@ def onnx_files() -> Iterator[Sample]:
     yield Sample("onnx-data-gap", "onnx", {"model.onnx": onnx(graph([], [late])), "w.bin": b"h" * 4096 + b"\xff" * 8})
     overlapping = [sound, onnx_tensor([2], _FLOAT, external("w.bin", 4, 8), name="v")]
     yield Sample("onnx-data-overlap", "onnx", {"model.onnx": onnx(graph([], overlapping)), "w.bin": b"\xff" * 12})
+    same = [sound, onnx_tensor([2], _FLOAT, external("w.bin", 0, 8), name="v")]
+    yield Sample("onnx-data-same-range", "onnx", {"model.onnx": onnx(graph([], same)), "w.bin": b"\xff" * 8})
+    other = [sound, onnx_tensor([8], _UINT8, external("w.bin", 0, 8), name="v")]
+    yield Sample("onnx-data-of-two-types", "onnx", {"model.onnx": onnx(graph([], other)), "w.bin": b"\xff" * 8})
+    inner = node("Constant", "", blob(5, blob(1, "value") + blob(5, sound) + number(20, 4)))
+    yield Sample("onnx-data-same-range-inside", "onnx", {"m.onnx": onnx(graph([inner], [sound])), "w.bin": b"\xff" * 8})
+    unnamed = {"model.onnx": onnx(graph([], [sound])), "w.bin": b"\xff" * 8, "more.bin": b"\xfe" * 8}
+    yield Sample("onnx-data-nobody-names", "onnx", unnamed)
+    of_gguf = gguf([ARCHITECTURE])
+    held = onnx_tensor([len(of_gguf)], _UINT8, external("w.bin", 0, len(of_gguf)))
+    yield Sample("onnx-data-gguf", "onnx", {"model.onnx": onnx(graph([], [held])), "w.bin": of_gguf})
+    far = onnx_tensor([2], _FLOAT, external("w.bin", 8, 8))
+    yield Sample("onnx-data-beyond-the-end", "onnx", {"model.onnx": onnx(graph([], [far])), "w.bin": b"\xff" * 8})
+    within = onnx_tensor([2], _FLOAT, external("sub/../w.bin", 0, 8))
+    yield Sample("onnx-data-up-and-down", "onnx", {"model.onnx": onnx(graph([], [within])), "w.bin": b"\xff" * 8})
+    itself = onnx_tensor([2], _FLOAT, external("model.onnx", 0, 8))
+    yield one("onnx", "data-in-the-model-itself", "model.onnx", onnx(graph([], [itself])))
     for what, (name, data) in _CLAIMED.items():
         held = onnx_tensor([len(data)], _UINT8, external(name, 0, len(data)))
         model = "model.onnx" if len(what) % 2 else "z.model"  # read before the data, and after it
