@@ -6,7 +6,7 @@ Always true here:
 - nothing outside `gate.py` may ask the store for a transaction.
 """
 
-from strongroom.policy.engine import NO_CONTEXT, Decision, Engine, PolicyError
+from strongroom.policy.engine import NO_CONTEXT, Decides, Decision, Engine, PolicyError
 from strongroom.policy.events import EntryLost, Passed
 from strongroom.policy.freshness import FRESH_PROOF, FRESH_S
 from strongroom.policy.gate import Gate
@@ -27,6 +27,7 @@ __all__ = [
     "Ask",
     "AuditReader",
     "Beside",
+    "Decides",
     "Decision",
     "Engine",
     "EntryLost",
