@@ -19,8 +19,9 @@ from strongroom.app.geo import source
 from strongroom.app.handover import Handover
 from strongroom.app.identity_section import proof_nonces, provider
 from strongroom.app.metrics import Collected, is_token
-from strongroom.app.settings import Explained, Loaded
-from strongroom.app.wiring import make_services, parts_of
+from strongroom.app.services import Doctor, Explain, Show
+from strongroom.app.settings import Loaded
+from strongroom.app.wiring import Base, Terms, make_services, parts_of
 from strongroom.console import missing, pages
 from strongroom.identity import Directory
 from strongroom.identity.elevation.notices import Hook
@@ -60,48 +61,22 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
     database = await _connected(handover)
     loaded = Loaded(handover.settings, handover.sources)
 
-    def explain() -> Sequence[Explained]:
-        return loaded.explain()
-
     async def doctor() -> Sequence[Check]:
         return await online(services, clock, Path(handover.worker_sockets), book)
 
     collected = Collected(Path(handover.metrics_sockets), Path(handover.keeper_metrics))
-    networks = Networks(handover.settings.gateway.upstream_networks)
-    hook = handover.settings.elevation.webhook
+    base = Base(
+        database=database,
+        follower=follower,
+        directory=directory,
+        engine=engine,
+        keys=keys,
+        keystore=BrokeredKeystore(Path(handover.vault_socket), handover.vault_token),
+        clock=clock,
+    )
     services = make_services(
-        database,
-        follower,
-        directory,
-        engine,
-        keys,
-        BrokeredKeystore(Path(handover.vault_socket), handover.vault_token),
-        clock,
-        explain=explain,
-        doctor=doctor,
-        figures=collected.text,
-        is_scraper=lambda presented: is_token(presented, handover.metrics_token),
-        networks=networks,
-        rulebook=rulebook,
-        signers=signers,
-        nonces=proof_nonces(handover.settings.identity, keys, "control", production=handover.settings.production),
-        hook=None if hook is None else Hook(hook, handover.webhook_secret),
-        production=handover.settings.production,
-        sockets=Path(handover.metrics_sockets),
-        issuer_networks=Networks(handover.settings.identity.issuer_networks),
-        provider=provider(handover.settings.identity, handover.sso_secret, handover.sso_ca),
-        grace_s=handover.settings.audit.grace_s,
-        content=Path(handover.content),
-        stores=handover.settings.content,
-        content_key=handover.content_key,
-        blobs=Path(handover.blobs),
-        bounds=Bounds(tenant_bytes=handover.settings.releases.tenant_gib << 30),
-        upload_hours=handover.settings.releases.upload_hours,
-        channels=Path(handover.channels),
-        patience=handover.settings.keys.patience,
-        own=OwnKeys(demanded=handover.settings.own_keys, trusted=frozenset(handover.settings.approvals.keys)),
-        look=partial(environment, handover.settings.evidence.lock),
-        image=handover.settings.evidence.image or "",
+        base,
+        _terms(handover, rulebook, signers, explain=loaded.explain, doctor=doctor, figures=collected.text),
     )
     parts = parts_of(
         services,
@@ -126,6 +101,41 @@ async def control_plane(handover: Handover) -> AsyncGenerator[AsgiBridge, None]:
         await services.releases.close()
         await follower.close()
         await database.close()
+
+
+def _terms(
+    handover: Handover, rulebook: Rulebook, signers: Signers, *, explain: Explain, doctor: Doctor, figures: Show
+) -> Terms:
+    """Return what the settings come to for the services."""
+    settings, hook = handover.settings, handover.settings.elevation.webhook
+    nonces = proof_nonces(settings.identity, handover.purpose_keys, "control", production=settings.production)
+    return Terms(
+        explain=explain,
+        doctor=doctor,
+        figures=figures,
+        is_scraper=lambda presented: is_token(presented, handover.metrics_token),
+        sockets=Path(handover.metrics_sockets),
+        networks=Networks(settings.gateway.upstream_networks),
+        issuer_networks=Networks(settings.identity.issuer_networks),
+        signers=signers,
+        nonces=nonces,
+        provider=provider(settings.identity, handover.sso_secret, handover.sso_ca),
+        production=settings.production,
+        grace_s=settings.audit.grace_s,
+        rulebook=rulebook,
+        hook=None if hook is None else Hook(hook, handover.webhook_secret),
+        content=Path(handover.content),
+        stores=settings.content,
+        content_key=handover.content_key,
+        blobs=Path(handover.blobs),
+        bounds=Bounds(tenant_bytes=settings.releases.tenant_gib << 30),
+        upload_hours=settings.releases.upload_hours,
+        channels=Path(handover.channels),
+        own=OwnKeys(demanded=settings.own_keys, trusted=frozenset(settings.approvals.keys)),
+        patience=settings.keys.patience,
+        look=partial(environment, settings.evidence.lock),
+        image=settings.evidence.image or "",
+    )
 
 
 async def _connected(handover: Handover) -> Database:
