@@ -25,7 +25,8 @@ from strongroom.app import models, running, shape
 from strongroom.app.brought import serving_brought
 from strongroom.app.children import Child, watch_over
 from strongroom.app.database import running_database
-from strongroom.app.ground import answering, children, lay_out, listening, locked, refuse_lost_state
+from strongroom.app.ground import answering, lay_out, listening, locked, refuse_lost_state
+from strongroom.app.handing import Ours, children
 from strongroom.app.installer import first_people, installer, open_channels, remembered
 from strongroom.app.layout import DEMO, Layout, layout, make_private
 from strongroom.app.logs.model import Bounds
@@ -158,7 +159,9 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
                 f"tenants {' and '.join(TENANTS)}, credentials in {DEMO}" if options.demo else "releases admitted"
             )
         processes = list(
-            children(loaded, options, places, ports, admin, passwords, keyring, broker, tree, progress.line, sink.put)
+            children(
+                Ours(loaded, options, places, ports, admin, passwords, keyring, broker, tree), progress.line, sink.put
+            )
         )
         await _started(stack, processes)
         with progress.step("workers") as step:
