@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import Digest, decided, shown
 
 PROPOSAL: Final = App(
     name="proposal",
@@ -30,6 +31,7 @@ Approved: TypeAlias = Annotated[
     str | None, Parameter(help="In production: the proposal of exactly this, which somebody else has approved.")
 ]
 _COLUMNS: Final = ("id", "state", "what", "tenant_name", "requester", "decide_by", "review_owed", "reason")
+_DETAILS: Final = ("details",)
 _TENANTS: Final = ("tenant", "callers", "loses", "gains", "differs", "looked_at")
 _CHANGES: Final = ("who", "what", "times", "change", "before", "after")
 
@@ -75,9 +77,7 @@ def approve(
     /,
     *,
     reason: str,
-    digest: Annotated[
-        str | None, Parameter(help="Approve only what has this digest [default: what is shown now].")
-    ] = None,
+    digest: Digest = None,
     session: Session = HERE,
 ) -> None:
     """Approve somebody else's proposal. A document is in force with that; of what was in force at once, it is the review.
@@ -88,7 +88,8 @@ def approve(
         digest: of what was read.
         session: how to ask.
     """
-    _decide(session, proposal, "approve", reason, digest)
+    body = decided(session, place("proposals", proposal), "approve", reason, digest, what=_what)
+    shown(session, body, without=_DETAILS)
 
 
 @PROPOSAL.command(name="deny", help_epilogue="")
@@ -100,7 +101,8 @@ def deny(proposal: str, /, *, reason: str, session: Session = HERE) -> None:
         reason: why.
         session: how to ask.
     """
-    _decide(session, proposal, "deny", reason, None)
+    body = decided(session, place("proposals", proposal), "deny", reason, None, what=_what)
+    shown(session, body, without=_DETAILS)
 
 
 @PROPOSAL.command(name="withdraw", help_epilogue="")
@@ -111,7 +113,7 @@ def withdraw(proposal: str, /, *, session: Session = HERE) -> None:
         proposal: its id.
         session: how to ask.
     """
-    _said(session, ask(session, "POST", place("proposals", proposal, "withdraw")))
+    shown(session, ask(session, "POST", place("proposals", proposal, "withdraw")), without=_DETAILS)
 
 
 def waits(proposal: dict[str, Any], then: str = "") -> None:
@@ -126,24 +128,9 @@ def waits(proposal: dict[str, Any], then: str = "") -> None:
         output.note(then)
 
 
-def _decide(session: Session, proposal: str, verdict: str, reason: str, digest: str | None) -> None:
-    if digest is None:
-        found: dict[str, Any] = get(session, place("proposals", proposal))
-        digest = str(found["digest"])
-        if not session.json:
-            whose = found["tenant_name"] or found["tenant"] or "the installation"
-            output.note(
-                f"{verdict}: {found['what']}, of {whose}, by {found['requester']}: {found['reason']} ({digest})"
-            )
-    _said(session, ask(session, "POST", place("proposals", proposal, verdict), {"digest": digest, "reason": reason}))
-
-
-def _said(session: Session, body: bytes) -> None:
-    if session.json:
-        output.raw(body)
-        return
-    found = decoded(body)
-    output.record({name: value for name, value in found.items() if name != "details"})
+def _what(found: dict[str, Any]) -> str:
+    whose = found["tenant_name"] or found["tenant"] or "the installation"
+    return f"{found['what']}, of {whose}, by {found['requester']}: {found['reason']}"
 
 
 def _shown(found: dict[str, Any]) -> None:

@@ -1,0 +1,53 @@
+"""What online commands do alike: an answer is shown as it came or for people, and somebody's request is decided by its digest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Annotated, Any, TypeAlias
+
+from cyclopts import Parameter
+
+from strongroom.cli import output
+from strongroom.cli.calls import ask, get
+from strongroom.cli.session import Session, decoded
+
+Digest: TypeAlias = Annotated[
+    str | None, Parameter(help="Approve only what has this digest [default: what is shown now].")
+]
+
+
+def shown(session: Session, body: bytes, *, without: Collection[str] = ()) -> None:
+    """Show an answer: with `--json` as it came, else its fields a line each, but for those `without` which people read it."""
+    if session.json:
+        output.raw(body)
+    else:
+        output.record({name: value for name, value in decoded(body).items() if name not in without})
+
+
+def listed(session: Session, body: bytes, columns: Sequence[str], *, empty: str) -> None:
+    """Show a list that was answered: with `--json` as it came, else as a table, or what `empty` says."""
+    if session.json:
+        output.raw(body)
+    else:
+        output.listing(decoded(body)["data"], columns, empty=empty)
+
+
+def decided(
+    session: Session,
+    where: str,
+    verdict: str,
+    reason: str,
+    digest: str | None,
+    *,
+    what: Callable[[dict[str, Any]], str],
+) -> bytes:
+    """Say yes or no to what somebody asked for at `where`; return the answer.
+
+    Without a digest it is to what is there now, which is said first, by `what`.
+    """
+    if digest is None:
+        found: dict[str, Any] = get(session, where)
+        digest = str(found["digest"])
+        if not session.json:
+            output.note(f"{verdict}: {what(found)} ({digest})")
+    return ask(session, "POST", f"{where}/{verdict}", {"digest": digest, "reason": reason})
