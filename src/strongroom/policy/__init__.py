@@ -11,7 +11,7 @@ from strongroom.policy.events import EntryLost, Passed
 from strongroom.policy.freshness import FRESH_PROOF, FRESH_S
 from strongroom.policy.gate import Gate
 from strongroom.policy.logs import LogReader
-from strongroom.policy.model import EVERY, KNOWN_BY, Action, Kind, Resource, Sensitivity
+from strongroom.policy.model import EVERY, KNOWN_BY, Action, BadId, Kind, Resource, Sensitivity
 from strongroom.policy.narrowing import Beside, Narrowing
 from strongroom.policy.reading import AuditReader
 from strongroom.policy.recorder import Ask
@@ -26,6 +26,7 @@ __all__ = [
     "Action",
     "Ask",
     "AuditReader",
+    "BadId",
     "Beside",
     "Decides",
     "Decision",

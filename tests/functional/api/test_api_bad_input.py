@@ -129,6 +129,7 @@ def test_a_wrong_parameter_is_400(ask: Ask, path: str) -> None:
         ("DELETE", "/api/tenants/acme/workloads/staging/inference"),
         ("DELETE", "/api/tenants/acme/workloads/dev/In_Valid"),
         ("DELETE", "/api/tenants/acme/deployments/dev/-"),
+        ("GET", "/api/evidence?subject=sha256%2f%13"),
     ],
 )
 def test_a_path_that_names_nothing_possible_is_refused(ask: Ask, method: str, path: str) -> None:
