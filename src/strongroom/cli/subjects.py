@@ -127,9 +127,13 @@ def export(
     if session.json:
         output.raw(body)
     else:
-        places = _document(found)["places"].items()
-        rows = [{"place": place, "things": len(things)} for place, things in places]
-        output.listing(rows, ("place", "things"), empty="There is nothing.")
+        document = _document(found)
+        more: dict[str, int] = document.get("left_out", {})
+        places = document["places"].items()
+        rows = [{"place": place, "things": len(things), "left out": more.get(place, 0)} for place, things in places]
+        output.listing(rows, ("place", "things", "left out"), empty="There is nothing.")
+        if more:
+            output.note(f"This is no whole copy: {', '.join(more)} have more than one export holds.")
 
 
 @SUBJECT.command(name="list", help_epilogue="")

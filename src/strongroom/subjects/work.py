@@ -87,6 +87,7 @@ class Work:
             asked = await self._may(tx, request, RequestKind.EXPORT, now)
             with told():
                 places = {each.name: list(await each.export(tx, asked[1], self._vault)) for each in self._holders}
+            counts = {each.name: await each.count(tx, asked[1]) for each in self._holders}
             things, octets = sum(map(len, places.values())), octets_of(places)
             await self._gate.taken(tx, who, Surface.SUBJECTS, rows=things, octets=octets)
         document = Export(
@@ -99,6 +100,7 @@ class Work:
             places=places,
             for_how_long={name: KEPT_FOR[name] for name in places},
             not_covered=NOT_COVERED[:2],
+            left_out={name: more for name, count in counts.items() if (more := count - len(places[name])) > 0},
         )
         text = text_of(document)
         await self._certify(who, tenant, request, ask, text, Verdict.EXPORTED, keep=False)

@@ -101,8 +101,20 @@ async def test_rows_hold_a_pseudonym_and_are_shown_to_whom_they_are_about(house:
     told = export["places"]["rows of data sets"]
     assert {each["in"] for each in told} == {"data set d@1"}
     assert [each["row"]["who"] for each in told] == [jane] * 6
+    assert export["left_out"] == {}
     nobody = await asked(house, acme, "somebody-else", RequestKind.EXPORT)
     assert nobody["places"]["rows of data sets"] == []
+
+
+async def test_a_copy_that_is_not_whole_says_of_what_there_is_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    await brought(house, acme)
+    monkeypatch.setattr(people, "SHOWN", 4)
+    export = await asked(house, acme, JANE, RequestKind.EXPORT)
+    assert len(export["places"]["rows of data sets"]) == 4
+    assert export["left_out"] == {"rows of data sets": 2}
 
 
 async def test_whoever_is_erased_is_gone_from_rows_and_rejects_and_the_old_bytes_are_destroyed(house: House) -> None:

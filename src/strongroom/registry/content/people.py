@@ -27,7 +27,8 @@ from strongroom.vault import DataKeys, Vault, is_subject
 
 SEARCH_S: Final = 60.0
 """How long all files of a kind may be searched; what takes longer was not searched."""
-_SHOWN: Final = 5000
+SHOWN: Final = 5000
+"""Of how many rows of one kind of file a person is handed a copy at once."""
 _PSEUDONYM: Final = re.compile(rb"sub_[0-9a-f]{32}")
 
 _COUNT: Final[LiteralString] = """
@@ -159,9 +160,11 @@ class RowsOfPeople(ABC):
         del vault
         said = list[dict[str, Any]]()
         for each in await self._of(tx, subject, None):
-            data = await self._read(tx.tenant, each)
-            said += [{"in": each.called, "part": each.part, "row": row} for row in self.rows(data, subject)]
-        return said[:_SHOWN]
+            if len(said) == SHOWN:
+                break
+            rows = await asyncio.to_thread(self.rows, await self._read(tx.tenant, each), subject)
+            said += [{"in": each.called, "part": each.part, "row": row} for row in rows[: SHOWN - len(said)]]
+        return said
 
     async def erase(self, tx: TenantTx, subject: str, before: datetime) -> int:
         """Take the rows out, file by file, and destroy what the files were.
