@@ -52,6 +52,9 @@ def tried(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Gen
             runner.run(manager.__aexit__(None, None, None))
 
 
+@pytest.mark.timeout(
+    600
+)  # some two hundred operations, a dozen times each: a minute of one core, and more on a busy machine
 def test_every_answer_is_as_the_document_says(tried: ControlPlane) -> None:
     # Its pytest plugin does not know this pytest; its strategies do.
     document: Any = schemathesis.openapi.from_url(f"{tried.url}/api/openapi.json")

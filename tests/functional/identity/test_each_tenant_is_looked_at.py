@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from strongroom.app.duties import for_each_tenant
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from tests.functional.identity.conftest import House
 
     from strongroom.kernel.ids import TenantId
+    from strongroom.store import TenantTx
 
 
 async def test_a_tenant_that_cannot_be_looked_at_keeps_no_other_from_it(
@@ -32,3 +34,26 @@ async def test_a_tenant_that_cannot_be_looked_at_keeps_no_other_from_it(
     told = [record.getMessage() for record in caplog.records if record.name.endswith("duties")]
     assert [each.split()[3] for each in told] == ["Refused", "ValueError"]
     assert "customer" not in caplog.text
+
+
+async def test_a_look_at_one_tenant_that_takes_its_time_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme, globex = await house.tenant("acme"), await house.tenant("globex")
+    flows, begun, goes_on = house.services.flows, asyncio.Event(), asyncio.Event()
+    look = flows._look
+
+    async def looking(tx: TenantTx) -> None:
+        if tx.tenant == acme:
+            begun.set()
+            await goes_on.wait()
+        await look(tx)
+
+    monkeypatch.setattr(flows, "_look", looking)
+    slow = asyncio.create_task(flows.watch(acme))
+    async with asyncio.timeout(30):
+        await begun.wait()
+        await flows.watch(globex)
+    assert not slow.done()
+    goes_on.set()
+    await slow

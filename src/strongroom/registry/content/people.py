@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, LiteralString, NamedTuple
 
 from strongroom.kernel.ids import TenantId
+from strongroom.kernel.locks import Locks
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.registry.content.sealed import Broken
 from strongroom.registry.content.store import ContentStore
@@ -128,7 +129,7 @@ class RowsOfPeople(ABC):
     def __init__(self, store: ContentStore) -> None:
         self._store: Final = store
         self._versions: Final = Versions(store)
-        self._one: Final = asyncio.Lock()
+        self._rewriting: Final = Locks[TenantId]()
 
     @abstractmethod
     async def files(self, tx: TenantTx, names: Sequence[str] | None = None) -> list[File]:
@@ -174,7 +175,7 @@ class RowsOfPeople(ABC):
             Refused: CONFLICT for a file that cannot be read.
         """
         gone = 0
-        async with self._one:
+        async with self._rewriting.of(tx.tenant):
             for each in await self._of(tx, subject, before):
                 await tx.fetchval("select registry.part_content($1, $2, $3, $4)", subject, each.file, each.part, before)
                 data = await self._read(tx.tenant, each)
@@ -194,7 +195,7 @@ class RowsOfPeople(ABC):
         found, wanted = list[Whose](), {each.encode() for each in subjects}
         for each in files:
             try:
-                async with self._one:
+                async with self._rewriting.of(tenant):
                     data = await self._read(tenant, each)
                     await self._versions.tidy(tenant, each.path, each.sha256)
             except (Refused, Broken, OSError):
