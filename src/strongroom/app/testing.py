@@ -39,7 +39,7 @@ from strongroom.rules import Rulebook
 from strongroom.store import Database
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
-from strongroom.store.testing import TestDatabase
+from strongroom.store.testing import TestDatabase, TestServer
 from strongroom.vault import FileKeystore, Keyring, Purpose, PurposeKeys
 from strongroom.wire import AsgiBridge, Limits, serve_tcp
 
@@ -109,6 +109,19 @@ def control_plane(database: TestDatabase, directory: Path, *, people: People | N
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=10)
         loop.close()
+
+
+@contextmanager
+def control_plane_of(server: TestServer, directory: Path, *, people: People | None = None) -> Generator[ControlPlane]:
+    """Serve over a database of `server` that is there for this alone, as `control_plane` does."""
+    with asyncio.Runner() as runner:
+        manager = server.database()
+        database = runner.run(manager.__aenter__())
+        try:
+            with control_plane(database, directory, people=people) as plane:
+                yield plane
+        finally:
+            runner.run(manager.__aexit__(None, None, None))
 
 
 async def loopback_look_up(host: str, port: int) -> list[str]:

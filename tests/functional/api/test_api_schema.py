@@ -5,7 +5,6 @@ It works on a control port of its own, since an operator who tries everything le
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator
 from typing import Any
 
@@ -19,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.app.testing import ControlPlane, control_plane_of
 from strongroom.store.testing import TestServer
 
 
@@ -42,14 +41,8 @@ BOUNDED = settings(
 
 @pytest.fixture(scope="module")
 def tried(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[ControlPlane]:
-    with asyncio.Runner() as runner:
-        manager = postgres.database()
-        database = runner.run(manager.__aenter__())
-        try:
-            with control_plane(database, tmp_path_factory.mktemp("control")) as plane:
-                yield plane
-        finally:
-            runner.run(manager.__aexit__(None, None, None))
+    with control_plane_of(postgres, tmp_path_factory.mktemp("control")) as plane:
+        yield plane
 
 
 @pytest.mark.timeout(

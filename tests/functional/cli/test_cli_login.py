@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import re
@@ -16,7 +15,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
-from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.app.testing import ControlPlane, control_plane_of
 from strongroom.cli import logins
 from strongroom.cli.loopback import Loopback
 from strongroom.console.cookies import SIGN_ON
@@ -66,14 +65,8 @@ def plane(
             recheck_s=600,
         )
 
-    with asyncio.Runner() as runner:
-        manager = postgres.database()
-        database = runner.run(manager.__aenter__())
-        try:
-            with control_plane(database, tmp_path_factory.mktemp("control"), people=people) as plane:
-                yield plane
-        finally:
-            runner.run(manager.__aexit__(None, None, None))
+    with control_plane_of(postgres, tmp_path_factory.mktemp("control"), people=people) as plane:
+        yield plane
 
 
 @pytest.fixture
