@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
-from strongroom.cli.showing import Digest, decided, shown
+from strongroom.cli.showing import CHANGES, Digest, decided, differing, shown
 
 PROPOSAL: Final = App(
     name="proposal",
@@ -33,7 +33,6 @@ Approved: TypeAlias = Annotated[
 _COLUMNS: Final = ("id", "state", "what", "tenant_name", "requester", "decide_by", "review_owed", "reason")
 _DETAILS: Final = ("details",)
 _TENANTS: Final = ("tenant", "callers", "loses", "gains", "differs", "looked_at")
-_CHANGES: Final = ("who", "what", "times", "change", "before", "after")
 
 
 @PROPOSAL.command(name="list", help_epilogue="")
@@ -144,7 +143,7 @@ def _shown(found: dict[str, Any]) -> None:
     if tried is not None:
         output.note(f"Looked at {tried['looked_at']} records and entries of {tried['callers']} callers.")
         if tried["data"] or not tried.get("tenants"):
-            output.listing(tried["data"], _CHANGES, empty="Nobody would gain or lose.")
+            output.listing(differing(tried["data"]), CHANGES, empty="Nobody would gain or lose.")
         if tried.get("tenants"):
             output.listing(tried["tenants"], _TENANTS, empty="")
         if tried.get("tenants_left"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -14,10 +14,9 @@ from strongroom.cli.failures import Failure
 from strongroom.cli.rulefiles import read_file
 from strongroom.cli.rules import DISCLOSURE, RULES, Ceiling, DocumentFile, level_of
 from strongroom.cli.session import HERE, Session, decoded
+from strongroom.cli.showing import CHANGES, differing
 
 __all__ = ["DISCLOSURE", "RULES"]
-
-_COLUMNS: Final = ("who", "what", "times", "change", "before", "after")
 
 
 @RULES.command(name="dry-run", help_epilogue="")
@@ -58,7 +57,7 @@ def dry_run(
         return
     said = decoded(body)
     output.note(f"Looked at {said['looked_at']} records and entries of {said['callers']} callers.")
-    output.listing(said["data"], _COLUMNS, empty="Nobody would gain or lose.")
+    output.listing(differing(said["data"]), CHANGES, empty="Nobody would gain or lose.")
 
 
 def _everywhere(session: Session, kind: str, tried: dict[str, object]) -> None:
@@ -79,7 +78,7 @@ def _everywhere(session: Session, kind: str, tried: dict[str, object]) -> None:
         output.raw(msgspec.json.encode({"looked_at": looked, "data": rows, "unread": unread}))
         return
     output.note(f"Looked at {looked} records and entries of {len(names) - len(unread)} tenants.")
-    output.listing(rows, ("tenant", *_COLUMNS), empty="Nobody would gain or lose.")
+    output.listing(differing(rows), ("tenant", *CHANGES), empty="Nobody would gain or lose.")
     for name, why in unread.items():
         output.note(f"{name}: {why}")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Annotated, Any, Final, TypeAlias
 
 from cyclopts import Parameter
 
@@ -14,6 +14,21 @@ from strongroom.cli.session import Session, decoded
 Digest: TypeAlias = Annotated[
     str | None, Parameter(help="Approve only what has this digest [default: what is shown now].")
 ]
+
+
+CHANGES: Final = ("who", "what", "times", "change", "before", "after")
+"""What people are shown of each line of a dry run."""
+
+
+def differing(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines of a dry run with what differs alone: most of some twenty fields of a document stay as they were."""
+    found = list[dict[str, Any]]()
+    for row in rows:
+        before, after = row["before"], row["after"]
+        names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        both = {side: {name: row[side][name] for name in names if name in row[side]} for side in ("before", "after")}
+        found.append({**row, **both})
+    return found
 
 
 def shown(session: Session, body: bytes, *, without: Collection[str] = ()) -> None:
