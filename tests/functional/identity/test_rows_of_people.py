@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from strongroom.store import Unfit
 from strongroom.subjects import HoldKind, RequestKind
 from strongroom.training.form import Sent
 from strongroom.training.model import TrainingFile
-from strongroom.vault import Vault
+from strongroom.vault import Vault, VaultUnavailable
 
 if TYPE_CHECKING:
     from tests.functional.identity.conftest import House
@@ -199,6 +200,36 @@ async def test_the_erased_come_back_neither_in_a_new_version_nor_with_older_rows
     assert (new.manifest.taken, new.manifest.rejected) == (6, 6)
     assert jane not in str(await exported(house, acme, "e")) + str(await exported(house, acme, "e", rejects=True))
     assert {row["why"] for row in await exported(house, acme, "e", rejects=True)} == {"its person was erased"}
+
+
+async def test_a_tenant_that_cannot_be_looked_at_brings_back_nobody_of_another(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme, globex = await ready(house), await house.tenant("globex")
+    await pseudonym(house, globex, JANE)  # so that it has keys
+    shown, work = await brought(house, acme), house.services.subject_work
+    jane = await pseudonym(house, acme, JANE)
+    at = "(select at from registry.content_subject limit 1)"
+    await asked(house, acme, JANE)
+    back = f"insert into registry.content_subject values ($1, $2, 'dataset:{shown.digest}', 'rows', 6, {at})"  # noqa: S608 - a digest
+    await alter(house, back, acme, jane)
+    condition, marked = work._keystore.condition, work._marked
+
+    async def acme_last() -> Any:
+        found = await condition()
+        assert {acme, globex} <= {each.tenant for each in found.holdings}
+        return replace(found, holdings=tuple(sorted(found.holdings, key=lambda each: each.tenant == acme)))
+
+    async def away(who: Principal, tenant: TenantId, ask: Any) -> Any:
+        if tenant == globex:
+            raise VaultUnavailable("its namespace does not answer")
+        return await marked(who, tenant, ask)
+
+    monkeypatch.setattr(work._keystore, "condition", acme_last)
+    monkeypatch.setattr(work, "_marked", away)
+    with pytest.raises(VaultUnavailable):
+        await work.replay(INSTALLER, ASK)
+    assert (await house.services.subjects.look_up(admin(acme), acme, JANE, ASK))[1][4].found == 0
 
 
 async def test_rows_that_are_exported_and_brought_again_are_about_whom_they_were(house: House) -> None:
