@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.gateway import load
 
-from strongroom.app.ground import GATEWAY_OF_SUBJECTS, GATEWAY_USES
+from strongroom.app.handing import A_GATEWAY
 from strongroom.app.handover import Handover, pipe
 from strongroom.app.seed import INSTALLER
 from strongroom.app.settings import Settings
@@ -150,7 +150,7 @@ async def running(
                 worker_sockets=str(home),
                 spool=str(home / "spool"),
                 vault_socket=str(vault),
-                vault_token=broker.admit("gateway-1", GATEWAY_USES, of_subjects=GATEWAY_OF_SUBJECTS),
+                vault_token=broker.admit("gateway-1", A_GATEWAY.uses, of_subjects=A_GATEWAY.of_subjects),
                 metrics_sockets=str(home),
                 listen=listener.fileno(),
                 supervisor=os.getpid(),

@@ -1,4 +1,4 @@
-"""The ground that `up` stands on: lock, ports, directories, the processes of our own."""
+"""The ground that `up` stands on: lock, ports, directories; and that what stands on it answers."""
 
 from __future__ import annotations
 
@@ -8,45 +8,22 @@ import fcntl
 import logging
 import os
 import socket
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-from strongroom.app import handover, metrics, uids
-from strongroom.app.children import Child, ChildSpec
-from strongroom.app.contents import s3_key
-from strongroom.app.elevation_section import webhook_secret
-from strongroom.app.handover import Handover
+from strongroom.app import uids
 from strongroom.app.knock import pool_of, said
 from strongroom.app.layout import STATES, Layout, make_private, reachable_by_all, record_state
-from strongroom.app.options import Options
 from strongroom.app.passport import Passport
 from strongroom.app.refusals import FAILED, CannotStart
-from strongroom.app.settings import ControlSection, Edge, GatewaySection, Loaded, Settings
+from strongroom.app.settings import ControlSection, Edge, GatewaySection, Settings
 from strongroom.app.uids import uid
 from strongroom.audit import Trouble
 from strongroom.audit.sealing.anchor_file import make as make_anchor_file
-from strongroom.confinement.tree import RuntimeTree
-from strongroom.identity.accesstoken import public_keys
-from strongroom.kernel.clock import SystemClock
-from strongroom.store import Dsn
-from strongroom.store.roles import CONTROL, GATEWAY, KEEPER, OPERATOR, Passwords
-from strongroom.vault import Broker, Keyring, Purpose, Use
 from strongroom.wire import Pool
-
-_BOTH: Final = frozenset({Use.PROVIDER_SECRET, Use.CAPTURE, Use.SUBJECT_NAME, Use.VALUE_LIST, Use.SYSTEM_PROMPT})
-CONTROL_USES: Final = _BOTH | {Use.WEBHOOK, Use.WEIGHTS, Use.DATASET, Use.EVIDENCE}
-GATEWAY_USES: Final = _BOTH | {Use.KEPT_RESPONSE, Use.PRIVACY_TOKEN}
-"""What each process may seal and open; the supervisor's broker gives it no other key."""
-
-CONTROL_OF_SUBJECTS: Final = frozenset(
-    {Use.KEPT_RESPONSE, Use.CAPTURE, Use.PRIVACY_TOKEN, Use.AUDIT_SIDECAR, Use.SUBJECT_REQUEST}
-)
-GATEWAY_OF_SUBJECTS: Final = frozenset({Use.KEPT_RESPONSE, Use.CAPTURE, Use.PRIVACY_TOKEN})
-"""What each may seal and open of one person's: control reads what a person is shown of theirs."""
 
 _BACKLOG: Final = 1024
 _log: Final = logging.getLogger("strongroom")
@@ -206,145 +183,6 @@ def refuse_lost_state(places: Layout, settings: Settings, *, used: bool) -> None
         )
 
 
-def children(
-    loaded: Loaded,
-    options: Options,
-    places: Layout,
-    ports: Ports,
-    admin: Dsn,
-    passwords: Passwords,
-    keyring: Keyring,
-    broker: Broker,
-    tree: RuntimeTree,
-    tell: Callable[[str], None],
-    log: Callable[[str, bytes], None],
-) -> Iterator[Child]:
-    """Yield the processes of our own: who seals the logs first, for control refuses changes without it; then control.
-
-    Raises:
-        CannotStart: when a file that the settings name cannot be used.
-    """
-    settings, clock = loaded.settings, SystemClock()
-    try:
-        scraper = metrics.token_digest(settings.control.metrics_token_file)
-    except (OSError, ValueError) as error:
-        raise CannotStart(f"`control.metrics_token_file`: {error}") from None
-    sso_secret = _file("identity.sso_client_secret_file", settings.identity.sso_client_secret_file)
-    sso_ca = _file("identity.sso_ca_file", settings.identity.sso_ca_file)
-
-    token_keys = public_keys(keyring.derive(Purpose.TOKEN_SIGNING).versions(Purpose.TOKEN_SIGNING))
-    try:
-        hook = webhook_secret(settings.elevation)
-    except (OSError, ValueError) as error:
-        raise CannotStart(f"`elevation.webhook_secret_file`: {error}") from None
-
-    def hand(
-        name: str,
-        edge: Edge | None,
-        listen: socket.socket | None,
-        roles: tuple[str, ...],
-        purposes: Sequence[Purpose] = (),
-        token: bytes = b"",
-        *,
-        notary: str = "",
-        notary_socket: str = "",
-        metrics_sockets: Path = places.metrics_sockets,
-    ) -> int:
-        return handover.pipe(
-            Handover(
-                name=name,
-                supervisor=os.getpid(),
-                settings=settings,
-                logins={role: passwords.login(role, admin) for role in roles},
-                keys=keyring.derive(*purposes).dump(),
-                home=str(places.home),
-                worker_sockets=str(places.worker_sockets),
-                spool=str(places.spool),
-                content=str(places.content) if name == "control" else "",
-                content_key=s3_key(settings.content) if name == "control" else None,
-                blobs=str(places.blobs) if name == "control" else "",
-                metrics_sockets=str(metrics_sockets),
-                metrics_token=scraper,
-                vault_socket=str(places.vault_socket) if token else "",
-                vault_token=token,
-                token_keys=token_keys,
-                sso_secret=sso_secret if name == "control" else None,
-                sso_ca=sso_ca,
-                webhook_secret=hook if name == "control" else b"",
-                listen=None if listen is None else listen.fileno(),
-                demo=options.demo,
-                tls=None if edge is None else handover.read_tls(edge, ports.passport),
-                keeper_metrics=str(places.keeper_metrics),
-                notary=notary,
-                notary_socket=notary_socket,
-                channels=str(places.channels),
-                sources=dict(loaded.sources),
-            )
-        )
-
-    def child(name: str, role: str, listen: socket.socket | None, hand_over: Callable[[], int], number: int) -> Child:
-        spec = ChildSpec(
-            name=name,
-            role=role,
-            hand_over=hand_over,
-            listen=None if listen is None else listen.fileno(),
-            uid=uid(settings, number),
-            log=partial(log, name),
-        )
-        return Child(spec, tree, clock, tell)
-
-    def hand_control() -> int:
-        roles = (CONTROL, OPERATOR)
-        token = broker.admit("control", CONTROL_USES, manages=True, of_subjects=CONTROL_OF_SUBJECTS)
-        return hand(
-            "control",
-            settings.control,
-            ports.control,
-            roles,
-            (
-                Purpose.KEY_PEPPER,
-                Purpose.TOKEN_SIGNING,
-                Purpose.REGISTRY,
-                Purpose.SYSTEM_PROMPT,
-                Purpose.DPOP_NONCE,
-                Purpose.PROVIDER_SECRET,  # for what the first versions sealed under it
-            ),
-            token,
-        )
-
-    def hand_gateway(name: str) -> int:
-        purposes = (
-            Purpose.KEY_PEPPER,
-            Purpose.CACHE_SCOPE,
-            Purpose.ANSWER_SIGNING,
-            Purpose.DPOP_NONCE,
-            Purpose.KEPT_RESPONSE,
-            Purpose.SYSTEM_PROMPT,
-        )
-        return hand(
-            name,
-            settings.gateway,
-            ports.gateway,
-            (GATEWAY,),
-            purposes,
-            broker.admit(name, GATEWAY_USES, of_subjects=GATEWAY_OF_SUBJECTS),
-        )
-
-    def hand_notary() -> int:
-        return hand("notary", None, None, (), notary=str(places.notary), notary_socket=str(places.notary_socket))
-
-    def hand_keeper() -> int:
-        at = str(places.notary_socket)
-        return hand("keeper", None, None, (KEEPER,), notary_socket=at, metrics_sockets=places.keeper_metrics)
-
-    yield child("notary", "notary", None, hand_notary, uids.NOTARY)
-    yield child("keeper", "keeper", None, hand_keeper, uids.KEEPER)
-    yield child("control", "control", ports.control, hand_control, uids.CONTROL)
-    for number in range(1, settings.gateway.processes + 1):
-        name = f"gateway-{number}"
-        yield child(name, "gateway", ports.gateway, partial(hand_gateway, name), uids.GATEWAY)
-
-
 async def _answers(pool: Pool, tell: Callable[[str], None], since: float) -> bool:
     """Whether a port is ready, or waits for nothing but its audit log: an operator who looks into a fork, or much to seal.
 
@@ -358,23 +196,6 @@ async def _answers(pool: Pool, tell: Callable[[str], None], since: float) -> boo
     elif forked:
         tell(text.partition("\n")[2].strip())
     return ready is True or forked or slow
-
-
-def _file(setting: str, path: str | None) -> str | None:
-    """Return the text of a file that a setting names, if it names one.
-
-    Raises:
-        CannotStart: when it cannot be read, or holds nothing.
-    """
-    if path is None:
-        return None
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotStart(f"`{setting}`: {error}") from None
-    if not text:
-        raise CannotStart(f"`{setting}`: {path} is empty")
-    return text
 
 
 async def answering(ports: Ports, tell: Callable[[str], None]) -> None:

@@ -15,7 +15,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ import uvloop
 from strongroom.app.geo import source
 from strongroom.app.handover import Handover, admission, receive
 from strongroom.app.identity_section import proof_nonces
+from strongroom.app.lasting import until
 from strongroom.app.logs.saying import speak
 from strongroom.app.metrics import socket_of, teller
 from strongroom.app.probes import answering, answering_releases
@@ -121,7 +122,7 @@ async def gateway(handover: Handover) -> None:
     telling = answering(releases, snapshot, clock)
     showing = await serve_unix(telling, shown, mode=0o660)
     try:
-        await _serve(handover, settings, plane.handle, limits, render_error)
+        await _serve(handover, settings, plane.handle, limits, render_error, working)
     finally:
         await showing.close()
         for task in working:
@@ -186,9 +187,18 @@ def _told_to_stop() -> asyncio.Event:
 
 
 async def _serve(
-    handover: Handover, edge: Edge, handle: Handler, limits: Limits, render_error: ErrorRenderer | None
+    handover: Handover,
+    edge: Edge,
+    handle: Handler,
+    limits: Limits,
+    render_error: ErrorRenderer | None,
+    duties: Collection[asyncio.Task[None]] = (),
 ) -> None:
-    """Serve on the inherited socket until SIGTERM or SIGINT, then finish what is being answered."""
+    """Serve on the inherited socket until SIGTERM or SIGINT, then finish what is being answered.
+
+    Raises:
+        RuntimeError: when one of `duties` has ended before; what is being answered is finished then, too.
+    """
     if handover.listen is None:
         raise ValueError("an edge serves on a socket that it was given")
     stop = _told_to_stop()
@@ -202,8 +212,10 @@ async def _serve(
         on_fault=_fault,
     )
     _spare_collections()
-    await stop.wait()
-    await server.drain(_DRAIN_S)
+    try:
+        await until(stop, duties)
+    finally:
+        await server.drain(_DRAIN_S)
 
 
 def _fault(request: Request, error: BaseException) -> None:

@@ -68,9 +68,9 @@ Doctor: TypeAlias = Callable[[], Awaitable[Sequence[object]]]
 """Runs the checks: objects with `name`, `status` (ok, failed, undetermined), `detail`, `fix`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What a surface may call."""
+@dataclass(frozen=True, kw_only=True)
+class OfPeople:
+    """Who asks, by what credential, and who watches over it."""
 
     identity: Identity
     accounts: Accounts
@@ -78,26 +78,29 @@ class Services:
     custody: Custody
     neglect: Neglect
     incidents: Incidents
-    canaries: CanaryService
-    flows: Flows
-    lists: ValueLists
-    captures: CaptureSessions
     signers: SignerService
     tenant_keys: TenantKeys
-    vault_keys: VaultKeys
     federation: FederationService
     exchange: Exchange
     signon: SignOn | None
-    command_lines: CommandLines
-    back_channel: BackChannel
     rechecks: Rechecks | None
+    back_channel: BackChannel
+    command_lines: CommandLines
     elevations: Elevations
-    proposals: Proposals
     notices: Notices
+    finder: Finder
+    door: Door
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfModels:
+    """What is asked, what it was made of, and what lets it serve."""
+
     registry: Registry
     admission: Admission
     prompts: Prompts
     mover: Mover
+    vault_keys: VaultKeys
     datasets: Datasets
     lineage: Lineage
     releases: Releases
@@ -111,17 +114,38 @@ class Services:
     training_files: TrainingFiles
     training_jobs: TrainingJobs
     providers: Providers
-    rules: Rules
-    usage: UsageReader
-    taken: TakenReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfData:
+    """What is kept of tenants and people, and for how long."""
+
+    canaries: CanaryService
+    flows: Flows
+    lists: ValueLists
+    captures: CaptureSessions
     audit: AuditReader
     logs: LogReader
     retention: Retention
     subjects: Subjects
     subject_work: Work
     records: RecordReader
-    finder: Finder
-    door: Door
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRules:
+    """What may be done, and what was used of it."""
+
+    rules: Rules
+    proposals: Proposals
+    usage: UsageReader
+    taken: TakenReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfInstallation:
+    """What all of them stand on, and what is told of the installation."""
+
     gate: Gate
     engine: Engine
     directory: Directory
@@ -132,6 +156,11 @@ class Services:
     figures: Show
     is_scraper: IsScraper
     prover: Prover
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services(OfPeople, OfModels, OfData, OfRules, OfInstallation):
+    """What a surface may call."""
 
     async def measured(self, who: Principal, ask: Ask) -> str:
         """Return the figures of all processes, to an operator. They name no tenant."""

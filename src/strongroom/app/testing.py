@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,7 +23,7 @@ from strongroom.app.environment import environment
 from strongroom.app.seed import INSTALLER
 from strongroom.app.services import Services
 from strongroom.app.settings import Loaded, Settings
-from strongroom.app.wiring import make_services, parts_of
+from strongroom.app.wiring import Base, Terms, make_services, parts_of
 from strongroom.console import missing, pages
 from strongroom.identity import Directory
 from strongroom.identity.accesstoken import public_keys
@@ -39,8 +39,8 @@ from strongroom.rules import Rulebook
 from strongroom.store import Database
 from strongroom.store.feed import FeedEntry
 from strongroom.store.follower import Follower
-from strongroom.store.testing import TestDatabase
-from strongroom.vault import FileKeystore, Keyring, Purpose
+from strongroom.store.testing import TestDatabase, TestServer
+from strongroom.vault import FileKeystore, Keyring, Purpose, PurposeKeys
 from strongroom.wire import AsgiBridge, Limits, serve_tcp
 
 _Result = TypeVar("_Result")
@@ -48,6 +48,9 @@ People: TypeAlias = Callable[[str], Provider]
 """Makes the provider that people sign on with, of the URL at which browsers reach the console."""
 
 RELEASE: Final = release_of("tiny")
+_PURPOSES: Final = (
+    Purpose.KEY_PEPPER, Purpose.TOKEN_SIGNING, Purpose.REGISTRY, Purpose.SYSTEM_PROMPT, Purpose.PROVIDER_SECRET,
+)  # fmt: skip
 _CHECKS: Final = (Check(name="database", status=Status.OK, detail="answers"),)
 
 
@@ -108,6 +111,19 @@ def control_plane(database: TestDatabase, directory: Path, *, people: People | N
         loop.close()
 
 
+@contextmanager
+def control_plane_of(server: TestServer, directory: Path, *, people: People | None = None) -> Generator[ControlPlane]:
+    """Serve over a database of `server` that is there for this alone, as `control_plane` does."""
+    with asyncio.Runner() as runner:
+        manager = server.database()
+        database = runner.run(manager.__aenter__())
+        try:
+            with control_plane(database, directory, people=people) as plane:
+                yield plane
+        finally:
+            runner.run(manager.__aexit__(None, None, None))
+
+
 async def loopback_look_up(host: str, port: int) -> list[str]:
     """Resolve numbers and `localhost` as everywhere; nothing else has an address in a test."""
     del port
@@ -119,70 +135,95 @@ async def loopback_look_up(host: str, port: int) -> list[str]:
         raise OSError("no such name in a test") from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """The services over a database, as the control process joins them, without a port."""
+
+    services: Services
+    keys: PurposeKeys = field(repr=False)
+    db: Database
+
+
+@asynccontextmanager
+async def joined(
+    database: TestDatabase,
+    directory: Path,
+    *,
+    purposes: Collection[Purpose] = tuple(Purpose),
+    rulebook: Rulebook | None = None,
+    signers: Signers | None = None,
+    production: bool = False,
+    **terms: Any,
+) -> AsyncGenerator[Joined]:
+    """Yield the services over `database`, with keys below `directory`; `terms` are those of `Terms`."""
+    clock, keyring = SystemClock(), Keyring.open(directory / "keyring.json")
+    keys = keyring.derive(*purposes)
+    token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
+    known = Directory(keys, clock, allow_demo=True, token_keys=token_keys)
+
+    def told(entries: list[FeedEntry], full: bool) -> None:
+        known.apply(entries, full=full)
+        for each in (rulebook, signers):
+            if each is not None:
+                each.apply(entries, full=full)
+
+    async def doctor() -> tuple[Check, ...]:
+        return _CHECKS
+
+    async with AsyncExitStack() as stack:
+        follower = Follower(database.control, clock, told)
+        db = await Database.connect(database.control, database.operator)
+        stack.push_async_callback(db.close)
+        base = Base(
+            database=db,
+            follower=follower,
+            directory=known,
+            engine=Engine.load(production=production),
+            keys=keys,
+            keystore=FileKeystore(directory / "vault", keyring, clock),
+            clock=clock,
+        )
+        more = Terms(
+            explain=Loaded(Settings(), {}).explain, doctor=doctor, rulebook=rulebook, signers=signers,
+            production=production, **terms,
+        )  # fmt: skip
+        services = make_services(base, more)
+        stack.push_async_callback(services.training_jobs.close)
+        follower.start()
+        stack.push_async_callback(follower.close)
+        yield Joined(services=services, keys=keys, db=db)
+
+
 async def _serve(
     database: TestDatabase, directory: Path, stack: AsyncExitStack, people: People | None
 ) -> tuple[Services, int]:
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    clock, keyring = SystemClock(), Keyring.open(directory / "keyring.json")
-    keys, keystore = (
-        keyring.derive(
-            Purpose.KEY_PEPPER,
-            Purpose.TOKEN_SIGNING,
-            Purpose.REGISTRY,
-            Purpose.SYSTEM_PROMPT,
-            Purpose.PROVIDER_SECRET,
-        ),
-        FileKeystore(directory / "vault", keyring, clock),
+    made = await stack.enter_async_context(
+        joined(
+            database,
+            directory,
+            purposes=_PURPOSES,
+            rulebook=Rulebook(),
+            signers=Signers(),
+            networks=Networks(["127.0.0.0/8"]),
+            content=_made(directory / "content"),
+            blobs=directory / "blobs",
+            sockets=directory / "sockets",
+            issuer_networks=Networks(["127.0.0.0/8"]),
+            provider=None if people is None else people(url),
+            look_up=loopback_look_up,
+            look=partial(environment, None),
+        )
     )
-    token_keys = public_keys(keys.versions(Purpose.TOKEN_SIGNING))
-    known = Directory(keys, clock, allow_demo=True, token_keys=token_keys)
-    rulebook, signers = Rulebook(), Signers()
-
-    def told(entries: list[FeedEntry], full: bool) -> None:
-        known.apply(entries, full=full)
-        rulebook.apply(entries, full=full)
-        signers.apply(entries, full=full)
-
-    follower = Follower(database.control, clock, told)
-    db = await Database.connect(database.control, database.operator)
-    stack.push_async_callback(db.close)
-
-    async def doctor() -> tuple[Check, ...]:
-        return _CHECKS
-
-    engine = Engine.load()
-    services = make_services(
-        db,
-        follower,
-        known,
-        engine,
-        keys,
-        keystore,
-        clock,
-        rulebook=rulebook,
-        signers=signers,
-        explain=Loaded(Settings(), {}).explain,
-        doctor=doctor,
-        networks=Networks(["127.0.0.0/8"]),
-        content=_made(directory / "content"),
-        blobs=directory / "blobs",
-        sockets=directory / "sockets",
-        issuer_networks=Networks(["127.0.0.0/8"]),
-        provider=None if people is None else people(url),
-        look_up=loopback_look_up,
-        look=partial(environment, None),
-    )
-    stack.push_async_callback(services.training_jobs.close)
-    follower.start()
-    stack.push_async_callback(follower.close)
-    parts = parts_of(services, engine, secure=False, demo=True)
+    services = made.services
+    parts = parts_of(services, services.engine, secure=False, demo=True)
     bridge = await stack.enter_async_context(
         AsgiBridge(control_app(services, pages=pages(parts), missing=missing(parts))).lifespan()
     )
     server = await serve_tcp(bridge, sock=listening, limits=Limits())
     stack.push_async_callback(server.close)
-    if not await follower.ensure(10.0):
+    if not await services.follower.ensure(10.0):
         raise RuntimeError("the feed could not be read")
     return services, server.port
 

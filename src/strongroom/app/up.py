@@ -26,7 +26,8 @@ from strongroom.app.brought import serving_brought
 from strongroom.app.broughtback import mend
 from strongroom.app.children import Child, watch_over
 from strongroom.app.database import running_database
-from strongroom.app.ground import answering, children, lay_out, listening, locked, refuse_lost_state
+from strongroom.app.ground import answering, lay_out, listening, locked, refuse_lost_state
+from strongroom.app.handing import Ours, children
 from strongroom.app.installer import first_people, installer, open_channels, remembered
 from strongroom.app.judging import Judges, judges, judging
 from strongroom.app.layout import DEMO, Layout, layout, make_private
@@ -173,7 +174,9 @@ async def _serve(options: Options, loaded: Loaded, progress: Progress, stop: asy
             stack, releases, places, settings, (admin, passwords), keyring, tree, sandbox, progress, sink
         )
         processes = list(
-            children(loaded, options, places, ports, admin, passwords, keyring, broker, tree, progress.line, sink.put)
+            children(
+                Ours(loaded, options, places, ports, admin, passwords, keyring, broker, tree), progress.line, sink.put
+            )
         )
         await _started(stack, processes)
         with progress.step("workers") as step:

@@ -11,6 +11,7 @@ from strongroom.cli import output
 from strongroom.cli.calls import ask, place
 from strongroom.cli.proposals import AGAIN, Approved, waits
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import listed, shown
 from strongroom.cli.signers import public_text
 
 ACCOUNT: Final = App(
@@ -72,10 +73,7 @@ def create(
 def list_accounts(*, session: Session = HERE) -> None:
     """List the accounts."""
     body = ask(session, "GET", place("accounts"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no account.")
+    listed(session, body, _COLUMNS, empty="There is no account.")
 
 
 @ACCOUNT.command(name="delete")
@@ -117,10 +115,7 @@ def token(
 def whoami(*, session: Session = HERE) -> None:
     """Show what your credential stands for, and until when."""
     body = ask(session, "GET", place("whoami"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))
+    shown(session, body)
 
 
 def _ties(bind: Path | None, networks: tuple[str, ...]) -> dict[str, object]:

@@ -12,7 +12,8 @@ from cyclopts import App, Parameter, validators
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import usage
-from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.session import HERE, ONLINE, Session
+from strongroom.cli.showing import listed, shown
 from strongroom.signatures.keys import BadKey, SecretKey
 
 APPROVER: Final = App(
@@ -62,10 +63,7 @@ def add(
         "public_key": secret.public.pem(), "proof": claim(name, secret).decode(), "days": days,
     }  # fmt: skip
     body = ask(session, "POST", place("approver-keys"), fields)
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))
+    shown(session, body)
 
 
 @KEY.command(name="list", help_epilogue="\nExample:\n  strongroom approver key list\n")
@@ -76,10 +74,7 @@ def list_keys(*, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "GET", place("approver-keys"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="No approver has registered a key.")
+    listed(session, body, _COLUMNS, empty="No approver has registered a key.")
 
 
 def signed(session: Session, subject: tuple[str, str, str], fields: Mapping[str, object], key: Path) -> str:

@@ -16,6 +16,7 @@ from strongroom.cli.failures import FAILED, OK, Failure, usage
 from strongroom.cli.receipts import entry_of, receipt_holds, timestamp_holds, with_extra
 from strongroom.cli.records import moment
 from strongroom.cli.session import HERE, ONLINE, Json, Session, decoded
+from strongroom.cli.showing import listed
 
 AUDIT: Final = App(
     name="audit",
@@ -59,10 +60,7 @@ def list_entries(
         session: how to ask.
     """
     body = ask(session, "GET", place(*_where(tenant), limit=limit, before=before))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no entry.")
+    listed(session, body, _COLUMNS, empty="There is no entry.")
 
 
 @AUDIT.command(name="tail", help_epilogue="")
@@ -145,10 +143,7 @@ def search(
         since=moment(since), until=moment(until), limit=limit, before=before,
     )  # fmt: skip
     body = ask(session, "GET", wanted)
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], ("id", *_PLACED), empty="There is no entry that fits.")
+    listed(session, body, ("id", *_PLACED), empty="There is no entry that fits.")
 
 
 @AUDIT.command(name="export", help_epilogue="")

@@ -13,6 +13,7 @@ from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import FAILED, OK, Failure, usage
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import listed, shown
 
 CANARY: Final = App(
     name="canary",
@@ -81,7 +82,7 @@ def plant(
         if env is None or model is None:
             raise usage("Give --env and --model, or a file.")
         body = ask(session, "POST", place("tenants", tenant, "canaries"), {"environment": env, "model": model})
-        _told(session, body)
+        shown(session, body)
         return
     if output_file is None or env is not None or model is not None:
         raise usage("For a file give --output, and neither --env nor --model.")
@@ -92,7 +93,7 @@ def plant(
     name = label or file.name
     body = ask(session, "POST", place("tenants", tenant, "canaries"), {"document": name})
     output_file.write_text(planter.planted(decoded(body)["word"]), encoding="utf-8")
-    _told(session, body)
+    shown(session, body)
 
 
 @CANARY.command(name="list", help_epilogue="")
@@ -104,10 +105,7 @@ def list_canaries(*, tenant: _Whose, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "canaries"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no canary.")
+    listed(session, body, _COLUMNS, empty="There is no canary.")
 
 
 @CANARY.command(name="rotate", help_epilogue="")
@@ -130,7 +128,7 @@ def rotate(
         session: how to ask.
     """
     path = place("tenants", tenant, "canaries", canary, "rotate")
-    _told(session, ask(session, "POST", path, {"keep_days": keep_days}))
+    shown(session, ask(session, "POST", path, {"keep_days": keep_days}))
 
 
 @CANARY.command(name="check", help_epilogue="")
@@ -213,10 +211,3 @@ def _read(file: Path) -> str:
         return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}") from None
-
-
-def _told(session: Session, body: bytes) -> None:
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))

@@ -14,6 +14,7 @@ from strongroom.cli.durations import seconds
 from strongroom.cli.failures import Failure, usage
 from strongroom.cli.options import Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import Digest, shown
 
 CAPTURE: Final = App(
     name="capture",
@@ -54,6 +55,7 @@ _SESSIONS: Final = (
     "entries",
     "octets",
 )
+_VOTES: Final = ("votes",)
 _SIZE: Final = re.compile(r"([0-9]{1,9})([KM]?)(?:iB)?")
 _UNITS: Final = {"": 1, "K": 2**10, "M": 2**20}
 
@@ -86,7 +88,7 @@ def request(
         max_bytes: how much.
         session: how to ask.
     """
-    _one(
+    shown(
         session,
         ask(
             session,
@@ -98,6 +100,7 @@ def request(
                 "reason": reason,
             },
         ),
+        without=_VOTES,
     )  # fmt: skip
 
 
@@ -108,9 +111,7 @@ def approve(
     *,
     reason: Annotated[str, Parameter(help="Why.")],
     deny: Annotated[bool, Parameter(negative="", help="Say no; one no is enough.")] = False,
-    digest: Annotated[
-        str | None, Parameter(help="Approve only what has this digest [default: what is shown now].")
-    ] = None,
+    digest: Digest = None,
     session: Session = HERE,
 ) -> None:
     """Approve somebody else's request, or deny it. What is approved is shown, and bound to its digest.
@@ -133,7 +134,11 @@ def approve(
                 f"{found['minutes']} minutes, {found['ticket']}: {found['reason']} ({digest})"
             )
     verdict = "deny" if deny else "approve"
-    _one(session, ask(session, "POST", place("captures", capture, verdict), {"digest": digest, "reason": reason}))
+    shown(
+        session,
+        ask(session, "POST", place("captures", capture, verdict), {"digest": digest, "reason": reason}),
+        without=_VOTES,
+    )
 
 
 @CAPTURE.command(name="list", help_epilogue="")
@@ -209,13 +214,6 @@ def read(
             output.raw(body)
         else:
             output.record(decoded(body))
-
-
-def _one(session: Session, body: bytes) -> None:
-    if session.json:
-        output.raw(body)
-    else:
-        output.record({name: value for name, value in decoded(body).items() if name != "votes"})
 
 
 def _share(text: str) -> int:

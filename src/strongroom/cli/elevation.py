@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final
 from cyclopts import App, Parameter
 
 from strongroom.cli import output
-from strongroom.cli.calls import ask, get, place
+from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import usage
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import Digest, decided, listed, shown
 
 ELEVATION: Final = App(
     name="elevation",
@@ -72,17 +73,14 @@ def request(
         where,
         {"tenant": tenant, "actions": action, "ticket": ticket, "reason": reason, "minutes": minutes},
     )
-    _begun(session, body) if break_glass else _one(session, body)
+    _begun(session, body) if break_glass else shown(session, body)
 
 
 @ELEVATION.command(name="list", help_epilogue="")
 def list_elevations(*, session: Session = HERE) -> None:
     """List the newest elevations, newest first; reviews that are owed are among them."""
     body = ask(session, "GET", place("elevations"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="Nobody has asked for one yet.")
+    listed(session, body, _COLUMNS, empty="Nobody has asked for one yet.")
 
 
 @ELEVATION.command(name="show", help_epilogue="")
@@ -93,7 +91,7 @@ def show(elevation: str, /, *, session: Session = HERE) -> None:
         elevation: its id.
         session: how to ask.
     """
-    _one(session, ask(session, "GET", place("elevations", elevation)))
+    shown(session, ask(session, "GET", place("elevations", elevation)))
 
 
 @ELEVATION.command(name="approve", help_epilogue="")
@@ -102,9 +100,7 @@ def approve(
     /,
     *,
     reason: str,
-    digest: Annotated[
-        str | None, Parameter(help="Approve only what has this digest [default: what is shown now].")
-    ] = None,
+    digest: Digest = None,
     session: Session = HERE,
 ) -> None:
     """Approve somebody else's request. What is approved is shown, and bound to its digest.
@@ -115,7 +111,7 @@ def approve(
         digest: of what was read.
         session: how to ask.
     """
-    _decide(session, elevation, "approve", reason, digest)
+    shown(session, decided(session, place("elevations", elevation), "approve", reason, digest, what=_what))
 
 
 @ELEVATION.command(name="deny", help_epilogue="")
@@ -127,7 +123,7 @@ def deny(elevation: str, /, *, reason: str, session: Session = HERE) -> None:
         reason: why.
         session: how to ask.
     """
-    _decide(session, elevation, "deny", reason, None)
+    shown(session, decided(session, place("elevations", elevation), "deny", reason, None, what=_what))
 
 
 @ELEVATION.command(name="begin", help_epilogue="")
@@ -150,7 +146,7 @@ def end(elevation: str, /, *, reason: str = "", session: Session = HERE) -> None
         reason: why.
         session: how to ask.
     """
-    _one(session, ask(session, "POST", place("elevations", elevation, "end"), {"reason": reason}))
+    shown(session, ask(session, "POST", place("elevations", elevation, "end"), {"reason": reason}))
 
 
 @ELEVATION.command(name="review", help_epilogue="")
@@ -162,26 +158,12 @@ def review(elevation: str, /, *, note: str, session: Session = HERE) -> None:
         note: what was found.
         session: how to ask.
     """
-    _one(session, ask(session, "POST", place("elevations", elevation, "review"), {"note": note}))
+    shown(session, ask(session, "POST", place("elevations", elevation, "review"), {"note": note}))
 
 
-def _decide(session: Session, elevation: str, verdict: str, reason: str, digest: str | None) -> None:
-    if digest is None:
-        found: dict[str, Any] = get(session, place("elevations", elevation))
-        digest = str(found["digest"])
-        if not session.json:
-            output.note(
-                f"{verdict}: {', '.join(found['actions'])} in tenant {found['tenant_name'] or found['tenant']} for {found['minutes']} minutes, "
-                f"{found['ticket']}: {found['reason']} ({digest})"
-            )
-    _one(session, ask(session, "POST", place("elevations", elevation, verdict), {"digest": digest, "reason": reason}))
-
-
-def _one(session: Session, body: bytes) -> None:
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))
+def _what(found: dict[str, Any]) -> str:
+    whose = found["tenant_name"] or found["tenant"]
+    return f"{', '.join(found['actions'])} in tenant {whose} for {found['minutes']} minutes, {found['ticket']}: {found['reason']}"
 
 
 def _begun(session: Session, body: bytes) -> None:

@@ -12,6 +12,7 @@ from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import usage
 from strongroom.cli.options import Environment, Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import listed
 
 FEDERATION: Final = App(
     name="federation",
@@ -127,10 +128,7 @@ def list_rules(tenant: Tenant, *, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "federation"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no federation rule.")
+    listed(session, body, _COLUMNS, empty="There is no federation rule.")
 
 
 @FEDERATION.command(name="show")

@@ -14,6 +14,7 @@ from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import Failure, usage
 from strongroom.cli.options import Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import shown
 
 LINEAGE: Final = App(
     name="lineage",
@@ -132,10 +133,7 @@ def take(
         raise usage(f"{file} is no JSON: {error}") from None
     fields: dict[str, object] = {"environment": env, "events": events}
     body = ask(session, "POST", place("tenants", tenant, "lineage", "events"), fields)
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))
+    shown(session, body)
 
 
 def which_serves(

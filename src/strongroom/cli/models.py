@@ -12,6 +12,7 @@ from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import Failure, usage
 from strongroom.cli.options import Environment, Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import shown
 
 MODEL: Final = App(
     name="model", group=ONLINE, help_epilogue="", help="Bring, sign, approve and look after releases of models."
@@ -115,10 +116,7 @@ def create(
     else:
         fields |= {"targets": [_target(text) for text in target or []], "kind": kind or "chat"}
     body = ask(session, "POST", place("tenants", tenant, "deployments"), fields)
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))
+    shown(session, body)
 
 
 @DEPLOYMENT.command(name="delete")

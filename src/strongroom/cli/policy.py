@@ -17,7 +17,7 @@ from strongroom.cli.failures import FAILED, OK, Failure, usage
 from strongroom.cli.session import Json
 
 if TYPE_CHECKING:
-    from strongroom.policy import Engine, compare
+    from strongroom.policy import Decides, Engine
 
 POLICY: Final = App(
     name="policy",
@@ -212,7 +212,7 @@ def _wrong(asked: dict[str, Any], said: str) -> tuple[str, str]:
     return f"{said}.", ""
 
 
-def _beside(product: Engine, installation: Path | None) -> compare.Decides:
+def _beside(product: Engine, installation: Path | None) -> Decides:
     """Return the product's policies, with the installation's own beside them where a file of those is named."""
     if installation is None:
         return product

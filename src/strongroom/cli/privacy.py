@@ -15,6 +15,7 @@ from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import usage
 from strongroom.cli.options import Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import listed
 
 PRIVACY: Final = App(
     name="privacy",
@@ -79,10 +80,7 @@ def list_lists(*, tenant: Tenant, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "lists"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no list.")
+    listed(session, body, _COLUMNS, empty="There is no list.")
 
 
 @LIST.command(name="remove", help_epilogue="")

@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import CHANGES, Digest, decided, differing, looked_at, nothing_of, shown
 
 PROPOSAL: Final = App(
     name="proposal",
@@ -30,8 +31,8 @@ Approved: TypeAlias = Annotated[
     str | None, Parameter(help="In production: the proposal of exactly this, which somebody else has approved.")
 ]
 _COLUMNS: Final = ("id", "state", "what", "tenant_name", "requester", "decide_by", "review_owed", "reason")
+_DETAILS: Final = ("details",)
 _TENANTS: Final = ("tenant", "callers", "loses", "gains", "differs", "looked_at")
-_CHANGES: Final = ("who", "what", "times", "change", "before", "after")
 
 
 @PROPOSAL.command(name="list", help_epilogue="")
@@ -75,9 +76,7 @@ def approve(
     /,
     *,
     reason: str,
-    digest: Annotated[
-        str | None, Parameter(help="Approve only what has this digest [default: what is shown now].")
-    ] = None,
+    digest: Digest = None,
     session: Session = HERE,
 ) -> None:
     """Approve somebody else's proposal. A document is in force with that; of what was in force at once, it is the review.
@@ -88,7 +87,8 @@ def approve(
         digest: of what was read.
         session: how to ask.
     """
-    _decide(session, proposal, "approve", reason, digest)
+    body = decided(session, place("proposals", proposal), "approve", reason, digest, what=_what)
+    shown(session, body, without=_DETAILS)
 
 
 @PROPOSAL.command(name="deny", help_epilogue="")
@@ -100,7 +100,8 @@ def deny(proposal: str, /, *, reason: str, session: Session = HERE) -> None:
         reason: why.
         session: how to ask.
     """
-    _decide(session, proposal, "deny", reason, None)
+    body = decided(session, place("proposals", proposal), "deny", reason, None, what=_what)
+    shown(session, body, without=_DETAILS)
 
 
 @PROPOSAL.command(name="withdraw", help_epilogue="")
@@ -111,7 +112,7 @@ def withdraw(proposal: str, /, *, session: Session = HERE) -> None:
         proposal: its id.
         session: how to ask.
     """
-    _said(session, ask(session, "POST", place("proposals", proposal, "withdraw")))
+    shown(session, ask(session, "POST", place("proposals", proposal, "withdraw")), without=_DETAILS)
 
 
 def waits(proposal: dict[str, Any], then: str = "") -> None:
@@ -126,24 +127,9 @@ def waits(proposal: dict[str, Any], then: str = "") -> None:
         output.note(then)
 
 
-def _decide(session: Session, proposal: str, verdict: str, reason: str, digest: str | None) -> None:
-    if digest is None:
-        found: dict[str, Any] = get(session, place("proposals", proposal))
-        digest = str(found["digest"])
-        if not session.json:
-            whose = found["tenant_name"] or found["tenant"] or "the installation"
-            output.note(
-                f"{verdict}: {found['what']}, of {whose}, by {found['requester']}: {found['reason']} ({digest})"
-            )
-    _said(session, ask(session, "POST", place("proposals", proposal, verdict), {"digest": digest, "reason": reason}))
-
-
-def _said(session: Session, body: bytes) -> None:
-    if session.json:
-        output.raw(body)
-        return
-    found = decoded(body)
-    output.record({name: value for name, value in found.items() if name != "details"})
+def _what(found: dict[str, Any]) -> str:
+    whose = found["tenant_name"] or found["tenant"] or "the installation"
+    return f"{found['what']}, of {whose}, by {found['requester']}: {found['reason']}"
 
 
 def _shown(found: dict[str, Any]) -> None:
@@ -157,7 +143,7 @@ def _shown(found: dict[str, Any]) -> None:
     if tried is not None:
         output.note(looked_at(tried["kind"], tried["looked_at"], tried["callers"]))
         if tried["data"] or not tried.get("tenants"):
-            output.listing(tried["data"], _CHANGES, empty=nothing_of(tried["kind"]))
+            output.listing(differing(tried["data"]), CHANGES, empty=nothing_of(tried["kind"]))
         if tried.get("tenants"):
             output.listing(tried["tenants"], _TENANTS, empty="")
         if tried.get("tenants_left"):
@@ -175,21 +161,3 @@ def _difference(details: dict[str, Any]) -> list[str]:
     )
     names = (f"version {details['expected']}", f"version {details['expected'] + 1}")
     return list(difflib.unified_diff(before, after, *names, lineterm=""))
-
-
-def looked_at(kind: str, looked: int, callers: int) -> str:
-    """Return what a document of a kind was held against."""
-    if kind == "retention":
-        return f"Of what rests now, {looked} rows of {callers} tenants would go another way."
-    if kind == "approval":
-        return f"Looked at {looked} releases that are promoted or deployed."
-    return f"Looked at {looked} records and entries of {callers} callers."
-
-
-def nothing_of(kind: str) -> str:
-    """Return that a document of a kind would change nothing."""
-    if kind == "retention":
-        return "No day of rows would be dropped that is kept today, and none kept that would be dropped."
-    if kind == "approval":
-        return "No release would be refused that is not refused today, and none taken."
-    return "Nobody would gain or lose."

@@ -8,11 +8,11 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import App, Parameter
 
-from strongroom.cli import output
 from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import usage
 from strongroom.cli.options import Tenant
-from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.session import HERE, ONLINE, Session
+from strongroom.cli.showing import listed
 
 RECORDS: Final = App(
     name="records",
@@ -71,10 +71,7 @@ def list_records(
         limit=limit, before=before, since=moment(since), status=status, outcome=outcome,
     )  # fmt: skip
     body = ask(session, "GET", wanted)
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no record.")
+    listed(session, body, _COLUMNS, empty="There is no record.")
 
 
 @RECORDS.command(name="analytics")
@@ -98,10 +95,7 @@ def analytics(
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "records", "analytics", since=moment(since)))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _SUMS, empty="No day is summed up yet: that is done when it is over.")
+    listed(session, body, _SUMS, empty="No day is summed up yet: that is done when it is over.")
 
 
 def instant(said: str, option: str, others: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -11,14 +11,12 @@ from cyclopts import Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, get, place
 from strongroom.cli.failures import Failure
-from strongroom.cli.proposals import looked_at, nothing_of
 from strongroom.cli.rulefiles import read_file
 from strongroom.cli.rules import DISCLOSURE, RULES, Ceiling, DocumentFile, level_of
 from strongroom.cli.session import HERE, Session, decoded
+from strongroom.cli.showing import CHANGES, differing, looked_at, nothing_of
 
 __all__ = ["DISCLOSURE", "RULES"]
-
-_COLUMNS: Final = ("who", "what", "times", "change", "before", "after")
 
 
 @RULES.command(name="dry-run", help_epilogue="")
@@ -59,7 +57,7 @@ def dry_run(
         return
     said = decoded(body)
     output.note(looked_at(said["kind"], said["looked_at"], said["callers"]))
-    output.listing(said["data"], _COLUMNS, empty=nothing_of(said["kind"]))
+    output.listing(differing(said["data"]), CHANGES, empty=nothing_of(said["kind"]))
 
 
 def _everywhere(session: Session, kind: str, tried: dict[str, object]) -> None:
@@ -81,7 +79,7 @@ def _everywhere(session: Session, kind: str, tried: dict[str, object]) -> None:
         return
     if kind not in {"retention", "approval"}:
         output.note(f"Looked at {looked} records and entries of {len(names) - len(unread)} tenants.")
-    output.listing(rows, ("tenant", *_COLUMNS), empty=nothing_of(kind))
+    output.listing(differing(rows), ("tenant", *CHANGES), empty=nothing_of(kind))
     for name, why in unread.items():
         output.note(f"{name}: {why}")
 

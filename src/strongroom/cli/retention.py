@@ -12,6 +12,7 @@ from strongroom.cli.options import Tenant
 from strongroom.cli.proposals import AGAIN, Approved, waits
 from strongroom.cli.records import instant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import listed, shown
 
 RETENTION: Final = App(
     name="retention",
@@ -86,10 +87,7 @@ def run(*, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "POST", place("retention", "run"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _DROPPED, empty="Nothing was dropped.")
+    listed(session, body, _DROPPED, empty="Nothing was dropped.")
 
 
 @RETENTION.command(name="hold", help_epilogue="")
@@ -129,10 +127,7 @@ def hold(
             "until": until,
         },
     )
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))
+    shown(session, body)
 
 
 @RETENTION.command(name="release", help_epilogue="")

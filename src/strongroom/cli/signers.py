@@ -12,6 +12,7 @@ from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import usage
 from strongroom.cli.options import Environment, Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import listed
 
 SIGNER: Final = App(
     name="signer",
@@ -84,10 +85,7 @@ def list_signers(tenant: Tenant, *, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "signers"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no signer.")
+    listed(session, body, _COLUMNS, empty="There is no signer.")
 
 
 @SIGNER.command(name="revoke")

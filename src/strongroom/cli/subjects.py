@@ -12,6 +12,7 @@ from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import FAILED, OK
 from strongroom.cli.options import Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import listed
 
 SUBJECT: Final = App(
     name="subject",
@@ -126,9 +127,13 @@ def export(
     if session.json:
         output.raw(body)
     else:
-        places = _document(found)["places"].items()
-        rows = [{"place": place, "things": len(things)} for place, things in places]
-        output.listing(rows, ("place", "things"), empty="There is nothing.")
+        document = _document(found)
+        more: dict[str, int] = document.get("left_out", {})
+        places = document["places"].items()
+        rows = [{"place": place, "things": len(things), "left out": more.get(place, 0)} for place, things in places]
+        output.listing(rows, ("place", "things", "left out"), empty="There is nothing.")
+        if more:
+            output.note(f"This is no whole copy: {', '.join(more)} have more than one export holds.")
 
 
 @SUBJECT.command(name="list", help_epilogue="")
@@ -148,10 +153,7 @@ def list_requests(
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "subjects", "requests", standing=state))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="Nobody has asked for anything.")
+    listed(session, body, _COLUMNS, empty="Nobody has asked for anything.")
 
 
 @SUBJECT.command(name="status", help_epilogue="")
@@ -276,10 +278,7 @@ def holds(*, tenant: Tenant, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "subjects", "holds"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _HOLDS, empty="Nothing is held.")
+    listed(session, body, _HOLDS, empty="Nothing is held.")
 
 
 @SUBJECT.command(name="release", help_epilogue="")

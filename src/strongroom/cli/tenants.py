@@ -10,7 +10,8 @@ from cyclopts import App, Parameter
 from strongroom.cli import documents, output
 from strongroom.cli.calls import ask, place
 from strongroom.cli.confirming import confirm
-from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.session import HERE, ONLINE, Session
+from strongroom.cli.showing import listed, shown
 
 TENANT: Final = App(
     name="tenant",
@@ -54,10 +55,7 @@ def create(
 def list_tenants(*, session: Session = HERE) -> None:
     """List the tenants you may know of."""
     body = ask(session, "GET", place("tenants"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no tenant yet.")
+    listed(session, body, _COLUMNS, empty="There is no tenant yet.")
 
 
 @TENANT.command(name="show")
@@ -138,14 +136,8 @@ def list_environments(tenant: str, *, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "environments"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], ("name", "max_key_days"), empty="There is none.")
+    listed(session, body, ("name", "max_key_days"), empty="There is none.")
 
 
 def _show(session: Session, body: bytes) -> None:
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))
+    shown(session, body)

@@ -16,7 +16,8 @@ from strongroom.cli import output
 from strongroom.cli.calls import ask, place
 from strongroom.cli.failures import FAILED, UNDETERMINED, Failure, usage
 from strongroom.cli.options import Tenant
-from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.session import HERE, ONLINE, Session
+from strongroom.cli.showing import listed, shown
 
 TOKEN: Final = App(
     name="token",
@@ -145,10 +146,7 @@ def list_tokens(tenant: Tenant, *, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "tokens"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="No token was given out.")
+    listed(session, body, _COLUMNS, empty="No token was given out.")
 
 
 @TOKEN.command(name="revoke", help_epilogue="")
@@ -169,7 +167,4 @@ def revoke(
         session: how to ask.
     """
     body = ask(session, "POST", place("tenants", tenant, "tokens", token, "revoke"), {"reason": reason})
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))
+    shown(session, body)

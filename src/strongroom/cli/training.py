@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from strongroom.cli import output
 from strongroom.cli.calls import ask, place
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import listed
 
 TRAINING: Final = App(
     name="training",
@@ -36,10 +37,7 @@ def list_jobs(*, tenant: _Whose, session: Session = HERE) -> None:
         session: how to ask.
     """
     body = ask(session, "GET", place("tenants", tenant, "training", "jobs"))
-    if session.json:
-        output.raw(body)
-    else:
-        output.listing(decoded(body)["data"], _COLUMNS, empty="There is no training job.")
+    listed(session, body, _COLUMNS, empty="There is no training job.")
 
 
 @TRAINING.command(name="show", help_epilogue="")

@@ -10,6 +10,7 @@ from strongroom.cli import output
 from strongroom.cli.calls import ask, place
 from strongroom.cli.options import Environment, Owner, Tenant
 from strongroom.cli.session import HERE, ONLINE, Session, decoded
+from strongroom.cli.showing import shown
 
 WORKLOAD: Final = App(
     name="workload",
@@ -69,10 +70,7 @@ def create(
         "purpose": purpose,
     }
     body = ask(session, "POST", place("tenants", tenant, "workloads"), fields)
-    if session.json:
-        output.raw(body)
-    else:
-        output.record(decoded(body))
+    shown(session, body)
 
 
 @WORKLOAD.command(name="list")

@@ -10,7 +10,8 @@ from strongroom.custody import tables
 from strongroom.custody.model import PATIENCE, Endpoint, EndpointKey, Impact, Patience, Review, Uses, review
 from strongroom.gateway import using
 from strongroom.gateway.using import Touched
-from strongroom.identity import Key, reading
+from strongroom.identity import Key
+from strongroom.identity import tables as identity_tables
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId, new_uuid
 from strongroom.kernel.principal import Environment, Principal
@@ -44,7 +45,7 @@ class Custody:
         async with self._gate.permit(who, Action.KEY_READ, resource, ask) as tx:
             self._demand(who, tenant)
             now = self._clock.now()
-            keys = await reading.keys(tx, now)
+            keys = await identity_tables.keys(tx, now)
             key = next((each for each in keys if each.id == key_id), None)
             if key is None:
                 raise Refused(hidden(f"no key {key_id} in this tenant"))
@@ -81,7 +82,7 @@ class Custody:
             ]
             if not found:
                 raise Refused(hidden(f"no deployment {name}"))
-            living = [each for each in await reading.keys(tx, now) if each.status == "active"]
+            living = [each for each in await identity_tables.keys(tx, now) if each.status == "active"]
             touched = await using.touched(tx, now - WINDOW)
         reach = self.reach(tenant, living, found)
         return [_endpoint_key(key, reach[key.id], touched) for key in living if reach[key.id]]
@@ -91,7 +92,7 @@ class Custody:
         async with self._gate.permit(who, Action.KEY_LIST, Resource(kind=Kind.KEY, tenant=tenant), ask) as tx:
             self._demand(who, tenant)
             now = self._clock.now()
-            living = [each for each in await reading.keys(tx, now) if each.status == "active"]
+            living = [each for each in await identity_tables.keys(tx, now) if each.status == "active"]
             return living, await _uses(tx, now - WINDOW), await tables.told(tx)
 
     async def review(self, who: Principal, tenant: TenantId, stale_days: float | None, ask: Ask) -> Review:
@@ -104,7 +105,7 @@ class Custody:
             self._demand(who, tenant)
             now = self._clock.now()
             since = now - WINDOW
-            living = [each for each in await reading.keys(tx, now) if each.status == "active"]
+            living = [each for each in await identity_tables.keys(tx, now) if each.status == "active"]
             deployed = await deployments(tx)
             uses = await _uses(tx, since)
         patience = self._patience.staler(stale_days)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +17,7 @@ from strongroom.identity import approvals
 from strongroom.identity.approvals import Request
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, TenantId
+from strongroom.kernel.locks import Locks
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
 from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource, Surface
@@ -77,11 +77,11 @@ class Flows:
         self._gate: Final = gate
         self._clock: Final = clock
         self._proposed: Final = proposed
-        self._looking: Final = asyncio.Lock()
+        self._looking: Final = Locks[TenantId]()
 
     async def picture(self, who: Principal, tenant: TenantId, ask: Ask) -> Picture:
         """Return a tenant's flows as they are now; what is new and undeclared is told in its log."""
-        async with self._looking:  # one look at a time: two would both find what is new
+        async with self._looking.of(tenant):  # one look at a time: two would both find what is new
             async with self._gate.permit(who, Action.FLOW_READ, _resource(tenant), ask) as tx:
                 await self._look(tx)
                 found = await _picture(tx)

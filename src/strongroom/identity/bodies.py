@@ -33,6 +33,7 @@ NetworkTexts: TypeAlias = Annotated[
 
 DeliverS: TypeAlias = Annotated[float, Meta(ge=60, le=86_400, examples=[3600])]
 
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _KEY: Final = re.compile(r"srk_\w*", re.IGNORECASE)
 
 
@@ -40,10 +41,10 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Base of every body."""
 
     MULTILINE: ClassVar[frozenset[str]] = frozenset()
-    """Fields that may have several lines: they are read, and not kept as they came."""
+    """Fields that may have several lines, and tabs; other control characters are in no text."""
 
     def __post_init__(self) -> None:
-        """Refuse text that is not one printable line, or that holds a key.
+        """Refuse text that is not one printable line (or several, where it may be), or that holds a key.
 
         Raises:
             ValueError: naming the field, never its value.
@@ -52,7 +53,10 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             text = getattr(self, name)
             if not isinstance(text, str):
                 continue
-            if name not in self.MULTILINE and (not text.isprintable() or (text and not text.strip())):
+            if name in self.MULTILINE:
+                if _CONTROL.search(text):
+                    raise ValueError(f"`{name}` holds a control character")
+            elif not text.isprintable() or (text and not text.strip()):
                 raise ValueError(f"`{name}` is one line of printable text")
             if _KEY.search(text):
                 raise ValueError(f"`{name}` looks like it holds a key; a key never goes into a label or a log")

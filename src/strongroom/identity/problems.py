@@ -22,7 +22,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from strongroom.kernel.ids import new_uuid
 from strongroom.kernel.lines import places
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
-from strongroom.policy import Ask
+from strongroom.policy import Ask, BadId
 from strongroom.store import Conflict, Full, Unavailable, Unfit
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -121,6 +121,8 @@ def refusal_of(error: Exception) -> Refusal | None:  # noqa: PLR0911 - one retur
             return Refusal(kind=RefusalKind.CONFLICT, reason=str(error), tell=tell)
         case Unfit():
             return replace(invalid("A value of the request is not one that can be kept."), reason=str(error))
+        case BadId():
+            return hidden(str(error))
         case ValidationException():
             return _invalid_parameter(error)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):

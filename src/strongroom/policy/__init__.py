@@ -6,12 +6,12 @@ Always true here:
 - nothing outside `gate.py` may ask the store for a transaction.
 """
 
-from strongroom.policy.engine import NO_CONTEXT, Decision, Engine, PolicyError
+from strongroom.policy.engine import NO_CONTEXT, Decides, Decision, Engine, PolicyError
 from strongroom.policy.events import EntryLost, Passed
 from strongroom.policy.freshness import FRESH_PROOF, FRESH_S
 from strongroom.policy.gate import Gate
 from strongroom.policy.logs import LogReader
-from strongroom.policy.model import EVERY, KNOWN_BY, Action, Kind, Resource, Sensitivity
+from strongroom.policy.model import EVERY, KNOWN_BY, Action, BadId, Kind, Resource, Sensitivity
 from strongroom.policy.narrowing import Beside, Narrowing
 from strongroom.policy.reading import AuditReader
 from strongroom.policy.recorder import Ask
@@ -26,7 +26,9 @@ __all__ = [
     "Action",
     "Ask",
     "AuditReader",
+    "BadId",
     "Beside",
+    "Decides",
     "Decision",
     "Engine",
     "EntryLost",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Environment, Principal, Role
-from strongroom.policy.engine import NO_CONTEXT, Decision
+from strongroom.policy.engine import Decides, Decision
 from strongroom.policy.model import Action, Resource, Sensitivity
 from strongroom.policy.truthtable import OTHER, OWN, WORKLOAD, lines
 
@@ -18,16 +18,6 @@ Cell: TypeAlias = tuple[str, str, str, str, str]
 
 Where: TypeAlias = Literal["installation", "own", "other"]
 _NAMED: Final = {"installation": None, "own": OWN, "other": OTHER}
-
-
-class Decides(Protocol):
-    """What can be asked: the product's policies, or those with the installation's own beside them."""
-
-    def decide(
-        self, principal: Principal, action: Action, resource: Resource, context: Mapping[str, str | bool] = NO_CONTEXT
-    ) -> Decision:
-        """Return whether `principal` may do `action` to `resource`."""
-        ...
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -74,8 +64,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return f"{self.role} {self.action} {place}{hard}{', production' if self.production else ''}"
 
 
-def cells(engine: Decides) -> dict[Cell, bool]:
-    """Return every answer of the whole product."""
+def cells(engine: Decides, actions: Iterable[Action] = Action) -> dict[Cell, bool]:
+    """Return every answer of the whole product, or of `actions` alone."""
     return {
         (
             str(line.who.role) + (f"/{line.who.environment}" if line.who.environment else ""),
@@ -84,13 +74,13 @@ def cells(engine: Decides) -> dict[Cell, bool]:
             str(line.resource.environment or "-"),
             str(line.resource.sensitivity),
         ): line.allowed
-        for line in lines(engine)
+        for line in lines(engine, actions)
     }
 
 
-def changed(before: Decides, after: Decides) -> list[dict[str, Any]]:
-    """Return the cells whose answers differ: who gains, who loses."""
-    old, new = cells(before), cells(after)
+def changed(before: Decides, after: Decides, actions: Iterable[Action] = Action) -> list[dict[str, Any]]:
+    """Return the cells whose answers differ, of all actions or some: who gains, who loses."""
+    old, new = cells(before, actions), cells(after, actions)
     names = ("who", "action", "relation", "environment", "sensitivity")
     return [
         {**dict(zip(names, cell, strict=True)), "change": "gains" if allowed else "loses"}

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Final, Self, cast
+from typing import Final, Protocol, Self, cast
 
 import cedarpy
 
@@ -57,6 +57,16 @@ class Decision:
     reason: str
     version: str
     beside: str = ""
+
+
+class Decides(Protocol):
+    """What can be asked: the product's policies, or those with others beside them."""
+
+    def decide(
+        self, principal: Principal, action: Action, resource: Resource, context: Mapping[str, str | bool] = NO_CONTEXT
+    ) -> Decision:
+        """Return whether `principal` may do `action` to `resource`."""
+        ...
 
 
 class Engine:

@@ -353,6 +353,10 @@ KNOWN_BY: Final = {
 """Who may do one of these may know that the resource exists, and is told "not you" instead of "nothing here"."""
 
 
+class BadId(ValueError):  # noqa: N818 - an answer: nothing can be called so
+    """What was asked for has an id that nothing can have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """What an action is about.
@@ -377,10 +381,11 @@ class Resource:
         """Refuse what could not be named in a log or could mean two things.
 
         Raises:
-            ValueError: for an id outside a-z, A-Z, 0-9, '.', ':' and '-' or over 128 long, for a place that cannot be.
+            BadId: for an id outside a-z, A-Z, 0-9, '.', ':' and '-' or over 128 long.
+            ValueError: for a place that cannot be.
         """
         if not _ID.fullmatch(self.id):
-            raise ValueError("a resource id is 1 to 128 of letters, digits, '.', ':' and '-', or '*'")
+            raise BadId("a resource id is 1 to 128 of letters, digits, '.', ':' and '-', or '*'")
         if self.tenant == PLATFORM:
             raise ValueError("what belongs to the installation has no tenant; say None")
         if self.environment is not None and self.tenant is None:

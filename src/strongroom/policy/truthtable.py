@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from itertools import product
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from strongroom.kernel.ids import KeyId, TenantId, WorkloadId
 from strongroom.kernel.principal import Elevation, Environment, Principal, Role
-from strongroom.policy.engine import Decision, Engine
+from strongroom.policy.engine import Decides, Engine
 from strongroom.policy.model import Action, Resource, Sensitivity
 
 FILE: Final = Path("tests/isolation/authorisation.txt")
@@ -188,17 +188,9 @@ def things(action: Action) -> Iterator[Resource]:
             yield Resource(kind=action.kind, tenant=tenant, environment=environment, sensitivity=sensitivity)
 
 
-class _Decides(Protocol):
-    """What can be asked: policies, by themselves or with others beside them."""
-
-    def decide(self, principal: Principal, action: Action, resource: Resource, /) -> Decision:
-        """Return whether `principal` may do `action` to `resource`."""
-        ...
-
-
-def lines(engine: _Decides) -> Iterator[Line]:
-    """Ask everything of everybody."""
-    for role, action in product(Role, Action):
+def lines(engine: Decides, actions: Iterable[Action] = Action) -> Iterator[Line]:
+    """Ask everything of everybody, or `actions` alone."""
+    for role, action in product(Role, actions):
         for who, resource in product(principals(role), things(action)):
             yield Line(
                 who=who,

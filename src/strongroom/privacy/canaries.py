@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from strongroom.privacy.folding import fold
 from strongroom.privacy.matching import Prefilter
 from strongroom.privacy.stream import HOLD, STEP
-from strongroom.privacy.views import decoded_views, letters, stepped_words, steps, variants, word_views
+from strongroom.privacy.views import decoded_views, stepped_words, steps, variants, word_views
 
 LENGTH: Final = 12
 LETTERS: Final = "cdfhjkmnpqrvwxy"
@@ -97,8 +97,3 @@ class Canaries:
 
     def _rises(self, walked: bytes, least: int) -> bool:
         return any(walked[-size:] in self._risen for size in range(least - 1, min(LENGTH - 1, len(walked) + 1)))
-
-
-def planted_in(text: str, word: str) -> bool:
-    """Say whether a text holds a canary's word as it was planted."""
-    return word.encode("ascii") in letters(fold(text).data)

@@ -111,11 +111,6 @@ def verhoeff(number: str) -> bool:
     return check == 0
 
 
-def imei(number: str) -> bool:
-    """Say whether fifteen digits are an IMEI."""
-    return varied(number) and luhn(number)
-
-
 _VIN: Final = dict(
     zip("ABCDEFGHJKLMNPRSTUVWXYZ", (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9), strict=True)
 )

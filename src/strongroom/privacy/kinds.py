@@ -104,11 +104,6 @@ KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in _ALL}
 DEFAULT_KINDS: Final[frozenset[str]] = frozenset(kind.name for kind in _ALL if kind.classification is not _Q)
 """What is masked unless somebody says otherwise: secrets, and what points to one person."""
 
-# Types that only T1 or T2 can find.
-LEXICAL: Final[frozenset[str]] = frozenset(
-    {"person", "street_address", "location", "organisation", "nationality", "title"}
-)
-
 CUSTOM: Final = "custom."
 
 

@@ -83,35 +83,9 @@ def br_cnpj(value: str) -> bool:
     return varied(value)
 
 
-def au_tfn(value: str) -> bool:
-    """Say whether an Australian tax file number is divisible as it must be."""
-    return varied(value) and weighted(value, (1, 4, 3, 7, 5, 8, 6, 9, 10)) % 11 == 0
-
-
-def au_medicare(value: str) -> bool:
-    """Say whether an Australian Medicare number has its check digit."""
-    return value[0] in "23456" and weighted(value[:8], (1, 3, 7, 9, 1, 3, 7, 9)) % 10 == int(value[8])
-
-
-def au_abn(value: str) -> bool:
-    """Say whether an Australian business number is divisible by 89 as it must be."""
-    return (
-        weighted(
-            [str(int(value[0]) - 1 if value[0] != "0" else 9), *value[1:]], (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)
-        )
-        % 89
-        == 0
-    )
-
-
 def ca_sin(value: str) -> bool:
     """Say whether nine digits are a Canadian SIN."""
     return value[0] not in "08" and varied(value) and luhn(value)
-
-
-def nl_bsn(value: str) -> bool:
-    """Say whether nine digits pass the Dutch eleven test."""
-    return varied(value) and (weighted(value[:8], range(9, 1, -1)) - int(value[8])) % 11 == 0
 
 
 def se_personnummer(value: str) -> bool:
@@ -123,18 +97,6 @@ def se_personnummer(value: str) -> bool:
 def fi_hetu(value: str) -> bool:
     """Say whether a Finnish code has its check character."""
     return "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(value[:6] + value[-4:-1]) % 31] == value[-1]
-
-
-def no_fodselsnummer(value: str) -> bool:
-    """Say whether a Norwegian number has its two check digits."""
-    first = (11 - weighted(value[:9], (3, 7, 6, 1, 8, 9, 4, 5, 2)) % 11) % 11
-    second = (11 - weighted(value[:10], (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11) % 11
-    return (str(first), str(second)) == (value[9], value[10])
-
-
-def dk_cpr(value: str) -> bool:
-    """Say whether a Danish number begins with a day that exists (its check was given up in 2007)."""
-    return 1 <= int(value[:2]) <= 31 and 1 <= int(value[2:4]) <= 12
 
 
 def be_national(value: str) -> bool:
@@ -195,9 +157,3 @@ def ar_cuit(value: str) -> bool:
     return value[:2] in {"20", "23", "24", "27", "30", "33", "34"} and (
         (11 - weighted(value[:10], (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11) % 11 == int(value[10])
     )
-
-
-def pt_nif(value: str) -> bool:
-    """Say whether a Portuguese NIF has its check digit."""
-    rest = 11 - weighted(value[:8], range(9, 1, -1)) % 11
-    return value[0] != "0" and (rest if rest < 10 else 0) == int(value[8])

@@ -189,11 +189,6 @@ class Providers:
         if row.secret is not None and version_of(row.secret) is not None:
             await self._destroy(who, row, ask)
 
-    async def unfiled(self, who: Principal, ask: Ask) -> list[Name]:
-        """Return the providers whose secrets stand in the database still, sealed, as earlier versions kept them."""
-        async with self._gate.permit_platform(who, Action.PROVIDER_LIST, _resource(EVERY), ask) as tx:
-            return [Name(row.name) for row in await tables.every(tx) if _is_unfiled(row)]
-
     async def move_secrets(self, who: Principal, most: int, ask: Ask) -> Moved:
         """Move up to `most` secrets out of the database into the vault, one a transaction; say what is left.
 

@@ -29,9 +29,6 @@ TIERS: Final = MappingProxyType({RECORDS: "operational", ANALYTICS: "masked anal
 DEFAULT_DAYS: Final = MappingProxyType({CAPTURES: 14})
 """For how many days rows of a class are kept where no rule says; a class that is not here is kept for ever then."""
 
-SMALLEST: Final = 5
-"""Of how many callers and requests a group has at least that stands by itself in the analytics, where no rule says."""
-
 Reason = Annotated[str, Meta(min_length=1, max_length=256)]
 Owner = Annotated[str, Meta(min_length=1, max_length=128)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -38,12 +39,15 @@ from strongroom.retention.model import (
 )
 from strongroom.rules.kind import Document
 from strongroom.rules.retention import RETENTION, RetentionRule
-from strongroom.store import TenantTx
+from strongroom.store import StoreError, TenantTx
 
 AHEAD: Final = 7
 """For how many days to come there are partitions."""
 LATE: Final = 3
 """For how many days it is looked whether records came late: a gateway may have kept them while the database was away."""
+
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Retention:
@@ -164,14 +168,42 @@ class Retention:
         return replaced(hold, released_at=self._clock.now())
 
     async def run(self, who: Principal, ask: Ask) -> list[Manifest]:
-        """Sum up the days that are over, drop what is due and not held, and tend the partitions; return what was dropped."""
+        """Sum up the days that are over, drop what is due and not held, and tend the partitions; return what was dropped.
+
+        What fails of one tenant, or of one day, keeps nothing else from being done, and is raised in the end: partitions of days to
+        come are every tenant's, and without them no record could be kept.
+
+        Raises:
+            Refused: CONFLICT where rows came meanwhile.
+            StoreError: for the first of what failed.
+        """
         async with self._gate.permit_platform(who, Action.RETENTION_READ, _resource(None), ask) as tx:
             tenants = await tables.tenants(tx)
+        failed = list[Exception]()
         for tenant, _ in tenants:
-            await self._sum(who, ask, tenant)
-        dropped = [await self._drop(who, ask, each) for each in (await self.status(who, ask)).due if not each.held_by]
+            try:
+                await self._sum(who, ask, tenant)
+            except (Refused, StoreError) as error:
+                _log.warning("retention: tenant %s could not be summed up: %s", tenant, type(error).__name__)
+                failed.append(error)
+        dropped = list[Manifest]()
+        for each in (await self.status(who, ask)).due:
+            try:
+                if not each.held_by:
+                    dropped.append(await self._drop(who, ask, each))
+            except (Refused, StoreError) as error:
+                _log.warning(
+                    "retention: %s of %s of tenant %s stays: %s",
+                    each.class_,
+                    each.day,
+                    each.tenant,
+                    type(error).__name__,
+                )
+                failed.append(error)
         async with self._gate.permit_platform(who, Action.RETENTION_RUN, _resource(None), ask) as tx:
             await tables.tend_days(tx, AHEAD)
+        if failed:
+            raise failed[0]
         return dropped
 
     async def _sum(self, who: Principal, ask: Ask, tenant: TenantId) -> None:

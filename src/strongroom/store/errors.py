@@ -31,7 +31,7 @@ class Unfit(StoreError):  # noqa: N818 - as Unavailable
     """A value is not one that the table takes, whatever else is stored.
 
     Attributes:
-        constraint: the name of the check that was violated.
+        constraint: the name of the check that was violated; `text` for text with a character that no column takes (U+0000).
     """
 
     def __init__(self, constraint: str) -> None:
@@ -76,6 +76,7 @@ _NOT_NOW: Final = (
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
 _CONFLICT: Final = (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError, asyncpg.ExclusionViolationError)
+_NO_TEXT: Final = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 _CLOSED: Final = ("connection is closed", "connection was closed", "has been released", "pool is clos")
 
 
@@ -91,6 +92,8 @@ def mapped() -> Generator[None]:
         raise Conflict(error.constraint_name or "unnamed") from None
     except asyncpg.CheckViolationError as error:
         raise Unfit(error.constraint_name or "unnamed") from None
+    except _NO_TEXT:
+        raise Unfit("text") from None
     except asyncpg.DiskFullError:
         raise Full("the database's disk is full") from None
     except asyncpg.InsufficientPrivilegeError as error:

@@ -117,7 +117,11 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a person (GDPR art. 15), place by place."""
+    """What is kept of a person (GDPR art. 15), place by place.
+
+    Attributes:
+        left_out: of which places there is more than is in it, and how much more: it is no whole copy then.
+    """
 
     format: str = EXPORT
     tenant: UUID
@@ -129,6 +133,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     places: dict[str, list[dict[str, Any]]]
     for_how_long: dict[str, str]
     not_covered: tuple[str, ...]
+    left_out: dict[str, int] = {}
 
 
 def verdict_of(places: tuple[PlaceErased, ...], residual: Residual) -> Verdict:

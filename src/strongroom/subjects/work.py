@@ -20,8 +20,8 @@ from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refused, hidden
 from strongroom.policy import Action, Ask, Gate, Surface, octets_of
 from strongroom.registry.content import people
-from strongroom.store import TenantTx, Unfit
-from strongroom.subjects import tables
+from strongroom.store import StoreError, TenantTx, Unfit
+from strongroom.subjects import doubts, tables
 from strongroom.subjects.certificate import (
     BACKUPS,
     BACKUPS_OF_A_TENANT,
@@ -87,6 +87,7 @@ class Work:
             asked = await self._may(tx, request, RequestKind.EXPORT, now)
             with told():
                 places = {each.name: list(await each.export(tx, asked[1], self._vault)) for each in self._holders}
+            counts = {each.name: await each.count(tx, asked[1]) for each in self._holders}
             things, octets = sum(map(len, places.values())), octets_of(places)
             await self._gate.taken(tx, who, Surface.SUBJECTS, rows=things, octets=octets)
         document = Export(
@@ -99,6 +100,7 @@ class Work:
             places=places,
             for_how_long={name: KEPT_FOR[name] for name in places},
             not_covered=NOT_COVERED[:2],
+            left_out={name: more for name, count in counts.items() if (more := count - len(places[name])) > 0},
         )
         text = text_of(document)
         await self._certify(who, tenant, request, ask, text, Verdict.EXPORTED, keep=False)
@@ -249,40 +251,41 @@ class Work:
         Who was erased is told by the marks that lie with the keys, and by what the database has certified: an older copy of
         either does not bring anybody back, only older copies of both do. With `files` these are looked through once, as
         they may be older than the rows that say whose they hold.
+
+        Raises:
+            Refused, StoreError, VaultUnavailable, KeysDestroyed: the first of what kept a tenant from being looked at; the others were.
         """
-        total = 0
+        total, failed = 0, list[Exception]()
         for holding in (await self._keystore.condition()).holdings:
             if holding.destroyed or holding.tenant == PLATFORM:  # the installation's own keys are of nobody's data
                 continue
-            marks = await self._marked(who, holding.tenant, ask)
-            if not marks:
-                continue
-            if files:
-                await self._look_through(who, holding.tenant, marks, ask)
-            came_back = dict[str, datetime]()
-            async with self._gate.permit(who, Action.SUBJECT_READ, resource(holding.tenant), ask) as tx:
-                for subject, at in marks.items():
-                    before = datetime.fromtimestamp(at, UTC)
-                    if any([await each.count(tx, subject, before) for each in self._holders]):
-                        came_back[subject] = before
-            for subject, before in came_back.items():
-                total += await self._again(who, holding.tenant, subject, before, ask)
+            try:
+                total += await self._replayed(who, holding.tenant, ask, files=files)
+            except (Refused, StoreError, VaultUnavailable, KeysDestroyed) as error:
+                name = type(error).__name__
+                _log.warning("subjects: whether the erased of %s came back is not known: %s", holding.tenant, name)
+                failed.append(error)
+        if failed:
+            raise failed[0]
         return total
 
     async def settle(self, who: Principal, ask: Ask, only: TenantId | None = None) -> int:
         """Destroy files whose rows never came, or went before them, as of a process that was killed; return how many."""
-        gone = 0
-        for holder in (each for each in self._holders if isinstance(each, FilesHolder)):
-            for tenant in holder.doubt.tenants() if only is None else [only]:
-                if not (in_doubt := holder.doubt.of(tenant)):
-                    continue
-                try:
-                    async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant), ask) as tx:
-                        named = {each.path for each in await holder.files(tx)}
-                except Refused:
-                    continue  # it has ended, and its directory with it
-                gone += holder.doubt.settle(tenant, in_doubt, named)
-        return gone
+        return await doubts.destroyed(self._gate, self._holders, who, ask, only)
+
+    async def _replayed(self, who: Principal, tenant: TenantId, ask: Ask, *, files: bool) -> int:
+        marks = await self._marked(who, tenant, ask)
+        if not marks:
+            return 0
+        if files:
+            await self._look_through(who, tenant, marks, ask)
+        came_back = dict[str, datetime]()
+        async with self._gate.permit(who, Action.SUBJECT_READ, resource(tenant), ask) as tx:
+            for subject, at in marks.items():
+                before = datetime.fromtimestamp(at, UTC)
+                if any([await each.count(tx, subject, before) for each in self._holders]):
+                    came_back[subject] = before
+        return sum([await self._again(who, tenant, subject, before, ask) for subject, before in came_back.items()])
 
     async def _look_through(self, who: Principal, tenant: TenantId, marks: Mapping[str, float], ask: Ask) -> None:
         """Have rows of the erased that stand in files counted among what came back: once, for content is restored while nothing runs."""

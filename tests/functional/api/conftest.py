@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
-from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.app.testing import ControlPlane, control_plane_of
 from strongroom.store.testing import TestServer
 
 
@@ -34,15 +32,8 @@ Ask: TypeAlias = Callable[..., Answer]
 
 @pytest.fixture(scope="module")
 def plane(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[ControlPlane]:
-    directory: Path = tmp_path_factory.mktemp("control")
-    with asyncio.Runner() as runner:
-        manager = postgres.database()
-        database = runner.run(manager.__aenter__())
-        try:
-            with control_plane(database, directory) as plane:
-                yield plane
-        finally:
-            runner.run(manager.__aexit__(None, None, None))
+    with control_plane_of(postgres, tmp_path_factory.mktemp("control")) as plane:
+        yield plane
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,18 @@ def test_a_body_that_is_no_json_is_400(ask: Ask, raw: bytes) -> None:
     assert not INTERNAL.search(answer.text)
 
 
+NOWHERE: Final = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("data", [{"cause": "a\0b"}, {"cause": "two\nlines", "fix": "\x1b[2J"}], ids=str)
+def test_text_of_several_lines_holds_no_other_control_character(ask: Ask, data: Any) -> None:
+    close = f"/api/tenants/acme/incidents/{NOWHERE}/close"
+    answer = ask("POST", close, by="operator", data=data)
+    assert answer.status == 400, answer.text
+    assert not INTERNAL.search(answer.text)
+    assert ask("POST", close, by="operator", data={"cause": "two\nlines\tand a tab"}).status == 404
+
+
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "application/xml", ""])
 def test_another_media_type_is_415(ask: Ask, kind: str) -> None:
     answer = ask("POST", KEYS, by="acme-admin", data=GOOD, headers={"content-type": kind})
@@ -117,6 +129,7 @@ def test_a_wrong_parameter_is_400(ask: Ask, path: str) -> None:
         ("DELETE", "/api/tenants/acme/workloads/staging/inference"),
         ("DELETE", "/api/tenants/acme/workloads/dev/In_Valid"),
         ("DELETE", "/api/tenants/acme/deployments/dev/-"),
+        ("GET", "/api/evidence?subject=sha256%2f%13"),
     ],
 )
 def test_a_path_that_names_nothing_possible_is_refused(ask: Ask, method: str, path: str) -> None:

@@ -6,7 +6,6 @@ process has: its start, its streams, its exit code. A start takes half a second,
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -18,7 +17,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.app.testing import ControlPlane, control_plane_of
 from strongroom.cli import main
 from strongroom.store.testing import TestServer
 
@@ -43,14 +42,8 @@ Run: TypeAlias = Callable[..., Done]
 
 @pytest.fixture(scope="module")
 def plane(postgres: TestServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[ControlPlane]:
-    with asyncio.Runner() as runner:
-        manager = postgres.database()
-        database = runner.run(manager.__aenter__())
-        try:
-            with control_plane(database, tmp_path_factory.mktemp("control")) as plane:
-                yield plane
-        finally:
-            runner.run(manager.__aexit__(None, None, None))
+    with control_plane_of(postgres, tmp_path_factory.mktemp("control")) as plane:
+        yield plane
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import re
@@ -16,7 +15,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
-from strongroom.app.testing import ControlPlane, control_plane
+from strongroom.app.testing import ControlPlane, control_plane_of
 from strongroom.cli import logins
 from strongroom.cli.loopback import Loopback
 from strongroom.console.cookies import SIGN_ON
@@ -66,14 +65,8 @@ def plane(
             recheck_s=600,
         )
 
-    with asyncio.Runner() as runner:
-        manager = postgres.database()
-        database = runner.run(manager.__aenter__())
-        try:
-            with control_plane(database, tmp_path_factory.mktemp("control"), people=people) as plane:
-                yield plane
-        finally:
-            runner.run(manager.__aexit__(None, None, None))
+    with control_plane_of(postgres, tmp_path_factory.mktemp("control"), people=people) as plane:
+        yield plane
 
 
 @pytest.fixture
@@ -360,6 +353,35 @@ def test_who_left_their_group_is_out_once_the_provider_was_asked_again(
     assert not out(here)
     assert not out(here)
     assert out(here)  # three times away has not said yes
+
+
+def test_one_who_cannot_be_asked_about_keeps_nobody_else_in_and_is_out_in_the_end(
+    plane: ControlPlane, browse: Run, person: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rechecks, refreshed = plane.services.rechecks, SignOn.refreshed
+    assert rechecks is not None
+
+    async def broken(signon: SignOn, refresh: str, subject: str) -> Any:
+        if subject == "first":
+            raise ValueError("what the provider said")
+        return await refreshed(signon, refresh, subject)
+
+    def are_in() -> list[bool]:
+        plane.run(rechecks.look())
+        return [here.ask("GET", "/tenants")[0] == 200 for here in people]
+
+    monkeypatch.setattr(SignOn, "refreshed", broken)
+    people = []
+    for name in ("first", "second"):
+        person("platform", sub=name)
+        people.append(browse())
+        people[-1].go("/sign-in/sso?next=/")
+    assert are_in() == [True, True]
+    person("staff", sub="second")
+    assert are_in() == [True, False]
+    assert are_in() == [False, False]  # three times nobody has said yes
+    assert any(each["detail"].get("why", "").endswith("cannot be read") for each in log(plane))
+    assert "what the provider said" not in caplog.text
 
 
 def test_nobody_is_forgotten_who_signs_on_while_the_provider_is_asked_again(

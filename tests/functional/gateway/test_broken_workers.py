@@ -49,14 +49,6 @@ async def byte_by_byte(asked: Asked) -> None:
         await asked.say(bytes([byte]))
 
 
-def never_ends(after: bytes) -> Behaviour:
-    async def behave(asked: Asked) -> None:
-        await asked.say(after)
-        await asked.left()
-
-    return behave
-
-
 BEFORE: dict[str, tuple[Behaviour, int, str]] = {
     # what the worker does before anything was relayed: status and code for the caller
     "dies at once": (hangs_up(b""), 502, "model_failed"),

@@ -9,20 +9,14 @@ from typing import Any
 
 import pytest
 
-from strongroom.app.checks import Check
 from strongroom.app.seed import INSTALLER
 from strongroom.app.services import Services
-from strongroom.app.settings import Loaded, Settings
-from strongroom.app.wiring import make_services
-from strongroom.identity import Directory
-from strongroom.kernel.clock import SystemClock
+from strongroom.app.testing import joined
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
-from strongroom.policy import Ask, Engine
-from strongroom.store import Database
-from strongroom.store.follower import Follower
+from strongroom.policy import Ask
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import FileKeystore, Keyring, Purpose, PurposeKeys
+from strongroom.vault import PurposeKeys
 
 DEV = Environment.DEV
 ASK = Ask()
@@ -63,23 +57,6 @@ class House:
 
 @pytest.fixture
 async def house(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[House]:
-    clock, keys = (
-        SystemClock(),
-        Keyring.open(tmp_path / "keyring.json").derive(*Purpose),
-    )
-    keystore = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), clock)
-    known = Directory(keys, clock, allow_demo=True)
-    follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
-    db = await Database.connect(database.control, database.operator)
-
-    async def doctor() -> tuple[Check, ...]:
-        return ()
-
-    services = make_services(
-        db, follower, known, Engine.load(), keys, keystore, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor,
-        content=tmp_path / "content", look=lambda: RUNTIME, image=IMAGE,
-    )  # fmt: skip
-    follower.start()
-    yield House(services, database, keys, tmp_path / "content")
-    await follower.close()
-    await db.close()
+    content = tmp_path / "content"
+    async with joined(database, tmp_path, content=content, look=lambda: RUNTIME, image=IMAGE) as made:
+        yield House(made.services, database, made.keys, content)

@@ -15,19 +15,13 @@ import pytest
 
 from strongroom.app.seed import INSTALLER
 from strongroom.app.services import Services
-from strongroom.app.settings import Loaded, Settings
-from strongroom.app.wiring import make_services
-from strongroom.identity import Directory
-from strongroom.kernel.clock import SystemClock
+from strongroom.app.testing import joined
 from strongroom.kernel.ids import Name, TenantId
 from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
-from strongroom.policy import Ask, Engine
+from strongroom.policy import Ask
 from strongroom.registry.admission.testing import admitted, digest_of, release_of
-from strongroom.store import Database
-from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import FileKeystore, Keyring, Purpose
 
 ASK = Ask()
 DEV = Environment.DEV
@@ -36,24 +30,8 @@ DIGEST = digest_of("m")
 
 @pytest.fixture
 async def services(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[Services]:
-    clock, keys = (
-        SystemClock(),
-        Keyring.open(tmp_path / "keyring.json").derive(*Purpose),
-    )
-    keystore = FileKeystore(tmp_path / "vault", Keyring.open(tmp_path / "keyring.json"), clock)
-    known = Directory(keys, clock, allow_demo=True)
-    follower = Follower(database.control, clock, lambda entries, full: known.apply(entries, full=full))
-    db = await Database.connect(database.control, database.operator)
-
-    async def doctor() -> tuple[object, ...]:
-        return ()
-
-    follower.start()
-    yield make_services(
-        db, follower, known, Engine.load(), keys, keystore, clock, explain=Loaded(Settings(), {}).explain, doctor=doctor
-    )
-    await follower.close()
-    await db.close()
+    async with joined(database, tmp_path) as made:
+        yield made.services
 
 
 @pytest.fixture

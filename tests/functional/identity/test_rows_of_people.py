@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from strongroom.store import Unfit
 from strongroom.subjects import HoldKind, RequestKind
 from strongroom.training.form import Sent
 from strongroom.training.model import TrainingFile
-from strongroom.vault import Vault
+from strongroom.vault import Vault, VaultUnavailable
 
 if TYPE_CHECKING:
     from tests.functional.identity.conftest import House
@@ -102,8 +103,20 @@ async def test_rows_hold_a_pseudonym_and_are_shown_to_whom_they_are_about(house:
     told = export["places"]["rows of data sets"]
     assert {each["in"] for each in told} == {"data set d@1"}
     assert [each["row"]["who"] for each in told] == [jane] * 6
+    assert export["left_out"] == {}
     nobody = await asked(house, acme, "somebody-else", RequestKind.EXPORT)
     assert nobody["places"]["rows of data sets"] == []
+
+
+async def test_a_copy_that_is_not_whole_says_of_what_there_is_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await ready(house)
+    await brought(house, acme)
+    monkeypatch.setattr(people, "SHOWN", 4)
+    export = await asked(house, acme, JANE, RequestKind.EXPORT)
+    assert len(export["places"]["rows of data sets"]) == 4
+    assert export["left_out"] == {"rows of data sets": 2}
 
 
 async def test_whoever_is_erased_is_gone_from_rows_and_rejects_and_the_old_bytes_are_destroyed(house: House) -> None:
@@ -188,6 +201,36 @@ async def test_the_erased_come_back_neither_in_a_new_version_nor_with_older_rows
     assert (new.manifest.taken, new.manifest.rejected) == (6, 6)
     assert jane not in str(await exported(house, acme, "e")) + str(await exported(house, acme, "e", rejects=True))
     assert {row["why"] for row in await exported(house, acme, "e", rejects=True)} == {"its person was erased"}
+
+
+async def test_a_tenant_that_cannot_be_looked_at_brings_back_nobody_of_another(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme, globex = await ready(house), await house.tenant("globex")
+    await pseudonym(house, globex, JANE)  # so that it has keys
+    shown, work = await brought(house, acme), house.services.subject_work
+    jane = await pseudonym(house, acme, JANE)
+    at = "(select at from registry.content_subject limit 1)"
+    await asked(house, acme, JANE)
+    back = f"insert into registry.content_subject values ($1, $2, 'dataset:{shown.digest}', 'rows', 6, {at})"  # noqa: S608 - a digest
+    await alter(house, back, acme, jane)
+    condition, marked = work._keystore.condition, work._marked
+
+    async def acme_last() -> Any:
+        found = await condition()
+        assert {acme, globex} <= {each.tenant for each in found.holdings}
+        return replace(found, holdings=tuple(sorted(found.holdings, key=lambda each: each.tenant == acme)))
+
+    async def away(who: Principal, tenant: TenantId, ask: Any) -> Any:
+        if tenant == globex:
+            raise VaultUnavailable("its namespace does not answer")
+        return await marked(who, tenant, ask)
+
+    monkeypatch.setattr(work._keystore, "condition", acme_last)
+    monkeypatch.setattr(work, "_marked", away)
+    with pytest.raises(VaultUnavailable):
+        await work.replay(INSTALLER, ASK)
+    assert (await house.services.subjects.look_up(admin(acme), acme, JANE, ASK))[1][4].found == 0
 
 
 async def test_rows_that_are_exported_and_brought_again_are_about_whom_they_were(house: House) -> None:

@@ -12,31 +12,26 @@ from uuid import uuid4
 
 import pytest
 
-from strongroom.app.checks import Check
 from strongroom.app.installer import approver_anew, own_accounts
 from strongroom.app.refusals import CannotStart
 from strongroom.app.seed import INSTALLER
 from strongroom.app.services import Services
-from strongroom.app.settings import Loaded, Settings
-from strongroom.app.wiring import make_services
-from strongroom.identity import Directory
+from strongroom.app.testing import joined
 from strongroom.identity.approvals import Request, State
 from strongroom.identity.approvals.second import Waits
 from strongroom.identity.model import Ties
-from strongroom.kernel.clock import SystemClock
 from strongroom.kernel.ids import KeyId, Name, TenantId
 from strongroom.kernel.principal import Confirmation, Elevation, Environment, Principal, Proof, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
-from strongroom.policy import Action, Ask, Engine, Kind, Resource
+from strongroom.policy import Action, Ask, Kind, Resource
 from strongroom.providers.model import ProviderKind
 from strongroom.providers.service import Change
 from strongroom.retention import HoldKind
 from strongroom.retention.testing import keep
 from strongroom.rules import Level, Rulebook, Version
 from strongroom.store import Database, migrate
-from strongroom.store.follower import Follower
 from strongroom.store.testing import TestDatabase
-from strongroom.vault import FileKeystore, Keyring, Purpose, PurposeKeys
+from strongroom.vault import PurposeKeys
 
 ASK = Ask()
 TIES, THEIRS = (
@@ -90,31 +85,18 @@ def person(name: str, role: Role, tenant: TenantId | None = None, credential: st
 
 @pytest.fixture
 async def firm(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[Firm]:
-    clock, keyring = SystemClock(), Keyring.open(tmp_path / "keyring.json")
-    keys = keyring.derive(*Purpose)
-    known, book = Directory(keys, clock, allow_demo=True), Rulebook()
-
-    def told(entries: Any, full: bool) -> None:
-        known.apply(entries, full=full)
-        book.apply(entries, full=full)
-
-    follower = Follower(database.control, clock, told)
-    db = await Database.connect(database.control, database.operator)
-
-    async def doctor() -> tuple[Check, ...]:
-        return ()
-
-    services = make_services(
-        db, follower, known, Engine.load(production=True), keys, FileKeystore(tmp_path / "vault", keyring, clock), clock,
-        explain=Loaded(Settings(), {}).explain, doctor=doctor, production=True, rulebook=book,
-    )  # fmt: skip
-    follower.start()
-    places = [
-        TenantId((await services.identity.create_tenant(INSTALLER, Name(name), ASK)).id) for name in ("acme", "globex")
-    ]
-    yield Firm(services, database, db, keys, person("op", Role.OPERATOR), person("ann", Role.APPROVER), *places)
-    await follower.close()
-    await db.close()
+    async with joined(database, tmp_path, rulebook=Rulebook(), production=True) as made:
+        create = made.services.identity.create_tenant
+        places = [TenantId((await create(INSTALLER, Name(name), ASK)).id) for name in ("acme", "globex")]
+        yield Firm(
+            made.services,
+            database,
+            made.db,
+            made.keys,
+            person("op", Role.OPERATOR),
+            person("ann", Role.APPROVER),
+            *places,
+        )
 
 
 async def refused(call: Any) -> RefusalKind:

@@ -89,6 +89,28 @@ async def test_what_is_beyond_its_days_goes_and_leaves_a_signed_manifest(
     assert [each.day for each in (await retention.status(OPERATOR, ASK)).dropped if each.root == root] == [day(31)]
 
 
+async def test_what_cannot_be_dropped_of_one_keeps_no_other_from_it_nor_days_to_come_from_being_made(
+    retention: Retention, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(retention, OPERATOR, None, 35, "operational", ASK)
+    status = retention.status
+
+    async def held_meanwhile(who: Principal, ask: Ask) -> Any:
+        found = await status(who, ask)
+        await retention.hold(OPERATOR, ACME, HoldKind.HOLD, "legal@acme", "a matter in court", None, ASK)
+        return found
+
+    monkeypatch.setattr(retention, "status", held_meanwhile)
+    async with migrate.administrator(database.admin) as admin:
+        partitions = "select count(*) from pg_inherits where inhparent = 'gateway.record'::regclass"
+        before = await admin.fetchval(partitions)
+        with pytest.raises((Unfit, Conflict)):
+            await retention.run(OPERATOR, ASK)
+        assert await admin.fetchval(partitions) > before
+    assert len(await left(database, ACME)) == 10
+    assert await left(database, GLOBEX) == [31, 31, 31, 31, 29, 29, 0, 0]
+
+
 def day(ago: int) -> date:
     return TODAY - timedelta(days=ago)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,3 @@ async def keeper(database: TestDatabase, tmp_path: Path) -> AsyncGenerator[Keepe
     )
     notary.notary.close()
     await sealer.close()
-
-
-LONG_AGO = timedelta(days=40)

@@ -168,12 +168,14 @@ def test_a_prohibition_for_production_holds_in_production(production: bool) -> N
     assert own.held(said, WORKLOAD, Action.MODEL_INVOKE, MODEL).allowed is not production
 
 
-@pytest.mark.timeout(600)  # four whole truth tables: half a minute of one core, and several on a busy machine
+SOME = (Action.MODEL_INVOKE, Action.MODEL_SEE, Action.KEY_CREATE, Action.WHOAMI)  # the whole table takes half a minute
+
+
 def test_a_difference_is_told_cell_by_cell_and_a_case_by_the_policy_that_decides() -> None:
     policies, schema = packaged()
     wall = '@id("no-dev-models") forbid (principal is Inference, action == Action::"model.invoke", resource) when { principal.environment == "dev" };'
-    assert compare.changed(ENGINE, ENGINE) == []
-    found = compare.changed(ENGINE, Engine(f"{policies}\n{wall}", schema))
+    assert compare.changed(ENGINE, ENGINE, SOME) == []
+    found = compare.changed(ENGINE, Engine(f"{policies}\n{wall}", schema), SOME)
     assert {(each["who"], each["action"], each["change"]) for each in found} == {
         ("inference/dev", "model.invoke", "loses")
     }

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from strongroom.store import Conflict, Denied, Dsn, Unavailable, Unsafe, migrate, roles
+from strongroom.store import Conflict, Denied, Dsn, Unavailable, Unfit, Unsafe, migrate, roles
 from strongroom.store import format as formats
 from strongroom.store.errors import mapped
 from strongroom.store.migrate import Migration
@@ -203,3 +203,12 @@ def test_a_refusal_by_the_database_is_denied() -> None:
 def test_a_conflict_without_a_name_says_so() -> None:
     with pytest.raises(Conflict, match="unnamed"), mapped():
         raise asyncpg.UniqueViolationError("x")
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.CharacterNotInRepertoireError("a\0b"), asyncpg.UntranslatableCharacterError("x")]
+)
+def test_text_that_no_column_takes_is_unfit_and_not_repeated(error: Exception) -> None:
+    with pytest.raises(Unfit, match="text") as caught, mapped():
+        raise error
+    assert "\0" not in str(caught.value)

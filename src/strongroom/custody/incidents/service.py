@@ -16,7 +16,8 @@ from strongroom.custody.service import Custody
 from strongroom.flows.model import standing
 from strongroom.flows.tables import edges, files
 from strongroom.gateway import using
-from strongroom.identity import Delivery, Identity, Key, reading
+from strongroom.identity import Delivery, Identity, Key
+from strongroom.identity import tables as identity_tables
 from strongroom.identity.rotation import MAX_OVERLAP_S, Rotation
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import KeyId, Name, TenantId, new_uuid
@@ -107,7 +108,7 @@ class Incidents:
             reads = await search(tx, Wanted(action=str(Action.DATASET_READ)), _READS) if granted else []
             relatives = [
                 each
-                for each in await reading.keys(tx, now)
+                for each in await identity_tables.keys(tx, now)
                 if (each.environment, each.workload) == (key.environment, key.workload)
                 and each.status == "active"
                 and each.id != key.id

@@ -1,4 +1,8 @@
-"""Rotating and destroying tenants' keys, through the gate."""
+"""Rotating and destroying tenants' keys, through the gate.
+
+Always true here: the entry is committed before the keystore is asked. What that does cannot be undone, and it may take longer than
+a transaction may stand idle; so nothing is done to keys that stands in no log, and an entry may stand there of what then failed.
+"""
 
 from __future__ import annotations
 
@@ -71,20 +75,23 @@ class TenantKeys:
     async def turn(self, who: Principal, ask: Ask) -> None:
         """Add a version of what tenants' keys hang from; `rewrap` brings them under it."""
         async with self._gate.permit_platform(who, Action.VAULT_ROTATE, _VAULT, ask):
-            with _told():
-                await self._keystore.turn()
+            pass
+        with _told():
+            await self._keystore.turn()
 
     async def rewrap(self, who: Principal, most: int, ask: Ask) -> Rewrapped:
         """Bring up to `most` tenants' keys under the newest version."""
         async with self._gate.permit_platform(who, Action.VAULT_ROTATE, _VAULT, ask):
-            with _told():
-                return Rewrapped(await self._keystore.rewrap(most))
+            pass
+        with _told():
+            return Rewrapped(await self._keystore.rewrap(most))
 
     async def renew(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
         """Give a tenant a new key, and new data keys under it."""
         async with self._gate.permit(who, Action.TENANT_RENEW_KEYS, _tenant(tenant), ask):
-            with _told():
-                await self._keystore.renew(tenant)
+            pass
+        with _told():
+            await self._keystore.renew(tenant)
 
     async def settle(self, tenant: TenantId, unit: str) -> None:
         """Put a tenant that is being made into a business unit's namespace.
@@ -99,8 +106,6 @@ class TenantKeys:
     async def dissolve(self, who: Principal, unit: str, ask: Ask) -> Dissolved:
         """End a business unit: destroy the keys of all its tenants, for good, and take no more of them.
 
-        The entry is committed before, as with `shred`.
-
         Raises:
             Refused: CONFLICT while a tenant of it lives; INVALID when the keystore has none; UNAVAILABLE when it is away.
         """
@@ -114,10 +119,7 @@ class TenantKeys:
             return Dissolved(await self._keystore.dissolve(unit))
 
     async def shred(self, who: Principal, tenant: TenantId, ask: Ask) -> None:
-        """Destroy a tenant's keys: what they sealed is unreadable, in every copy, for good.
-
-        The entry is committed before: what cannot be undone must not be what a lost connection leaves unrecorded.
-        """
+        """Destroy a tenant's keys: what they sealed is unreadable, in every copy, for good."""
         async with self._gate.permit(who, Action.TENANT_SHRED, _tenant(tenant), ask):
             pass
         with _told():

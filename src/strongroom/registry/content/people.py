@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, LiteralString, NamedTuple
 
 from strongroom.kernel.ids import TenantId
+from strongroom.kernel.locks import Locks
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused
 from strongroom.registry.content.doubt import Doubt
 from strongroom.registry.content.sealed import Broken
@@ -28,7 +29,8 @@ from strongroom.vault import DataKeys, Vault, is_subject
 
 SEARCH_S: Final = 60.0
 """How long all files of a kind may be searched; what takes longer was not searched."""
-_SHOWN: Final = 5000
+SHOWN: Final = 5000
+"""Of how many rows of one kind of file a person is handed a copy at once."""
 _PSEUDONYM: Final = re.compile(rb"sub_[0-9a-f]{32}")
 
 _COUNT: Final[LiteralString] = """
@@ -129,7 +131,7 @@ class RowsOfPeople(ABC):
         self._store: Final = store
         self._versions: Final = Versions(store)
         self.doubt: Final = Doubt(store)
-        self._one: Final = asyncio.Lock()
+        self._rewriting: Final = Locks[TenantId]()
 
     @abstractmethod
     async def files(self, tx: TenantTx, names: Sequence[str] | None = None) -> list[File]:
@@ -161,9 +163,11 @@ class RowsOfPeople(ABC):
         del vault
         said = list[dict[str, Any]]()
         for each in await self._of(tx, subject, None):
-            data = await self._read(tx.tenant, each)
-            said += [{"in": each.called, "part": each.part, "row": row} for row in self.rows(data, subject)]
-        return said[:_SHOWN]
+            if len(said) == SHOWN:
+                break
+            rows = await asyncio.to_thread(self.rows, await self._read(tx.tenant, each), subject)
+            said += [{"in": each.called, "part": each.part, "row": row} for row in rows[: SHOWN - len(said)]]
+        return said
 
     async def erase(self, tx: TenantTx, subject: str, before: datetime) -> int:
         """Take the rows out, file by file, and destroy what the files were.
@@ -173,7 +177,7 @@ class RowsOfPeople(ABC):
             Refused: CONFLICT for a file that cannot be read, UNAVAILABLE for one that cannot be written anew.
         """
         gone = 0
-        async with self._one:
+        async with self._rewriting.of(tx.tenant):
             for each in await self._of(tx, subject, before):
                 await tx.fetchval("select registry.part_content($1, $2, $3, $4)", subject, each.file, each.part, before)
                 data = await self._read(tx.tenant, each)
@@ -196,7 +200,7 @@ class RowsOfPeople(ABC):
         found, wanted = list[Whose](), {each.encode() for each in subjects}
         for each in files:
             try:
-                async with self._one:
+                async with self._rewriting.of(tenant):
                     data = await self._read(tenant, each)
                     await self._versions.tidy(tenant, each.path, each.sha256)
             except (Refused, Broken, OSError):

@@ -22,7 +22,6 @@ from msgspec import Meta
 
 MOST_CASES: Final = 5000
 MOST_BYTES: Final = 1024 * 1024
-SUITE: Final = "strongroom/suite/1"
 
 Metric: TypeAlias = Literal[
     "accuracy", "least_recall", "refusal_rate", "over_refusal_rate", "leaks", "isolation_failures", "extraction_failures",

@@ -8,11 +8,13 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from strongroom.kernel.clock import Clock
+from strongroom.kernel.locks import Locks
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
@@ -46,12 +48,12 @@ class Admitting:
         self._store = quarantine.store
         self._clock = clock
         self._looking = asyncio.Semaphore(1)  # a scan holds one file in memory
-        self._still: dict[Owner, asyncio.Lock] = {}
+        self._still: Final = Locks[Owner]()
         self.scanned: dict[UUID, int] = {}
 
     def still(self, owner: Owner) -> asyncio.Lock:
         """Return what is held while files get or lose their names in an owner's store."""
-        return self._still.setdefault(owner, asyncio.Lock())
+        return self._still.of(owner)
 
     async def look(
         self, named: str, files: Mapping[str, Stored], sizes: Mapping[str, int], upload: UUID | None = None

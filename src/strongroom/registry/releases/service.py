@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Final
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 import msgspec
 
 from strongroom.kernel.clock import Clock
 from strongroom.kernel.ids import TenantId, new_uuid
+from strongroom.kernel.locks import Locks
 from strongroom.kernel.principal import Principal
 from strongroom.kernel.refusal import Refusal, RefusalKind, Refused, hidden, invalid
 from strongroom.policy import Action, Ask, Gate, Kind, Resource
@@ -64,7 +64,7 @@ class Releases:
         self._store = quarantine.store
         self._clock = clock
         self._room = Room(quarantine, bounds or Bounds())
-        self._begins: Final = WeakValueDictionary[tuple[Owner, str, str, str], asyncio.Lock]()
+        self._begins: Final = Locks[tuple[Owner, str, str, str]]()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -96,9 +96,7 @@ class Releases:
         )
         # The same sent twice at once is begun once: the second goes on with what the first has begun.
         named = (owner, who.name, new.name, new.version)
-        turn = self._begins.get(named) or asyncio.Lock()
-        self._begins[named] = turn
-        async with turn:
+        async with self._begins.of(named):
             return await self._begun(who, owner, new, fresh, ask)
 
     async def _begun(self, who: Principal, owner: Owner, new: NewRelease, fresh: Upload, ask: Ask) -> Progress:

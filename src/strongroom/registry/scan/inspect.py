@@ -36,9 +36,6 @@ _HEAD: Final = 4 * KIB
 _PROMISED: Final = {".safetensors": Kind.SAFETENSORS, ".gguf": Kind.GGUF, ".onnx": Kind.ONNX, ".json": Kind.JSON}
 _TEXTUAL: Final = frozenset({Kind.JSON, Kind.TEXT, Kind.TEMPLATE})
 
-More = Callable[[Tape, Looks], None]
-"""What else looks at a file: the plug-ins."""
-
 
 class Inspected:
     """A file's report, and what it says of other files."""

@@ -35,7 +35,6 @@ _COUNTED: Final = {
     "T": 4, "U": 1, "X": 4, "B": 4, "C": 1, "\x8a": 1, "\x8b": 4, "\x8c": 1, "\x8d": 8, "\x8e": 8, "\x96": 8,
 }  # fmt: skip
 _PUSHES: Final = frozenset("N]})GJKMFILSVXTUBCgPhj\x8a\x8b\x8c\x8d\x8e\x8f\x88\x89\x96\x97\x82\x83\x84c")
-_IMPORTS: Final = frozenset("ci\x93\x82\x83\x84")
 _MARK: Final = "mark"
 
 

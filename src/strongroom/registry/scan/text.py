@@ -34,7 +34,6 @@ CODE: Final = frozenset({
     ".ipynb", ".vbs", ".wsf", ".hta", ".scpt", ".desktop", ".service",
 })  # fmt: skip
 """Names under which something would run what is in them. `.pth` is PyTorch's as well as Python's own."""
-_FORMATS_OF_CODE: Final = frozenset({".pth"})
 _PROSE: Final = frozenset({".md", ".rst", ".markdown"})
 _TEMPLATES: Final = frozenset({".jinja", ".jinja2", ".j2"})
 
