@@ -206,7 +206,11 @@ def _approvals(
 
 def lapsing(case: Case, weighed: Weighed, environment: Environment) -> Iterator[Reason]:
     """Yield what is demanded beside approvals: evaluations, the cool-off, evidence of others, publishers' signatures."""
-    demands, revoked = weighed.demands, lambda key: case.revoked_signer(key) is not None
+    demands = weighed.demands
+
+    def revoked(key: str) -> bool:
+        return case.revoked_signer(key) is not None
+
     passed = case.passed | _at_promotion(case, environment)
     yield from further(demands, weighed.wanted, weighed.people, passed, case.now)
     yield from outside_reasons(demands.evidence, case.outside, case.now, revoked)
