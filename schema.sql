@@ -403,6 +403,28 @@ ALTER FUNCTION registry.forget_content(of_file text) OWNER TO sr_owner;
 
 COMMENT ON FUNCTION registry.forget_content(of_file text) IS 'forgets whose rows were in a file of the tenant that is set, or (null) in all of them: the file is gone';
 
+CREATE FUNCTION registry.keep_newest_evidence() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    newer boolean;
+begin
+    if tg_table_name = 'outside_evidence' then
+        newer := exists (select from registry.outside_evidence e
+                         where e.subject_digest = old.subject_digest and e.about = old.about and e.made_at > old.made_at);
+    else
+        newer := exists (select from registry.own_outside_evidence e
+                         where e.tenant_id = old.tenant_id and e.subject_digest = old.subject_digest and e.made_at > old.made_at);
+    end if;
+    if not newer then
+        raise exception 'the newest evidence about a thing is kept' using errcode = 'insufficient_privilege';
+    end if;
+    return old;
+end $$;
+
+ALTER FUNCTION registry.keep_newest_evidence() OWNER TO sr_owner;
+
 CREATE FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3050,6 +3072,10 @@ CREATE TRIGGER one_step BEFORE UPDATE ON feed.version FOR EACH ROW EXECUTE FUNCT
 
 CREATE TRIGGER page_incident AFTER INSERT ON identity.incident FOR EACH ROW EXECUTE FUNCTION audit.page_incident();
 
+CREATE TRIGGER keep_newest BEFORE DELETE ON registry.outside_evidence FOR EACH ROW EXECUTE FUNCTION registry.keep_newest_evidence();
+
+CREATE TRIGGER keep_newest BEFORE DELETE ON registry.own_outside_evidence FOR EACH ROW EXECUTE FUNCTION registry.keep_newest_evidence();
+
 ALTER TABLE ONLY audit.publication
     ADD CONSTRAINT publication_number_fkey FOREIGN KEY (number) REFERENCES audit.anchor(number);
 
@@ -3790,6 +3816,8 @@ GRANT ALL ON FUNCTION registry.drop_labels(of_subject text, before timestamp wit
 
 REVOKE ALL ON FUNCTION registry.forget_content(of_file text) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.forget_content(of_file text) TO sr_control;
+
+REVOKE ALL ON FUNCTION registry.keep_newest_evidence() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.part_content(of_subject text, of_file text, of_part text, before timestamp with time zone) TO sr_control;

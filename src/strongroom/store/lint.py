@@ -224,6 +224,14 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "identity.access_token",
     ): "a tenant's own, a month after both tokens ended; a policy lets go of no other",
     ("erasable", "gateway.nonce"): "nonces count for a minute; what is older would only grow",
+    ("erasable", "registry.outside_evidence"): "what newer evidence takes the place of; a trigger keeps the newest",
+    ("erasable", "registry.own_outside_evidence"): "what newer evidence takes the place of, likewise",
+    ("trigger", "registry.outside_evidence.keep_newest"): "refuses to let go of the newest piece about a thing",
+    ("trigger", "registry.own_outside_evidence.keep_newest"): "refuses to let go of a tenant's newest, likewise",
+    (
+        "erasable",
+        "registry.serving_lack",
+    ): "what a deployment lacks is judged anew every five minutes; the log keeps it",
 }
 
 

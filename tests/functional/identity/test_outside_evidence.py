@@ -206,6 +206,13 @@ async def test_where_there_is_room_for_no_more_the_oldest_superseded_piece_goes_
     assert no.value.refusal.kind is RefusalKind.CONFLICT
     assert "none has been superseded" in no.value.refusal.tell
     assert await lacking(house) == []
+    # Nor does the newest go for anybody else: not for a statement that got into the control process, nor for the superuser.
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="the newest evidence"):
+        await alter(
+            house,
+            """DELETE FROM registry.outside_evidence e WHERE made_at =
+                   (SELECT max(made_at) FROM registry.outside_evidence n WHERE n.subject_digest = e.subject_digest)""",
+        )
 
 
 async def test_a_piece_that_is_another_or_whose_key_is_named_no_more_does_not_hold(house: House) -> None:

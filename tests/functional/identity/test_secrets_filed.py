@@ -143,12 +143,13 @@ async def test_a_move_or_rotation_that_is_killed_anywhere_can_be_repeated_and_le
     """Killed after the vault has it and before the row says so, and after the row and before what it replaced is destroyed."""
     providers, provider, vault = house.services.providers, await added(house), vault_of(house)
     keys = await vault.keys(SCOPE)
-    await put_back(house, NAME, seal_secret(keys, f"{SECRET}-1", provider.id, 1, ProviderKind.OPENAI, BASE))
+    sealed = seal_secret(keys, f"{SECRET}-1", provider.id, 1, ProviderKind.OPENAI, BASE)
+    await put_back(house, NAME, sealed)
     with monkeypatch.context() as patched:
         patched.setattr("strongroom.providers.tables.update", kill)
         with pytest.raises(Killed):
             await providers.move_secrets(INSTALLER, 9, Ask())
-    assert await providers.unfiled(INSTALLER, Ask()) == [NAME], "it stands where it stood"
+    assert (await stored(house))[0] == sealed, "it stands where it stood"
     assert (await providers.move_secrets(INSTALLER, 9, Ask())).moved == 1
     assert (await opened(house, provider, 3)).endswith(b"-1"), "the first filing and the killed one are older versions"
     assert (await providers.move_secrets(INSTALLER, 9, Ask())).moved == 0

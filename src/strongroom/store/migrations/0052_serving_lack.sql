@@ -65,6 +65,28 @@ create trigger raise_incident after insert on audit.entry for each row
                                       'serving-lapsed', 'serving-stopped'))
     execute function audit.raise_incident();
 
--- What newer evidence of the same kind and key has taken the place of may be let go of, by whom may take evidence in.
+-- What newer evidence of the same kind and key has taken the place of may be let go of, by whom may take evidence in; the newest
+-- piece about a thing never, whoever asks.
+create function registry.keep_newest_evidence() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    newer boolean;
+begin
+    if tg_table_name = 'outside_evidence' then
+        newer := exists (select from registry.outside_evidence e
+                         where e.subject_digest = old.subject_digest and e.about = old.about and e.made_at > old.made_at);
+    else
+        newer := exists (select from registry.own_outside_evidence e
+                         where e.tenant_id = old.tenant_id and e.subject_digest = old.subject_digest and e.made_at > old.made_at);
+    end if;
+    if not newer then
+        raise exception 'the newest evidence about a thing is kept' using errcode = 'insufficient_privilege';
+    end if;
+    return old;
+end $$;
+create trigger keep_newest before delete on registry.outside_evidence
+    for each row execute function registry.keep_newest_evidence();
+create trigger keep_newest before delete on registry.own_outside_evidence
+    for each row execute function registry.keep_newest_evidence();
 grant delete on registry.outside_evidence to sr_operator;
 grant delete on registry.own_outside_evidence to sr_control;
