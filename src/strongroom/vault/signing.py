@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 MOST_KEYS: Final = 100
 MOST_BYTES: Final = 4 * 2**20 - 4096
@@ -162,7 +163,8 @@ def request_for(key: ec.EllipticCurvePublicKey, subject: x509.Name, names: x509.
     that key's place for ours.
     """
     other = ec.generate_private_key(ec.SECP256R1())
-    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])  # who verifies wants it in the certificate
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(purpose, critical=False)
     if names is not None:
         builder = builder.add_extension(names, critical=False)
     written = builder.sign(other, hashes.SHA256()).tbs_certrequest_bytes
