@@ -33,6 +33,10 @@ _STATUS: Final = ("channel", "usable", "version", "fresh_until", "promoted", "fr
 _PROMOTED: Final = ("name", "version", "current", "by", "at", "reason", "digest")
 _HOLDS: Final = ("kind", "of", "by", "at", "reason")
 _MOVED: Final = ("tenant", "environment", "name", "moved", "because")
+_SIGNER_ALONE: Final = (
+    "The key is revoked, and no release rests on it alone. What counts its approval or signature as a publisher's is judged anew: "
+    "`strongroom model explain NAME@VERSION` says what is stopped, or told of."
+)
 
 
 @CHANNEL.command(
@@ -318,8 +322,11 @@ def revoke(
         output.raw(body)
         return proven(session, decoded(body)["proof"]) if prove else OK
     found = decoded(body)["stopped"] if prove else decoded(body)
-    output.listing(found["deployments"], _MOVED[:3], empty="Nothing was deployed of it.")
-    output.note(f"Revoked: {output.text(found['releases'])}. What is listed is refused from now on.")
+    if signer and not found["releases"]:
+        output.note(_SIGNER_ALONE)
+    else:
+        output.listing(found["deployments"], _MOVED[:3], empty="Nothing was deployed of it.")
+        output.note(f"Revoked: {output.text(found['releases'])}. What is listed is refused from now on.")
     return proven(session, decoded(body)["proof"]) if prove else OK
 
 

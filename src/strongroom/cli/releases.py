@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -81,11 +82,23 @@ def explain(
             print(f"{each['environment']}: {release} {'may serve' if each['may_serve'] else 'may NOT serve'}.")
             for reason in each["reasons"]:
                 print(f"  {'yes' if reason['met'] else 'NO ':<4} {output.text(reason['because'])}")
-        for each in serving:
-            print(
-                f"{each['environment']}: deployment {each['deployment']} of tenant {each['tenant']}: {output.text(each['said'])}"
-            )
+        for line in deployments_said(standing, serving, tenant):
+            print(line)
     return OK if all(each["may_serve"] for each in standing) else FAILED
+
+
+def deployments_said(
+    standing: Sequence[Mapping[str, Any]], serving: Sequence[Mapping[str, Any]], tenant: str | None
+) -> list[str]:
+    """Return what is said of deployments that lack something; and that it is older, where by now nothing is lacking."""
+    said = [
+        f"{each['environment']}: deployment {each['deployment']} of tenant {tenant or each['tenant']}: {output.text(each['said'])}"
+        for each in serving
+    ]
+    met = {each["environment"] for each in standing if each["may_serve"]}
+    if any(each["environment"] in met for each in serving):
+        said.append("What is said of deployments was so at the last look; each is looked at again within five minutes.")
+    return said
 
 
 @MODEL.command(name="approve", group=ONLINE, help_epilogue=_APPROVE_EPILOGUE)

@@ -38,6 +38,7 @@ _MODE: Final = 0o600
 _USES: Final = (
     ("signs requests", "strongroom signer add {public} --tenant … --env … --workload …"),
     ("signs your approvals", "strongroom approver key add {private}"),
+    ("signs evidence", "strongroom evidence sign … --key {private}; {public} goes into the rules that demand it"),
     ("binds a key or token", "strongroom key create … --bind {public}, account create … --bind {public}"),
 )
 """What a pair of keys can be made for, and what comes next then. One pair serves one of them."""

@@ -160,6 +160,8 @@ async def revoke(visit: Visit) -> Answer:
         f"Revoked. Requests to {served}{more} are refused from now on."
         if served
         else "Revoked. Nothing was deployed of it."
+        if digest or stopped.releases
+        else "Revoked. What counts an approval or a publisher's signature of this key is judged anew."
     )
     return visit.done(back, said, did)
 

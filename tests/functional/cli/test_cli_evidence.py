@@ -9,6 +9,7 @@ from typing import Any
 from tests.unit.registry.evidence_samples import PARTS, cyclonedx
 
 from strongroom.app.environment import environment
+from strongroom.cli.releases import deployments_said
 
 Run = Any
 
@@ -74,3 +75,12 @@ def test_evidence_is_signed_demanded_taken_in_and_verified(run: Run, inside: Run
     assert run("evidence", "list", by="acme-admin").code == 0
     other = run("evidence", "show", piece, by="acme-admin")
     assert (other.code, piece in other.out) == (1, False)
+
+
+def test_what_was_said_of_a_deployment_is_told_as_older_where_nothing_is_lacking_by_now() -> None:
+    serving = [{"environment": "dev", "deployment": "desk", "tenant": "an-id", "said": "It is stopped."}]
+    stopped = "dev: deployment desk of tenant acme: It is stopped."
+    assert deployments_said([{"environment": "dev", "may_serve": False}], serving, "acme") == [stopped]
+    first, older = deployments_said([{"environment": "dev", "may_serve": True}], serving, "acme")
+    assert (first, "at the last look" in older) == (stopped, True)
+    assert "an-id" in deployments_said([], serving, None)[0]

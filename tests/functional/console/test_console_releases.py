@@ -158,3 +158,12 @@ def test_a_release_is_promoted_gone_back_from_frozen_and_revoked(visit: Visit, p
     admin.go("/channels")
     assert "Timestamp" not in admin.page.content()
     expect(admin.page.get_by_role("link", name="Channels")).to_have_count(0)
+
+
+def test_a_key_of_which_no_release_is_made_is_revoked_as_a_key(visit: Visit) -> None:
+    here = visit("operator")
+    here.go("/channels/revocations")
+    here.page.locator("#signer").fill("5d41402abc4b2a76b9719d911017c592")
+    here.page.locator("#revoke-reason").fill("stolen")
+    here.page.get_by_role("button", name="Revoke for good").click()
+    expect(here.page.get_by_role("status")).to_contain_text("is judged anew")

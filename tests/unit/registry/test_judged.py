@@ -374,7 +374,7 @@ def test_words_say_of_each_approval_whether_it_counts_and_why_not() -> None:
         ("ann", True, ""),
         ("ben", False, "one of another release"),
         ("cat", False, "one of cat that has ended"),
-        ("", False, "one that is not signed by its approver"),
+        ("", False, "any that is not signed by its approver"),
     ]
     assert [each.terms.approver for each, _ in holding(given)] == ["ann", "cat"], "what holds is about this release"
 

@@ -323,7 +323,7 @@ def _read(case: Case, statement: bytes, account: UUID) -> tuple[Approved, Public
     except dsse.BadEnvelope:
         return _read_own(case, statement, account)
     if case.rule.demanded:
-        raise _NotCounted("one by a key that the installation holds, where the approver's own is demanded")
+        raise _NotCounted("any by a key that the installation holds, where the approver's own is demanded")
     return found
 
 
@@ -333,10 +333,10 @@ def _read_own(case: Case, statement: bytes, account: UUID) -> tuple[Approved, Pu
         held = {each.public.id: each for each in case.own.get(account, ())} if receipt.account == account else {}
         approval, key = read_approval(receipt.statement, [each.public for each in held.values()])
     except dsse.BadEnvelope:
-        raise _NotCounted("one that is not signed by its approver") from None
+        raise _NotCounted("any that is not signed by its approver") from None
     certificate = held[key.id]
     if approval.terms.approver != certificate.name:
-        raise _NotCounted("one that is not signed by its approver")
+        raise _NotCounted("any that is not signed by its approver")
     if not certificate.registered <= receipt.received < certificate.expires:
         raise _NotCounted(f"one of {certificate.name}, by a key that had ended")
     if case.rule.trusted and key.id not in case.rule.trusted:

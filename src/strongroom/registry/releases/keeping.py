@@ -209,7 +209,9 @@ class Keeping:
                 tell = "This release came with the installation."
                 raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell))
             if count := await tables.deployed(tx, found.subject.digest, found.owner):
-                tell = f"It is deployed ({count} times): withdraw its deployments first."
+                tell = (
+                    f"It is deployed ({count} times): withdraw its deployments first (`strongroom deployment delete`)."
+                )
                 raise Refused(Refusal(kind=RefusalKind.CONFLICT, reason=tell, tell=tell, code="deployed"))
             await tables.delete(tx, found.subject.digest, found.owner, self._clock.now())
         async with self._releases.admitting.still(found.owner):
