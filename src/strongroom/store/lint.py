@@ -224,6 +224,9 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "identity.access_token",
     ): "a tenant's own, a month after both tokens ended; a policy lets go of no other",
     ("erasable", "gateway.nonce"): "nonces count for a minute; what is older would only grow",
+    ("erasable", "registry.outside_evidence"): "what newer evidence has taken the place of; the log says what it was",
+    ("erasable", "registry.own_outside_evidence"): "a tenant's own, as registry.outside_evidence",
+    ("erasable", "registry.serving_lack"): "what the last look found; since when, and that it ended, stands in the log",
 }
 
 

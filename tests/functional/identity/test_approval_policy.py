@@ -197,6 +197,6 @@ async def test_what_the_settings_demand_of_prod_no_document_takes_away(
     async def passing(*_: object) -> tuple[Passed, ...]:
         return (Passed(),)
 
-    monkeypatch.setattr(house.services.evaluations, "passing", passing)
+    monkeypatch.setattr(house.services.evaluations.counting, "passing", passing)
     assert (await lacking(house, environment=PROD))[-1] == "The evaluation leaks is missing."
     assert "The evaluation isolation is missing." not in await lacking(house, environment=PROD)
