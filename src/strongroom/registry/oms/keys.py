@@ -118,12 +118,15 @@ def read_chain(data: bytes, key: ec.EllipticCurvePublicKey, now: datetime) -> tu
     """
     try:
         chain = tuple(x509.load_pem_x509_certificates(data))
+        first = chain[0].public_key()
     except ValueError:
         raise BadKey("there is no certificate in PEM in it") from None
-    if chain[0].public_key() != key:
+    except UnsupportedAlgorithm:
+        raise BadKey("the first certificate is not of this key") from None
+    if first != key:
         raise BadKey("the first certificate is not of this key")
     if not _may_sign(chain[0]):
-        raise BadKey("the first certificate is not for signing")
+        raise BadKey(_NOT_FOR_SIGNING)
     if not all(each.not_valid_before_utc <= now < each.not_valid_after_utc for each in chain):
         raise BadKey("a certificate in it does not count yet, or any more")
     for issued, issuer in pairwise(chain):
