@@ -83,6 +83,12 @@ def test_no_rule_is_called_so_that_its_grace_is_given_to_what_has_another(name: 
     assert state(at(721, Again(lapses=(rule,)), before)) == "stopped"
 
 
+def test_what_is_said_is_one_printable_line_whatever_is_quoted_in_it() -> None:
+    lack = at(0, Again(lapses=(Lapse("", "It was built by a\x00b\n\u202e.", None),)))
+    assert lack is not None
+    assert lack.because == "It was built by a?b??."
+
+
 def test_of_two_rules_that_have_no_name_and_one_grace_both_are_told_and_the_shorter_of_one_name_counts() -> None:
     same = "a rule of 24 hours"
     lack = at(0, Again(lapses=(Lapse(same, "The scan is old.", 1), Lapse(same, "Provenance is missing.", 24))))

@@ -31,7 +31,7 @@ from strongroom.registry.documents import StoppedDocument
 from strongroom.registry.serving import tables
 from strongroom.registry.serving.model import LAPSED, STOPPED, Lack, Place
 from strongroom.registry.serving.settling import earliest, settle
-from strongroom.store import StoreError, TenantTx, feed
+from strongroom.store import StoreError, TenantTx, Unavailable, feed
 
 BLIND_S: Final = 60.0
 """For how long a judgement may fail before that is written down: a database that is away for a moment is no incident."""
@@ -103,10 +103,27 @@ class Rejudging:
             seen = await self._judged(tenant, places, instead=Again(untold=said))
         else:
             self._blind.pop(tenant, None)
-        changed = [each for place in places if (each := await self._settled(tenant, place, seen)) is not None]
+        changed = await self._all_settled(tenant, places, seen)
         living = {place.deployment for place in places}
         for gone in seen.before.keys() - living:
             await self._forget(tenant, gone)
+        return changed
+
+    async def _all_settled(self, tenant: TenantId, places: Sequence[Place], seen: _Seen) -> list[Settled]:
+        """Settle each place. One that cannot be written down keeps none of the others from being stopped; then it is raised."""
+        changed: list[Settled] = []
+        faults: list[Exception] = []
+        for place in places:
+            try:
+                found = await self._settled(tenant, place, seen)
+            except Unavailable:
+                raise  # it is away for every one of them
+            except Exception as fault:  # noqa: BLE001 - raised below
+                faults.append(fault)
+            else:
+                changed += [] if found is None else [found]
+        if faults:
+            raise faults[0]
         return changed
 
     async def _judged(self, tenant: TenantId, places: Sequence[Place], *, instead: Again | None = None) -> _Seen:

@@ -39,11 +39,16 @@ def settle(digest: str, before: Lack | None, found: Again, now: datetime, untold
     return Lack(
         digest=digest,
         state="stopped" if until is not None and until <= now else "told",
-        because=" ".join(dict.fromkeys(said for said, _ in graces.values()))[:_MOST_SAID],
+        because=_line(" ".join(dict.fromkeys(said for said, _ in graces.values())))[:_MOST_SAID],
         since=since,
         first_at=min(since.values()),
         until_at=until,
     )
+
+
+def _line(text: str) -> str:
+    """Return a text as one printable line: it may quote others' evidence, and a database takes no text with a zero in it."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def earliest(one: Lack | None, other: Lack | None) -> Lack | None:
