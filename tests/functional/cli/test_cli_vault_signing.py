@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from strongroom.app.rig import Installation
 from strongroom.app.testing import RELEASE, ControlPlane
@@ -49,7 +50,7 @@ def issued(request: bytes, *, usage: bool = True, days: int = 1) -> tuple[bytes,
         )  # fmt: skip
 
     certificate = made(asked.subject, asked.public_key(), ca=False)
-    purpose = x509.ExtendedKeyUsageOID.CODE_SIGNING if usage else x509.ExtendedKeyUsageOID.SERVER_AUTH
+    purpose = ExtendedKeyUsageOID.CODE_SIGNING if usage else ExtendedKeyUsageOID.SERVER_AUTH
     certificate = certificate.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
     for each in asked.extensions:
         certificate = certificate.add_extension(each.value, each.critical)

@@ -20,7 +20,7 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Action, Ask, Kind, Resource
 from strongroom.registry.channels.model import Channel, RevokedKind
 from strongroom.registry.documents import SIGNER
-from strongroom.registry.serving import service
+from strongroom.registry.serving import tables
 from strongroom.registry.serving.model import LAPSED, STOPPED
 from strongroom.registry.serving.service import BLIND_S, Rejudging, Settled
 from strongroom.registry.serving.tables import lacks
@@ -295,14 +295,14 @@ async def test_one_deployment_of_which_nothing_can_be_written_down_keeps_no_othe
     await house.services.registry.deploy(INSTALLER, acme, DEV, Name("another"), RELEASE.digest, ASK)
     await demand(house, 0, STOP | {"grace_hours": 0})
     (first, second) = (await judge.deployed()).places()[acme]
-    put = service.tables.put
+    put = tables.put
 
     async def stumbles(tx: Any, deployment: Any, lack: Any) -> None:
         if deployment == first.deployment:
             raise ValueError
         await put(tx, deployment, lack)
 
-    monkeypatch.setattr(service.tables, "put", stumbles)
+    monkeypatch.setattr(tables, "put", stumbles)
     with pytest.raises(ValueError, match=r"^$"):
         await judge.look(acme)
     async with house.services.gate.permit(INSTALLER, *_looking(acme)) as tx:

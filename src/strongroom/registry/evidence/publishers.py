@@ -97,9 +97,7 @@ def check(demand: PublisherDemand, subject: Subject, manifest: Manifest, bundle:
         raise BadSignature(f"whoever signed it counts no more since {demand.until}")
     held = bundles.read(bundle)
     words = _signed_by(demand, held, now)
-    said = said_in(
-        held
-    )  # after the signature: what nobody signed who is trusted is not read, and costs a tenth of the time
+    said = said_in(held)  # after the signature: reading what a stranger signed takes ten times as long as refusing it
     wanted = demand.called(subject.name, subject.version)
     if said.name != wanted:
         raise BadSignature(f"it was signed as {shown(said.name)}, and {shown(wanted)} is demanded")
