@@ -31,7 +31,7 @@ class Unfit(StoreError):  # noqa: N818 - as Unavailable
     """A value is not one that the table takes, whatever else is stored.
 
     Attributes:
-        constraint: the name of the check that was violated.
+        constraint: the name of the check that was violated; `text` where it is a text that no column takes.
     """
 
     def __init__(self, constraint: str) -> None:
@@ -91,6 +91,8 @@ def mapped() -> Generator[None]:
         raise Conflict(error.constraint_name or "unnamed") from None
     except asyncpg.CheckViolationError as error:
         raise Unfit(error.constraint_name or "unnamed") from None
+    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
+        raise Unfit("text") from None  # a text with a zero in it (22021; in jsonb 22P05): whoever brought it may know
     except asyncpg.DiskFullError:
         raise Full("the database's disk is full") from None
     except asyncpg.InsufficientPrivilegeError as error:
