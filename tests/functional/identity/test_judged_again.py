@@ -288,6 +288,28 @@ async def test_what_others_write_in_their_evidence_keeps_nothing_from_being_stop
     assert "it was built by a?b" in shown.serving[0].said
 
 
+async def test_a_release_is_judged_once_at_each_look_however_often_it_is_deployed(
+    house: House, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of pieces of evidence were read anew for each deployment: a minute was over before all were judged."""
+    acme = await serving(house)
+    for name in ("another", "third"):
+        await house.services.registry.deploy(INSTALLER, acme, DEV, Name(name), RELEASE.digest, ASK)
+    await demand(house, 0, STOP | {"grace_hours": 0})
+    judged: list[Any] = []
+    once = house.services.admission.again
+
+    async def counted(tx: Any, digest: str, environment: Environment, around: Any) -> Any:
+        judged.append((digest, environment))
+        return await once(tx, digest, environment, around)
+
+    monkeypatch.setattr(house.services.admission, "again", counted)
+    await judge.look(acme)
+    assert judged == [(RELEASE.digest, DEV)]
+    async with house.services.gate.permit(INSTALLER, *_looking(acme)) as tx:
+        assert [each.state for each in (await lacks(tx)).values()] == ["stopped"] * 3
+
+
 async def test_one_deployment_of_which_nothing_can_be_written_down_keeps_no_other_from_being_stopped(
     house: House, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from strongroom.registry.admission.keys import RegistryKeys
@@ -59,8 +59,12 @@ class EvidenceReader:
         owner = "" if found.owner is None else str(found.owner)
         if found.owner is not None:
             rows += await tables.own_seals(tx, found.owner, found.subject.digest)
-        taken = [each for each in map(self.read, rows) if each is not None]
-        return Outside(digests, tuple(each for each in taken if _of(each, digests, owner)))
+        # Beside the loop: hundreds of long pieces take seconds, and others wait for this process too.
+        return Outside(digests, await asyncio.to_thread(self._read, rows, digests, owner))
+
+    def _read(self, rows: Sequence[bytes], digests: Mapping[About, str], owner: str) -> tuple[Taken, ...]:
+        taken = (each for each in map(self.read, rows) if each is not None)
+        return tuple(each for each in taken if _of(each, digests, owner))
 
     def read(self, seal: bytes) -> Taken | None:
         """Return what a seal of this installation is over."""

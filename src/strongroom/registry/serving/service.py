@@ -21,7 +21,7 @@ import msgspec
 from strongroom.audit.model import plain
 from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import TenantId
-from strongroom.kernel.principal import Principal
+from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission import Admission
 from strongroom.registry.admission.again import Again
@@ -37,6 +37,9 @@ BLIND_S: Final = 60.0
 """For how long a judgement may fail before that is written down: a database that is away for a moment is no incident."""
 
 _JUDGE_S: Final = 60.0
+_EACH_S: Final = 5.0
+"""How long judging a tenant's deployments may take, and each of them besides: hundreds of pieces of evidence take seconds."""
+
 _FACT: Final = 256
 
 
@@ -94,7 +97,7 @@ class Rejudging:
             Exception: what a judgement failed with, while that may be for a moment.
         """
         try:
-            async with asyncio.timeout(_JUDGE_S):
+            async with asyncio.timeout(_JUDGE_S + _EACH_S * len(places)):
                 seen = await self._judged(tenant, places)
         except Exception as fault:
             if self._for_a_moment(tenant):
@@ -135,8 +138,16 @@ class Rejudging:
             if instead is not None:
                 return _Seen({place.deployment: instead for place in places}, before, stopped)
             around = await self._admission.around(tx, sorted({place.environment for place in places}))
-            found = {place.deployment: await self._one(tx, place, around) for place in places}
+            found = await self._each(tx, places, around)
         return _Seen(found, before, stopped)
+
+    async def _each(self, tx: TenantTx, places: Sequence[Place], around: Around) -> dict[UUID, Again]:
+        """Return what each place comes to. A release is judged once in each environment, however often it is deployed there."""
+        said: dict[tuple[str, Environment], Again] = {}
+        for place in places:
+            if (place.digest, place.environment) not in said:
+                said[place.digest, place.environment] = await self._one(tx, place, around)
+        return {place.deployment: said[place.digest, place.environment] for place in places}
 
     async def _one(self, tx: TenantTx, place: Place, around: Around) -> Again:
         try:

@@ -290,9 +290,7 @@ def _subject(text: str) -> x509.Name:
     return found
 
 
-def _written(
-    key: ec.EllipticCurvePublicKey, subject: x509.Name, names: x509.SubjectAlternativeName | None
-) -> bytes:
+def _written(key: ec.EllipticCurvePublicKey, subject: x509.Name, names: x509.SubjectAlternativeName | None) -> bytes:
     try:
         return request_for(key, subject, names)
     except ValueError:  # such as a country that is no ASCII
