@@ -71,7 +71,7 @@ class EvidenceReader:
         return seals.read(seal, self._keys)
 
 
-def _of(each: Taken, digests: dict[About, str], owner: str) -> bool:
+def _of(each: Taken, digests: Mapping[About, str], owner: str) -> bool:
     """Whether a piece is about just one of these, and of whose own it is said to be: rows may have been moved."""
     whose = owner if each.about is About.RELEASE else ""
     return each.owner == whose and each.subject == digests[each.about]
