@@ -123,6 +123,7 @@ class Judging:
         self._host: WorkerHost | None = None
         self._came: Final[dict[str, object]] = {}
         """Workers that came along, each with who was to be served by it when it was asked last whether it may start."""
+        self._asking: Final = asyncio.Lock()
         self._looked_at = 0.0
         self._turned: Final = asyncio.Condition()
         self.turns = 0
@@ -173,8 +174,12 @@ class Judging:
 
     async def _turn(self) -> bool:
         """Judge everything once; return whether all could be."""
-        await self._look_at_the_installation()
         whole = True
+        try:
+            await self._look_at_the_installation()
+        except Exception as fault:  # noqa: BLE001 - then it cannot be told, and what serves is judged all the same
+            whole = False
+            self._judges.tell(f"what the installation is could not be looked at ({type(fault).__name__}); again soon")
         for tenant, places in self._deployed.places().items():
             try:
                 for place, lack in await self._again.look(tenant, places):
@@ -189,11 +194,13 @@ class Judging:
 
     async def _look_at_the_installation(self) -> None:
         """Look anew at what the installation is: what is demanded of it is demanded of the files that are there now."""
-        now_s = asyncio.get_running_loop().time()
-        if self._looked_at and now_s - self._looked_at < self._recheck_s:
+        now_s, last_s = asyncio.get_running_loop().time(), self._looked_at
+        if last_s and now_s - last_s < self._recheck_s:
             return  # it takes a second of CPU
         self._looked_at = now_s
         before = await self._judges.evidence.runtime()
+        if not last_s:
+            return  # that was the first look
         now = await self._judges.evidence.look_again()
         if before and now != before:
             self._judges.tell(
@@ -227,7 +234,11 @@ class Judging:
         }  # fmt: skip
         resource = Resource(kind=Kind.RELEASE, id=digest)
         tenants = self._deployed.tenants(spec.environment, digest)
-        async with self._judges.gate.permit_platform(INSTALLER, Action.MODEL_LOAD, resource, Ask(detail=detail)) as tx:
+        # One at a time: there is one connection for this, and who waits for others at a start has been told nothing yet.
+        async with (
+            self._asking,
+            self._judges.gate.permit_platform(INSTALLER, Action.MODEL_LOAD, resource, Ask(detail=detail)) as tx,
+        ):
             return await demand_start(tx, self._judges.admission, digest, spec.environment, tenants, lenient=lenient)
 
 

@@ -93,6 +93,18 @@ def test_text_of_several_lines_holds_no_other_control_character(ask: Ask, data: 
     assert ask("POST", close, by="operator", data={"cause": "two\nlines\tand a tab"}).status == 404
 
 
+def test_a_text_that_the_database_does_not_take_is_400_and_stands_in_the_log(ask: Ask) -> None:
+    """A zero in a label of a workload's was a fault of ours."""
+    label = {"request": f"req_{'0' * 32}", "label": "a\x00b", "predicted": "1"}
+    answer = ask(
+        "POST", "/api/tenants/acme/labels", by="acme-evaluation", data={"environment": "dev", "labels": [label]}
+    )
+    assert answer.status == 400, answer.text
+    assert not INTERNAL.search(answer.text)
+    log = ask("GET", "/api/tenants/acme/audit?limit=50", by="acme-admin").body["data"]
+    assert next(each["outcome"] for each in log if each["action"] == "model.label") == "refused"
+
+
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "application/xml", ""])
 def test_another_media_type_is_415(ask: Ask, kind: str) -> None:
     answer = ask("POST", KEYS, by="acme-admin", data=GOOD, headers={"content-type": kind})

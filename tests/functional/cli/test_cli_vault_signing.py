@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from strongroom.app.rig import Installation
 from strongroom.app.testing import RELEASE, ControlPlane
@@ -49,6 +50,8 @@ def issued(request: bytes, *, usage: bool = True, days: int = 1) -> tuple[bytes,
         )  # fmt: skip
 
     certificate = made(asked.subject, asked.public_key(), ca=False)
+    purpose = ExtendedKeyUsageOID.CODE_SIGNING if usage else ExtendedKeyUsageOID.SERVER_AUTH
+    certificate = certificate.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
     for each in asked.extensions:
         certificate = certificate.add_extension(each.value, each.critical)
     top = made(name, root.public_key(), ca=True).sign(root, hashes.SHA256())
@@ -144,7 +147,7 @@ def test_a_certificate_of_the_key_signs_for_it_and_one_of_another_version_does_n
     expired, server = issued(request.read_bytes(), days=-1)[1], issued(request.read_bytes(), usage=False)[1]
     for broken, said in (
         (b"no certificate", "no certificate"), (root + leaf, "not of this key"), (leaf + other, "do not follow"),
-        (expired, "does not count"), (server, "not for signing"),
+        (expired, "does not count"), (server, "not for signing code"),
     ):  # fmt: skip
         chain.write_bytes(broken)
         refused = run(*sign)

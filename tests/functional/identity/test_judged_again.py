@@ -10,7 +10,7 @@ from tests.functional.identity.test_approval_policy import demand
 from tests.functional.identity.test_approvers_keys import MINE, opened, register, statement
 from tests.functional.identity.test_outside_evidence import DEMANDS, KEY, add, now
 from tests.functional.identity.test_release_admission import ONE, RELEASE, alter, approve, deploy, listed
-from tests.unit.registry.evidence_samples import PARTS, cyclonedx, vulns
+from tests.unit.registry.evidence_samples import BUILDER, PARTS, cyclonedx, slsa, vulns
 
 from strongroom.app.deployed import Deployed
 from strongroom.app.seed import INSTALLER
@@ -20,6 +20,7 @@ from strongroom.kernel.principal import Environment, Principal, Role
 from strongroom.policy import Action, Ask, Kind, Resource
 from strongroom.registry.channels.model import Channel, RevokedKind
 from strongroom.registry.documents import SIGNER
+from strongroom.registry.serving import tables
 from strongroom.registry.serving.model import LAPSED, STOPPED
 from strongroom.registry.serving.service import BLIND_S, Rejudging, Settled
 from strongroom.registry.serving.tables import lacks
@@ -274,6 +275,60 @@ async def test_a_judgement_that_fails_is_no_yes_for_ever(house: House, judge: Ju
     assert await judge.state(acme, hours + 1.1) == "stopped"
     await alter(house, "ALTER TABLE registry.evaluation_gone RENAME TO evaluation")
     assert await judge.state(acme) == ""
+
+
+async def test_what_others_write_in_their_evidence_keeps_nothing_from_being_stopped(house: House, judge: Judge) -> None:
+    """A zero in a text, which the database does not take: quoted in a reason, it kept a tenant's deployments from any judgement."""
+    acme = await serving(house)
+    built = {"about": "release", "builders": [BUILDER], "keys": [KEY]}
+    await demand(house, 0, STOP | {"evidence": [built], "grace_hours": 0})
+    await add(house, slsa("a\x00b"))
+    assert await judge.state(acme) == "stopped"
+    shown = await house.services.admission.show(INSTALLER, "m", "1", None, ASK)
+    assert "it was built by a?b" in shown.serving[0].said
+
+
+async def test_a_release_is_judged_once_at_each_look_however_often_it_is_deployed(
+    house: House, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of pieces of evidence were read anew for each deployment: a minute was over before all were judged."""
+    acme = await serving(house)
+    for name in ("another", "third"):
+        await house.services.registry.deploy(INSTALLER, acme, DEV, Name(name), RELEASE.digest, ASK)
+    await demand(house, 0, STOP | {"grace_hours": 0})
+    judged: list[Any] = []
+    once = house.services.admission.again
+
+    async def counted(tx: Any, digest: str, environment: Environment, around: Any) -> Any:
+        judged.append((digest, environment))
+        return await once(tx, digest, environment, around)
+
+    monkeypatch.setattr(house.services.admission, "again", counted)
+    await judge.look(acme)
+    assert judged == [(RELEASE.digest, DEV)]
+    async with house.services.gate.permit(INSTALLER, *_looking(acme)) as tx:
+        assert [each.state for each in (await lacks(tx)).values()] == ["stopped"] * 3
+
+
+async def test_one_deployment_of_which_nothing_can_be_written_down_keeps_no_other_from_being_stopped(
+    house: House, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = await serving(house)
+    await house.services.registry.deploy(INSTALLER, acme, DEV, Name("another"), RELEASE.digest, ASK)
+    await demand(house, 0, STOP | {"grace_hours": 0})
+    (first, second) = (await judge.deployed()).places()[acme]
+    put = tables.put
+
+    async def stumbles(tx: Any, deployment: Any, lack: Any) -> None:
+        if deployment == first.deployment:
+            raise ValueError
+        await put(tx, deployment, lack)
+
+    monkeypatch.setattr(tables, "put", stumbles)
+    with pytest.raises(ValueError, match=r"^$"):
+        await judge.look(acme)
+    async with house.services.gate.permit(INSTALLER, *_looking(acme)) as tx:
+        assert {name: each.state for name, each in (await lacks(tx)).items()} == {second.deployment: "stopped"}
 
 
 async def test_what_is_withdrawn_is_forgotten_and_what_is_revoked_is_told_elsewhere(house: House, judge: Judge) -> None:

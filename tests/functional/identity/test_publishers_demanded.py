@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.functional.identity.test_approval_policy import demand, lacking
+from tests.functional.identity.test_judged_again import Judge
+from tests.functional.identity.test_outside_evidence import KEY as SCANS
+from tests.functional.identity.test_outside_evidence import add as scanned
 from tests.functional.identity.test_release_admission import (
     ONE,
     SUBJECT,
@@ -16,14 +20,17 @@ from tests.functional.identity.test_release_admission import (
     listed,
     refused,
 )
+from tests.unit.registry.evidence_samples import vulns
 
 from strongroom.app.seed import INSTALLER
+from strongroom.kernel.clock import SystemClock, rfc3339
 from strongroom.kernel.ids import KeyId
 from strongroom.kernel.principal import Principal, Role
 from strongroom.kernel.refusal import RefusalKind, Refused
 from strongroom.policy import Ask
 from strongroom.registry.admission.testing import manifest_of
 from strongroom.registry.channels.model import RevokedKind
+from strongroom.registry.evidence import service
 from strongroom.registry.evidence.model import MOST_SIGNATURES, About
 from strongroom.registry.oms import SigningKey
 from strongroom.registry.oms.keys import fingerprint
@@ -103,6 +110,50 @@ async def test_a_signature_counts_anew_each_time_by_todays_rules(house: House) -
         INSTALLER, RevokedKind.SIGNER, fingerprint(KEY.public_key()), "it was copied", ASK
     )
     await refused(house, acme, "its signer was revoked")
+
+
+async def test_what_serves_is_stopped_once_its_publishers_signature_has_not_counted_for_the_rules_grace(
+    house: House,
+) -> None:
+    acme = await ready(house)
+    await add(house, bundle())
+    await deploy(house, acme)
+    judge = Judge(house)
+    rule = {"name": "theirs", "environments": ["dev"], "publishers": [DEMAND]}
+    stops = rule | {"while_serving": "stop", "grace_hours": 2}
+    await demand(house, 1, stops)
+    assert await judge.state(acme) == ""
+    await house.services.channels.holds.revoke(
+        INSTALLER, RevokedKind.SIGNER, fingerprint(KEY.public_key()), "it was copied", ASK
+    )
+    assert [await judge.state(acme, hours) for hours in (0, 1.9, 2.1)] == ["told", "told", "stopped"]
+    shown = await house.services.admission.show(INSTALLER, "m", "1", None, ASK)
+    assert "its signer was revoked" in shown.serving[0].said
+    await demand(house, 2, rule)
+    assert await judge.state(acme, 2.1) == "told", "a rule that only tells stops nothing"
+    new = DEMAND | {"keys": [pem_of(STRANGER.public_key())]}
+    await demand(house, 3, stops | {"publishers": [new], "grace_hours": 0})
+    assert await judge.state(acme, 2.1) == "stopped"
+    await add(house, bundle(key=STRANGER))
+    assert await judge.state(acme, 2.1) == ""
+
+
+async def test_where_there_is_room_for_no_more_evidence_the_publishers_signature_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await listed(house)
+    await approve(house, ONE)
+    scans = {"about": "release", "scanned_days": 7, "keys": [SCANS]}
+    await demand(house, 0, {"environments": ["dev"], "publishers": [DEMAND], "evidence": [scans]})
+    await add(house, bundle())
+    monkeypatch.setattr(service, "MOST_KEPT", 2)
+    for days in (1, 0):
+        await scanned(house, vulns(at=rfc3339(SystemClock().now() - timedelta(days=days))))
+        assert await lacking(house) == []
+    with pytest.raises(Refused) as no:
+        await scanned(house, vulns(at=rfc3339(SystemClock().now()), uri="pkg:x/another"))
+    assert no.value.refusal.kind is RefusalKind.CONFLICT
+    assert await lacking(house) == []
 
 
 async def test_rows_that_somebody_wrote_moved_or_changed_do_not_help(house: House) -> None:

@@ -1,5 +1,7 @@
 """Only what is promoted is deployed; going back, freezing and revoking hold, and nobody turns a channel back."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from datetime import timedelta

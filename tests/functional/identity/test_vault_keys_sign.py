@@ -112,6 +112,19 @@ async def test_no_other_role_signs_makes_or_looks_and_each_attempt_is_recorded(h
     assert (await sign(house)).key_version == 1, "who may, can"
 
 
+async def test_a_request_that_cannot_be_written_is_refused_and_is_no_fault_of_ours(house: House) -> None:
+    keys = house.services.vault_keys
+    await keys.make(OPERATOR, "releases", ASK)
+    subjects = ("", "models", "CN=", "CN=a,,O=b", "C=USA", "C=\u00e9", "CN=" + "a" * 65)
+    for subject, names in (
+        *((each, []) for each in subjects),
+        ("CN=models", ["\u00e9"]),
+        ("CN=models", ["http://\u00e9"]),
+        ("CN=models", ["a"] * 11),
+    ):
+        assert await kind(keys.request(OPERATOR, "releases", subject, names, ASK)) is RefusalKind.INVALID, subject
+
+
 async def test_a_release_that_is_not_proven_or_is_revoked_is_not_signed(house: House) -> None:
     services = house.services
     await services.vault_keys.make(OPERATOR, "releases", ASK)

@@ -18,6 +18,8 @@ from strongroom.store.testing import TestDatabase
         ("53300", Unavailable, RefusalKind.UNAVAILABLE, "cannot reach its database"),
         ("25006", Unavailable, RefusalKind.UNAVAILABLE, "cannot reach its database"),
         ("23514", Unfit, RefusalKind.INVALID, "A value of the request"),
+        ("22021", Unfit, RefusalKind.INVALID, "A value of the request"),
+        ("22P05", Unfit, RefusalKind.INVALID, "A value of the request"),
     ],
 )
 async def test_each_no_of_the_server_is_known(

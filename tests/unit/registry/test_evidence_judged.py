@@ -51,6 +51,11 @@ def judged(demand: dict[str, Any], *taken: Taken, days: int = 0, revoked: str = 
     return all(each.met for each in found), " ".join(each.because for each in found if not each.met)
 
 
+def test_what_is_quoted_of_anothers_document_is_printable() -> None:
+    strange = piece(slsa("a\x00b\u202e"))
+    assert judged({"builders": [BUILDER]}, strange)[1].endswith("Not taken: it was built by a?b?.")
+
+
 SCANNED = {"scanned_days": 7, "severity": "high"}
 
 

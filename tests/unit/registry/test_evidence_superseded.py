@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from tests.unit.registry.evidence_samples import NOW, PARTS, SCANNER, STRANGER, cyclonedx, slsa, vulnerability, vulns
 from tests.unit.registry.test_evidence_judged import CVE, judged, piece
+from tests.unit.registry.test_publishers_judged import signature, taken
 
 from strongroom.kernel.clock import rfc3339
 from strongroom.registry.evidence.model import About
 from strongroom.registry.evidence.superseding import superseded
+
+DAY = timedelta(days=1)
 
 
 def at(days: int) -> str:
@@ -50,6 +54,14 @@ def test_vex_is_superseded_once_all_that_it_speaks_of_is_spoken_of_anew() -> Non
     assert superseded([old, half, piece(vex(2, ("CVE-2", "not_affected")))]) == [old]
     bad = piece(vex(5, ("CVE-3", "exploitable")))
     assert superseded([bad, piece(vex(2, ("CVE-3", "not_affected")))]) == [], "what is exploitable is told again first"
+
+
+def test_a_publishers_signature_is_superseded_by_nothing() -> None:
+    """Room for newer scans was made by removing it: what served by it was stopped a day later."""
+    signed = [taken(signature(name)) for name in ("a", "a", "b")]
+    older = [msgspec.structs.replace(signed[0], facts=msgspec.structs.replace(signed[0].facts, made=NOW - DAY))]
+    scans = [piece(vulns(at=at(days))) for days in (3, 1)]
+    assert superseded([*older, *signed, *scans]) == scans[:1]
 
 
 def test_a_word_excuses_for_as_long_as_the_demand_says_and_a_year_where_it_says_nothing() -> None:

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from strongroom.registry import dsse, oms
+from strongroom.registry.oms.bundle import write
+from strongroom.registry.oms.service import payload
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -41,16 +43,14 @@ def pem(signer: oms.SigningKey) -> bytes:
 
 def signed(signer: oms.SigningKey, statement: dict[str, Any], bundle: Change = lambda _: None) -> bytes:
     """Return a bundle as others may write it: the statement indented, and `bundle` changing what is around it."""
-    payload = json.dumps(statement, indent=2).encode()
-    made = json.loads(
-        oms.bundle.write(payload, signer.sign(dsse.encoded(dsse.IN_TOTO, payload)), certificates=(), hint=signer.hint)
-    )
+    body = json.dumps(statement, indent=2).encode()
+    made = json.loads(write(body, signer.sign(dsse.encoded(dsse.IN_TOTO, body)), certificates=(), hint=signer.hint))
     bundle(made)
     return json.dumps(made).encode()
 
 
 def statement(model: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(oms.service.payload("sample", oms.digests(model)))
+    found: dict[str, Any] = json.loads(payload("sample", oms.digests(model)))
     return found
 
 
@@ -108,7 +108,7 @@ def test_what_a_statement_holds_beside_the_files_is_passed_over(model: Path, sig
 def test_a_model_of_one_file_may_be_called_by_its_name(called: str, model: Path, signer: oms.SigningKey) -> None:
     one = model / "config.json"
     (digest,) = oms.digests(one).values()
-    bundle = signed(signer, json.loads(oms.service.payload("sample", {called: digest})))
+    bundle = signed(signer, json.loads(payload("sample", {called: digest})))
     assert holds(one, bundle, signer).signed.files == {called: digest}
     other = one.rename(one.with_name("other.json"))
     if called != ".":
@@ -119,18 +119,18 @@ def test_a_model_of_one_file_may_be_called_by_its_name(called: str, model: Path,
         holds(other.rename(one), bundle, signer)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda whole: whole.update(_type="https://in-toto.io/Statement/v0.1"),
-        lambda whole: whole.update(predicateType="https://example.com/another/v1.0"),
-        lambda whole: whole["predicate"].update(resources=[]),
-        lambda whole: whole["predicate"].pop("serialization"),
-        lambda whole: whole["predicate"]["serialization"].update(method="shards", shard_size=1 << 20),
-        lambda whole: whole["predicate"]["serialization"].update(allow_symlinks=True),
-        lambda whole: whole["subject"].append(whole["subject"][0]),
-    ],
-)
+CHANGES: list[Change] = [
+    lambda whole: whole.update(_type="https://in-toto.io/Statement/v0.1"),
+    lambda whole: whole.update(predicateType="https://example.com/another/v1.0"),
+    lambda whole: whole["predicate"].update(resources=[]),
+    lambda whole: whole["predicate"].pop("serialization"),
+    lambda whole: whole["predicate"]["serialization"].update(method="shards", shard_size=1 << 20),
+    lambda whole: whole["predicate"]["serialization"].update(allow_symlinks=True),
+    lambda whole: whole["subject"].append(whole["subject"][0]),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_statement_of_another_kind_is_refused_though_a_trusted_key_signed_it(
     change: Change, model: Path, signer: oms.SigningKey
 ) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strongroom.registry.admission.again import Again, Lapse
 from strongroom.registry.serving.model import Lack
-from strongroom.registry.serving.settling import earliest, settle
+from strongroom.registry.serving.settling import BARRED, UNTOLD, earliest, settle
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DIGEST, OTHER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
@@ -69,6 +70,30 @@ def test_of_two_beginnings_the_earlier_counts() -> None:
         assert state(at(2.1, STALE, earliest(one, other))) == "stopped"
     assert earliest(None, old) is old
     assert earliest(new, None) is new
+
+
+@pytest.mark.parametrize("name", [BARRED, UNTOLD])
+def test_no_rule_is_called_so_that_its_grace_is_given_to_what_has_another(name: str) -> None:
+    rule = Lapse(name, "The scan is old.", 720)
+    found = Again(barred="It was revoked.", lapses=(rule,)) if name == BARRED else Again("", "It is away.", (rule,))
+    before = at(0, found)
+    lack = at(1, found, before)
+    assert lack is not None
+    assert (lack.state, lack.because.endswith(" The scan is old.")) == ("stopped", True)
+    assert state(at(721, Again(lapses=(rule,)), before)) == "stopped"
+
+
+def test_what_is_said_is_one_printable_line_whatever_is_quoted_in_it() -> None:
+    lack = at(0, Again(lapses=(Lapse("", "It was built by a\x00b\n\u202e.", None),)))
+    assert lack is not None
+    assert lack.because == "It was built by a?b??."
+
+
+def test_of_two_rules_that_have_no_name_and_one_grace_both_are_told_and_the_shorter_of_one_name_counts() -> None:
+    same = "a rule of 24 hours"
+    lack = at(0, Again(lapses=(Lapse(same, "The scan is old.", 1), Lapse(same, "Provenance is missing.", 24))))
+    assert lack is not None
+    assert (lack.because, lack.until_at) == ("The scan is old. Provenance is missing.", NOW + HOUR)
 
 
 @given(st.lists(st.floats(-100, 100, allow_nan=False), min_size=1, max_size=6))

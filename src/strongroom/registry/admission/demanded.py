@@ -48,7 +48,7 @@ class Passed(Protocol):
 
 
 class Passing(Protocol):
-    """Tells which evaluations of a release count (`Evaluations.passing`)."""
+    """Tells which evaluations of a release count (`Counting.passing`)."""
 
     async def passing(self, tx: OperatorTx | TenantTx, release: str) -> Collection[Passed]:
         """Return them."""

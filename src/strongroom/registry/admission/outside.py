@@ -16,7 +16,7 @@ from typing import Final
 
 from strongroom.kernel.clock import rfc3339
 from strongroom.registry.admission.model import Reason
-from strongroom.registry.evidence.model import About, Finding, Outside, Taken, Word
+from strongroom.registry.evidence.model import About, Finding, Outside, Taken, Word, short
 from strongroom.rules.evidence import SEVERITIES, VEX_DAYS, EvidenceDemand
 
 DEMAND: Final = "evidence"
@@ -78,11 +78,11 @@ def _provenance(demand: EvidenceDemand, taken: Sequence[Taken]) -> Reason:
         if found is None:
             continue
         if found.builder not in demand.builders:
-            left.append(f"it was built by {found.builder}")
+            left.append(f"it was built by {short(found.builder)}")
         elif demand.build_types and found.build_type not in demand.build_types:
-            left.append(f"it was built as {found.build_type}")
+            left.append(f"it was built as {short(found.build_type)}")
         elif demand.sources and not (found.sources and set(found.sources) <= set(demand.sources)):
-            left.append(f"it was built from {', '.join(found.sources) or 'nothing that is named'}")
+            left.append(f"it was built from {short(', '.join(found.sources)) or 'nothing that is named'}")
         else:
             return _yes(f"The {demand.about} was built by {found.builder}.")
     said = f" Not taken: {'; '.join(sorted(set(left)))}." if left else ""

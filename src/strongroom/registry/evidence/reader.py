@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from strongroom.registry.admission.keys import RegistryKeys
@@ -41,7 +41,7 @@ class EvidenceReader:
             self._runtime = asyncio.create_task(asyncio.to_thread(look), name="runtime digest")
         try:
             return await asyncio.shield(self._runtime)
-        except OSError:
+        except Exception:  # noqa: BLE001 - a record that cannot be read raises anything; what is not told is not met
             self._runtime = None
             return ""
 
@@ -59,15 +59,19 @@ class EvidenceReader:
         owner = "" if found.owner is None else str(found.owner)
         if found.owner is not None:
             rows += await tables.own_seals(tx, found.owner, found.subject.digest)
-        taken = [each for each in map(self.read, rows) if each is not None]
-        return Outside(digests, tuple(each for each in taken if _of(each, digests, owner)))
+        # Beside the loop: hundreds of long pieces take seconds, and others wait for this process too.
+        return Outside(digests, await asyncio.to_thread(self._read, rows, digests, owner))
+
+    def _read(self, rows: Sequence[bytes], digests: Mapping[About, str], owner: str) -> tuple[Taken, ...]:
+        taken = (each for each in map(self.read, rows) if each is not None)
+        return tuple(each for each in taken if _of(each, digests, owner))
 
     def read(self, seal: bytes) -> Taken | None:
         """Return what a seal of this installation is over."""
         return seals.read(seal, self._keys)
 
 
-def _of(each: Taken, digests: dict[About, str], owner: str) -> bool:
+def _of(each: Taken, digests: Mapping[About, str], owner: str) -> bool:
     """Whether a piece is about just one of these, and of whose own it is said to be: rows may have been moved."""
     whose = owner if each.about is About.RELEASE else ""
     return each.owner == whose and each.subject == digests[each.about]

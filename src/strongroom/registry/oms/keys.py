@@ -118,9 +118,12 @@ def read_chain(data: bytes, key: ec.EllipticCurvePublicKey, now: datetime) -> tu
     """
     try:
         chain = tuple(x509.load_pem_x509_certificates(data))
+        first = chain[0].public_key()
     except ValueError:
         raise BadKey("there is no certificate in PEM in it") from None
-    if chain[0].public_key() != key:
+    except UnsupportedAlgorithm:
+        raise BadKey("the first certificate is not of this key") from None
+    if first != key:
         raise BadKey("the first certificate is not of this key")
     if not _may_sign(chain[0]):
         raise BadKey(_NOT_FOR_SIGNING)

@@ -188,6 +188,15 @@ def stated(signature: bytes) -> tuple[Bundle, Signed]:
     return bundle, _signed(bundle)
 
 
+def said_in(bundle: Bundle) -> Signed:
+    """Return what a bundle says of a model: to be read once it is known who signed it.
+
+    Raises:
+        BadSignature: when it contradicts itself, or speaks of something else.
+    """
+    return _signed(bundle)
+
+
 def _same(here: dict[str, str], signed: dict[str, str]) -> None:
     added, gone = sorted(here.keys() - signed.keys()), sorted(signed.keys() - here.keys())
     changed = sorted(path for path in here.keys() & signed.keys() if here[path] != signed[path])

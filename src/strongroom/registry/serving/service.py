@@ -21,7 +21,7 @@ import msgspec
 from strongroom.audit.model import plain
 from strongroom.kernel.clock import Clock, rfc3339
 from strongroom.kernel.ids import TenantId
-from strongroom.kernel.principal import Principal
+from strongroom.kernel.principal import Environment, Principal
 from strongroom.policy import EVERY, Action, Ask, Gate, Kind, Resource
 from strongroom.registry.admission import Admission
 from strongroom.registry.admission.again import Again
@@ -31,12 +31,15 @@ from strongroom.registry.documents import StoppedDocument
 from strongroom.registry.serving import tables
 from strongroom.registry.serving.model import LAPSED, STOPPED, Lack, Place
 from strongroom.registry.serving.settling import earliest, settle
-from strongroom.store import StoreError, TenantTx, feed
+from strongroom.store import StoreError, TenantTx, Unavailable, feed
 
 BLIND_S: Final = 60.0
 """For how long a judgement may fail before that is written down: a database that is away for a moment is no incident."""
 
 _JUDGE_S: Final = 60.0
+_EACH_S: Final = 5.0
+"""How long judging a tenant's deployments may take, and each of them besides: hundreds of pieces of evidence take seconds."""
+
 _FACT: Final = 256
 
 
@@ -94,7 +97,7 @@ class Rejudging:
             Exception: what a judgement failed with, while that may be for a moment.
         """
         try:
-            async with asyncio.timeout(_JUDGE_S):
+            async with asyncio.timeout(_JUDGE_S + _EACH_S * len(places)):
                 seen = await self._judged(tenant, places)
         except Exception as fault:
             if self._for_a_moment(tenant):
@@ -103,10 +106,27 @@ class Rejudging:
             seen = await self._judged(tenant, places, instead=Again(untold=said))
         else:
             self._blind.pop(tenant, None)
-        changed = [each for place in places if (each := await self._settled(tenant, place, seen)) is not None]
+        changed = await self._all_settled(tenant, places, seen)
         living = {place.deployment for place in places}
         for gone in seen.before.keys() - living:
             await self._forget(tenant, gone)
+        return changed
+
+    async def _all_settled(self, tenant: TenantId, places: Sequence[Place], seen: _Seen) -> list[Settled]:
+        """Settle each place. One that cannot be written down keeps none of the others from being stopped; then it is raised."""
+        changed: list[Settled] = []
+        faults: list[Exception] = []
+        for place in places:
+            try:
+                found = await self._settled(tenant, place, seen)
+            except Unavailable:
+                raise  # it is away for every one of them
+            except Exception as fault:  # noqa: BLE001 - raised below
+                faults.append(fault)
+            else:
+                changed += [] if found is None else [found]
+        if faults:
+            raise faults[0]
         return changed
 
     async def _judged(self, tenant: TenantId, places: Sequence[Place], *, instead: Again | None = None) -> _Seen:
@@ -118,8 +138,16 @@ class Rejudging:
             if instead is not None:
                 return _Seen({place.deployment: instead for place in places}, before, stopped)
             around = await self._admission.around(tx, sorted({place.environment for place in places}))
-            found = {place.deployment: await self._one(tx, place, around) for place in places}
+            found = await self._each(tx, places, around)
         return _Seen(found, before, stopped)
+
+    async def _each(self, tx: TenantTx, places: Sequence[Place], around: Around) -> dict[UUID, Again]:
+        """Return what each place comes to. A release is judged once in each environment, however often it is deployed there."""
+        said: dict[tuple[str, Environment], Again] = {}
+        for place in places:
+            if (place.digest, place.environment) not in said:
+                said[place.digest, place.environment] = await self._one(tx, place, around)
+        return {place.deployment: said[place.digest, place.environment] for place in places}
 
     async def _one(self, tx: TenantTx, place: Place, around: Around) -> Again:
         try:

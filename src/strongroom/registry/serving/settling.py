@@ -28,7 +28,7 @@ def settle(digest: str, before: Lack | None, found: Again, now: datetime, untold
         now: the time.
         untold: for how long what cannot be told is taken for a yes.
     """
-    graces = dict(_graces(found, untold))
+    graces = _graces(found, untold)
     if not graces:
         return None
     known: Mapping[str, datetime] = before.since if before is not None and before.digest == digest else {}
@@ -39,11 +39,16 @@ def settle(digest: str, before: Lack | None, found: Again, now: datetime, untold
     return Lack(
         digest=digest,
         state="stopped" if until is not None and until <= now else "told",
-        because=" ".join(dict.fromkeys(said for said, _ in graces.values()))[:_MOST_SAID],
+        because=_line(" ".join(dict.fromkeys(said for said, _ in graces.values())))[:_MOST_SAID],
         since=since,
         first_at=min(since.values()),
         until_at=until,
     )
+
+
+def _line(text: str) -> str:
+    """Return a text as one printable line: it may quote others' evidence, and a database takes no text with a zero in it."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def earliest(one: Lack | None, other: Lack | None) -> Lack | None:
@@ -55,10 +60,20 @@ def earliest(one: Lack | None, other: Lack | None) -> Lack | None:
     return msgspec.structs.replace(one, since=since)
 
 
-def _graces(found: Again, untold: timedelta) -> Iterator[tuple[str, tuple[str, timedelta | None]]]:
+def _graces(found: Again, untold: timedelta) -> dict[str, tuple[str, timedelta | None]]:
+    """Return what is lacking by the name under which its grace is counted: of two of one name, as rules may have, the shorter."""
+    graces: dict[str, tuple[str, timedelta | None]] = {}
+    for name, said, grace in _each(found, untold):
+        before, known = graces.get(name, ("", None))
+        shorter = min((each for each in (known, grace) if each is not None), default=None)
+        graces[name] = (f"{before} {said}".strip(), shorter)
+    return graces
+
+
+def _each(found: Again, untold: timedelta) -> Iterator[tuple[str, str, timedelta | None]]:
     if found.barred:
-        yield BARRED, (found.barred, timedelta())
+        yield BARRED, found.barred, timedelta()
     if found.untold:
-        yield UNTOLD, (found.untold, untold)
+        yield UNTOLD, found.untold, untold
     for each in found.lapses:
-        yield each.rule, (each.because, None if each.hours is None else timedelta(hours=each.hours))
+        yield each.rule, each.because, None if each.hours is None else timedelta(hours=each.hours)

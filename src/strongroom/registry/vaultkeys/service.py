@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from strongroom.identity.approvals import Kind as Proposed
@@ -142,7 +143,7 @@ class VaultKeys:
         distinguished, alternative = _subject(subject), _alternative(names)
         async with self._turning(who, name, _noted(ask, signing_key=name, did="requested a certificate")):
             version = (await self._keys.one(name)).current
-            asked = request_for(version.key, distinguished, alternative)
+            asked = _written(version.key, distinguished, alternative)
             found = request_signed(asked, await self._keys.sign(name, version.version, asked))
         text = found.public_bytes(Encoding.PEM).decode()
         return Requested(name=name, version=version.version, request=text)
@@ -287,6 +288,14 @@ def _subject(text: str) -> x509.Name:
     if not list(found):
         raise Refused(invalid("A subject is written as in CN=models,O=Example (RFC 4514).", param="subject"))
     return found
+
+
+def _written(key: ec.EllipticCurvePublicKey, subject: x509.Name, names: x509.SubjectAlternativeName | None) -> bytes:
+    try:
+        return request_for(key, subject, names)
+    except ValueError:  # such as a country that is no ASCII
+        tell = "The subject, or a name, cannot be written into a request as it stands."
+        raise Refused(invalid(tell, param="subject")) from None
 
 
 def _alternative(names: list[str]) -> x509.SubjectAlternativeName | None:
