@@ -224,6 +224,9 @@ EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
         "identity.access_token",
     ): "a tenant's own, a month after both tokens ended; a policy lets go of no other",
     ("erasable", "gateway.nonce"): "nonces count for a minute; what is older would only grow",
+    ("erasable", "registry.serving_lack"): "what a deployment lacks now; one that lacks nothing has no row",
+    ("erasable", "registry.outside_evidence"): "what newer evidence takes the place of; the log tells that it did",
+    ("erasable", "registry.own_outside_evidence"): "as outside_evidence, of the tenant that is set",
 }
 
 
