@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from strongroom.app.control import SCHEDULE
+from strongroom.app.duties import SCHEDULE
 from strongroom.app.seed import INSTALLER
 from strongroom.gateway.fronts import Fronts
 from strongroom.gateway.snapshot import Snapshot
