@@ -56,6 +56,8 @@ RECHECK_S: Final = 300.0
 _FIRST_READ_S: Final = 10.0
 _RETRY_S: Final = 5.0
 _SETTLE_S: Final = 0.05
+_CONNECTIONS: Final = 3
+_ASKING: Final = _CONNECTIONS - 1  # one is the loop's; who finds none free within two seconds is told no
 _WAKING: Final = frozenset({DEPLOYMENT, REVOKED, PREFIX + APPROVAL.name})
 
 
@@ -97,7 +99,9 @@ async def judges(
     clock, keys = SystemClock(), RegistryKeys(keyring.derive(Purpose.REGISTRY))
     own = OwnKeys(demanded=settings.own_keys, trusted=frozenset(settings.approvals.keys))
     admin, passwords = database
-    connected = await Database.connect(passwords.login(CONTROL, admin), passwords.login(OPERATOR, admin), size=3)
+    connected = await Database.connect(
+        passwords.login(CONTROL, admin), passwords.login(OPERATOR, admin), size=_CONNECTIONS
+    )
     gate = Gate(connected, Engine.load(), clock)
     evidence = EvidenceReader(keys, partial(environment_now, settings.evidence.lock), settings.evidence.image or "")
     memory = remembered(places, settings)
@@ -120,6 +124,7 @@ class Judging:
         self._recheck_s: Final = recheck_s
         self._deployed: Final = Deployed()
         self._wake: Final = asyncio.Event()
+        self._asking: Final = asyncio.Semaphore(_ASKING)
         self._host: WorkerHost | None = None
         self._came: Final[dict[str, object]] = {}
         """Workers that came along, each with who was to be served by it when it was asked last whether it may start."""
@@ -227,7 +232,8 @@ class Judging:
         }  # fmt: skip
         resource = Resource(kind=Kind.RELEASE, id=digest)
         tenants = self._deployed.tenants(spec.environment, digest)
-        async with self._judges.gate.permit_platform(INSTALLER, Action.MODEL_LOAD, resource, Ask(detail=detail)) as tx:
+        permitted = self._judges.gate.permit_platform(INSTALLER, Action.MODEL_LOAD, resource, Ask(detail=detail))
+        async with self._asking, permitted as tx:
             return await demand_start(tx, self._judges.admission, digest, spec.environment, tenants, lenient=lenient)
 
 
