@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from tests.unit.registry.evidence_samples import NOW, PARTS, SCANNER, STRANGER, cyclonedx, slsa, vulnerability, vulns
 from tests.unit.registry.test_evidence_judged import CVE, judged, piece
 
 from strongroom.kernel.clock import rfc3339
-from strongroom.registry.evidence.model import About
+from strongroom.registry.evidence.model import About, Facts, Form
 from strongroom.registry.evidence.superseding import superseded
 
 
@@ -50,6 +51,15 @@ def test_vex_is_superseded_once_all_that_it_speaks_of_is_spoken_of_anew() -> Non
     assert superseded([old, half, piece(vex(2, ("CVE-2", "not_affected")))]) == [old]
     bad = piece(vex(5, ("CVE-3", "exploitable")))
     assert superseded([bad, piece(vex(2, ("CVE-3", "not_affected")))]) == [], "what is exploitable is told again first"
+
+
+def test_a_publishers_signature_makes_room_for_nothing() -> None:
+    """It tells of no scan, bill, word or build, so that it would seem to say nothing that newer pieces do not."""
+    old = piece(vulns(at=at(5)))
+    signed = msgspec.structs.replace(old, facts=Facts(form=Form.OMS, made=NOW - timedelta(days=9), bundle="{}"))
+    again = msgspec.structs.replace(signed, facts=msgspec.structs.replace(signed.facts, made=NOW))
+    assert superseded([signed]) == []
+    assert superseded([signed, again, old, piece(vulns(at=at(1)))]) == [old]
 
 
 def test_a_word_excuses_for_as_long_as_the_demand_says_and_a_year_where_it_says_nothing() -> None:

@@ -5,14 +5,15 @@ A piece is superseded when for everything that it says somebody's newer word is 
 - a scan: a newer scan by the same tool and key;
 - a bill of materials: a newer one by the same tool and key;
 - VEX: newer words of the same key about each vulnerability that it speaks of, and what it calls exploitable is told again;
-- provenance: a newer statement of the same key that says the same.
+- provenance: a newer statement of the same key that says the same;
+- a publisher's signature: by nothing. It says nothing of the kinds above, and which demand it meets is not known here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from strongroom.registry.evidence.model import Taken
+from strongroom.registry.evidence.model import Form, Taken
 
 
 def superseded(pieces: Iterable[Taken]) -> list[Taken]:
@@ -31,6 +32,8 @@ def _newer(other: Taken, each: Taken) -> bool:
 
 def _is_superseded(each: Taken, newer: list[Taken]) -> bool:
     facts = each.facts
+    if facts.form is Form.OMS:
+        return False
     same = [other.facts for other in newer if (other.facts.form, other.facts.tool) == (facts.form, facts.tool)]
     if facts.scan and not any(other.scan for other in same):
         return False
