@@ -326,7 +326,7 @@ def test_a_shared_worker_goes_on_for_whom_it_may_serve_ends_with_the_last_and_st
     assert kinds == ["serving-stopped"]
     house.ends("hers")
     assert house.becomes(lambda states: states.get(place) == "stopped"), house.serving.states()
-    assert not worker_socket(house.sockets, DEV, place.digest, None).exists()
+    assert house.becomes(lambda _: not worker_socket(house.sockets, DEV, place.digest, None).exists())
     assert any("every deployment of it is stopped" in line for line in house.said)
     house.approve("shared", "globex", "approver")
     house.judged()
