@@ -214,8 +214,7 @@ def lapsing(case: Case, weighed: Weighed, environment: Environment) -> Iterator[
     passed = case.passed | _at_promotion(case, environment)
     yield from further(demands, weighed.wanted, weighed.people, passed, case.now)
     yield from outside_reasons(demands.evidence, case.outside, case.now, revoked)
-    manifest = _manifest(case, [])
-    yield from published(demands.publishers, case.subject, manifest, case.outside, case.now, revoked)
+    yield from published(demands.publishers, case.subject, _manifest(case, []), case.outside, case.now, revoked)
 
 
 def _at_promotion(case: Case, environment: Environment) -> frozenset[str]:
