@@ -123,9 +123,7 @@ def _value(value: object, line: int) -> Value:
         if any("\ud800" <= each <= "\udfff" for each in value):
             raise BadDataset(f"line {line}: it holds half a character")
         return value
-    if (
-        isinstance(value, (int, float)) and abs(value) > sys.float_info.max
-    ):  # a whole number too: it is compared with others
+    if isinstance(value, (int, float)) and abs(value) > sys.float_info.max:  # numbers are compared as fractions
         raise BadDataset(f"line {line}: a number is too large")
     if value is None or isinstance(value, (bool, int, float)):
         return value
