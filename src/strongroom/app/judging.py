@@ -56,6 +56,7 @@ RECHECK_S: Final = 300.0
 _FIRST_READ_S: Final = 10.0
 _RETRY_S: Final = 5.0
 _SETTLE_S: Final = 0.05
+_CONNECTIONS: Final = 3
 _WAKING: Final = frozenset({DEPLOYMENT, REVOKED, PREFIX + APPROVAL.name})
 
 
@@ -97,7 +98,9 @@ async def judges(
     clock, keys = SystemClock(), RegistryKeys(keyring.derive(Purpose.REGISTRY))
     own = OwnKeys(demanded=settings.own_keys, trusted=frozenset(settings.approvals.keys))
     admin, passwords = database
-    connected = await Database.connect(passwords.login(CONTROL, admin), passwords.login(OPERATOR, admin), size=3)
+    connected = await Database.connect(
+        passwords.login(CONTROL, admin), passwords.login(OPERATOR, admin), size=_CONNECTIONS
+    )
     gate = Gate(connected, Engine.load(), clock)
     evidence = EvidenceReader(keys, partial(environment_now, settings.evidence.lock), settings.evidence.image or "")
     memory = remembered(places, settings)

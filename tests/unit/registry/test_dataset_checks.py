@@ -296,6 +296,7 @@ def test_numbers_with_labels_are_looked_at_too() -> None:
     [
         (b'{"a": 1, "a": 2}\n', Format.JSONL, "line 1: a name comes twice"),
         (b'{"a": NaN}\n', Format.JSONL, "line 1: NaN is no number"),
+        (b'{"a": 1' + b"0" * 400 + b"}\n", Format.JSONL, "line 1: a number is too large"),
         (b'{"a": 1}\n{"a": [1]}\n', Format.JSONL, "line 2: a value is"),
         (b'{"a": 1}\n[1]\n', Format.JSONL, "line 2: a row is an object"),
         (b'{"a": "\xff"}\n', Format.JSONL, "line 1: it is not UTF-8"),

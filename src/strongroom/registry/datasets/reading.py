@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from strongroom.registry.datasets.model import MAX_ROWS, BadDataset, Format
@@ -122,7 +123,7 @@ def _value(value: object, line: int) -> Value:
         if any("\ud800" <= each <= "\udfff" for each in value):
             raise BadDataset(f"line {line}: it holds half a character")
         return value
-    if isinstance(value, float) and value in {float("inf"), float("-inf")}:
+    if isinstance(value, (int, float)) and abs(value) > sys.float_info.max:  # numbers are compared as fractions
         raise BadDataset(f"line {line}: a number is too large")
     if value is None or isinstance(value, (bool, int, float)):
         return value
