@@ -50,10 +50,10 @@ def issued(request: bytes, *, usage: bool = True, days: int = 1) -> tuple[bytes,
         )  # fmt: skip
 
     certificate = made(asked.subject, asked.public_key(), ca=False)
-    purpose = ExtendedKeyUsageOID.CODE_SIGNING if usage else ExtendedKeyUsageOID.SERVER_AUTH
-    certificate = certificate.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-    for each in asked.extensions:
-        certificate = certificate.add_extension(each.value, each.critical)
+    for each in asked.extensions:  # what it is for among them
+        other = not usage and isinstance(each.value, x509.ExtendedKeyUsage)
+        value = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]) if other else each.value
+        certificate = certificate.add_extension(value, each.critical)
     top = made(name, root.public_key(), ca=True).sign(root, hashes.SHA256())
     return top.public_bytes(Encoding.PEM), certificate.sign(root, hashes.SHA256()).public_bytes(Encoding.PEM)
 

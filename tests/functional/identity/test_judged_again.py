@@ -155,7 +155,12 @@ async def test_a_rule_stops_what_lacked_its_evidence_for_its_grace_over_a_restar
     await demand(house, 0, STOP)
     await add(house, vulns(at=now()))
     assert await judge.state(acme) == ""
-    await alter(house, "DELETE FROM registry.outside_evidence")
+    await alter(  # by the database's owner: nobody else removes the newest
+        house,
+        """ALTER TABLE registry.outside_evidence DISABLE TRIGGER keep_newest;
+           DELETE FROM registry.outside_evidence;
+           ALTER TABLE registry.outside_evidence ENABLE TRIGGER keep_newest""",
+    )
     assert await judge.state(acme) == "told"
     judge.restart()
     assert await judge.state(acme, 1.9) == "told"

@@ -130,7 +130,7 @@ class EvidenceService:
         )  # fmt: skip
         try:
             sealed = (await self._vault.keys(_scope(tenant))).seal(envelope, str(taken.id))
-            await self._make_room(who, taken, tenant, noted)
+            gone = await self._goes_for(who, taken, tenant, noted)
             async with self._place(who, Action.EVIDENCE_ADD, subject, tenant, _noted(ask, about, subject, taken)) as tx:
                 await self._demand_subject(tx, about, subject, tenant)
                 there = await self._about(tx, subject)
@@ -140,33 +140,35 @@ class EvidenceService:
                     raise _conflict(
                         f"There are {MOST_SIGNATURES} signatures of it already, which is as many as are kept."
                     )
-                if await tables.count(tx, subject) >= MOST_KEPT:
+                if gone is None and await tables.count(tx, subject) >= MOST_KEPT:
                     raise _conflict(_FULL)
                 await tables.insert(tx, taken, seals.sealed(taken, self._keys), sealed)
+            if (
+                gone is not None
+            ):  # after it: what is newest is never removed, and where this ends in between there is one too many
+                await self._remove(who, gone, tenant, noted)
         except Conflict:
             raise _conflict(_BEFORE) from None
         except (VaultUnavailable, KeysDestroyed) as error:
             raise _unavailable(error) from None
         return told(taken)
 
-    async def _make_room(self, who: Principal, taken: Taken, tenant: TenantId | None, noted: Ask) -> None:
-        """Where there is room for no more, remove the oldest piece that decides nothing beside newer ones and `taken`.
-
-        Its entry in the log says what it was; the piece that counts is never removed.
-        """
+    async def _goes_for(self, who: Principal, taken: Taken, tenant: TenantId | None, noted: Ask) -> Taken | None:
+        """Return the oldest piece that decides nothing beside newer ones and `taken`, where there is room for no more."""
         async with self._place(who, Action.EVIDENCE_READ, taken.subject, tenant, noted) as tx:
             if await tables.count(tx, taken.subject) < MOST_KEPT:
-                return
+                return None
             known = [each for each in await self._about(tx, taken.subject) if each.about is taken.about]
-        gone = next((each for each in superseded([*known, taken]) if each.id != taken.id), None)
-        if gone is None:
-            return  # it is refused, with why, where it would be added
+        return next((each for each in superseded([*known, taken]) if each.id != taken.id), None)
+
+    async def _remove(self, who: Principal, gone: Taken, tenant: TenantId | None, noted: Ask) -> None:
+        """Remove a piece that decides nothing any more; its entry in the log says what it was."""
         detail = {
             "removed": str(gone.id), "form": str(gone.facts.form), "signer": gone.signer, "document": gone.document,
             "made": rfc3339(gone.facts.made),
         }  # fmt: skip
         ask = replace(noted, detail={**noted.detail, **detail})
-        async with self._place(who, Action.EVIDENCE_ADD, taken.subject, tenant, ask) as tx:
+        async with self._place(who, Action.EVIDENCE_ADD, gone.subject, tenant, ask) as tx:
             await tables.remove(tx, gone.id)
 
     async def _read(self, read: _Read, document: bytes, now: datetime) -> tuple[Facts, str] | BadEvidence:
