@@ -84,6 +84,10 @@ def explain(
                 print(f"  {'yes' if reason['met'] else 'NO ':<4} {output.text(reason['because'])}")
         for line in deployments_said(standing, serving, tenant):
             print(line)
+        if any(each["demand"] == "evaluation" and not each["met"] for one in standing for each in one["reasons"]):
+            output.note(
+                f"Evaluate it where it is deployed: strongroom model evaluate {release} --suite NAME --tenant … --env …"
+            )
     return OK if all(each["may_serve"] for each in standing) else FAILED
 
 
