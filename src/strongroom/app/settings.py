@@ -59,7 +59,8 @@ DEFAULT_UID_BASE: Final = 1_900_000_000
 
 _PREFIX: Final = "STRONGROOM_"
 _NOT_SETTINGS: Final = frozenset(
-    f"STRONGROOM_{name}" for name in ("HOME", "TOKEN", "CONTROL", "CA", "RULE", "SUBJECT_TOKEN_FILE")
+    f"STRONGROOM_{name}"
+    for name in ("HOME", "TOKEN", "CONTROL", "GATEWAY", "CA", "PROOF_KEY", "API_KEY", "RULE", "SUBJECT_TOKEN_FILE")
 )
 """Variables of the command line, read there."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import string
 from pathlib import Path
 
 import pytest
 
+import strongroom
 from strongroom.app.settings import FILE, Settings, SettingsError, load
 
 
@@ -124,3 +126,17 @@ def test_what_is_demanded_of_prod_besides_may_be_said_and_is_nothing_outside_pro
         '[installation]\nmode = "production"\n[approvals]\nevaluations = ["leaks"]\n', encoding="utf-8"
     )
     assert load(tmp_path, {}).settings.evaluations == {"leaks"}
+
+
+def test_no_variable_of_the_command_line_is_taken_for_a_setting_that_there_is_not(tmp_path: Path) -> None:
+    rooms = [Path(strongroom.__file__).with_name(room) for room in ("cli", "client")]
+    named = {
+        name
+        for room in rooms
+        for each in room.glob("*.py")
+        for name in re.findall(r"STRONGROOM_[A-Z_]+", each.read_text())
+    }
+    assert {"STRONGROOM_TOKEN", "STRONGROOM_GATEWAY", "STRONGROOM_PROOF_KEY"} <= named
+    load(tmp_path, dict.fromkeys(named, "x"))
+    with pytest.raises(SettingsError, match="is no setting"):
+        load(tmp_path, {"STRONGROOM_NOTHING": "x"})

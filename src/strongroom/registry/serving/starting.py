@@ -41,7 +41,7 @@ async def demand_start(
     said = [again(case, environment, None if each is None else str(each)) for each in (*tenants,) or (None,)]
     best = min(said, key=_weight)
     if best.barred or (best.untold and not lenient):
-        raise _no(f"{found.subject.called} is not started in {environment}. {best.barred or best.untold}")
+        raise _no(best.barred or best.untold)
     return best.untold
 
 
