@@ -58,10 +58,9 @@ DEFAULT_UID_BASE: Final = 1_900_000_000
 """In a range that no distribution, container manager or systemd hands out."""
 
 _PREFIX: Final = "STRONGROOM_"
-_NOT_SETTINGS: Final = frozenset(
-    f"STRONGROOM_{name}"
-    for name in ("HOME", "TOKEN", "CONTROL", "GATEWAY", "CA", "PROOF_KEY", "API_KEY", "RULE", "SUBJECT_TOKEN_FILE")
-)
+_OF_COMMANDS: Final = (
+    "HOME", "TOKEN", "CONTROL", "GATEWAY", "CA", "PROOF_KEY", "API_KEY", "RULE", "SUBJECT_TOKEN_FILE",
+)  # fmt: skip
 """Variables of the command line, read there."""
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -298,7 +297,7 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, ob
     known = {f"{_PREFIX}{section}_{field}".upper(): f"{section}.{field}" for section, field, _ in _fields()}
     values: list[tuple[str, str, object]] = []
     for variable, text in sorted(environment.items()):
-        if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
+        if not variable.startswith(_PREFIX) or variable.removeprefix(_PREFIX) in _OF_COMMANDS:
             continue
         if variable not in known:
             raise SettingsError(f"{variable} is no setting; `strongroom config explain` lists them")
