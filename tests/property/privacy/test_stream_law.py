@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from strongroom.privacy import DEFAULT_KINDS, Engine
@@ -59,13 +59,21 @@ def test_what_leaves_does_not_depend_on_the_chunks(text: str, sizes: list[int]) 
     assert streamed(text, sizes) == streamed(text, [])
 
 
+ESCAPED = " ".join(["4111 1111 1111 1111", *["\\u0041KIAIOSFODNN7ABCDEFG"] * 3, "Dr. Okonkwo"])
+"""Found whole as one long value, blanks and all, for its escapes are many; piece by piece as the values that it is of."""
+
+
 @given(texts)
+@example(ESCAPED)
 @settings(max_examples=150, deadline=None)
 def test_no_character_of_what_the_whole_text_holds_leaves(text: str) -> None:
+    """Blanks between two values may (docs/limits.md, JSON's escapes): none of either is in them."""
     out = streamed(text, [])
     assert len(out) == len(text)
     for span in ENGINE.find(text):
-        assert set(out[span.start : span.end]) == {GONE}, (span, text[span.start : span.end])
+        left = out[span.start : span.end].replace(GONE, "")
+        assert not left.strip(), (span, text[span.start : span.end])
+        assert not left or "\\u" in text[span.start : span.end], (span, text[span.start : span.end])
 
 
 @given(st.text(max_size=400), st.lists(st.integers(1, 5), max_size=100))
