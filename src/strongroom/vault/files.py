@@ -34,7 +34,7 @@ from strongroom.vault.keystore import (
     Use,
     VaultUnavailable,
 )
-from strongroom.vault.private import OTHERS, write_private
+from strongroom.vault.private import MEND, read_private, write_private
 from strongroom.vault.secret_files import SecretFiles
 from strongroom.vault.signing_files import SigningFiles
 from strongroom.vault.subject_files import SubjectFiles
@@ -310,16 +310,9 @@ class FileKeystore:
 
     @staticmethod
     def _parsed(path: Path) -> _File:
-        mend = "restore HOME/secrets as a whole from its own backup"
-        content, mode = path.read_bytes(), path.stat().st_mode
-        if mode & OTHERS:
-            raise VaultUnavailable(f"{path} can be read or written by others (mode {mode & 0o777:o}); chmod 600 it")
-        try:
-            file = msgspec.json.decode(content, type=_File)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise VaultUnavailable(f"{path} is damaged; {mend}") from None
+        file = read_private(path, _File)
         if file.format != _FORMAT or f"{file.tenant}.json" != path.name:
-            raise VaultUnavailable(f"{path} is of another format, or another tenant's; {mend}")
+            raise VaultUnavailable(f"{path} is of another format, or another tenant's; {MEND}")
         return file
 
     def _write(self, file: _File) -> None:

@@ -1,14 +1,22 @@
-"""Files of one owner: made 0600 in one step, whole or not at all."""
+"""Files of one owner: made 0600 in one step, whole or not at all, and believed only while nobody else may write them."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+import msgspec
+
+from strongroom.vault.keystore import VaultUnavailable
+
+_Shape = TypeVar("_Shape")
 OTHERS: Final = 0o077
 """The bits of a mode by which others than the owner could read or write."""
+
+MEND: Final = "restore HOME/secrets as a whole from its own backup"
+"""What there is to do where a file of the keystore is not what it was."""
 
 
 def write_private(path: Path, content: bytes, *, replace: bool) -> None:
@@ -35,3 +43,24 @@ def write_private(path: Path, content: bytes, *, replace: bool) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def read_private(path: Path, shape: type[_Shape]) -> _Shape:
+    """Return what a file of the keystore holds.
+
+    Raises:
+        FileNotFoundError: when there is none.
+        VaultUnavailable: when it cannot be read, others may read or write it, or it is damaged.
+    """
+    try:
+        content, mode = path.read_bytes(), path.stat().st_mode
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise VaultUnavailable(f"{path} cannot be read: {error.strerror}") from None
+    if mode & OTHERS:
+        raise VaultUnavailable(f"{path} can be read or written by others (mode {mode & 0o777:o}); chmod 600 it")
+    try:
+        return msgspec.json.decode(content, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise VaultUnavailable(f"{path} is damaged; {MEND}") from None

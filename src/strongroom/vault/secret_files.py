@@ -17,9 +17,7 @@ import msgspec
 from strongroom.kernel.ids import TenantId
 from strongroom.vault.keyring import KeyringBroken
 from strongroom.vault.keystore import KeysDestroyed, VaultUnavailable
-from strongroom.vault.private import OTHERS, write_private
-
-_MEND: Final = "restore HOME/secrets as a whole from its own backup"
+from strongroom.vault.private import read_private, write_private
 
 
 class _Filed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,17 +75,9 @@ class SecretFiles:
     @staticmethod
     def _read(path: Path) -> _Filed | None:
         try:
-            content, mode = path.read_bytes(), path.stat().st_mode
+            return read_private(path, _Filed)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise VaultUnavailable(f"{path} cannot be read: {error.strerror}") from None
-        if mode & OTHERS:
-            raise VaultUnavailable(f"{path} can be read or written by others (mode {mode & 0o777:o}); chmod 600 it")
-        try:
-            return msgspec.json.decode(content, type=_Filed)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise VaultUnavailable(f"{path} is damaged; {_MEND}") from None
 
     def _write(self, path: Path, filed: _Filed) -> None:
         try:

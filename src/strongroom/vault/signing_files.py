@@ -22,7 +22,7 @@ from strongroom.vault import box
 from strongroom.vault.box import SealBroken
 from strongroom.vault.keyring import Keyring, KeyringBroken, Purpose
 from strongroom.vault.keystore import VaultUnavailable
-from strongroom.vault.private import OTHERS, write_private
+from strongroom.vault.private import MEND, read_private, write_private
 from strongroom.vault.signing import (
     MOST_KEYS,
     SigningKeyState,
@@ -36,7 +36,6 @@ from strongroom.vault.signing import (
 
 _FORMAT: Final = 1
 _LABEL: Final = b"strongroom/vault/signing/1"
-_MEND: Final = "restore HOME/secrets as a whole from its own backup"
 
 
 class _Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,7 +149,7 @@ class SigningFiles:
     def _key(self, name: str, number: int, held: _Version) -> ec.EllipticCurvePrivateKey:
         key = _private(self._opened(name, number, held))
         if pem_of(key.public_key()) != held.public_key:
-            raise VaultUnavailable(f"{self._path(name)} shows another public key than the one that it holds; {_MEND}")
+            raise VaultUnavailable(f"{self._path(name)} shows another public key than the one that it holds; {MEND}")
         return key
 
     def _opened(self, name: str, number: int, held: _Version) -> bytes:
@@ -160,7 +159,7 @@ class SigningFiles:
                 raise SealBroken
             return box.disclose(root, _LABEL, held.sealed, _bound(name, number))
         except SealBroken:
-            raise VaultUnavailable(f"{self._path(name)} does not open under this keyring; {_MEND}") from None
+            raise VaultUnavailable(f"{self._path(name)} does not open under this keyring; {MEND}") from None
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}.json"
@@ -175,19 +174,11 @@ class SigningFiles:
     def _read(self, name: str) -> _File:
         path = self._path(name)
         try:
-            content, mode = path.read_bytes(), path.stat().st_mode
+            file = read_private(path, _File)
         except FileNotFoundError:
             raise no_such(name) from None
-        except OSError as error:
-            raise VaultUnavailable(f"{path} cannot be read: {error.strerror}") from None
-        if mode & OTHERS:
-            raise VaultUnavailable(f"{path} can be read or written by others (mode {mode & 0o777:o}); chmod 600 it")
-        try:
-            file = msgspec.json.decode(content, type=_File)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise VaultUnavailable(f"{path} is damaged; {_MEND}") from None
         if file.format != _FORMAT or file.name != name or not file.versions:
-            raise VaultUnavailable(f"{path} is of another format, or another key's; {_MEND}")
+            raise VaultUnavailable(f"{path} is of another format, or another key's; {MEND}")
         return file
 
     def _written(self, file: _File) -> SigningKeyState:

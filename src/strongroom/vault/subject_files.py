@@ -19,10 +19,8 @@ import msgspec
 from strongroom.kernel.ids import TenantId
 from strongroom.vault.keyring import KeyringBroken
 from strongroom.vault.keystore import VaultUnavailable
-from strongroom.vault.private import OTHERS, write_private
+from strongroom.vault.private import MEND, read_private, write_private
 from strongroom.vault.subjects import PREFIX, checked
-
-_MEND: Final = "restore HOME/secrets as a whole from its own backup"
 
 
 class _Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,19 +50,11 @@ class SubjectFiles:
         """Return a subject's wrapped keys."""
         path = self._path(tenant, subject)
         try:
-            content, mode = path.read_bytes(), path.stat().st_mode
+            found = read_private(path, _Subject)
         except FileNotFoundError:
             return {}
-        except OSError as error:
-            raise VaultUnavailable(f"{path} cannot be read: {error.strerror}") from None
-        if mode & OTHERS:
-            raise VaultUnavailable(f"{path} can be read or written by others (mode {mode & 0o777:o}); chmod 600 it")
-        try:
-            found = msgspec.json.decode(content, type=_Subject)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise VaultUnavailable(f"{path} is damaged; {_MEND}") from None
         if found.subject != subject:
-            raise VaultUnavailable(f"{path} is another subject's; {_MEND}")
+            raise VaultUnavailable(f"{path} is another subject's; {MEND}")
         return found.uses
 
     def put(self, tenant: TenantId, subject: str, uses: dict[str, bytes]) -> None:
@@ -93,7 +83,7 @@ class SubjectFiles:
                 for path in marks.glob(f"{PREFIX}*")
             }
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise VaultUnavailable(f"{marks} cannot be read ({type(error).__name__}); {_MEND}") from None
+            raise VaultUnavailable(f"{marks} cannot be read ({type(error).__name__}); {MEND}") from None
 
     def drop(self, tenant: TenantId) -> None:
         """Remove the keys of every subject of a tenant whose own keys are gone; the marks stay."""

@@ -309,7 +309,8 @@ async def waits(house: House) -> bool:
     connection = await asyncpg.connect(**house.database.admin.arguments())
     try:
         found: bool = await connection.fetchval(
-            "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+            """select exists (select from pg_locks l join pg_stat_activity a using (pid)
+                              where l.locktype = 'advisory' and not l.granted and a.datname = current_database())"""
         )
         return found
     finally:
