@@ -1,7 +1,7 @@
 """`strongroom selftest isolation`: the product's own attacker, against an installation that runs.
 
 Always true here:
-- it attacks two tenants that it makes, and removes them at the end, however it ends; nobody's work is touched;
+- it attacks two tenants that it makes, and removes them at the end, unless it is killed; nobody's work is touched;
 - it ends with 0 only where every case was carried out and every wall held;
 - what is printed and signed holds no credential.
 """
